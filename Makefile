@@ -1,0 +1,94 @@
+# Every folder of cmd/ is a tool, every libcommon/*/*.c is in the library: no edit for a new file.
+#   make  test  lint  bench  docs  fuzz  demo  install        SAN=address,undefined  TOOLS='read flow'
+CC      ?= gcc
+B       ?= build/$(if $(SAN),san,plain)$(if $(filter clang,$(CC)),-clang)
+PREFIX  ?= /usr/local
+LIBEXEC ?= $(PREFIX)/libexec/weir
+OPT     ?= -O2
+WARN    := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wvla
+CFLAGS  += -std=gnu11 -g $(OPT) $(WARN) $(if $(CI),-Werror) -fno-omit-frame-pointer -fno-strict-aliasing
+CPPFLAGS += -D_GNU_SOURCE -I. -DWEIR_LIBEXEC='"$(LIBEXEC)"'
+SANFLAGS := $(if $(SAN),-fsanitize=$(SAN) -fno-sanitize-recover=all -DWEIR_SANITIZE)
+LIB_PKGS := msgpack libseccomp libcap-ng libcrypto
+
+ALL_TOOLS := $(notdir $(wildcard cmd/*))
+# A tool whose libraries (cmd/<tool>/pkgs) are not here is left out, with one line.
+have      = $(shell pkg-config --exists $$(cat cmd/$(1)/pkgs 2>/dev/null) 2>/dev/null && echo yes)
+TOOLS   ?= $(foreach t,$(ALL_TOOLS),$(if $(call have,$t),$t,$(info left out: weir-$t (needs $(shell cat cmd/$t/pkgs)))))
+tool_pkgs = $(shell cat cmd/$(1)/pkgs 2>/dev/null)
+PKGS    := $(sort $(LIB_PKGS) $(foreach t,$(TOOLS),$(call tool_pkgs,$t)))
+CPPFLAGS += $(shell pkg-config --cflags $(PKGS) 2>/dev/null)
+LDLIBS_COMMON := $(shell pkg-config --libs $(LIB_PKGS) 2>/dev/null) -lpthread -lm
+
+LIB_OBJ  := $(patsubst %.c,$(B)/%.o,$(sort $(wildcard libcommon/*/*.c)))
+TOOL_SRC := $(foreach t,$(TOOLS),$(sort $(wildcard cmd/$t/*.c)))
+# What a tool has beside its main.c is also linked by unit tests and fuzz targets.
+PART_OBJ := $(patsubst %.c,$(B)/%.o,$(filter-out %/main.c,$(TOOL_SRC)))
+UNITS    := $(patsubst tests/unit/%.c,$(B)/unit/%,$(wildcard tests/unit/*.c))
+FUZZERS  := $(patsubst tests/fuzz/%.c,$(B)/fuzz/%,$(wildcard tests/fuzz/*.c))
+BENCHES  := $(patsubst tests/bench/%.c,$(B)/bench/%,$(wildcard tests/bench/*.c))
+bin       = $(if $(filter weir,$(1)),$(B)/bin/weir,$(B)/libexec/weir/weir-$(1))
+BINS     := $(foreach t,$(TOOLS),$(call bin,$t))
+
+all: $(BINS)
+
+define tool_rule
+$(call bin,$(1)): $(patsubst %.c,$(B)/%.o,$(sort $(wildcard cmd/$(1)/*.c))) $(B)/libweir.a
+	@mkdir -p $$(@D)
+	$$(CC) $$(CFLAGS) $$(SANFLAGS) $$(LDFLAGS) -o $$@ $$^ $$(shell pkg-config --libs $$(call tool_pkgs,$(1)) 2>/dev/null) $$(LDLIBS_COMMON)
+endef
+$(foreach t,$(TOOLS),$(eval $(call tool_rule,$t)))
+
+$(B)/libweir.a: $(LIB_OBJ)
+	@rm -f $@
+	ar rcs $@ $^
+$(B)/libparts.a: $(PART_OBJ)
+	@rm -f $@
+	ar rcs $@ $^
+$(B)/%.o: %.c
+	@mkdir -p $(@D)
+	$(CC) $(CPPFLAGS) $(CFLAGS) $(SANFLAGS) -MMD -MP -c -o $@ $<
+$(B)/unit/%: $(B)/tests/unit/%.o $(B)/libparts.a $(B)/libweir.a
+	@mkdir -p $(@D)
+	$(CC) $(CFLAGS) $(SANFLAGS) $(LDFLAGS) -o $@ $^ $(shell pkg-config --libs $(PKGS)) $(LDLIBS_COMMON)
+$(B)/bench/%: $(B)/tests/bench/%.o $(B)/libparts.a $(B)/libweir.a
+	@mkdir -p $(@D)
+	$(CC) $(CFLAGS) $(SANFLAGS) $(LDFLAGS) -o $@ $^ $(shell pkg-config --libs $(PKGS)) $(LDLIBS_COMMON)
+# A fuzz target with a main() that replays the files it is given; `make fuzz` links libFuzzer.
+$(B)/fuzz/%: $(B)/tests/fuzz/%.o $(B)/tests/fuzz/driver/replay.o $(B)/libparts.a $(B)/libweir.a
+	@mkdir -p $(@D)
+	$(CC) $(CFLAGS) $(SANFLAGS) $(LDFLAGS) -o $@ $^ $(shell pkg-config --libs $(PKGS)) $(LDLIBS_COMMON)
+
+deps:
+	@.ci/install-deps
+# Build after the dependencies are there: a second make, which then finds their pkg-config files.
+demo: deps
+	@$(MAKE) --no-print-directory -s -j$$(nproc) all && tests/demo "$(B)"
+test: deps
+	@$(MAKE) --no-print-directory -s -j$$(nproc) all check-programs && tests/run "$(B)"
+check-programs: $(UNITS) $(FUZZERS)
+lint:
+	@tests/lint/run
+bench: deps
+	@$(MAKE) --no-print-directory -s -j$$(nproc) all $(BENCHES) && tests/bench/run "$(B)"
+fuzz:
+	@tests/fuzz/run
+docs: all
+	@tests/lint/gen-docs "$(B)"
+install: all
+	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(LIBEXEC) $(DESTDIR)$(PREFIX)/share/man/man1 $(DESTDIR)$(PREFIX)/lib $(DESTDIR)$(PREFIX)/share/man/man7
+	install $(B)/bin/weir $(DESTDIR)$(PREFIX)/bin/
+	install $(filter-out %/bin/weir,$(BINS)) $(DESTDIR)$(LIBEXEC)/
+	install -m 644 $(wildcard docs/man/*.1) $(DESTDIR)$(PREFIX)/share/man/man1/
+	install -m 644 $(wildcard docs/man/*.7) $(DESTDIR)$(PREFIX)/share/man/man7/
+	install -m 644 $(B)/libweir.a $(DESTDIR)$(PREFIX)/lib/
+	@for d in libcommon/base libcommon/net libcommon/record libcommon/port libcommon/stage; do \
+		install -d $(DESTDIR)$(PREFIX)/include/weir/$$d; install -m 644 $$d/*.h $(DESTDIR)$(PREFIX)/include/weir/$$d/; done
+	install -d $(DESTDIR)$(PREFIX)/include/weir/proto && install -m 644 proto/*.def $(DESTDIR)$(PREFIX)/include/weir/proto/
+	install -d $(DESTDIR)$(PREFIX)/lib/pkgconfig && sed 's|@PREFIX@|$(PREFIX)|;s|@LIBS@|$(LDLIBS_COMMON)|' .ci/weir.pc.in > $(DESTDIR)$(PREFIX)/lib/pkgconfig/weir.pc
+clean:
+	rm -rf build build-*
+
+.PHONY: all deps demo test check-programs lint bench fuzz docs install clean
+.SECONDARY:
+-include $(shell find $(B) -name '*.d' 2>/dev/null)

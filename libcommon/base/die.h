@@ -1,0 +1,37 @@
+/* die: exit codes, and one-line messages on stderr. The die functions end the process.
+ *
+ * Messages: lower case, no full stop, the subject in single quotes. Each is written with one
+ * write(2), so lines of the stages of a pipeline do not mix. */
+#ifndef WEIR_DIE_H
+#define WEIR_DIE_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+enum exit_code {
+	EXIT_DONE = 0,
+	EXIT_FAILED = 1,
+	EXIT_USAGE = 2,
+	EXIT_SCHEMA = 3,    /* a required field is missing, another version's stream */
+	EXIT_TRUNCATED = 4, /* the input ended before its end, or is damaged */
+	EXIT_LOST = 5,      /* records lost on a lossless link */
+	EXIT_BOOKS = 6,     /* a law of the books does not hold */
+};
+
+extern const char *tool_name; /* "weir-read"; the front of every message */
+
+void warn(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+void warn_errno(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+void die(const char *fmt, ...) __attribute__((noreturn, format(printf, 1, 2)));       /* 1 */
+void die_errno(const char *fmt, ...) __attribute__((noreturn, format(printf, 1, 2))); /* 1 */
+void die_usage(const char *fmt, ...) __attribute__((noreturn, format(printf, 1, 2))); /* 2 */
+void die_code(enum exit_code code, const char *fmt, ...)
+	__attribute__((noreturn, format(printf, 2, 3)));
+
+/* calloc that dies. n * size may not overflow. */
+void *xcalloc(size_t n, size_t size) __attribute__((malloc, returns_nonnull));
+
+/* Where the process dies, what is registered here runs first (books, final records). */
+void die_hook(void (*fn)(void));
+
+#endif

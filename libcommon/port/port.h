@@ -1,0 +1,78 @@
+/* port: bytes in and bytes out, by endpoint. Knows no records: a writer commits whole records,
+ * a reader gets contiguous bytes and says how many it is done with.
+ *
+ * Endpoint grammar, the same for -i and -o; options behind commas, ",," is a literal comma:
+ *     -              standard input / output         fd:N      inherited descriptor
+ *     PATH           a file (as input also a FIFO)    null:     discard
+ *     shm:NAME       ring in /dev/shm.  -o shm:x,readers=a,b   -i shm:x,reader=a   ,size=4M
+ *     shm:fd=N,...   ring made by a launcher: -o shm:fd=5,pages=6:7:8   -i shm:fd=5,page=6
+ * A name list ends at the next key: readers=a,b,size=4M names the readers a and b. */
+#ifndef WEIR_PORT_H
+#define WEIR_PORT_H
+
+#include "libcommon/base/bytes.h"
+
+/* ---- output ------------------------------------------------------------------------------ */
+
+struct port_out;
+
+/* Opens; ends the process (1, or 2 for wrong grammar) with one line where it can't.
+ * Creates files with mode 0666 & ~umask, truncating. */
+struct port_out *port_out_open(const char *endpoint);
+bool port_out_is_tty(const struct port_out *p);
+bool port_out_is_null(const struct port_out *p);
+
+/* n contiguous bytes to write into (n <= REC_MAX-like limit of half the ring). Returns NULL
+ * where space must be waited for and `wait` is false; with wait it blocks and gives NULL only
+ * where the other side is gone for good (port_out_broken says so). */
+uint8_t *port_out_reserve(struct port_out *p, size_t n, bool wait);
+/* The first n of the reserved bytes are now part of the stream. Whole records only. Published
+ * at the batch size (ring 32 KiB, fd 64 KiB) or by port_out_flush. */
+void port_out_commit(struct port_out *p, size_t n);
+/* Publishes / writes all committed bytes. Blocks on a full pipe. False where broken. */
+bool port_out_flush(struct port_out *p);
+/* Bytes committed and not yet published. */
+size_t port_out_pending(const struct port_out *p);
+/* The head of the stream (hello and schemas) for late readers; a ring keeps it, others ignore
+ * it. Appends; false where the preamble area (64 KiB) is full. */
+bool port_out_preamble(struct port_out *p, struct bytes b);
+/* EPIPE, ENOSPC, all readers gone. errno-like reason in *err where not NULL. */
+bool port_out_broken(const struct port_out *p, int *err);
+/* Bytes handed over in all, and bytes lost because the other side broke. */
+uint64_t port_out_written(const struct port_out *p);
+uint64_t port_out_lost(const struct port_out *p);
+/* Flushes, closes (a ring is marked closed: readers see the end of the stream after the last
+ * byte), frees. False where something could not be delivered. */
+bool port_out_close(struct port_out *p);
+
+/* ---- input ------------------------------------------------------------------------------- */
+
+struct port_in;
+
+struct port_in *port_in_open(const char *endpoint);
+const char *port_in_name(const struct port_in *p);
+
+enum port_state { PORT_DATA, PORT_EMPTY, PORT_EOF, PORT_ERROR };
+
+/* Waits until more than `have` unconsumed bytes can be seen, at most timeout_ms (-1: for ever,
+ * 0: not at all). *view is all that can be seen, contiguous, valid until the next call on this
+ * port. PORT_EOF: the end; *view may still hold unconsumed bytes (<= have): a cut record.
+ * PORT_EMPTY: nothing new in time, or interrupted by a signal. PORT_ERROR: errno says why.
+ * A ring whose producer died without closing gives PORT_ERROR with EPIPE after its last byte. */
+enum port_state port_in_view(struct port_in *p, size_t have, int timeout_ms, struct bytes *view);
+/* Done with the first n bytes of the view. On a ring this frees the space (after the effect). */
+void port_in_consume(struct port_in *p, size_t n);
+/* Would port_in_view(p, have, 0, ..) give new bytes or the end without waiting? */
+bool port_in_ready(struct port_in *p, size_t have);
+/* The preamble to read first where this reader does not start at the beginning; else empty. */
+struct bytes port_in_preamble(struct port_in *p);
+/* A real file or a terminal: nothing else can make it "live". */
+bool port_in_is_file(const struct port_in *p);
+uint64_t port_in_total(const struct port_in *p);
+void port_in_close(struct port_in *p);
+
+/* Test hooks, also settable by the environment for the property tests: reads and writes of at
+ * most so many bytes at a time (0 = no limit). WEIR_TEST_READ, WEIR_TEST_WRITE. */
+extern size_t port_test_read, port_test_write;
+
+#endif

@@ -1,0 +1,199 @@
+/* hot: straight-line coding of the fixed-layout types, expanded from proto/hot.def.
+ * Included by record.h only. */
+#ifndef WEIR_RECORD_HOT_H
+#define WEIR_RECORD_HOT_H
+
+#include "libcommon/record/record.h"
+
+/* The wire image: a marker byte before each full-width value. */
+typedef uint8_t wire_u8;
+typedef uint16_t wire_u16;
+typedef uint32_t wire_u32;
+typedef uint64_t wire_u64;
+typedef uint8_t wire_ip16[16];
+enum { MARK_u8 = 0xcc, MARK_u16 = 0xcd, MARK_u32 = 0xce, MARK_u64 = 0xcf };
+
+struct __attribute__((packed)) wire_prefix {
+	uint8_t array;
+	uint16_t items;
+	uint8_t type_mark;
+	uint16_t type;
+	uint8_t ts_mark;
+	uint64_t ts;
+	uint8_t flow_mark;
+	uint64_t flow;
+	uint8_t n_mark;
+	uint64_t n;
+};
+
+struct __attribute__((packed)) wire_cell_u8 {
+	uint8_t mark, v;
+};
+struct __attribute__((packed)) wire_cell_u16 {
+	uint8_t mark;
+	uint16_t v;
+};
+struct __attribute__((packed)) wire_cell_u32 {
+	uint8_t mark;
+	uint32_t v;
+};
+struct __attribute__((packed)) wire_cell_u64 {
+	uint8_t mark;
+	uint64_t v;
+};
+struct __attribute__((packed)) wire_cell_ip16 {
+	uint8_t mark, len, v[16];
+};
+
+static inline void wire_put_u8(struct wire_cell_u8 *c, uint8_t v)
+{
+	c->mark = 0xcc;
+	c->v = v;
+}
+static inline void wire_put_u16(struct wire_cell_u16 *c, uint16_t v)
+{
+	c->mark = 0xcd;
+	c->v = __builtin_bswap16(v);
+}
+static inline void wire_put_u32(struct wire_cell_u32 *c, uint32_t v)
+{
+	c->mark = 0xce;
+	c->v = __builtin_bswap32(v);
+}
+static inline void wire_put_u64(struct wire_cell_u64 *c, uint64_t v)
+{
+	c->mark = 0xcf;
+	c->v = __builtin_bswap64(v);
+}
+static inline void wire_put_ip16(struct wire_cell_ip16 *c, const uint8_t *v)
+{
+	c->mark = 0xc4;
+	c->len = 16;
+	memcpy(c->v, v, 16);
+}
+static inline unsigned wire_get_u8(const struct wire_cell_u8 *c, uint8_t *v)
+{
+	*v = c->v;
+	return c->mark ^ 0xccu;
+}
+static inline unsigned wire_get_u16(const struct wire_cell_u16 *c, uint16_t *v)
+{
+	*v = __builtin_bswap16(c->v);
+	return c->mark ^ 0xcdu;
+}
+static inline unsigned wire_get_u32(const struct wire_cell_u32 *c, uint32_t *v)
+{
+	*v = __builtin_bswap32(c->v);
+	return c->mark ^ 0xceu;
+}
+static inline unsigned wire_get_u64(const struct wire_cell_u64 *c, uint64_t *v)
+{
+	*v = __builtin_bswap64(c->v);
+	return c->mark ^ 0xcfu;
+}
+static inline unsigned wire_get_ip16(const struct wire_cell_ip16 *c, uint8_t *v)
+{
+	memcpy(v, c->v, 16);
+	return (c->mark ^ 0xc4u) | (c->len ^ 16u);
+}
+
+#define HOT(name, id, major, what)                        \
+	struct __attribute__((packed)) wire_##name {      \
+		struct wire_prefix prefix;
+#define HFIELD(r, type, name, what) struct wire_cell_##type name;
+#define PAYLOAD(r, what)      \
+	uint8_t payload_mark; \
+	uint32_t payload_len;
+#define HOT_END(name) \
+	}             \
+	;             \
+	enum { rec_##name##_wire = sizeof(struct wire_##name) };
+#include "proto/hot.def"
+#undef HOT
+#undef HFIELD
+#undef PAYLOAD
+#undef HOT_END
+
+/* How many fields each has. */
+#define HOT(name, id, major, what) enum { rec_##name##_items = 4
+#define HFIELD(r, type, name, what) +1
+#define PAYLOAD(r, what) +1
+#define HOT_END(name) \
+	}             \
+	;
+#include "proto/hot.def"
+#undef HOT
+#undef HFIELD
+#undef PAYLOAD
+#undef HOT_END
+
+#define HOT(name_, id_, major, what)                                                           \
+	static inline void rec_##name_##_put_head(uint8_t *at, const struct rec_head *h,       \
+		const struct rec_##name_ *r)                                                   \
+	{                                                                                      \
+		struct wire_##name_ *w = (struct wire_##name_ *)at;                            \
+		rec_head_put(at, &(struct rec_head){ id_, h->ts, h->flow, h->n },              \
+			rec_##name_##_items - 4);
+#define HFIELD(r_, type, name, what) wire_put_##type(&w->name, r->name);
+#define PAYLOAD(r_, what)       \
+	w->payload_mark = 0xc6; \
+	w->payload_len = __builtin_bswap32((uint32_t)r->payload.len);
+#define HOT_END(name) }
+#include "proto/hot.def"
+#undef HOT
+#undef HFIELD
+#undef PAYLOAD
+#undef HOT_END
+
+#define HOT(name_, id_, major, what)                                                           \
+	static inline void rec_##name_##_put(uint8_t *at, const struct rec_head *h,            \
+		const struct rec_##name_ *r)                                                   \
+	{                                                                                      \
+		rec_##name_##_put_head(at, h, r);                                              \
+		if (r->payload.len)                                                            \
+			memcpy(at + rec_##name_##_wire, r->payload.ptr, r->payload.len);       \
+	}
+#define HFIELD(r_, type, name, what)
+#define PAYLOAD(r_, what)
+#define HOT_END(name)
+#include "proto/hot.def"
+#undef HOT
+#undef HFIELD
+#undef PAYLOAD
+#undef HOT_END
+
+#define HOT(name_, id_, major, what)                                                           \
+	static inline bool rec_##name_##_get(struct bytes raw, struct rec_head *h,             \
+		struct rec_##name_ *r)                                                         \
+	{                                                                                      \
+		const struct wire_##name_ *w = (const struct wire_##name_ *)raw.ptr;           \
+		const int items = rec_##name_##_items;                                         \
+		unsigned bad;                                                                  \
+		if (raw.len < sizeof(*w) || !rec_is_canonical(raw) ||                          \
+			w->prefix.type != __builtin_bswap16(id_) ||                            \
+			w->prefix.items != __builtin_bswap16((uint16_t)items))                 \
+			return false;                                                          \
+		*h = rec_head_fast(raw.ptr);                                                   \
+		bad = w->payload_mark ^ 0xc6u;
+#define HFIELD(r_, type, name, what) bad |= wire_get_##type(&w->name, FIELD_AT_##type(r->name));
+#define PAYLOAD(r_, what)                                                                      \
+	r->payload = BYTES(raw.ptr + sizeof(*w), __builtin_bswap32(w->payload_len));           \
+	return !bad && r->payload.len == raw.len - sizeof(*w);
+#define HOT_END(name) }
+#define FIELD_AT_u8(x) &(x)
+#define FIELD_AT_u16(x) &(x)
+#define FIELD_AT_u32(x) &(x)
+#define FIELD_AT_u64(x) &(x)
+#define FIELD_AT_ip16(x) (x)
+#include "proto/hot.def"
+#undef HOT
+#undef HFIELD
+#undef PAYLOAD
+#undef HOT_END
+#undef FIELD_AT_u8
+#undef FIELD_AT_u16
+#undef FIELD_AT_u32
+#undef FIELD_AT_u64
+#undef FIELD_AT_ip16
+
+#endif

@@ -1,0 +1,57 @@
+/* books: a stage's 64-bit counters, in a page that can outlive it.
+ *
+ * Law, per stage, in records:  in + made = out + consumed + filtered + dropped.* + held
+ * where `out` counts a record once however many outputs it goes to, and out_to{k} counts per
+ * output. A second ledger in another unit is a group of counters "GROUP.in" and "GROUP.fate":
+ * the .in ones sum to the others. Law per link: producer's out_to{k} = receiver's in{producer}. */
+#ifndef WEIR_BOOKS_H
+#define WEIR_BOOKS_H
+
+#include "libcommon/base/buf.h"
+#include "libcommon/record/types.h"
+
+enum { BOOKS_PAGE = 32768, BOOKS_NAME = 40, BOOKS_MAGIC = 0x57424b31 /* WBK1 */ };
+
+struct books_slot {
+	char name[BOOKS_NAME];
+	uint64_t peer; /* as ledger.peer in proto/control.def */
+	uint64_t value;
+};
+
+struct books_page {
+	uint32_t magic, nslots;
+	uint64_t instance;
+	uint32_t pid, state; /* 0 running, 1 ended in order */
+	char stage[BOOKS_NAME];
+	struct books_slot slots[];
+};
+
+enum { BOOKS_SLOTS = (BOOKS_PAGE - sizeof(struct books_page)) / sizeof(struct books_slot) };
+
+/* A page on the heap, or mapped from the descriptor in $WEIR_PAGE_FD. */
+struct books_page *books_open(const char *stage, uint64_t instance);
+/* The counter of that name (and peer), made where it is new; stays valid. Names are cut at 39
+ * bytes. When the page is full, the last slot ("other") is shared. */
+uint64_t *books_counter(struct books_page *b, const char *name, uint64_t peer);
+uint64_t books_value(const struct books_page *b, const char *name);
+
+/* A set of ledger rows of many stages: from `end` records or pages; equal (instance, counter,
+ * peer) rows are kept once. */
+struct books_row {
+	char stage[BOOKS_NAME], counter[BOOKS_NAME];
+	uint64_t instance, peer, value;
+};
+struct books {
+	struct books_row *rows;
+	size_t n, size;
+};
+void books_add(struct books *b, const struct books_row *row);
+void books_add_page(struct books *b, const struct books_page *p);
+void books_release(struct books *b);
+/* Checks every law. Returns the number that do not hold; each is described in a line of `why`
+ * (may be NULL). A link whose other end is not in the set is not checked. */
+size_t books_check(const struct books *b, struct buf *why);
+/* The table that weir-books prints. */
+void books_print(const struct books *b, struct buf *out);
+
+#endif

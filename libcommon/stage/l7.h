@@ -1,0 +1,150 @@
+/* l7: the parser contract, and the engine that runs a parser over many flows.
+ *
+ * A parser is a pure function over borrowed bytes: no I/O, no allocation it does not bound.
+ * Buffering, caps, gaps, poisoning and the session_end record live in the engine. The engine
+ * does no I/O either: records leave through a callback, so unit tests, fuzz targets, weir-dns
+ * and the embedding library all drive the same code.
+ *
+ *     int main(int argc, char **argv) { return l7_main(&dns_parser, argc, argv); }
+ */
+#ifndef WEIR_L7_H
+#define WEIR_L7_H
+
+#include "libcommon/base/opt.h"
+#include "libcommon/record/record.h"
+
+enum l7_dir { L7_ORIG, L7_RESP };
+enum l7_claim { L7_NO, L7_MAYBE, L7_YES };
+
+/* Why a flow's session ends: what end() is told. */
+enum l7_end {
+	L7_END_EOF,     /* the flow ended: fin, rst, idle, end of input */
+	L7_END_GAP,     /* bytes are missing and the parser has no gap() */
+	L7_END_ERROR,   /* l7_poison() */
+	L7_END_DONE,    /* l7_done() */
+	L7_END_EVICTED, /* a cap of the engine, or the flow was evicted upstream */
+};
+
+struct l7_flow; /* one flow; the parser's state hangs off it */
+
+/* What is known of a flow when it may be claimed. */
+struct l7_first {
+	uint8_t proto;           /* IPPROTO_TCP, IPPROTO_UDP, .. */
+	uint16_t orig_p, resp_p;
+	bool midstream;
+	enum l7_dir dir;         /* who sent `data` */
+	struct bytes data;       /* first bytes of that direction (stream), or the datagram */
+};
+
+struct l7_parser {
+	const char *name, *summary;
+	const struct opt *options; /* own options, or NULL */
+	void *config;              /* their destination; also what l7_config() gives */
+	const char *epilog;        /* for --help, or NULL */
+	size_t state_size;         /* zeroed bytes that a claimed flow gets */
+	size_t max_buffer;         /* unparsed bytes kept per direction; 0 = 64 KiB */
+
+	/* Is this flow ours? Asked with the first bytes of each direction until it says yes or no;
+	 * MAYBE = more bytes are needed (at most 1 KiB is kept while undecided). */
+	enum l7_claim (*claims)(const struct l7_first *first);
+
+	/* The unread bytes of one direction. Emits what is whole in them and returns how many it is
+	 * done with; the rest comes again, longer. The first l7_scanned() bytes were offered before.
+	 * Called again at once while it makes progress only by its own loop: return what is done. */
+	size_t (*feed)(struct l7_flow *f, enum l7_dir dir, struct bytes data);
+	/* One datagram (UDP). */
+	void (*datagram)(struct l7_flow *f, enum l7_dir dir, struct bytes data);
+	/* `missing` bytes of that direction will never come. Unread bytes before it are dropped;
+	 * the next feed() starts behind it. NULL: the session ends (L7_END_GAP). */
+	void (*gap)(struct l7_flow *f, enum l7_dir dir, uint64_t missing, enum rec_gap_reason why);
+	/* One direction has ended. Unread bytes were offered and stay unread. */
+	void (*eof)(struct l7_flow *f, enum l7_dir dir, enum rec_stream_reason why);
+	/* Packet time, before each of the calls above on this flow: for timeouts, which are a
+	 * function of the flow alone so that output does not depend on timing. */
+	void (*tick)(struct l7_flow *f, uint64_t now);
+	/* Last call for every claimed flow, exactly once: emit what is open, free what was
+	 * allocated. l7_emit still works in it. */
+	void (*end)(struct l7_flow *f, enum l7_end why);
+};
+
+/* ---- what a parser may call ---- */
+
+void *l7_state(struct l7_flow *f);
+void *l7_config(struct l7_flow *f);
+const struct rec_key *l7_key(const struct l7_flow *f);
+uint64_t l7_flow_id(const struct l7_flow *f);
+bool l7_midstream(const struct l7_flow *f);
+uint64_t l7_now(const struct l7_flow *f); /* ts of the record at hand, ns */
+uint64_t l7_n(const struct l7_flow *f);   /* its frame number */
+/* Time and frame of the record that brought data.ptr[0] of the feed() at hand. */
+uint64_t l7_start_ts(const struct l7_flow *f, enum l7_dir dir);
+uint64_t l7_start_n(const struct l7_flow *f, enum l7_dir dir);
+/* Stream offset of data.ptr[0]. */
+uint64_t l7_offset(const struct l7_flow *f, enum l7_dir dir);
+/* Stream records over which the unread data of this direction is spread. */
+unsigned l7_segments(const struct l7_flow *f, enum l7_dir dir);
+/* How many of the bytes now offered were offered before. */
+size_t l7_scanned(const struct l7_flow *f, enum l7_dir dir);
+/* Do not call feed() for this direction before so many unread bytes are there (or its end). */
+void l7_want(struct l7_flow *f, enum l7_dir dir, size_t n);
+/* Have `n` bytes from here on counted as read without being kept or offered: big bodies. */
+void l7_skip(struct l7_flow *f, enum l7_dir dir, uint64_t n);
+/* Scratch that is valid until the callback returns, for lists and texts of a record. Bounded by
+ * 1 MiB per callback; NULL beyond. */
+void *l7_scratch(struct l7_flow *f, size_t n);
+
+/* l7_emit(f, dns, .trans_id = 7): one record with this flow's key; n is the frame at hand, ts
+ * its time. l7_emit_at: with another ts (start of the thing described). */
+#define l7_emit(f, type, ...) \
+	l7_emit_rec(f, l7_now(f), &rec_##type##_desc, &(struct rec_##type){ __VA_ARGS__ })
+#define l7_emit_at(f, ts, type, ...) \
+	l7_emit_rec(f, ts, &rec_##type##_desc, &(struct rec_##type){ __VA_ARGS__ })
+/* The record's key member, where it has one, is filled in. */
+void l7_emit_rec(struct l7_flow *f, uint64_t ts, const struct rec_desc *desc, void *rec);
+
+/* An anomaly record; at most 32 per flow, then counted only. Strings may be NULL. */
+void l7_violation(struct l7_flow *f, enum l7_dir dir, const char *name, enum rec_severity severity,
+	const char *state, const char *event, const char *expected);
+/* The flow can't be parsed any further: one anomaly (<parser>_parse_error, event = why), one
+ * session_end, and no further call but end(). */
+void l7_poison(struct l7_flow *f, const char *why);
+/* The rest of the flow is not for this parser: session_end (done), and no further call but
+ * end(). Later records of the flow pass on. */
+void l7_done(struct l7_flow *f);
+
+/* ---- the engine ---- */
+
+struct l7_limits {
+	size_t max_flows;  /* 0 = 262,144; beyond, the least recently used goes (L7_END_EVICTED) */
+	size_t max_memory; /* unread bytes over all flows; 0 = 256 MiB */
+};
+
+struct l7_host {
+	void *ctx;
+	/* A record made by the parser or the engine. rec is desc's C struct. */
+	void (*emit)(void *ctx, const struct rec_desc *desc, const struct rec_head *h,
+		const void *rec);
+};
+
+struct l7;
+struct l7 *l7_new(const struct l7_parser *parser, const struct l7_host *host,
+	const struct l7_limits *limits);
+/* True: the record belongs to this parser (consumed); false: it is somebody else's. */
+bool l7_stream(struct l7 *l7, const struct rec_head *h, const struct rec_stream *s);
+bool l7_packet(struct l7 *l7, const struct rec_head *h, const struct rec_packet *p);
+/* They always pass on as well. */
+void l7_stream_end(struct l7 *l7, const struct rec_head *h, const struct rec_stream_end *e);
+void l7_flow_end(struct l7 *l7, const struct rec_head *h, const struct rec_flow *fl);
+/* End of input: ends every flow still there, by ascending flow id. */
+void l7_finish(struct l7 *l7, uint64_t last_n);
+void l7_free(struct l7 *l7);
+
+struct l7_stats {
+	uint64_t flows, claimed, evicted, poisoned, anomalies_suppressed, memory, memory_peak;
+};
+const struct l7_stats *l7_stats(const struct l7 *l7);
+
+/* The whole of a parser tool's main(): a stage round the engine, with --only. */
+int l7_main(const struct l7_parser *parser, int argc, char **argv);
+
+#endif

@@ -1,0 +1,23 @@
+/* sandbox: what a stage gives up before it reads the first byte of input.
+ *
+ * rlimits, uid and capabilities, no_new_privs, landlock where the kernel has it, seccomp with an
+ * allow-list. Called by the stage loop, so no tool author can forget it. */
+#ifndef WEIR_SANDBOX_H
+#define WEIR_SANDBOX_H
+
+#include <stdbool.h>
+
+enum sandbox_mode { SANDBOX_REQUIRE, SANDBOX_TRY, SANDBOX_OFF };
+
+enum sandbox_needs {
+	SANDBOX_BASE = 0,
+	SANDBOX_WRITE_DIR = 1,  /* openat, renameat, ftruncate .. below one directory */
+	SANDBOX_READ_FILES = 2, /* open of the files named on the command line (read) */
+};
+
+/* dir: the directory for SANDBOX_WRITE_DIR, else NULL. Ends the process (1) with one line saying
+ * what the kernel lacks and which option to use, where mode is REQUIRE and it can't.
+ * $WEIR_SANDBOX (require, try, off) is the default where the option was not given. */
+void sandbox_enter(enum sandbox_mode mode, unsigned needs, const char *dir);
+
+#endif

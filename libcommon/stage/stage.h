@@ -1,0 +1,110 @@
+/* stage: the life of a tool that reads, makes or prints records.
+ *
+ * stage_main() parses the options, opens the endpoints, warms up, enters the sandbox, runs the
+ * loop, keeps the books and ends in order. A tool fills in a struct stage_ops and has a main()
+ * of one line. See docs/architecture.md for order, marks and books. */
+#ifndef WEIR_STAGE_H
+#define WEIR_STAGE_H
+
+#include "libcommon/base/die.h"
+#include "libcommon/base/opt.h"
+#include "libcommon/record/record.h"
+
+struct stage;
+
+struct stage_rec {
+	struct rec_head head;
+	struct bytes raw; /* the whole record; canonical prefix; borrowed until the callback returns */
+};
+
+enum stage_kind {
+	STAGE_SOURCE, /* no record input: produce() */
+	STAGE_FILTER, /* records in, records out */
+	STAGE_SINK,   /* records in; -o is text, written with stage_text() */
+};
+
+struct stage_ops {
+	const char *name;    /* "flow"; the program is weir-flow */
+	const char *summary;
+	const char *operands, *epilog; /* for --help; NULL for none */
+	enum stage_kind kind;
+	const struct opt *options; /* the tool's own; NULL for none */
+	void *config;              /* their destination */
+	const struct rec_desc *const *reads; /* types it decodes; NULL-ended. A stream whose schema
+	                                        lacks a required field of one ends the stage (3) */
+	unsigned sandbox;          /* enum sandbox_needs */
+
+	/* After parsing, before the sandbox: open files, allocate. argv[1..argc] are operands. */
+	void (*open)(struct stage *st, int argc, char **argv);
+	/* STAGE_SOURCE: emit some records (a batch); false at the end of the input. */
+	bool (*produce)(struct stage *st);
+	/* A run of data records, in order. Each must get exactly one fate: stage_pass,
+	 * stage_consume, stage_filter or stage_drop. */
+	void (*batch)(struct stage *st, const struct stage_rec *recs, size_t n);
+	/* Nothing below (n, ts) will follow from that source. The loop passes the mark on after
+	 * this returns. May be NULL. */
+	void (*mark)(struct stage *st, uint64_t source, uint64_t n, uint64_t ts);
+	/* All inputs have ended (or produce() has): emit what is held. May be NULL. */
+	void (*finish)(struct stage *st);
+	/* Sinks: also called for control records the sink wants to see (schema is known through
+	 * stage_schema). NULL: they are handled by the loop alone. */
+	void (*control)(struct stage *st, const struct rec_head *h, struct bytes raw);
+	const char *(*sandbox_dir)(struct stage *st); /* for SANDBOX_WRITE_DIR */
+	/* A sink: start of a new source stream (`cat a b |`): n starts again. May be NULL. */
+	void (*restart)(struct stage *st);
+};
+
+/* The whole of main(). Returns the exit code. */
+int stage_main(const struct stage_ops *ops, int argc, char **argv);
+
+void *stage_config(struct stage *st);
+/* A slot for the tool's own state. */
+void **stage_user(struct stage *st);
+
+/* ---- fates: exactly one per input record ---- */
+void stage_pass(struct stage *st, struct bytes raw);         /* to every output, byte for byte */
+void stage_consume(struct stage *st, uint64_t n);            /* n input records became something else */
+void stage_filter(struct stage *st, uint64_t n);             /* left out on purpose */
+void stage_drop(struct stage *st, const char *reason, uint64_t n);
+
+/* ---- making records ---- */
+/* Cold types; also custom ones: the schema goes out before the first. */
+void stage_emit(struct stage *st, const struct rec_desc *desc, const struct rec_head *h,
+	const void *rec);
+/* Hot types: write at most n bytes at the returned place, then commit what was written (one
+ * whole record). The schema is sent first where it is new. Never NULL: waits for space; where
+ * every output is broken it gives scratch memory and the loop ends soon. */
+uint8_t *stage_reserve(struct stage *st, const struct rec_desc *desc, size_t n);
+void stage_commit(struct stage *st, size_t n);
+/* Where the order stands: sources call it once per frame made, so that the loop can mark. */
+void stage_at(struct stage *st, uint64_t source, uint64_t n, uint64_t ts);
+/* The source's inputs, for the hello. A continuing hello goes out where records were already
+ * made: call it at each file's start. first_n: number of its first frame. */
+void stage_source(struct stage *st, uint64_t source, const char *name, uint64_t first_n);
+
+/* ---- reading ---- */
+/* Decodes one of `reads` into its C struct: the fast layout, else by binding. False: malformed;
+ * the record has then been dropped and counted (dropped.malformed) - the caller does nothing. */
+bool stage_decode(struct stage *st, const struct rec_desc *desc, const struct stage_rec *r,
+	struct rec_head *h, void *rec);
+/* The schema of a type as its stream declared it (custom ids are unified over the inputs), or
+ * NULL. */
+const struct schema *stage_schema(struct stage *st, uint16_t type);
+/* The file that a frame number lies in, by the hellos seen: NULL where unknown. */
+const char *stage_source_name(struct stage *st, uint64_t n, uint64_t *file_n);
+uint64_t stage_last_n(struct stage *st); /* highest n seen so far (sources: made) */
+
+/* ---- counters and ends ---- */
+uint64_t *stage_counter(struct stage *st, const char *name);
+/* The process will end with at least this code (DESIGN's precedence); says nothing. */
+void stage_exit(struct stage *st, enum exit_code code);
+/* A damaged input: one line "FILE: offset N: WHAT", exit 4, `end` says truncated. */
+void stage_truncated(struct stage *st, const char *file, uint64_t offset, const char *what);
+bool stage_stopping(struct stage *st); /* first SIGINT (sources) or SIGTERM came, outputs broke */
+
+/* ---- sinks ---- */
+/* Whole lines to the text output; buffered, flushed when about to wait. */
+void stage_text(struct stage *st, struct bytes lines);
+bool stage_text_is_tty(struct stage *st);
+
+#endif
