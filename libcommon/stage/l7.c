@@ -1,0 +1,794 @@
+/* l7: runs one parser over many flows: claims, buffering, gaps, caps, poisoning, session ends. */
+#include "libcommon/stage/l7.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "libcommon/base/die.h"
+
+enum {
+	DEFAULT_FLOWS = 262144,
+	DEFAULT_BUFFER = 64 * 1024,
+	CLAIM_BYTES = 1024, /* kept per direction while undecided */
+	FLOW_ANOMALIES = 32,
+	SCRATCH_BLOCK = 64 * 1024,
+	SCRATCH_MAX = 1024 * 1024,
+};
+#define DEFAULT_MEMORY (256ull << 20)
+
+enum l7_mode {
+	MODE_UNDECIDED,
+	MODE_OURS,  /* claimed; consumed */
+	MODE_OVER,  /* was ours: poisoned, or ended by a gap; still consumed, not called */
+	MODE_OTHER, /* somebody else's; passes */
+};
+
+struct l7_side {
+	struct buf kept; /* unread bytes of earlier records */
+	size_t scanned, want;
+	uint64_t skip;   /* l7_skip: bytes to let by */
+	uint64_t offset; /* stream offset of the first unread byte */
+	uint64_t start_ts, start_n;
+	uint64_t fed, missing;
+	unsigned segments;
+	bool ended;
+};
+
+struct l7_flow {
+	struct l7 *l7;
+	struct l7_flow *next;          /* hash chain, or free list */
+	struct l7_flow *newer, *older; /* least recently used list */
+	uint64_t id, now, n;
+	struct rec_key key;
+	struct l7_side side[2];
+	uint64_t messages;
+	unsigned anomalies;
+	uint8_t mode;
+	bool midstream, stop_over, stop_done;
+	const char *why;
+	void *state;
+};
+
+struct l7_scratch {
+	struct l7_scratch *next;
+	size_t used, size;
+	uint8_t bytes[] __attribute__((aligned(16)));
+};
+
+struct l7 {
+	const struct l7_parser *parser;
+	struct l7_host host;
+	struct l7_limits limits;
+	struct l7_stats stats;
+	struct l7_flow **buckets;
+	size_t mask;
+	struct l7_flow *free_flows;
+	struct l7_flow *newest, *oldest;
+	struct l7_scratch *scratch;
+	size_t scratch_used;
+};
+
+/* ---- the flow table ------------------------------------------------------------------------ */
+
+static size_t bucket_of(const struct l7 *l7, uint64_t id)
+{
+	return (size_t)((id * 0x9e3779b97f4a7c15ull) >> 32) & l7->mask;
+}
+
+static void lru_remove(struct l7 *l7, struct l7_flow *f)
+{
+	*(f->newer ? &f->newer->older : &l7->newest) = f->older;
+	*(f->older ? &f->older->newer : &l7->oldest) = f->newer;
+}
+
+static void lru_push(struct l7 *l7, struct l7_flow *f)
+{
+	f->newer = NULL;
+	f->older = l7->newest;
+	*(l7->newest ? &l7->newest->newer : &l7->oldest) = f;
+	l7->newest = f;
+}
+
+static struct l7_flow *flow_find(struct l7 *l7, uint64_t id)
+{
+	struct l7_flow *f = l7->buckets[bucket_of(l7, id)];
+
+	while (f && f->id != id)
+		f = f->next;
+	if (f && f != l7->newest) {
+		lru_remove(l7, f);
+		lru_push(l7, f);
+	}
+	return f;
+}
+
+static void side_drop(struct l7 *l7, struct l7_side *s)
+{
+	l7->stats.memory -= s->kept.size;
+	buf_release(&s->kept);
+	s->scanned = s->want = 0;
+}
+
+static void scratch_reset(struct l7 *l7)
+{
+	struct l7_scratch *first = l7->scratch;
+
+	while (first && first->next) {
+		struct l7_scratch *more = first->next;
+
+		first->next = more->next;
+		free(more);
+	}
+	if (first)
+		first->used = 0;
+	l7->scratch_used = 0;
+}
+
+static void session_end(struct l7_flow *f, enum rec_session_reason why)
+{
+	struct rec_session_end e = {
+		.key = f->key,
+		.parser = bytes_str(f->l7->parser->name),
+		.reason = why,
+		.messages = f->messages,
+		.orig_bytes = f->side[L7_ORIG].fed,
+		.resp_bytes = f->side[L7_RESP].fed,
+		.gap_bytes = f->side[0].missing + f->side[1].missing,
+		.detail = f->why ? bytes_str(f->why) : BYTES(NULL, 0),
+	};
+	struct rec_head h = { REC_session_end, f->now, f->id, f->n };
+
+	f->l7->host.emit(f->l7->host.ctx, &rec_session_end_desc, &h, &e);
+}
+
+/* The last call to the parser for this flow, its session_end, and its state given back. */
+static void session_close(struct l7_flow *f, enum l7_end why)
+{
+	static const enum rec_session_reason reasons[] = {
+		[L7_END_EOF] = REC_session_reason_EOF,
+		[L7_END_GAP] = REC_session_reason_GAP,
+		[L7_END_ERROR] = REC_session_reason_PARSE_ERROR,
+		[L7_END_DONE] = REC_session_reason_DONE,
+		[L7_END_EVICTED] = REC_session_reason_EVICTED,
+	};
+
+	if (f->mode != MODE_OURS)
+		return;
+	f->mode = why == L7_END_DONE ? MODE_OTHER : MODE_OVER;
+	if (f->l7->parser->end)
+		f->l7->parser->end(f, why);
+	scratch_reset(f->l7);
+	session_end(f, reasons[why]);
+	side_drop(f->l7, &f->side[0]);
+	side_drop(f->l7, &f->side[1]);
+	free(f->state);
+	f->state = NULL;
+}
+
+static void flow_forget(struct l7 *l7, struct l7_flow *f)
+{
+	struct l7_flow **at = &l7->buckets[bucket_of(l7, f->id)];
+
+	while (*at != f)
+		at = &(*at)->next;
+	*at = f->next;
+	lru_remove(l7, f);
+	side_drop(l7, &f->side[0]);
+	side_drop(l7, &f->side[1]);
+	free(f->state);
+	f->next = l7->free_flows;
+	l7->free_flows = f;
+	l7->stats.flows--;
+}
+
+static void flow_evict(struct l7 *l7, struct l7_flow *f, uint64_t now, uint64_t n)
+{
+	l7->stats.evicted++;
+	f->now = now;
+	f->n = n;
+	session_close(f, L7_END_EVICTED);
+	flow_forget(l7, f);
+}
+
+static struct l7_flow *flow_make(struct l7 *l7, const struct rec_head *h)
+{
+	struct l7_flow *f;
+	size_t b = bucket_of(l7, h->flow);
+
+	if (l7->stats.flows >= l7->limits.max_flows)
+		flow_evict(l7, l7->oldest, h->ts, h->n);
+	f = l7->free_flows;
+	if (f)
+		l7->free_flows = f->next;
+	else
+		f = xcalloc(1, sizeof(*f));
+	memset(f, 0, sizeof(*f));
+	f->l7 = l7;
+	f->id = h->flow;
+	f->next = l7->buckets[b];
+	l7->buckets[b] = f;
+	lru_push(l7, f);
+	l7->stats.flows++;
+	return f;
+}
+
+static void key_set(struct rec_key *k, uint8_t ip_version, uint8_t proto, const uint8_t *orig_h,
+		    const uint8_t *resp_h, uint16_t orig_p, uint16_t resp_p)
+{
+	uint8_t len = ip_version == 6 ? 16 : ip_version == 4 ? 4 : 0;
+
+	*k = (struct rec_key){ .orig_p = orig_p, .resp_p = resp_p, .proto = proto };
+	k->orig_h.len = k->resp_h.len = len;
+	memcpy(k->orig_h.b, orig_h, len);
+	memcpy(k->resp_h.b, resp_h, len);
+}
+
+/* ---- calling the parser -------------------------------------------------------------------- */
+
+static void flow_tick(struct l7_flow *f)
+{
+	if (f->l7->parser->tick && !f->stop_over && !f->stop_done) {
+		f->l7->parser->tick(f, f->now);
+		scratch_reset(f->l7);
+	}
+}
+
+/* After a callback: carries out what l7_poison() or l7_done() asked for in it. */
+static void flow_settle(struct l7_flow *f)
+{
+	scratch_reset(f->l7);
+	if (f->stop_over) {
+		f->l7->stats.poisoned++;
+		session_close(f, L7_END_ERROR);
+	} else if (f->stop_done) {
+		session_close(f, L7_END_DONE);
+	}
+}
+
+static size_t parser_cap(const struct l7 *l7)
+{
+	return l7->parser->max_buffer ? l7->parser->max_buffer : DEFAULT_BUFFER;
+}
+
+/* Keeps `rest` as this side's unread bytes; the last `rest.len` bytes of what was offered. */
+static void side_keep(struct l7_flow *f, struct l7_side *s, struct bytes rest)
+{
+	struct l7 *l7 = f->l7;
+	size_t had = s->kept.size;
+
+	if (rest.len == 0) {
+		if (s->kept.size > 16 * 1024) /* a big buffer is rarely needed twice */
+			buf_release(&s->kept);
+		s->kept.len = 0;
+	} else if (rest.ptr >= s->kept.ptr && rest.ptr < s->kept.ptr + s->kept.len) {
+		memmove(s->kept.ptr, rest.ptr, rest.len);
+		s->kept.len = rest.len;
+	} else {
+		s->kept.len = 0;
+		buf_add(&s->kept, rest.ptr, rest.len);
+	}
+	l7->stats.memory += s->kept.size - had;
+	if (l7->stats.memory > l7->stats.memory_peak)
+		l7->stats.memory_peak = l7->stats.memory;
+}
+
+static size_t side_skip(struct l7_side *s, size_t have)
+{
+	size_t n = s->skip < have ? (size_t)s->skip : have;
+
+	s->skip -= n;
+	s->offset += n;
+	return n;
+}
+
+/* Offers the unread bytes (data) until the parser stops making progress. `fresh` = how many of
+ * them, at the end, came with the record at hand. */
+static void side_offer(struct l7_flow *f, enum l7_dir dir, struct bytes data, size_t fresh)
+{
+	struct l7_side *s = &f->side[dir];
+
+	for (;;) {
+		size_t done;
+
+		if (data.len == 0)
+			break;
+		if (s->skip) {
+			done = side_skip(s, data.len);
+		} else {
+			if (data.len < s->want)
+				break;
+			s->want = 0;
+			done = f->l7->parser->feed(f, dir, data);
+			flow_settle(f);
+			if (f->mode != MODE_OURS)
+				return;
+			if (done > data.len)
+				done = data.len;
+			s->offset += done;
+			if (done == 0 && !s->skip) {
+				s->scanned = data.len;
+				break;
+			}
+		}
+		data.ptr += done;
+		data.len -= done;
+		if (done) {
+			s->scanned = 0;
+			if (data.len <= fresh) {
+				s->start_ts = f->now;
+				s->start_n = f->n;
+				s->segments = data.len ? 1 : 0;
+			}
+		}
+	}
+	side_keep(f, s, data);
+	if (s->kept.len > parser_cap(f->l7)) {
+		l7_poison(f, "too many unread bytes");
+		flow_settle(f);
+	} else if (f->l7->stats.memory > f->l7->limits.max_memory) {
+		f->why = "memory limit of the parser";
+		f->l7->stats.evicted++;
+		session_close(f, L7_END_EVICTED);
+	}
+}
+
+static void side_data(struct l7_flow *f, enum l7_dir dir, struct bytes data)
+{
+	struct l7_side *s = &f->side[dir];
+	size_t skipped;
+
+	s->fed += data.len;
+	if (s->kept.len == 0) {
+		skipped = side_skip(s, data.len);
+		data.ptr += skipped;
+		data.len -= skipped;
+		if (data.len == 0)
+			return;
+		s->start_ts = f->now;
+		s->start_n = f->n;
+		s->segments = 1;
+		side_offer(f, dir, data, data.len);
+		return;
+	}
+	f->l7->stats.memory -= s->kept.size;
+	buf_add(&s->kept, data.ptr, data.len);
+	f->l7->stats.memory += s->kept.size;
+	s->segments++;
+	side_offer(f, dir, buf_bytes(&s->kept), data.len);
+}
+
+static void side_gap(struct l7_flow *f, enum l7_dir dir, uint64_t missing, enum rec_gap_reason why)
+{
+	struct l7_side *s = &f->side[dir];
+	uint64_t by_skip = s->skip < missing ? s->skip : missing;
+
+	s->missing += missing;
+	s->offset += s->kept.len;
+	side_keep(f, s, BYTES(NULL, 0));
+	s->scanned = s->want = 0;
+	s->segments = 0;
+	if (!f->l7->parser->gap) {
+		f->why = "bytes are missing";
+		session_close(f, L7_END_GAP);
+		return;
+	}
+	s->skip -= by_skip;
+	f->l7->parser->gap(f, dir, missing, why);
+	s->offset += missing;
+	flow_settle(f);
+}
+
+static void claim(struct l7_flow *f)
+{
+	const struct l7_parser *p = f->l7->parser;
+
+	f->mode = MODE_OURS;
+	f->state = p->state_size ? xcalloc(1, p->state_size) : NULL;
+	f->l7->stats.claimed++;
+	flow_tick(f);
+	flow_settle(f);
+}
+
+/* ---- records in ---------------------------------------------------------------------------- */
+
+/* Asks the parser whether the flow is its own, with all bytes that this side has so far. */
+static void stream_ask(struct l7_flow *f, enum l7_dir dir, struct bytes data)
+{
+	struct l7_side *s = &f->side[dir], *peer = &f->side[!dir];
+	struct l7_first first = { f->key.proto, f->key.orig_p, f->key.resp_p,
+				  f->midstream, dir,           data };
+
+	buf_add(&s->kept, data.ptr, data.len);
+	f->l7->stats.memory += s->kept.size;
+	first.data = buf_bytes(&s->kept);
+	s->segments++;
+	if (s->segments == 1) {
+		s->start_ts = f->now;
+		s->start_n = f->n;
+	}
+	switch (f->l7->parser->claims ? f->l7->parser->claims(&first) : L7_YES) {
+	case L7_YES:
+		claim(f);
+		for (int i = 0; i < 2 && f->mode == MODE_OURS; i++) {
+			enum l7_dir d = i ? dir : (enum l7_dir) !dir;
+			struct l7_side *one = &f->side[d];
+
+			one->fed += one->kept.len;
+			if (one->kept.len)
+				side_offer(f, d, buf_bytes(&one->kept), d == dir ? data.len : 0);
+		}
+		return;
+	case L7_MAYBE:
+		if (s->kept.len <= CLAIM_BYTES)
+			return;
+		break;
+	case L7_NO:
+		break;
+	}
+	f->l7->stats.memory -= s->kept.size;
+	buf_release(&s->kept);
+	/* One side's refusal is enough unless the other side has not spoken yet: a client that
+	 * sends nothing recognisable while the server does is not ours either. */
+	f->mode = MODE_OTHER;
+	f->l7->stats.memory -= peer->kept.size;
+	buf_release(&peer->kept);
+}
+
+static struct l7_flow *stream_flow(struct l7 *l7, const struct rec_head *h,
+				   const struct rec_stream *s)
+{
+	struct l7_flow *f = flow_find(l7, h->flow);
+
+	if (!f) {
+		f = flow_make(l7, h);
+		key_set(&f->key, s->ip_version, s->proto, s->orig_h, s->resp_h, s->orig_p,
+			s->resp_p);
+		f->midstream = s->flags & STREAM_MIDSTREAM;
+		/* A flow whose beginning went elsewhere is not ours to guess at. */
+		if (s->offset != 0 || !l7->parser->feed)
+			f->mode = MODE_OTHER;
+	}
+	f->now = h->ts;
+	f->n = h->n;
+	return f;
+}
+
+bool l7_stream(struct l7 *l7, const struct rec_head *h, const struct rec_stream *s)
+{
+	enum l7_dir dir = s->dir ? L7_RESP : L7_ORIG;
+	struct l7_flow *f = stream_flow(l7, h, s);
+
+	if (f->mode == MODE_UNDECIDED && s->gap) {
+		/* Nothing can be claimed across a hole but a fresh start behind it. */
+		l7->stats.memory -= f->side[dir].kept.size;
+		buf_release(&f->side[dir].kept);
+		f->side[dir].segments = 0;
+		f->side[dir].missing += s->gap;
+		f->side[dir].offset = s->offset + s->gap;
+		f->midstream = true;
+		return false;
+	}
+	if (f->mode == MODE_UNDECIDED) {
+		stream_ask(f, dir, s->payload);
+		return f->mode == MODE_OURS || f->mode == MODE_OVER;
+	}
+	if (f->mode == MODE_OTHER)
+		return false;
+	if (f->mode == MODE_OURS) {
+		flow_tick(f);
+		flow_settle(f);
+	}
+	if (f->mode != MODE_OURS)
+		return f->mode == MODE_OVER;
+	if (s->gap)
+		side_gap(f, dir, s->gap, (enum rec_gap_reason)s->gap_reason);
+	else if (s->payload.len)
+		side_data(f, dir, s->payload);
+	return f->mode != MODE_OTHER;
+}
+
+bool l7_packet(struct l7 *l7, const struct rec_head *h, const struct rec_packet *p)
+{
+	enum l7_dir dir = p->dir ? L7_RESP : L7_ORIG;
+	struct l7_flow *f;
+
+	if (!l7->parser->datagram)
+		return false;
+	f = flow_find(l7, h->flow);
+	if (!f) {
+		f = flow_make(l7, h);
+		key_set(&f->key, p->ip_version, p->proto, p->orig_h, p->resp_h, p->orig_p,
+			p->resp_p);
+		f->midstream = p->flags & PACKET_MIDSTREAM;
+	}
+	f->now = h->ts;
+	f->n = h->n;
+	if (f->mode == MODE_UNDECIDED) {
+		struct l7_first first = { f->key.proto, f->key.orig_p, f->key.resp_p,
+					  f->midstream, dir,           p->payload };
+		enum l7_claim c = l7->parser->claims ? l7->parser->claims(&first) : L7_YES;
+
+		if (c == L7_YES)
+			claim(f);
+		else if (c == L7_NO)
+			f->mode = MODE_OTHER;
+	} else if (f->mode == MODE_OURS) {
+		flow_tick(f);
+		flow_settle(f);
+	}
+	if (f->mode == MODE_OURS) {
+		f->side[dir].fed += p->payload.len;
+		f->side[dir].start_ts = h->ts;
+		f->side[dir].start_n = h->n;
+		f->side[dir].segments = 1;
+		l7->parser->datagram(f, dir, p->payload);
+		flow_settle(f);
+		return true;
+	}
+	return f->mode == MODE_OVER;
+}
+
+void l7_stream_end(struct l7 *l7, const struct rec_head *h, const struct rec_stream_end *e)
+{
+	struct l7_flow *f = flow_find(l7, h->flow);
+	enum l7_dir dir = e->dir ? L7_RESP : L7_ORIG;
+
+	if (!f || f->mode != MODE_OURS || f->side[dir].ended)
+		return;
+	f->now = h->ts;
+	f->n = h->n;
+	flow_tick(f);
+	flow_settle(f);
+	f->side[dir].ended = true;
+	if (f->mode == MODE_OURS && f->side[dir].want && f->side[dir].kept.len) {
+		/* The end is the end of waiting for more as well. */
+		f->side[dir].want = 0;
+		side_offer(f, dir, buf_bytes(&f->side[dir].kept), 0);
+	}
+	if (f->mode == MODE_OURS && l7->parser->eof) {
+		l7->parser->eof(f, dir, (enum rec_stream_reason)e->reason);
+		flow_settle(f);
+	}
+}
+
+void l7_flow_end(struct l7 *l7, const struct rec_head *h, const struct rec_flow *fl)
+{
+	struct l7_flow *f;
+
+	if (fl->event != REC_flow_event_END)
+		return;
+	f = flow_find(l7, h->flow);
+	if (!f)
+		return;
+	f->now = h->ts;
+	f->n = h->n;
+	if (f->mode == MODE_OURS) {
+		flow_tick(f);
+		flow_settle(f);
+	}
+	session_close(f, fl->reason == REC_flow_reason_EVICTED ? L7_END_EVICTED : L7_END_EOF);
+	flow_forget(l7, f);
+}
+
+static int by_id(const void *a, const void *b)
+{
+	const struct l7_flow *const *x = a, *const *y = b;
+
+	return (*x)->id < (*y)->id ? -1 : (*x)->id > (*y)->id;
+}
+
+void l7_finish(struct l7 *l7, uint64_t last_n)
+{
+	size_t count = l7->stats.flows, i = 0;
+	struct l7_flow **all = xcalloc(count + 1, sizeof(struct l7_flow *));
+
+	for (struct l7_flow *f = l7->newest; f; f = f->older)
+		all[i++] = f;
+	qsort(all, i, sizeof(struct l7_flow *), by_id);
+	for (size_t k = 0; k < i; k++) {
+		all[k]->n = last_n + (all[k]->id & 0xffffffffffffull);
+		session_close(all[k], L7_END_EOF);
+		flow_forget(l7, all[k]);
+	}
+	free(all);
+}
+
+/* ---- making and freeing -------------------------------------------------------------------- */
+
+struct l7 *l7_new(const struct l7_parser *parser, const struct l7_host *host,
+		  const struct l7_limits *limits)
+{
+	struct l7 *l7 = xcalloc(1, sizeof(*l7));
+	size_t n = 1024;
+
+	l7->parser = parser;
+	l7->host = *host;
+	if (limits)
+		l7->limits = *limits;
+	if (!l7->limits.max_flows)
+		l7->limits.max_flows = DEFAULT_FLOWS;
+	if (!l7->limits.max_memory)
+		l7->limits.max_memory = DEFAULT_MEMORY;
+	while (n < l7->limits.max_flows && n < (1u << 24))
+		n *= 2;
+	l7->mask = n - 1;
+	l7->buckets = xcalloc(n, sizeof(struct l7_flow *));
+	return l7;
+}
+
+void l7_free(struct l7 *l7)
+{
+	if (!l7)
+		return;
+	while (l7->newest)
+		flow_forget(l7, l7->newest);
+	while (l7->free_flows) {
+		struct l7_flow *f = l7->free_flows;
+
+		l7->free_flows = f->next;
+		free(f);
+	}
+	scratch_reset(l7);
+	free(l7->scratch);
+	free(l7->buckets);
+	free(l7);
+}
+
+const struct l7_stats *l7_stats(const struct l7 *l7)
+{
+	return &l7->stats;
+}
+
+/* ---- what a parser may call ---------------------------------------------------------------- */
+
+void *l7_state(struct l7_flow *f)
+{
+	return f->state;
+}
+
+void *l7_config(struct l7_flow *f)
+{
+	return f->l7->parser->config;
+}
+
+const struct rec_key *l7_key(const struct l7_flow *f)
+{
+	return &f->key;
+}
+
+uint64_t l7_flow_id(const struct l7_flow *f)
+{
+	return f->id;
+}
+
+bool l7_midstream(const struct l7_flow *f)
+{
+	return f->midstream;
+}
+
+uint64_t l7_now(const struct l7_flow *f)
+{
+	return f->now;
+}
+
+uint64_t l7_n(const struct l7_flow *f)
+{
+	return f->n;
+}
+
+uint64_t l7_start_ts(const struct l7_flow *f, enum l7_dir dir)
+{
+	return f->side[dir].start_ts;
+}
+
+uint64_t l7_start_n(const struct l7_flow *f, enum l7_dir dir)
+{
+	return f->side[dir].start_n;
+}
+
+uint64_t l7_offset(const struct l7_flow *f, enum l7_dir dir)
+{
+	return f->side[dir].offset;
+}
+
+unsigned l7_segments(const struct l7_flow *f, enum l7_dir dir)
+{
+	return f->side[dir].segments;
+}
+
+size_t l7_scanned(const struct l7_flow *f, enum l7_dir dir)
+{
+	return f->side[dir].scanned;
+}
+
+void l7_want(struct l7_flow *f, enum l7_dir dir, size_t n)
+{
+	f->side[dir].want = n;
+}
+
+void l7_skip(struct l7_flow *f, enum l7_dir dir, uint64_t n)
+{
+	f->side[dir].skip = n;
+}
+
+void *l7_scratch(struct l7_flow *f, size_t n)
+{
+	struct l7 *l7 = f->l7;
+	struct l7_scratch *s = l7->scratch;
+
+	n = (n + 15) & ~(size_t)15;
+	if (n > SCRATCH_MAX - l7->scratch_used)
+		return NULL;
+	l7->scratch_used += n;
+	while (s && s->size - s->used < n)
+		s = s->next;
+	if (!s) {
+		size_t size = n > SCRATCH_BLOCK ? n : SCRATCH_BLOCK;
+
+		s = xcalloc(1, sizeof(*s) + size);
+		s->size = size;
+		if (l7->scratch) { /* the first block stays first: it outlives the callback */
+			s->next = l7->scratch->next;
+			l7->scratch->next = s;
+		} else {
+			l7->scratch = s;
+		}
+	}
+	s->used += n;
+	return s->bytes + s->used - n;
+}
+
+void l7_emit_rec(struct l7_flow *f, uint64_t ts, const struct rec_desc *desc, void *rec)
+{
+	struct rec_head h = { desc->id, ts, f->id, f->n };
+
+	/* KEY() comes first where a type has it: its first row is "proto". */
+	if (desc->nfields && strcmp(desc->fields[0].name, "proto") == 0)
+		memcpy((char *)rec + desc->fields[0].offset - offsetof(struct rec_key, proto),
+		       &f->key, sizeof(f->key));
+	f->messages++;
+	f->l7->host.emit(f->l7->host.ctx, desc, &h, rec);
+}
+
+void l7_violation(struct l7_flow *f, enum l7_dir dir, const char *name, enum rec_severity severity,
+		  const char *state, const char *event, const char *expected)
+{
+	struct rec_head h = { REC_anomaly, f->now, f->id, f->n };
+	struct rec_anomaly a = {
+		.key = f->key,
+		.name = bytes_str(name),
+		.severity = severity,
+		.stage = bytes_str(f->l7->parser->name),
+		.dir = SOME(dir),
+		.state = state ? bytes_str(state) : BYTES(NULL, 0),
+		.event = event ? bytes_str(event) : BYTES(NULL, 0),
+		.expected = expected ? bytes_str(expected) : BYTES(NULL, 0),
+		.offset = SOME(f->side[dir].offset),
+	};
+
+	if (f->anomalies++ >= FLOW_ANOMALIES) {
+		f->l7->stats.anomalies_suppressed++;
+		return;
+	}
+	f->l7->host.emit(f->l7->host.ctx, &rec_anomaly_desc, &h, &a);
+}
+
+void l7_poison(struct l7_flow *f, const char *why)
+{
+	char name[64];
+
+	if (f->stop_over || f->stop_done || f->mode != MODE_OURS)
+		return;
+	f->stop_over = true;
+	f->why = why;
+	snprintf(name, sizeof(name), "%s_parse_error", f->l7->parser->name);
+	f->anomalies = 0; /* this one is never suppressed */
+	l7_violation(f, L7_ORIG, name, REC_severity_WARNING, NULL, why, NULL);
+}
+
+void l7_done(struct l7_flow *f)
+{
+	if (!f->stop_over && f->mode == MODE_OURS)
+		f->stop_done = true;
+}
