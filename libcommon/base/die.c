@@ -63,11 +63,11 @@ void warn_errno(const char *fmt, ...)
 	va_end(ap);
 }
 
-#define DIE_BODY(code, with_errno) \
-	va_list ap;                \
-	va_start(ap, fmt);         \
-	say(fmt, ap, with_errno);  \
-	va_end(ap);                \
+#define DIE_BODY(code, with_errno)                                                                 \
+	va_list ap;                                                                                \
+	va_start(ap, fmt);                                                                         \
+	say(fmt, ap, with_errno);                                                                  \
+	va_end(ap);                                                                                \
 	leave(code)
 
 void die(const char *fmt, ...)
