@@ -24,8 +24,8 @@ enum {
 	REC_MAX = REC_MAX_BODY + REC_MAX_PAYLOAD,
 };
 
-/* All built-in descriptions, by ascending id; count in rec_builtin_count. */
-extern const struct rec_desc *const rec_builtin[];
+/* All built-in descriptions, by ascending id (put in order before main); read only. */
+extern const struct rec_desc *rec_builtin[];
 extern const size_t rec_builtin_count;
 const struct rec_desc *rec_builtin_find(uint16_t id);
 const struct rec_desc *rec_builtin_named(struct bytes name);
@@ -33,10 +33,25 @@ const struct rec_desc *rec_builtin_named(struct bytes name);
 /* ---- measuring and checking ------------------------------------------------------------- */
 
 /* The length of the msgpack value at the start of b. 0: more bytes are needed. -1: it is not a
- * record we accept (not an array, depth > 8, more than 16,384 items, a count above the bytes
- * that could hold it, longer than REC_MAX, ext types, unknown marker); then *why says what.
- * Canonical hot records take a short path. Touches nothing beyond b. Never recurses. */
+ * record we accept (not an array of >= 4 items that starts with a type number, depth > 8, more
+ * than 16,384 items, a body above REC_MAX_BODY, a payload - a bin that is the last field - above
+ * REC_MAX_PAYLOAD, ext types, unknown marker); then *why says what. What can be rejected by the
+ * bytes there are is rejected at once. Canonical hot records take a short path.
+ * Touches nothing beyond b, allocates nothing, never recurses. A call costs at most one step an
+ * item (blobs are jumped over), so call again only after more bytes came; where they come in
+ * crumbs, use rec_scan_more(), which goes on where it stopped. */
 ssize_t rec_measure(struct bytes b, const char **why);
+
+/* How far the measuring of one record got. Zeroed = at its start. */
+struct rec_scan {
+	uint32_t at, items, owed; /* bytes checked; items announced; of those still to come */
+	uint32_t left[REC_MAX_DEPTH];
+	uint32_t depth; /* 0 = not begun */
+};
+
+/* The same, to be called with ever more bytes of the same record: all calls together cost no
+ * more than one that sees it whole. After a length or -1, zero the scan for the next record. */
+ssize_t rec_scan_more(struct rec_scan *s, struct bytes b, const char **why);
 
 /* Reads the prefix of one whole record in any legal int width; gives the fields' count (without
  * the four of the prefix) and where they start. False where it is malformed. */

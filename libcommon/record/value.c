@@ -1,0 +1,182 @@
+/* value: msgpack values out of a checked cursor, one at a time. */
+#include "libcommon/record/record.h"
+
+static struct mp_value mp_bad(struct cursor *c)
+{
+	c->failed = true;
+	return (struct mp_value){ .type = MP_BAD };
+}
+
+/* Every number that is not negative is MP_UINT, whatever signed form it came in. */
+static struct mp_value mp_signed(int64_t i)
+{
+	if (i >= 0)
+		return (struct mp_value){ .type = MP_UINT, .u = (uint64_t)i };
+	return (struct mp_value){ .type = MP_INT, .i = i };
+}
+
+static struct mp_value mp_blob(struct cursor *c, enum mp_type type, size_t n)
+{
+	struct mp_value v = { .type = type, .bytes = cursor_bytes(c, n) };
+
+	return c->failed ? mp_bad(c) : v;
+}
+
+static struct mp_value mp_float(struct cursor *c, bool wide)
+{
+	struct mp_value v = { .type = MP_FLOAT };
+
+	if (wide) {
+		uint64_t bits = cursor_be64(c);
+
+		memcpy(&v.f, &bits, sizeof(v.f));
+	} else {
+		uint32_t bits = cursor_be32(c);
+		float f;
+
+		memcpy(&f, &bits, sizeof(f));
+		v.f = f;
+	}
+	return v;
+}
+
+static struct mp_value mp_marked(struct cursor *c, uint8_t mark)
+{
+	switch (mark) {
+	case 0xc0:
+		return (struct mp_value){ .type = MP_NIL };
+	case 0xc2:
+	case 0xc3:
+		return (struct mp_value){ .type = MP_BOOL, .b = mark & 1 };
+	case 0xc4:
+		return mp_blob(c, MP_BIN, cursor_u8(c));
+	case 0xc5:
+		return mp_blob(c, MP_BIN, cursor_be16(c));
+	case 0xc6:
+		return mp_blob(c, MP_BIN, cursor_be32(c));
+	case 0xca:
+	case 0xcb:
+		return mp_float(c, mark & 1);
+	case 0xcc:
+		return (struct mp_value){ .type = MP_UINT, .u = cursor_u8(c) };
+	case 0xcd:
+		return (struct mp_value){ .type = MP_UINT, .u = cursor_be16(c) };
+	case 0xce:
+		return (struct mp_value){ .type = MP_UINT, .u = cursor_be32(c) };
+	case 0xcf:
+		return (struct mp_value){ .type = MP_UINT, .u = cursor_be64(c) };
+	case 0xd0:
+		return mp_signed((int8_t)cursor_u8(c));
+	case 0xd1:
+		return mp_signed((int16_t)cursor_be16(c));
+	case 0xd2:
+		return mp_signed((int32_t)cursor_be32(c));
+	case 0xd3:
+		return mp_signed((int64_t)cursor_be64(c));
+	case 0xd9:
+		return mp_blob(c, MP_STR, cursor_u8(c));
+	case 0xda:
+		return mp_blob(c, MP_STR, cursor_be16(c));
+	case 0xdb:
+		return mp_blob(c, MP_STR, cursor_be32(c));
+	case 0xdc:
+		return (struct mp_value){ .type = MP_ARRAY, .count = cursor_be16(c) };
+	case 0xdd:
+		return (struct mp_value){ .type = MP_ARRAY, .count = cursor_be32(c) };
+	case 0xde:
+		return (struct mp_value){ .type = MP_MAP, .count = cursor_be16(c) };
+	case 0xdf:
+		return (struct mp_value){ .type = MP_MAP, .count = cursor_be32(c) };
+	default:
+		return mp_bad(c);
+	}
+}
+
+struct mp_value mp_next(struct cursor *c)
+{
+	struct mp_value v;
+	uint8_t mark;
+
+	if (c->failed || c->pos == c->end)
+		return mp_bad(c);
+	mark = *c->pos++;
+	if (mark <= 0x7f)
+		return (struct mp_value){ .type = MP_UINT, .u = mark };
+	if (mark >= 0xe0)
+		return (struct mp_value){ .type = MP_INT, .i = (int8_t)mark };
+	if (mark <= 0x8f)
+		return (struct mp_value){ .type = MP_MAP, .count = mark & 0x0f };
+	if (mark <= 0x9f)
+		return (struct mp_value){ .type = MP_ARRAY, .count = mark & 0x0f };
+	if (mark <= 0xbf)
+		return mp_blob(c, MP_STR, mark & 0x1f);
+	v = mp_marked(c, mark);
+	return c->failed ? mp_bad(c) : v;
+}
+
+/* Each value still owed takes at least one byte, so a count above what is left ends the walk:
+ * it takes at most one step a byte. */
+bool mp_skip(struct cursor *c)
+{
+	uint64_t owed = 1;
+
+	while (owed) {
+		struct mp_value v = mp_next(c);
+
+		owed--;
+		if (v.type == MP_ARRAY)
+			owed += v.count;
+		else if (v.type == MP_MAP)
+			owed += 2 * (uint64_t)v.count;
+		if (v.type == MP_BAD || owed > cursor_left(c)) {
+			c->failed = true;
+			return false;
+		}
+	}
+	return true;
+}
+
+/* RFC 3629 section 4: no overlong forms, no surrogates, nothing above U+10FFFF. */
+bool rec_is_utf8(struct bytes b)
+{
+	const uint8_t *p = b.ptr, *end = p + b.len;
+
+	while (p < end) {
+		uint8_t low = 0x80, high = 0xbf;
+		int more;
+
+		if (end - p >= 8) {
+			uint64_t word;
+
+			memcpy(&word, p, sizeof(word));
+			if (!(word & 0x8080808080808080u)) {
+				p += 8;
+				continue;
+			}
+		}
+		if (*p < 0x80) {
+			p++;
+			continue;
+		}
+		if (*p < 0xc2 || *p > 0xf4)
+			return false;
+		more = *p < 0xe0 ? 1 : *p < 0xf0 ? 2 : 3;
+		if (end - p <= more)
+			return false;
+		if (*p == 0xe0)
+			low = 0xa0;
+		else if (*p == 0xed)
+			high = 0x9f;
+		else if (*p == 0xf0)
+			low = 0x90;
+		else if (*p == 0xf4)
+			high = 0x8f;
+		if (p[1] < low || p[1] > high)
+			return false;
+		for (int i = 2; i <= more; i++)
+			if ((p[i] & 0xc0) != 0x80)
+				return false;
+		p += more + 1;
+	}
+	return true;
+}
