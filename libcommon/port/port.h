@@ -6,11 +6,19 @@
  *     PATH           a file (as input also a FIFO)    null:     discard
  *     shm:NAME       ring in /dev/shm.  -o shm:x,readers=a,b   -i shm:x,reader=a   ,size=4M
  *     shm:fd=N,...   ring made by a launcher: -o shm:fd=5,pages=6:7:8   -i shm:fd=5,page=6
- * A name list ends at the next key: readers=a,b,size=4M names the readers a and b. */
+ * A name list ends at the next key: readers=a,b,size=4M names the readers a and b.
+ * WORD: in front is always a kind of endpoint; a file of that name is written ./WORD:x. */
 #ifndef WEIR_PORT_H
 #define WEIR_PORT_H
 
 #include "libcommon/base/bytes.h"
+
+/* A view never has to be longer than this: twice the longest record. */
+enum { PORT_MAX_VIEW = 1024 * 1024 };
+
+/* Set from a signal handler: whatever waits in a port (a full pipe, a ring without readers, the
+ * start of a ring that is not there yet) gives up: the port is then broken with EINTR. */
+extern volatile int port_give_up;
 
 /* ---- output ------------------------------------------------------------------------------ */
 
@@ -22,23 +30,27 @@ struct port_out *port_out_open(const char *endpoint);
 bool port_out_is_tty(const struct port_out *p);
 bool port_out_is_null(const struct port_out *p);
 
-/* n contiguous bytes to write into (n <= REC_MAX-like limit of half the ring). Returns NULL
- * where space must be waited for and `wait` is false; with wait it blocks and gives NULL only
- * where the other side is gone for good (port_out_broken says so). */
+/* n contiguous bytes to write into, at most half the ring (more: one line on stderr, and the
+ * port is broken with EMSGSIZE). Returns NULL where space must be waited for and `wait` is false;
+ * with wait it blocks and gives NULL only where the other side is gone for good
+ * (port_out_broken says so). */
 uint8_t *port_out_reserve(struct port_out *p, size_t n, bool wait);
 /* The first n of the reserved bytes are now part of the stream. Whole records only. Published
  * at the batch size (ring 32 KiB, fd 64 KiB) or by port_out_flush. */
 void port_out_commit(struct port_out *p, size_t n);
-/* Publishes / writes all committed bytes. Blocks on a full pipe. False where broken. */
+/* Publishes / writes all committed bytes. Blocks on a full pipe, also over signals. False where
+ * broken. */
 bool port_out_flush(struct port_out *p);
 /* Bytes committed and not yet published. */
 size_t port_out_pending(const struct port_out *p);
 /* The head of the stream (hello and schemas) for late readers; a ring keeps it, others ignore
  * it. Appends; false where the preamble area (64 KiB) is full. */
 bool port_out_preamble(struct port_out *p, struct bytes b);
-/* EPIPE, ENOSPC, all readers gone. errno-like reason in *err where not NULL. */
+/* EPIPE (also: all readers of a ring are gone), ENOSPC, EMSGSIZE, EINTR (port_give_up).
+ * errno-like reason in *err where not NULL. */
 bool port_out_broken(const struct port_out *p, int *err);
-/* Bytes handed over in all, and bytes lost because the other side broke. */
+/* Bytes committed in all, and those among them that are known not to have been delivered. On a
+ * ring: the most that any block reader left behind. */
 uint64_t port_out_written(const struct port_out *p);
 uint64_t port_out_lost(const struct port_out *p);
 /* Flushes, closes (a ring is marked closed: readers see the end of the stream after the last
@@ -56,9 +68,11 @@ enum port_state { PORT_DATA, PORT_EMPTY, PORT_EOF, PORT_ERROR };
 
 /* Waits until more than `have` unconsumed bytes can be seen, at most timeout_ms (-1: for ever,
  * 0: not at all). *view is all that can be seen, contiguous, valid until the next call on this
- * port. PORT_EOF: the end; *view may still hold unconsumed bytes (<= have): a cut record.
- * PORT_EMPTY: nothing new in time, or interrupted by a signal. PORT_ERROR: errno says why.
- * A ring whose producer died without closing gives PORT_ERROR with EPIPE after its last byte. */
+ * port (also where the state is PORT_EMPTY). PORT_EOF: the end; *view may still hold unconsumed
+ * bytes (<= have): a cut record. PORT_EMPTY: nothing new in time, or interrupted by a signal; now
+ * and then also with -1, so that a signal which came just before the wait is seen. PORT_ERROR:
+ * errno says why, EMSGSIZE where have >= PORT_MAX_VIEW. A ring whose producer died without closing
+ * gives PORT_ERROR with EPIPE after its last byte. */
 enum port_state port_in_view(struct port_in *p, size_t have, int timeout_ms, struct bytes *view);
 /* Done with the first n bytes of the view. On a ring this frees the space (after the effect). */
 void port_in_consume(struct port_in *p, size_t n);

@@ -1,0 +1,33 @@
+/* endpoint: the text that names a place where bytes come from or go to, taken apart. Pure. */
+#ifndef WEIR_ENDPOINT_H
+#define WEIR_ENDPOINT_H
+
+#include "libcommon/base/bytes.h"
+
+enum endpoint_kind { ENDPOINT_STDIO, ENDPOINT_FD, ENDPOINT_FILE, ENDPOINT_NULL, ENDPOINT_SHM };
+
+enum {
+	ENDPOINT_PATH = 4096,
+	ENDPOINT_NAME = 40,    /* of a ring or a reader, with its NUL */
+	ENDPOINT_READERS = 64, /* of one ring */
+};
+
+struct endpoint {
+	enum endpoint_kind kind;
+	int fd;                   /* ENDPOINT_FD; ENDPOINT_SHM: -1 where it has a name */
+	char path[ENDPOINT_PATH]; /* ENDPOINT_FILE */
+	char name[ENDPOINT_NAME]; /* ENDPOINT_SHM */
+	uint64_t size;            /* of the ring's data in bytes, 0 where not given */
+	unsigned nreaders;        /* -o shm:NAME: at least 1 */
+	char readers[ENDPOINT_READERS][ENDPOINT_NAME];
+	char reader[ENDPOINT_NAME]; /* -i shm:NAME */
+	unsigned npages;            /* -o shm:fd=N: at least 1 */
+	int pages[ENDPOINT_READERS];
+	int page; /* -i shm:fd=N, else -1 */
+};
+
+/* Takes text apart by the grammar at the head of port.h. On wrong grammar returns false and puts
+ * what is wrong into why (never longer than size), without the endpoint's text. */
+bool endpoint_parse(struct endpoint *ep, const char *text, bool output, char *why, size_t size);
+
+#endif

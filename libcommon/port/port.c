@@ -1,0 +1,179 @@
+/* port: opens an endpoint by its kind, and hands every call on to its transport. */
+#include "libcommon/port/port.h"
+
+#include <stdlib.h>
+
+#include "libcommon/base/die.h"
+#include "libcommon/port/transport.h"
+
+size_t port_test_read, port_test_write;
+volatile int port_give_up;
+
+static const struct {
+	struct port_out *(*out)(const struct endpoint *ep, const char *text);
+	struct port_in *(*in)(const struct endpoint *ep, const char *text);
+} transports[] = {
+	[ENDPOINT_STDIO] = { port_fd_out, port_fd_in },
+	[ENDPOINT_FD] = { port_fd_out, port_fd_in },
+	[ENDPOINT_FILE] = { port_fd_out, port_fd_in },
+	[ENDPOINT_NULL] = { port_null_out, port_null_in },
+};
+
+static void test_hook(size_t *limit, const char *variable)
+{
+	const char *text = getenv(variable);
+
+	if (text)
+		*limit = strtoul(text, NULL, 10);
+}
+
+static struct endpoint *parse(const char *text, bool output)
+{
+	struct endpoint *ep = xcalloc(1, sizeof(*ep));
+	char why[256];
+
+	test_hook(&port_test_read, "WEIR_TEST_READ");
+	test_hook(&port_test_write, "WEIR_TEST_WRITE");
+	if (!endpoint_parse(ep, text, output, why, sizeof(why)))
+		die_usage("%s '%s': %s", output ? "output" : "input", text, why);
+	if (ep->kind >= sizeof(transports) / sizeof(transports[0]))
+		die_usage("%s '%s': shm: is not in this build", output ? "output" : "input", text);
+	return ep;
+}
+
+static char *copy(const char *text)
+{
+	size_t n = strlen(text) + 1;
+
+	return memcpy(xcalloc(n, 1), text, n);
+}
+
+struct port_out *port_out_open(const char *text)
+{
+	struct endpoint *ep = parse(text, true);
+	struct port_out *p = transports[ep->kind].out(ep, text);
+
+	p->name = copy(text);
+	free(ep);
+	return p;
+}
+
+bool port_out_is_tty(const struct port_out *p)
+{
+	return p->tty;
+}
+
+bool port_out_is_null(const struct port_out *p)
+{
+	return p->null;
+}
+
+uint8_t *port_out_reserve(struct port_out *p, size_t n, bool wait)
+{
+	return p->err ? NULL : p->ops->reserve(p, n, wait);
+}
+
+void port_out_commit(struct port_out *p, size_t n)
+{
+	p->written += n;
+	if (p->err)
+		p->lost += n;
+	else
+		p->ops->commit(p, n);
+}
+
+bool port_out_flush(struct port_out *p)
+{
+	return !p->err && p->ops->flush(p);
+}
+
+size_t port_out_pending(const struct port_out *p)
+{
+	return p->err ? 0 : p->ops->pending(p);
+}
+
+bool port_out_preamble(struct port_out *p, struct bytes b)
+{
+	return p->ops->preamble ? p->ops->preamble(p, b) : true;
+}
+
+bool port_out_broken(const struct port_out *p, int *err)
+{
+	if (err)
+		*err = p->err;
+	return p->err != 0;
+}
+
+uint64_t port_out_written(const struct port_out *p)
+{
+	return p->written;
+}
+
+uint64_t port_out_lost(const struct port_out *p)
+{
+	return p->lost;
+}
+
+bool port_out_close(struct port_out *p)
+{
+	bool good;
+
+	p->ops->close(p);
+	good = !p->err && !p->lost;
+	free(p->name);
+	free(p);
+	return good;
+}
+
+struct port_in *port_in_open(const char *text)
+{
+	struct endpoint *ep = parse(text, false);
+	struct port_in *p = transports[ep->kind].in(ep, text);
+
+	p->name = copy(text);
+	free(ep);
+	return p;
+}
+
+const char *port_in_name(const struct port_in *p)
+{
+	return p->name;
+}
+
+enum port_state port_in_view(struct port_in *p, size_t have, int timeout_ms, struct bytes *view)
+{
+	return p->ops->view(p, have, timeout_ms, view);
+}
+
+void port_in_consume(struct port_in *p, size_t n)
+{
+	p->total += n;
+	p->ops->consume(p, n);
+}
+
+bool port_in_ready(struct port_in *p, size_t have)
+{
+	return p->ops->ready(p, have);
+}
+
+struct bytes port_in_preamble(struct port_in *p)
+{
+	return p->ops->preamble ? p->ops->preamble(p) : BYTES(NULL, 0);
+}
+
+bool port_in_is_file(const struct port_in *p)
+{
+	return p->file;
+}
+
+uint64_t port_in_total(const struct port_in *p)
+{
+	return p->total;
+}
+
+void port_in_close(struct port_in *p)
+{
+	p->ops->close(p);
+	free(p->name);
+	free(p);
+}

@@ -1,0 +1,56 @@
+/* transport: what each kind of endpoint does behind port.h. Internal to port. */
+#ifndef WEIR_TRANSPORT_H
+#define WEIR_TRANSPORT_H
+
+#include "libcommon/port/endpoint.h"
+#include "libcommon/port/port.h"
+
+/* A transport's own struct starts with one of these. */
+struct port_out {
+	const struct port_out_ops *ops;
+	char *name; /* the endpoint's text, for messages */
+	int err;    /* errno-like; 0 while it works */
+	bool tty, null;
+	uint64_t written, lost;
+};
+
+struct port_out_ops {
+	uint8_t *(*reserve)(struct port_out *p, size_t n, bool wait);
+	void (*commit)(struct port_out *p, size_t n);
+	bool (*flush)(struct port_out *p);
+	size_t (*pending)(const struct port_out *p);
+	bool (*preamble)(struct port_out *p, struct bytes b);
+	/* Delivers and frees all but the struct itself and its name. */
+	void (*close)(struct port_out *p);
+};
+
+struct port_in {
+	const struct port_in_ops *ops;
+	char *name;
+	bool file;
+	uint64_t total; /* bytes consumed */
+};
+
+struct port_in_ops {
+	enum port_state (*view)(struct port_in *p, size_t have, int timeout_ms, struct bytes *view);
+	void (*consume)(struct port_in *p, size_t n);
+	bool (*ready)(struct port_in *p, size_t have);
+	struct bytes (*preamble)(struct port_in *p);
+	void (*close)(struct port_in *p);
+};
+
+enum {
+	PORT_BATCH = 64 * 1024, /* bytes that are written to a descriptor at once */
+	PORT_LOOK_MS = 500,     /* the longest wait without coming back to look for signals */
+};
+
+/* They fill in everything but the name, or end the process with one line. `text` is the
+ * endpoint as given, for messages. */
+struct port_out *port_fd_out(const struct endpoint *ep, const char *text);
+struct port_in *port_fd_in(const struct endpoint *ep, const char *text);
+struct port_out *port_null_out(const struct endpoint *ep, const char *text);
+struct port_in *port_null_in(const struct endpoint *ep, const char *text);
+struct port_out *port_ring_out(const struct endpoint *ep, const char *text);
+struct port_in *port_ring_in(const struct endpoint *ep, const char *text);
+
+#endif
