@@ -30,6 +30,8 @@ struct stage_ops {
 	enum stage_kind kind;
 	const struct opt *options; /* the tool's own; NULL for none */
 	void *config;              /* their destination */
+	const struct opt *more_options; /* a second table, for frames round a tool like l7_main */
+	void *more_config;
 	const struct rec_desc *const *reads; /* types it decodes; NULL-ended. A stream whose schema
 	                                        lacks a required field of one ends the stage (3) */
 	unsigned sandbox;          /* enum sandbox_needs */

@@ -1,0 +1,140 @@
+/* l7_main: a whole parser tool: a stage round the engine of l7.c. */
+#include <netinet/in.h>
+
+#include "libcommon/stage/l7.h"
+#include "libcommon/stage/stage.h"
+
+struct l7_tool {
+	bool only;
+	uint64_t max_flows, max_memory;
+	const struct l7_parser *parser;
+	struct l7 *l7;
+	uint64_t *claimed, *evicted, *poisoned, *suppressed;
+};
+
+static struct l7_tool tool = { .max_flows = 262144, .max_memory = 256ull << 20 };
+
+static const struct opt own_options[] = {
+	OPT_ROW(0, "only", OPT_FLAG, struct l7_tool, only, NULL,
+		"write only what this stage makes; pass nothing on"),
+	OPT_ROW(0, "max-flows", OPT_UINT, struct l7_tool, max_flows, "N",
+		"flows known at a time; the least recently used goes first"),
+	OPT_ROW(0, "max-memory", OPT_SIZE, struct l7_tool, max_memory, "BYTES",
+		"unparsed bytes kept over all flows"),
+	{ 0 },
+};
+
+static void host_emit(void *ctx, const struct rec_desc *desc, const struct rec_head *h,
+		      const void *rec)
+{
+	stage_emit(ctx, desc, h, rec);
+}
+
+static void tool_open(struct stage *st, int argc, char **argv)
+{
+	struct l7_host host = { st, host_emit };
+	struct l7_limits limits = { tool.max_flows, tool.max_memory };
+
+	(void)argc;
+	(void)argv;
+	tool.l7 = l7_new(tool.parser, &host, &limits);
+	tool.claimed = stage_counter(st, "flows_claimed");
+	tool.evicted = stage_counter(st, "flows_evicted");
+	tool.poisoned = stage_counter(st, "flows_poisoned");
+	tool.suppressed = stage_counter(st, "anomalies_suppressed");
+}
+
+static void tool_pass(struct stage *st, struct bytes raw)
+{
+	if (tool.only)
+		stage_filter(st, 1);
+	else
+		stage_pass(st, raw);
+}
+
+static void tool_record(struct stage *st, const struct stage_rec *r)
+{
+	union {
+		struct rec_packet packet;
+		struct rec_stream stream;
+		struct rec_stream_end stream_end;
+		struct rec_flow flow;
+	} u;
+	struct rec_head h;
+	bool ours = false;
+
+	switch (r->head.type) {
+	case REC_stream:
+		if (!stage_decode(st, &rec_stream_desc, r, &h, &u.stream))
+			return;
+		ours = l7_stream(tool.l7, &h, &u.stream);
+		break;
+	case REC_packet:
+		if (!tool.parser->datagram)
+			break;
+		if (!stage_decode(st, &rec_packet_desc, r, &h, &u.packet))
+			return;
+		ours = u.packet.proto == IPPROTO_UDP && l7_packet(tool.l7, &h, &u.packet);
+		break;
+	case REC_stream_end:
+		if (!stage_decode(st, &rec_stream_end_desc, r, &h, &u.stream_end))
+			return;
+		l7_stream_end(tool.l7, &h, &u.stream_end);
+		break;
+	case REC_flow:
+		if (!stage_decode(st, &rec_flow_desc, r, &h, &u.flow))
+			return;
+		l7_flow_end(tool.l7, &h, &u.flow);
+		break;
+	default:
+		break;
+	}
+	if (ours)
+		stage_consume(st, 1);
+	else
+		tool_pass(st, r->raw);
+}
+
+static void tool_batch(struct stage *st, const struct stage_rec *recs, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		tool_record(st, &recs[i]);
+}
+
+static void tool_finish(struct stage *st)
+{
+	const struct l7_stats *s = l7_stats(tool.l7);
+
+	l7_finish(tool.l7, stage_last_n(st));
+	*tool.claimed = s->claimed;
+	*tool.evicted = s->evicted;
+	*tool.poisoned = s->poisoned;
+	*tool.suppressed = s->anomalies_suppressed;
+}
+
+int l7_main(const struct l7_parser *parser, int argc, char **argv)
+{
+	static const struct rec_desc *const reads[] = { &rec_stream_desc, &rec_packet_desc,
+							&rec_stream_end_desc, &rec_flow_desc,
+							NULL };
+	struct stage_ops ops = {
+		.name = parser->name,
+		.summary = parser->summary,
+		.epilog = parser->epilog,
+		.kind = STAGE_FILTER,
+		.options = parser->options,
+		.config = parser->config,
+		.more_options = own_options,
+		.more_config = &tool,
+		.reads = reads,
+		.open = tool_open,
+		.batch = tool_batch,
+		.finish = tool_finish,
+	};
+	int code;
+
+	tool.parser = parser;
+	code = stage_main(&ops, argc, argv);
+	l7_free(tool.l7);
+	return code;
+}

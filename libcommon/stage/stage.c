@@ -1,0 +1,427 @@
+/* stage: the life of a tool: options, endpoints, sandbox, loop, books, orderly end. */
+#include "libcommon/stage/stage.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "libcommon/base/digest.h"
+#include "libcommon/stage/stage_private.h"
+
+volatile sig_atomic_t stage_sigint, stage_sigterm, stage_sigusr1;
+
+static void on_signal(int sig)
+{
+	if (sig == SIGUSR1)
+		stage_sigusr1 = 1;
+	else if (sig == SIGTERM)
+		stage_sigterm = 1;
+	else if (stage_sigint++)
+		_exit(128 + SIGINT); /* the second one aborts */
+}
+
+static void signals_set(void)
+{
+	static const int mine[] = { SIGINT, SIGTERM, SIGUSR1 };
+	struct sigaction sa = { .sa_handler = on_signal }; /* no SA_RESTART: waits end */
+
+	for (size_t i = 0; i < sizeof(mine) / sizeof(mine[0]); i++)
+		sigaction(mine[i], &sa, NULL);
+	signal(SIGPIPE, SIG_IGN);
+}
+
+/* ---- options ------------------------------------------------------------------------------- */
+
+static const struct opt record_options[] = {
+	OPT_ROW('i', "in", OPT_STRINGS, struct common_config, in, "EP",
+		"read records from EP, repeatable [-]"),
+	OPT_ROW('o', "out", OPT_STRINGS, struct common_config, out, "EP",
+		"write to EP, repeatable [-]"),
+	OPT_ROW(0, "sandbox", OPT_CHOICE, struct common_config, sandbox, "require|try|off",
+		"give up rights before reading input"),
+	OPT_ROW('q', "quiet", OPT_FLAG, struct common_config, quiet, NULL, "no remarks on stderr"),
+	{ 0 },
+};
+static const struct opt source_options[] = {
+	OPT_ROW('o', "out", OPT_STRINGS, struct common_config, out, "EP",
+		"write records to EP, repeatable [-]"),
+	OPT_ROW(0, "sandbox", OPT_CHOICE, struct common_config, sandbox, "require|try|off",
+		"give up rights before reading input"),
+	OPT_ROW('q', "quiet", OPT_FLAG, struct common_config, quiet, NULL, "no remarks on stderr"),
+	{ 0 },
+};
+
+static int sandbox_default(void)
+{
+	const char *mode = getenv("WEIR_SANDBOX");
+
+	if (!mode || strcmp(mode, "require") == 0)
+		return SANDBOX_REQUIRE;
+	if (strcmp(mode, "try") == 0)
+		return SANDBOX_TRY;
+	if (strcmp(mode, "off") == 0)
+		return SANDBOX_OFF;
+	die_usage("WEIR_SANDBOX: '%s' is none of require, try, off", mode);
+}
+
+static int stage_options(struct stage *st, int argc, char **argv)
+{
+	const struct stage_ops *ops = st->ops;
+	struct opt_tool tool = { tool_name, ops->summary, ops->operands, ops->epilog };
+	struct opt_group groups[] = {
+		{ "options", ops->options, ops->config },
+		{ "more options", ops->more_options, ops->more_config },
+		{ "options of every stage",
+		  ops->kind == STAGE_SOURCE ? source_options : record_options, &st->common },
+	};
+	int operands;
+
+	st->common.sandbox = sandbox_default();
+	operands = opt_parse(&tool, groups, 3, argc, argv);
+	if (operands && !ops->operands)
+		die_usage("unexpected argument '%s'; try '%s --help'", argv[1], tool_name);
+	return operands;
+}
+
+/* ---- a terminal gets text ------------------------------------------------------------------ */
+
+/* Records never go to a terminal: this process becomes the printer, and its child goes on as the
+ * stage, writing into a pipe to it. */
+static void print_to_terminal(void)
+{
+	const char *dir = getenv("WEIR_EXEC_PATH");
+	char path[4096];
+	int fds[2];
+	pid_t child;
+
+	if (pipe(fds) < 0)
+		die_errno("cannot make a pipe");
+	child = fork();
+	if (child < 0)
+		die_errno("cannot fork");
+	if (child == 0) {
+		dup2(fds[1], STDOUT_FILENO);
+		close(fds[0]);
+		close(fds[1]);
+		return;
+	}
+	dup2(fds[0], STDIN_FILENO);
+	close(fds[0]);
+	close(fds[1]);
+	snprintf(path, sizeof(path), "%s/weir-json", dir ? dir : WEIR_LIBEXEC);
+	execl(path, "weir-json", "--format", "text", (char *)NULL);
+	execlp("weir-json", "weir-json", "--format", "text", (char *)NULL);
+	die_errno("records are not written to a terminal, and cannot run 'weir-json'");
+}
+
+/* ---- start --------------------------------------------------------------------------------- */
+
+static uint64_t instance_id(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_REALTIME, &t);
+	return ((uint64_t)t.tv_sec << 30 ^ (uint64_t)t.tv_nsec) << 10 ^ (uint64_t)getpid();
+}
+
+static const char *command_line(int argc, char **argv)
+{
+	static char line[512];
+	size_t n = 0;
+
+	for (int i = 0; i < argc && n < sizeof(line) - 1; i++)
+		n += (size_t)snprintf(line + n, sizeof(line) - n, "%s%s", i ? " " : "", argv[i]);
+	return line;
+}
+
+static void stage_open(struct stage *st, int argc, char **argv)
+{
+	const struct stage_ops *ops = st->ops;
+	int operands = stage_options(st, argc, argv);
+	const char *dir = NULL;
+
+	if (ops->kind != STAGE_SOURCE && st->common.in.n == 0 && isatty(STDIN_FILENO))
+		die_usage("standard input is a terminal; use -i, or pipe records in");
+	if (ops->kind != STAGE_SINK && st->common.out.n == 0 && isatty(STDOUT_FILENO))
+		print_to_terminal();
+	st->stream = instance_id();
+	st->page = books_open(ops->name, st->stream);
+	st->made = books_counter(st->page, "made", 0);
+	st->out = books_counter(st->page, "out", 0);
+	st->consumed = books_counter(st->page, "consumed", 0);
+	st->filtered = books_counter(st->page, "filtered", 0);
+	if (ops->kind == STAGE_SINK)
+		stage_text_open(st);
+	else
+		stage_outputs_open(st);
+	if (ops->kind != STAGE_SOURCE)
+		stage_inputs_open(st);
+	if (ops->open)
+		ops->open(st, operands, argv);
+	if (ops->sandbox_dir)
+		dir = ops->sandbox_dir(st);
+	tzset();
+	digest_warm_up();
+	sandbox_enter((enum sandbox_mode)st->common.sandbox, ops->sandbox, dir);
+	if (ops->kind == STAGE_SOURCE) {
+		st->pipeline = st->stream;
+		stage_hello(st, false);
+	}
+}
+
+/* ---- the loop ------------------------------------------------------------------------------ */
+
+/* Is this a source in the sense of signals: nothing feeds it but files? */
+static bool acts_as_source(const struct stage *st)
+{
+	for (size_t i = 0; i < st->ninputs; i++)
+		if (!port_in_is_file(st->inputs[i].port))
+			return false;
+	return true;
+}
+
+bool stage_stopping(struct stage *st)
+{
+	return stage_sigterm || (stage_sigint && acts_as_source(st)) || st->text_broken ||
+	       stage_outputs_broken(st);
+}
+
+void stage_print_books(struct stage *st)
+{
+	struct books all = { 0 };
+	struct buf text = { 0 };
+
+	books_add_page(&all, st->page);
+	books_print(&all, &text);
+	if (write(STDERR_FILENO, text.ptr, text.len) < 0)
+		text.len = 0;
+	buf_release(&text);
+	books_release(&all);
+}
+
+static void stage_run(struct stage *st)
+{
+	bool more = true;
+
+	while (more && !stage_stopping(st)) {
+		more = st->ops->kind == STAGE_SOURCE ? st->ops->produce(st) : stage_inputs_step(st);
+		if (stage_sigusr1) {
+			stage_sigusr1 = 0;
+			stage_print_books(st);
+		}
+	}
+	if (more) {
+		*stage_counter(st, "stopped_early") = 1;
+		if (st->cause == REC_end_cause_EOF)
+			st->cause = REC_end_cause_SIGNAL;
+	}
+}
+
+/* A planted error, so that tests can see the books catch it: WEIR_TEST_BOOKS=flow:in:1 */
+static void plant_error(struct stage *st)
+{
+	const char *plant = getenv("WEIR_TEST_BOOKS");
+	char stage[BOOKS_NAME], counter[BOOKS_NAME];
+	long long by;
+
+	if (!plant || sscanf(plant, "%39[^:]:%39[^:]:%lld", stage, counter, &by) != 3 ||
+	    strcmp(stage, st->ops->name) != 0)
+		return;
+	for (uint32_t i = 0; i < st->page->nslots; i++) {
+		if (strcmp(st->page->slots[i].name, counter) == 0) {
+			st->page->slots[i].value += (uint64_t)by;
+			return;
+		}
+	}
+}
+
+static void check_own_books(struct stage *st)
+{
+	struct books all = { 0 };
+	struct buf why = { 0 };
+
+	books_add_page(&all, st->page);
+	if (books_check(&all, &why)) {
+		warn("books are off: %.*s", (int)strcspn((const char *)why.ptr, "\n"),
+		     (const char *)why.ptr);
+		stage_exit(st, EXIT_BOOKS);
+	}
+	buf_release(&why);
+	books_release(&all);
+}
+
+/* Signal > 2 > 6 > 5 > 3 > 1 > 4 > 0. */
+void stage_exit(struct stage *st, enum exit_code code)
+{
+	static const int rank[] = {
+		[EXIT_DONE] = 0, [EXIT_TRUNCATED] = 1, [EXIT_FAILED] = 2, [EXIT_SCHEMA] = 3,
+		[EXIT_LOST] = 4, [EXIT_BOOKS] = 5,     [EXIT_USAGE] = 6
+	};
+
+	if (rank[code] > rank[st->code])
+		st->code = code;
+}
+
+static int stage_close(struct stage *st)
+{
+	bool delivered = true;
+
+	if (st->ops->finish)
+		st->ops->finish(st);
+	plant_error(st);
+	st->page->state = 1;
+	check_own_books(st);
+	if (st->ops->kind == STAGE_SINK) {
+		stage_text_flush(st);
+		if (st->text_fd > STDERR_FILENO && close(st->text_fd) < 0 && !st->text_broken) {
+			warn_errno("cannot write the output");
+			stage_exit(st, EXIT_FAILED);
+		}
+	} else {
+		stage_write_end(st);
+		delivered = stage_outputs_close(st);
+	}
+	stage_inputs_close(st);
+	if (!delivered && st->broken_errno != EPIPE && st->code == EXIT_DONE)
+		stage_exit(st, EXIT_FAILED);
+	if (st->broken_errno == EPIPE && st->code == EXIT_DONE) {
+		signal(SIGPIPE, SIG_DFL); /* the reader went away: so do we, quietly */
+		raise(SIGPIPE);
+	}
+	if (stage_sigterm) {
+		signal(SIGTERM, SIG_DFL);
+		raise(SIGTERM);
+	}
+	return st->code;
+}
+
+int stage_main(const struct stage_ops *ops, int argc, char **argv)
+{
+	struct stage *st = xcalloc(1, sizeof(*st));
+	static char name[64];
+	static struct books_page *page; /* outlives the stage: a heap page is freed by exit alone */
+	int code;
+
+	snprintf(name, sizeof(name), "weir-%s", ops->name);
+	tool_name = name;
+	signals_set();
+	st->ops = ops;
+	st->command = command_line(argc, argv);
+	stage_open(st, argc, argv);
+	page = st->page;
+	stage_run(st);
+	code = stage_close(st);
+	for (size_t i = 0; i < st->nnames; i++)
+		free(st->names[i].name);
+	free(st->names);
+	free(st->common.in.v);
+	free(st->common.out.v);
+	books_release(&st->upstream);
+	buf_release(&st->odd);
+	buf_release(&st->packed);
+	buf_release(&st->scratch);
+	buf_release(&st->arena);
+	buf_release(&st->text);
+	free(st);
+	(void)page;
+	return code;
+}
+
+/* ---- for the tool -------------------------------------------------------------------------- */
+
+void *stage_config(struct stage *st)
+{
+	return st->ops->config;
+}
+
+void **stage_user(struct stage *st)
+{
+	return &st->user;
+}
+
+void stage_consume(struct stage *st, uint64_t n)
+{
+	*st->consumed += n;
+}
+
+void stage_filter(struct stage *st, uint64_t n)
+{
+	*st->filtered += n;
+}
+
+void stage_drop(struct stage *st, const char *reason, uint64_t n)
+{
+	char name[BOOKS_NAME];
+
+	snprintf(name, sizeof(name), "dropped.%s", reason);
+	*books_counter(st->page, name, 0) += n;
+}
+
+uint64_t *stage_counter(struct stage *st, const char *name)
+{
+	return books_counter(st->page, name, 0);
+}
+
+void stage_truncated(struct stage *st, const char *file, uint64_t offset, const char *what)
+{
+	warn("%s: offset %llu: %s", file, (unsigned long long)offset, what);
+	st->cause = REC_end_cause_TRUNCATED;
+	stage_exit(st, EXIT_TRUNCATED);
+}
+
+void stage_at(struct stage *st, uint64_t source, uint64_t n, uint64_t ts)
+{
+	st->at_source = source;
+	st->at_n = n;
+	if (ts > st->at_ts)
+		st->at_ts = ts;
+	if (n > st->last_n)
+		st->last_n = n;
+}
+
+uint64_t stage_last_n(struct stage *st)
+{
+	return st->last_n;
+}
+
+void stage_source_add(struct stage *st, uint64_t source, struct bytes name, uint64_t first_n)
+{
+	struct source_name *s;
+
+	for (size_t i = 0; i < st->nnames; i++)
+		if (st->names[i].source == source && st->names[i].first_n == first_n &&
+		    bytes_is(name, st->names[i].name))
+			return;
+	st->names = realloc(st->names, (st->nnames + 1) * sizeof(*st->names));
+	if (!st->names)
+		die("out of memory");
+	s = &st->names[st->nnames++];
+	*s = (struct source_name){ source, first_n, strndup((const char *)name.ptr, name.len) };
+	if (!s->name)
+		die("out of memory");
+}
+
+void stage_source(struct stage *st, uint64_t source, const char *name, uint64_t first_n)
+{
+	size_t known = st->nnames;
+
+	stage_source_add(st, source, bytes_str(name), first_n);
+	if (st->hello_sent && st->nnames > known)
+		stage_hello(st, true);
+}
+
+const char *stage_source_name(struct stage *st, uint64_t n, uint64_t *file_n)
+{
+	const struct source_name *best = NULL;
+
+	for (size_t i = 0; i < st->nnames; i++)
+		if (st->names[i].first_n <= n && (!best || st->names[i].first_n >= best->first_n))
+			best = &st->names[i];
+	if (!best)
+		return NULL;
+	if (file_n)
+		*file_n = n - best->first_n + 1;
+	return best->name;
+}

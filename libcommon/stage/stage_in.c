@@ -1,0 +1,595 @@
+/* stage_in: a stage's inputs: control records, bindings, batches, and the ordered join. */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "libcommon/stage/stage_private.h"
+
+void stage_inputs_open(struct stage *st)
+{
+	static const char *const standard[] = { "-" };
+	size_t n = st->common.in.n ? st->common.in.n : 1;
+	const char *const *names = st->common.in.n ? st->common.in.v : standard;
+
+	if (n > MAX_ENDPOINTS)
+		die_usage("-i: at most %d inputs", MAX_ENDPOINTS);
+	for (size_t i = 0; i < n; i++) {
+		struct input *in = &st->inputs[i];
+
+		in->name = names[i];
+		in->port = port_in_open(names[i]);
+		in->types = xcalloc(65536, sizeof(struct in_type *));
+		snprintf(in->program, sizeof(in->program), "an unknown program");
+	}
+	st->ninputs = n;
+	st->next_custom = REC_FIRST_CUSTOM;
+}
+
+static void type_free(struct in_type *t)
+{
+	if (!t)
+		return;
+	for (size_t i = 0; i < MAX_READS; i++)
+		rec_binding_free(t->binds[i]);
+	schema_free(t->schema);
+	buf_release(&t->schema_raw);
+	free(t);
+}
+
+void stage_inputs_close(struct stage *st)
+{
+	for (size_t i = 0; i < st->ninputs; i++) {
+		struct input *in = &st->inputs[i];
+
+		if (in->port)
+			port_in_close(in->port);
+		in->port = NULL;
+		for (size_t id = 0; in->types && id < 65536; id++)
+			type_free(in->types[id]);
+		free(in->types);
+		in->types = NULL;
+	}
+	st->ninputs = 0;
+	st->current = NULL;
+}
+
+/* What the whole stage may say of its order: nothing below (n, ts) will follow. */
+void stage_inputs_low(const struct stage *st, uint64_t *n, uint64_t *ts)
+{
+	*n = *ts = UINT64_MAX;
+	for (size_t i = 0; i < st->ninputs; i++) {
+		const struct input *in = &st->inputs[i];
+		uint64_t low = in->has_head ? in->head.head.n : in->low_n;
+
+		if (in->eof || (in->ended && !in->has_head))
+			continue;
+		if (low < *n) {
+			*n = low;
+			*ts = in->low_ts;
+		}
+	}
+}
+
+static void input_rise(struct input *in, uint64_t n, uint64_t ts)
+{
+	if (n > in->low_n)
+		in->low_n = n;
+	if (ts > in->low_ts)
+		in->low_ts = ts;
+}
+
+/* ---- control records ----------------------------------------------------------------------- */
+
+/* Decodes a control record by our own description: control types do not declare themselves. */
+static bool control_decode(struct stage *st, const struct rec_desc *desc, struct bytes raw,
+			   struct rec_head *h, void *rec)
+{
+	struct schema *s = schema_of(desc);
+	const char *missing;
+	struct rec_binding *b = rec_bind(s, desc, &missing);
+	bool ok = b && rec_decode(b, raw, h, rec, &st->arena);
+
+	rec_binding_free(b);
+	schema_free(s);
+	return ok;
+}
+
+static void input_hello(struct stage *st, struct input *in, struct bytes raw)
+{
+	struct rec_hello hello;
+	struct rec_head h;
+	const struct rec_source *rows;
+	size_t known = st->nnames;
+
+	if (!control_decode(st, &rec_hello_desc, raw, &h, &hello))
+		die_code(EXIT_SCHEMA, "input '%s': this is not a hello of weir %s", in->name,
+			 WEIR_VERSION);
+	if (hello.state == REC_stream_new_FRESH && (in->data || in->ended)) {
+		/* `cat a b`: another stream begins. What the first one left is flushed first. */
+		if (st->ops->finish && st->ninputs == 1)
+			st->ops->finish(st);
+		in->low_n = in->low_ts = 0;
+		in->ended = in->data = false;
+		for (size_t id = 0; id < 65536; id++) {
+			type_free(in->types[id]);
+			in->types[id] = NULL;
+		}
+		if (st->ops->restart)
+			st->ops->restart(st);
+		st->marked_n = st->last_n = 0;
+		for (size_t i = 0; i < st->nnames; i++)
+			free(st->names[i].name);
+		st->nnames = known = 0;
+		st->hello_sent = false;
+	}
+	snprintf(in->program, sizeof(in->program), "%.*s %.*s", (int)hello.program.len,
+		 (const char *)hello.program.ptr, (int)hello.version.len,
+		 (const char *)hello.version.ptr);
+	if (!in->hello || hello.stream != in->stream) {
+		in->stream = hello.stream;
+		in->in = books_counter(st->page, "in", hello.stream);
+	}
+	in->hello = true;
+	st->live |= hello.live;
+	if (!st->pipeline_known)
+		st->pipeline = hello.pipeline;
+	st->pipeline_known = true;
+	rows = hello.sources.items;
+	for (size_t i = 0; i < hello.sources.count; i++)
+		stage_source_add(st, rows[i].source, rows[i].name, rows[i].first_n);
+	if (!st->hello_sent)
+		stage_hello(st, false);
+	else if (st->nnames > known)
+		stage_hello(st, true);
+}
+
+/* Custom types are known by name: the same name goes on under one id, whatever each input calls
+ * it, and two names never share an id. */
+static uint16_t unified_id(struct stage *st, const struct schema *s, uint16_t id)
+{
+	bool taken = false;
+
+	if (id < REC_FIRST_CUSTOM)
+		return id;
+	for (size_t i = 0; i < st->ninputs; i++) {
+		for (uint32_t k = REC_FIRST_CUSTOM; k < 65536 && st->inputs[i].types; k++) {
+			const struct in_type *t = st->inputs[i].types[k];
+
+			if (t && strcmp(schema_name(t->schema), schema_name(s)) == 0)
+				return t->id;
+			taken |= t && t->id == id;
+		}
+	}
+	if (!taken) {
+		if (id >= st->next_custom)
+			st->next_custom = id + 1;
+		return id;
+	}
+	return st->next_custom < 65535 ? st->next_custom++ : 65535;
+}
+
+/* Is this hot type laid out as our own? Only then may the constant offsets be used. */
+static bool same_layout(const struct schema *s, const struct rec_desc *desc)
+{
+	size_t n;
+	const struct schema_field *f = schema_fields(s, &n);
+
+	if (n != desc->nfields)
+		return false;
+	for (size_t i = 0; i < n; i++)
+		if (strcmp(f[i].name, desc->fields[i].name) != 0)
+			return false;
+	return true;
+}
+
+static void type_bind(struct stage *st, struct input *in, struct in_type *t)
+{
+	for (size_t i = 0; st->ops->reads && st->ops->reads[i]; i++) {
+		const struct rec_desc *desc = st->ops->reads[i];
+		const char *missing = NULL;
+
+		if (strcmp(desc->name, schema_name(t->schema)) != 0)
+			continue;
+		t->binds[i] = rec_bind(t->schema, desc, &missing);
+		if (!t->binds[i])
+			die_code(EXIT_SCHEMA,
+				 "input '%s': type '%s' from %s lacks the required field '%s'",
+				 in->name, desc->name, in->program, missing ? missing : "?");
+		t->fast = desc->hot && same_layout(t->schema, desc);
+	}
+}
+
+static void input_schema(struct stage *st, struct input *in, struct bytes raw)
+{
+	const char *why = "?";
+	struct schema *s = schema_parse(raw, &why);
+	struct in_type *t;
+	uint16_t id;
+
+	if (!s)
+		die_code(EXIT_SCHEMA, "input '%s': bad schema from %s: %s", in->name, in->program,
+			 why);
+	id = schema_id(s);
+	t = xcalloc(1, sizeof(*t));
+	t->schema = s;
+	t->id = unified_id(st, s, id);
+	if (t->id == id) {
+		rec_canonical(raw, &t->schema_raw);
+	} else { /* declared again under the id it goes on with */
+		size_t n;
+		const struct schema_field *f = schema_fields(s, &n);
+		struct bytes body = { 0 };
+		struct cursor c;
+		struct rec_head h;
+		uint32_t items;
+		size_t at;
+
+		(void)f;
+		rec_head_get(raw, &h, &items, &at);
+		body = BYTES(raw.ptr + at, raw.len - at);
+		c = cursor_of(body);
+		mp_skip(&c); /* the old id */
+		rec_head_put(buf_reserve(&t->schema_raw, REC_PREFIX), &h, (uint16_t)items);
+		t->schema_raw.len = REC_PREFIX;
+		buf_add_byte(&t->schema_raw, 0xcd);
+		buf_add_byte(&t->schema_raw, (uint8_t)(t->id >> 8));
+		buf_add_byte(&t->schema_raw, (uint8_t)t->id);
+		buf_add(&t->schema_raw, c.pos, cursor_left(&c));
+	}
+	t->hash = stage_schema_hash(buf_bytes(&t->schema_raw));
+	type_bind(st, in, t);
+	type_free(in->types[id]);
+	in->types[id] = t;
+}
+
+static void input_end(struct stage *st, struct input *in, struct bytes raw)
+{
+	struct rec_end end;
+	struct rec_head h;
+	const struct rec_ledger *rows;
+
+	if (!control_decode(st, &rec_end_desc, raw, &h, &end)) {
+		warn("input '%s': bad end record from %s", in->name, in->program);
+		stage_exit(st, EXIT_TRUNCATED);
+		return;
+	}
+	rows = end.ledger.items;
+	for (size_t i = 0; i < end.ledger.count; i++) {
+		struct books_row row = { .instance = rows[i].instance,
+					 .peer = rows[i].peer,
+					 .value = rows[i].value };
+
+		snprintf(row.stage, sizeof(row.stage), "%.*s", (int)rows[i].stage.len,
+			 (const char *)rows[i].stage.ptr);
+		snprintf(row.counter, sizeof(row.counter), "%.*s", (int)rows[i].counter.len,
+			 (const char *)rows[i].counter.ptr);
+		books_add(&st->upstream, &row);
+	}
+	if (end.cause == REC_end_cause_TRUNCATED) {
+		stage_exit(st, EXIT_TRUNCATED); /* said by the stage that saw it */
+		st->cause = REC_end_cause_TRUNCATED;
+	} else if (end.cause != REC_end_cause_EOF && st->cause == REC_end_cause_EOF) {
+		st->cause = end.cause;
+	}
+	in->ended = true;
+	input_rise(in, h.n, h.ts);
+	if (h.n > st->last_n)
+		st->last_n = h.n;
+}
+
+static void input_control(struct stage *st, struct input *in, const struct rec_head *h,
+			  struct bytes raw)
+{
+	switch (h->type) {
+	case REC_hello:
+		input_hello(st, in, raw);
+		break;
+	case REC_schema:
+		input_schema(st, in, raw);
+		break;
+	case REC_mark:
+		input_rise(in, h->n, h->ts);
+		if (st->ninputs == 1 && st->ops->mark)
+			st->ops->mark(st, h->flow >> 48, h->n, h->ts);
+		break;
+	case REC_end:
+		input_end(st, in, raw);
+		break;
+	default: /* books, and what later versions add */
+		break;
+	}
+	if (st->ops->control)
+		st->ops->control(st, h, raw);
+}
+
+/* ---- records ------------------------------------------------------------------------------- */
+
+static void input_cut(struct stage *st, struct input *in, const char *what)
+{
+	stage_truncated(st, in->name, port_in_total(in->port) - (in->view.len - in->pos), what);
+	in->eof = true;
+}
+
+/* The next whole record behind in->pos: its length, 0 where more bytes are needed, -1 where the
+ * input is over for good (said). */
+static ssize_t input_record(struct stage *st, struct input *in, struct stage_rec *r)
+{
+	struct bytes rest = { in->view.ptr + in->pos, in->view.len - in->pos };
+	const char *why = NULL;
+	ssize_t len = rest.len ? rec_measure(rest, &why) : 0;
+	uint32_t items;
+	size_t body;
+
+	if (len == 0)
+		return 0;
+	if (len > 0) {
+		r->raw = BYTES(rest.ptr, (size_t)len);
+		if (rec_is_canonical(r->raw)) {
+			r->head = rec_head_fast(rest.ptr);
+			return len;
+		}
+		if (rec_head_get(r->raw, &r->head, &items, &body))
+			return len;
+		why = "bad prefix";
+	}
+	input_cut(st, in, why ? why : "this is no record");
+	return -1;
+}
+
+/* Waits for more bytes. Marks first: whoever joins us downstream must know how far we are. */
+static void input_fill(struct stage *st, struct input *in)
+{
+	size_t have = in->view.len - in->pos;
+	enum port_state state;
+
+	port_in_consume(in->port, in->pos);
+	in->pos = 0;
+	state = port_in_view(in->port, have, 0, &in->view);
+	if (state == PORT_EMPTY) {
+		stage_mark(st);
+		if (stage_stopping(st)) {
+			in->eof = true;
+			return;
+		}
+		state = port_in_view(in->port, have, -1, &in->view);
+	}
+	if (state == PORT_ERROR) {
+		input_cut(st, in, errno == EPIPE ? "the producer died" : strerror(errno));
+	} else if (state == PORT_EOF) {
+		if (in->view.len > 0)
+			input_cut(st, in, "the last record is cut");
+		else if (!in->hello)
+			input_cut(st, in, "no stream");
+		else if (!in->ended)
+			input_cut(st, in, "the stream ends without its end record");
+		in->eof = true;
+	}
+}
+
+/* A record as it goes on: canonical prefix, unified type id. Rewritten ones lie in st->odd, so
+ * only one of them can be in a batch. */
+static bool is_odd(const struct input *in, const struct stage_rec *r)
+{
+	const struct in_type *t = in->types[r->head.type];
+
+	return !rec_is_canonical(r->raw) || (t && t->id != r->head.type);
+}
+
+static void make_plain(struct stage *st, const struct input *in, struct stage_rec *r)
+{
+	const struct in_type *t = in->types[r->head.type];
+
+	st->odd.len = 0;
+	rec_canonical(r->raw, &st->odd);
+	if (t && t->id != r->head.type) {
+		r->head.type = t->id;
+		be16_put(st->odd.ptr + 4, t->id);
+	}
+	r->raw = buf_bytes(&st->odd);
+}
+
+static void deliver(struct stage *st, struct input *in, const struct stage_rec *recs, size_t n)
+{
+	if (n == 0)
+		return;
+	if (!in->in)
+		in->in = books_counter(st->page, "in", 0);
+	*in->in += n;
+	in->data = true;
+	input_rise(in, recs[n - 1].head.n, recs[n - 1].head.ts);
+	if (recs[n - 1].head.n > st->last_n)
+		st->last_n = recs[n - 1].head.n;
+	st->current = in;
+	st->ops->batch(st, recs, n);
+}
+
+/* Delivers a run of records straight from the view, up to frame number `limit`. Returns what the
+ * last input_record() said: > 0 where the limit or the batch size ended the run. */
+static ssize_t deliver_run(struct stage *st, struct input *in, uint64_t limit)
+{
+	struct stage_rec recs[BATCH];
+	size_t n = 0;
+	ssize_t len = 1;
+
+	while (n < BATCH) {
+		struct stage_rec *r = &recs[n];
+		bool control;
+
+		len = input_record(st, in, r);
+		if (len <= 0)
+			break;
+		control = r->head.type < REC_FIRST_DATA;
+		if (!control && r->head.n > limit)
+			break;
+		if (!control && !is_odd(in, r)) {
+			in->pos += (size_t)len;
+			n++;
+			continue;
+		}
+		deliver(st, in, recs, n);
+		recs[0] = *r;
+		n = 0;
+		if (control) {
+			input_control(st, in, &recs[0].head, recs[0].raw);
+		} else {
+			make_plain(st, in, &recs[0]);
+			deliver(st, in, recs, 1);
+		}
+		in->pos += (size_t)len;
+	}
+	deliver(st, in, recs, n);
+	return len;
+}
+
+static void step_one(struct stage *st, struct input *in)
+{
+	if (!in->eof && deliver_run(st, in, UINT64_MAX) == 0 && !in->eof)
+		input_fill(st, in);
+}
+
+/* Several inputs: gives `in` its next data record, without waiting. */
+static void input_advance(struct stage *st, struct input *in)
+{
+	ssize_t len;
+
+	while (!in->eof && !in->has_head) {
+		len = input_record(st, in, &in->head);
+		if (len < 0)
+			return;
+		if (len == 0) {
+			if (!port_in_ready(in->port, in->view.len - in->pos))
+				return;
+			input_fill(st, in);
+			continue;
+		}
+		if (in->head.head.type < REC_FIRST_DATA) {
+			input_control(st, in, &in->head.head, in->head.raw);
+			in->pos += (size_t)len;
+			continue;
+		}
+		in->has_head = true;
+		input_rise(in, in->head.head.n, in->head.head.ts);
+	}
+}
+
+/* Order over several inputs: n within a source; between sources time, then the source. */
+static bool before(const struct input *a, const struct input *b)
+{
+	uint64_t sa = a->head.head.flow >> 48, sb = b->head.head.flow >> 48;
+
+	if (sa == sb)
+		return a->head.head.n < b->head.head.n;
+	return a->low_ts != b->low_ts ? a->low_ts < b->low_ts : sa < sb;
+}
+
+/* How far `first` may run ahead before the others must be looked at again. */
+static uint64_t join_limit(const struct stage *st, const struct input *first)
+{
+	uint64_t limit = UINT64_MAX;
+
+	for (size_t i = 0; i < st->ninputs; i++) {
+		const struct input *in = &st->inputs[i];
+		uint64_t n = in->has_head ? in->head.head.n : in->low_n;
+
+		if (in == first || (!in->has_head && (in->eof || in->ended)))
+			continue;
+		if (in->has_head && (in->head.head.flow ^ first->head.head.flow) >> 48)
+			n = first->head.head.n; /* another source: one number at a time */
+		if (n < limit)
+			limit = n;
+	}
+	return limit;
+}
+
+/* Delivers the first record in order, if it is certain that nothing earlier can come; else waits
+ * for the input that holds it up. */
+static void step_join(struct stage *st)
+{
+	struct input *first = NULL, *slow = NULL;
+
+	for (size_t i = 0; i < st->ninputs; i++) {
+		struct input *in = &st->inputs[i];
+
+		input_advance(st, in);
+		if (in->has_head) {
+			if (!first || before(in, first))
+				first = in;
+		} else if (!in->eof && !in->ended && (!slow || in->low_n < slow->low_n)) {
+			slow = in;
+		} else if (!in->eof && in->ended && !slow) {
+			slow = in; /* only its end is awaited */
+		}
+	}
+	if (first && (!slow || slow->ended || first->head.head.n <= slow->low_n)) {
+		first->has_head = false; /* it lies at first->pos still */
+		deliver_run(st, first, join_limit(st, first));
+		return;
+	}
+	if (st->ops->mark && slow) {
+		uint64_t n, ts;
+
+		stage_inputs_low(st, &n, &ts);
+		if (n != UINT64_MAX)
+			st->ops->mark(st, 0, n, ts);
+	}
+	if (slow)
+		input_fill(st, slow);
+}
+
+bool stage_inputs_step(struct stage *st)
+{
+	bool open = false;
+
+	if (st->ninputs == 1)
+		step_one(st, &st->inputs[0]);
+	else
+		step_join(st);
+	for (size_t i = 0; i < st->ninputs; i++)
+		open |= !st->inputs[i].eof || st->inputs[i].has_head;
+	return open;
+}
+
+/* ---- for the tool -------------------------------------------------------------------------- */
+
+const struct schema *stage_schema(struct stage *st, uint16_t type)
+{
+	if (st->current && st->current->types[type] && st->current->types[type]->id == type)
+		return st->current->types[type]->schema;
+	for (size_t i = 0; i < st->ninputs; i++)
+		for (uint32_t k = 0; k < 65536; k++)
+			if (st->inputs[i].types[k] && st->inputs[i].types[k]->id == type)
+				return st->inputs[i].types[k]->schema;
+	return NULL;
+}
+
+static const struct in_type *type_by_unified(const struct input *in, uint16_t id)
+{
+	if (in->types[id] && in->types[id]->id == id)
+		return in->types[id];
+	for (uint32_t k = REC_FIRST_CUSTOM; k < 65536; k++)
+		if (in->types[k] && in->types[k]->id == id)
+			return in->types[k];
+	return NULL;
+}
+
+bool stage_decode(struct stage *st, const struct rec_desc *desc, const struct stage_rec *r,
+		  struct rec_head *h, void *rec)
+{
+	const struct in_type *t = type_by_unified(st->current, r->head.type);
+	bool ok = false;
+
+	if (t && t->fast && desc == &rec_packet_desc)
+		ok = rec_packet_get(r->raw, h, rec);
+	else if (t && t->fast && desc == &rec_stream_desc)
+		ok = rec_stream_get(r->raw, h, rec);
+	else if (t && t->fast && desc == &rec_frame_desc)
+		ok = rec_frame_get(r->raw, h, rec);
+	if (ok)
+		return true;
+	for (size_t i = 0; t && st->ops->reads[i]; i++)
+		if (st->ops->reads[i] == desc && t->binds[i])
+			ok = rec_decode(t->binds[i], r->raw, h, rec, &st->arena);
+	if (!ok)
+		stage_drop(st, t ? "malformed" : "no_schema", 1);
+	return ok;
+}

@@ -1,0 +1,326 @@
+/* stage_out: a stage's outputs: hello, schemas before first use, records, marks, the end. */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "libcommon/stage/stage_private.h"
+
+void stage_outputs_open(struct stage *st)
+{
+	static const char *const standard[] = { "-" };
+	size_t n = st->common.out.n ? st->common.out.n : 1;
+	const char *const *names = st->common.out.n ? st->common.out.v : standard;
+
+	if (n > MAX_ENDPOINTS)
+		die_usage("-o: at most %d outputs", MAX_ENDPOINTS);
+	for (size_t i = 0; i < n; i++) {
+		st->outputs[i].port = port_out_open(names[i]);
+		st->outputs[i].out_to = books_counter(st->page, "out_to", i);
+	}
+	st->noutputs = n;
+	st->declared_hash = xcalloc(65536, sizeof(uint64_t));
+	st->own_hash = xcalloc(65536, sizeof(uint64_t));
+}
+
+bool stage_outputs_broken(const struct stage *st)
+{
+	for (size_t i = 0; i < st->noutputs; i++)
+		if (!st->outputs[i].broken)
+			return false;
+	return st->noutputs > 0;
+}
+
+/* An output can take no more: said once (but for a reader that simply went away). */
+static void output_break(struct stage *st, struct output *o)
+{
+	int err = 0;
+
+	port_out_broken(o->port, &err);
+	o->broken = true;
+	o->lost = books_counter(st->page, "lost", (uint64_t)(o - st->outputs));
+	if (!st->broken_errno)
+		st->broken_errno = err ? err : EPIPE;
+	if (err && err != EPIPE) {
+		errno = err;
+		warn_errno("cannot write output %zu", (size_t)(o - st->outputs));
+		stage_exit(st, EXIT_FAILED);
+	}
+}
+
+static uint8_t *output_space(struct stage *st, struct output *o, size_t n)
+{
+	uint8_t *at;
+
+	if (o->broken)
+		return NULL;
+	at = port_out_reserve(o->port, n, false);
+	if (!at) {
+		/* About to wait for space. Everything committed becomes visible, and that is all a
+		 * mark could say: a reader with a full ring is not starved. */
+		port_out_flush(o->port);
+		at = port_out_reserve(o->port, n, true);
+	}
+	if (!at)
+		output_break(st, o);
+	return at;
+}
+
+/* To every output, without counting. */
+static void write_all(struct stage *st, struct bytes raw)
+{
+	for (size_t i = 0; i < st->noutputs; i++) {
+		uint8_t *at = output_space(st, &st->outputs[i], raw.len);
+
+		if (at) {
+			memcpy(at, raw.ptr, raw.len);
+			port_out_commit(st->outputs[i].port, raw.len);
+		}
+	}
+}
+
+/* `lost` is the part of out_to that a broken output did not take. */
+static void count_out(struct stage *st)
+{
+	for (size_t i = 0; i < st->noutputs; i++) {
+		++*st->outputs[i].out_to;
+		if (__builtin_expect(st->outputs[i].broken, 0))
+			++*st->outputs[i].lost;
+	}
+	++*st->out;
+}
+
+/* ---- control records ----------------------------------------------------------------------- */
+
+void stage_hello(struct stage *st, bool continues)
+{
+	static const uint8_t no_offer[HELLO_OFFER];
+	struct rec_source *rows;
+	struct rec_head h = { REC_hello, 0, 0, st->last_n };
+	struct buf raw = { 0 };
+	char program[80];
+
+	if (st->ops->kind == STAGE_SINK)
+		return;
+	snprintf(program, sizeof(program), "weir-%s", st->ops->name);
+	rows = xcalloc(st->nnames + 1, sizeof(*rows));
+	for (size_t i = 0; i < st->nnames; i++)
+		rows[i] = (struct rec_source){ st->names[i].source, bytes_str(st->names[i].name),
+					       st->names[i].first_n };
+	rec_pack(&raw, &rec_hello_desc, &h,
+		 &(struct rec_hello){
+			 .offer = BYTES(no_offer, sizeof(no_offer)),
+			 .program = bytes_str(program),
+			 .version = BYTES_LIT(WEIR_VERSION),
+			 .stream = st->stream,
+			 .pipeline = st->pipeline,
+			 .state = continues ? REC_stream_new_CONTINUES : REC_stream_new_FRESH,
+			 .live = st->live,
+			 /* a continuing hello names only what is new */
+			 .sources = continues && st->nnames ? LIST_OF(rows + st->nnames - 1, 1)
+							    : LIST_OF(rows, st->nnames),
+			 .command = bytes_str(st->command),
+		 });
+	write_all(st, buf_bytes(&raw));
+	if (!st->hello_sent)
+		for (size_t i = 0; i < st->noutputs; i++)
+			port_out_preamble(st->outputs[i].port, buf_bytes(&raw));
+	st->hello_sent = true;
+	buf_release(&raw);
+	free(rows);
+}
+
+void stage_declare(struct stage *st, uint16_t id, uint64_t hash, struct bytes schema_raw)
+{
+	if (st->declared_hash[id] == hash)
+		return;
+	st->declared_hash[id] = hash;
+	write_all(st, schema_raw);
+	for (size_t i = 0; i < st->noutputs; i++)
+		if (!st->outputs[i].broken)
+			port_out_preamble(st->outputs[i].port, schema_raw);
+}
+
+uint64_t stage_schema_hash(struct bytes schema_raw)
+{
+	uint64_t hash = 0xcbf29ce484222325ull;
+
+	for (size_t i = REC_PREFIX; i < schema_raw.len; i++)
+		hash = (hash ^ schema_raw.ptr[i]) * 0x100000001b3ull;
+	return hash | 1;
+}
+
+static void declare_own(struct stage *st, const struct rec_desc *desc)
+{
+	struct buf raw = { 0 };
+
+	if (!st->hello_sent)
+		stage_hello(st, false);
+	rec_pack_schema(&raw, desc, desc->id, 0);
+	st->own_hash[desc->id] = stage_schema_hash(buf_bytes(&raw));
+	stage_declare(st, desc->id, st->own_hash[desc->id], buf_bytes(&raw));
+	buf_release(&raw);
+}
+
+static inline void need_own(struct stage *st, const struct rec_desc *desc)
+{
+	uint64_t own = st->own_hash[desc->id];
+
+	if (__builtin_expect(own == 0 || st->declared_hash[desc->id] != own, 0))
+		declare_own(st, desc);
+}
+
+void stage_mark(struct stage *st)
+{
+	uint64_t n, ts;
+
+	if (st->ops->kind == STAGE_SINK) {
+		stage_text_flush(st);
+		return;
+	}
+	if (st->ops->kind == STAGE_SOURCE) {
+		n = st->at_n + 1; /* a source makes one record a frame: this frame is complete */
+		ts = st->at_ts;
+	} else {
+		stage_inputs_low(st, &n, &ts);
+	}
+	if (st->hello_sent && n > st->marked_n && n != UINT64_MAX) {
+		uint8_t mark[REC_PREFIX + 9];
+		struct rec_head h = { REC_mark, ts, st->at_source << 48, n };
+
+		rec_head_put(mark, &h, 1);
+		mark[REC_PREFIX] = 0xcf;
+		be64_put(mark + REC_PREFIX + 1, st->at_source);
+		write_all(st, BYTES(mark, sizeof(mark)));
+		st->marked_n = n;
+	}
+	for (size_t i = 0; i < st->noutputs; i++)
+		if (!st->outputs[i].broken && !port_out_flush(st->outputs[i].port))
+			output_break(st, &st->outputs[i]);
+}
+
+void stage_write_end(struct stage *st)
+{
+	struct rec_ledger *rows;
+	struct rec_head h = { REC_end, 0, 0, st->last_n };
+	struct books all = { 0 };
+	struct buf raw = { 0 };
+
+	for (size_t i = 0; i < st->upstream.n; i++)
+		books_add(&all, &st->upstream.rows[i]);
+	books_add_page(&all, st->page);
+	rows = xcalloc(all.n + 1, sizeof(*rows));
+	for (size_t i = 0; i < all.n; i++)
+		rows[i] = (struct rec_ledger){ bytes_str(all.rows[i].stage), all.rows[i].instance,
+					       bytes_str(all.rows[i].counter), all.rows[i].peer,
+					       all.rows[i].value };
+	if (!st->hello_sent)
+		stage_hello(st, false);
+	rec_pack(&raw, &rec_end_desc, &h,
+		 &(struct rec_end){
+			 .cause = st->cause, .records = *st->out, .ledger = LIST_OF(rows, all.n) });
+	write_all(st, buf_bytes(&raw));
+	buf_release(&raw);
+	books_release(&all);
+	free(rows);
+}
+
+bool stage_outputs_close(struct stage *st)
+{
+	bool whole = true;
+
+	for (size_t i = 0; i < st->noutputs; i++) {
+		struct output *o = &st->outputs[i];
+
+		if (!o->broken && !port_out_flush(o->port))
+			output_break(st, o);
+		if (!port_out_close(o->port) || o->broken)
+			whole = false;
+		o->port = NULL;
+	}
+	st->noutputs = 0;
+	free(st->declared_hash);
+	free(st->own_hash);
+	st->declared_hash = st->own_hash = NULL;
+	return whole;
+}
+
+/* ---- data records -------------------------------------------------------------------------- */
+
+void stage_pass(struct stage *st, struct bytes raw)
+{
+	uint16_t id = be16_get(raw.ptr + 4);
+	const struct in_type *t = st->current ? st->current->types[id] : NULL;
+
+	if (t && st->declared_hash[t->id] != t->hash)
+		stage_declare(st, t->id, t->hash, buf_bytes(&t->schema_raw));
+	write_all(st, raw);
+	count_out(st);
+}
+
+void stage_emit(struct stage *st, const struct rec_desc *desc, const struct rec_head *h,
+		const void *rec)
+{
+	struct rec_head head = { desc->id, h->ts, h->flow, h->n };
+
+	if (h->n > st->last_n)
+		st->last_n = h->n;
+	++*st->made;
+	if (st->ops->kind == STAGE_SINK) { /* a sink has nowhere to put it */
+		++*books_counter(st->page, "dropped.sink", 0);
+		return;
+	}
+	need_own(st, desc);
+	st->packed.len = 0;
+	rec_pack(&st->packed, desc, &head, rec);
+	if (st->packed.len > REC_MAX) {
+		++*books_counter(st->page, "dropped.too_long", 0);
+		return;
+	}
+	write_all(st, buf_bytes(&st->packed));
+	count_out(st);
+}
+
+uint8_t *stage_reserve(struct stage *st, const struct rec_desc *desc, size_t n)
+{
+	need_own(st, desc);
+	st->reserved = NULL;
+	for (size_t i = 0; i < st->noutputs && !st->reserved; i++)
+		st->reserved = output_space(st, &st->outputs[i], n);
+	if (!st->reserved) {
+		st->scratch.len = 0;
+		st->reserved = buf_reserve(&st->scratch, n);
+	}
+	return st->reserved;
+}
+
+void stage_commit(struct stage *st, size_t n)
+{
+	bool first = true;
+
+	++*st->made;
+	for (size_t i = 0; i < st->noutputs; i++) {
+		struct output *o = &st->outputs[i];
+
+		if (o->broken)
+			continue;
+		if (first) { /* the record lies in this one already */
+			first = false;
+			continue;
+		}
+		uint8_t *at = output_space(st, o, n);
+
+		if (at) {
+			memcpy(at, st->reserved, n);
+			port_out_commit(o->port, n);
+		}
+	}
+	/* Committed last: the copies above read from it. */
+	for (size_t i = 0; i < st->noutputs; i++) {
+		if (!st->outputs[i].broken) {
+			port_out_commit(st->outputs[i].port, n);
+			break;
+		}
+	}
+	count_out(st);
+}

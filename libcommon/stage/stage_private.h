@@ -1,0 +1,133 @@
+/* stage_private: what the files of the stage loop share. Nobody else includes it. */
+#ifndef WEIR_STAGE_PRIVATE_H
+#define WEIR_STAGE_PRIVATE_H
+
+#include <signal.h>
+
+#include "libcommon/port/port.h"
+#include "libcommon/stage/books.h"
+#include "libcommon/stage/sandbox.h"
+#include "libcommon/stage/stage.h"
+
+enum {
+	BATCH = 64,         /* records handed to ops->batch at once, at most */
+	MAX_ENDPOINTS = 64,
+	MAX_READS = 16,
+	HELLO_OFFER = 157,
+};
+
+/* A record type as one input declares it. */
+struct in_type {
+	uint16_t id;            /* under which it goes on: custom ids are unified over the inputs */
+	bool fast;              /* hot, and laid out as ours */
+	uint64_t hash;          /* of the schema record under `id` */
+	struct buf schema_raw;  /* that record */
+	struct schema *schema;
+	struct rec_binding *binds[MAX_READS]; /* by index in ops->reads */
+};
+
+struct input {
+	struct port_in *port;
+	const char *name;
+	struct bytes view;
+	size_t pos;             /* bytes of the view already dealt with */
+	struct in_type **types; /* by id as on this input; 65,536 slots */
+	uint64_t *in;           /* books: records from the current producer */
+	char program[64];
+	uint64_t stream;
+	uint64_t low_n, low_ts; /* nothing below will follow */
+	bool hello, ended, eof, data;
+	/* join: the next data record, parsed and not yet delivered */
+	bool has_head;
+	struct stage_rec head;
+};
+
+struct output {
+	struct port_out *port;
+	uint64_t *out_to, *lost;
+	bool broken;
+};
+
+struct source_name {
+	uint64_t source, first_n;
+	char *name;
+};
+
+struct common_config {
+	struct opt_strings in, out;
+	int sandbox;
+	bool quiet;
+};
+
+struct stage {
+	const struct stage_ops *ops;
+	struct common_config common;
+	void *user;
+	uint64_t stream, pipeline;
+	bool pipeline_known, live, hello_sent, ending;
+	const char *command;
+
+	struct input inputs[MAX_ENDPOINTS];
+	size_t ninputs;
+	struct input *current; /* whose records are in the batch at hand */
+	struct buf odd;        /* a record rewritten: canonical prefix, unified id */
+	struct buf arena;
+	uint16_t next_custom;
+
+	struct output outputs[MAX_ENDPOINTS];
+	size_t noutputs;
+	struct buf scratch;            /* reserve() when every output is broken or there is none */
+	uint8_t *reserved;
+	uint64_t *declared_hash;       /* by type id: which schema the outputs know it under */
+	uint64_t *own_hash;            /* by type id: hash of our own description */
+	struct buf packed;
+	uint64_t marked_n;
+
+	/* sources */
+	uint64_t at_source, at_n, at_ts, last_n;
+	struct source_name *names;
+	size_t nnames;
+
+	struct books_page *page;
+	struct books upstream; /* ledgers that came in `end` records */
+	uint64_t *made, *out, *consumed, *filtered;
+	enum exit_code code;
+	enum rec_end_cause cause;
+	int broken_errno;
+
+	/* text sinks */
+	int text_fd;
+	struct buf text;
+	bool text_tty, text_broken;
+	uint64_t *text_lost;
+};
+
+extern volatile sig_atomic_t stage_sigint, stage_sigterm, stage_sigusr1;
+
+/* stage_in.c */
+void stage_inputs_open(struct stage *st);
+bool stage_inputs_step(struct stage *st); /* false: all have ended */
+void stage_inputs_close(struct stage *st);
+void stage_inputs_low(const struct stage *st, uint64_t *n, uint64_t *ts);
+
+/* stage_out.c */
+void stage_outputs_open(struct stage *st);
+void stage_hello(struct stage *st, bool continues);
+void stage_declare(struct stage *st, uint16_t id, uint64_t hash, struct bytes schema_raw);
+void stage_mark(struct stage *st); /* before waiting: where the order stands, then flush */
+void stage_write_end(struct stage *st);
+bool stage_outputs_close(struct stage *st); /* false where something was lost */
+bool stage_outputs_broken(const struct stage *st);
+
+/* stage_text.c */
+void stage_text_open(struct stage *st);
+bool stage_text_flush(struct stage *st);
+
+/* FNV-1a over a schema record behind its prefix: equal declarations hash equal. Never 0. */
+uint64_t stage_schema_hash(struct bytes schema_raw);
+
+/* stage.c */
+void stage_print_books(struct stage *st);
+void stage_source_add(struct stage *st, uint64_t source, struct bytes name, uint64_t first_n);
+
+#endif

@@ -1,0 +1,95 @@
+/* stage_text: the text output of a sink: whole lines, also on a full disk. */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "libcommon/stage/stage_private.h"
+
+enum { TEXT_BATCH = 64 * 1024 };
+
+void stage_text_open(struct stage *st)
+{
+	const char *path = st->common.out.n ? st->common.out.v[0] : "-";
+
+	if (st->common.out.n > 1)
+		die_usage("-o: this tool writes text to one place");
+	if (strcmp(path, "-") == 0)
+		st->text_fd = STDOUT_FILENO;
+	else if (strncmp(path, "fd:", 3) == 0)
+		st->text_fd = (int)opt_number(path + 3, "-o fd:");
+	else if (strcmp(path, "null:") == 0)
+		st->text_fd = open("/dev/null", O_WRONLY | O_CLOEXEC);
+	else
+		st->text_fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
+	if (st->text_fd < 0 || fcntl(st->text_fd, F_GETFD) < 0)
+		die_errno("cannot open '%s'", path);
+	st->text_tty = isatty(st->text_fd);
+	st->text_lost = stage_counter(st, "lost_lines");
+}
+
+/* A regular file keeps whole lines only: what the last write left of a line is taken back. */
+static void cut_torn_line(struct stage *st, size_t written)
+{
+	size_t whole = written;
+	struct stat sb;
+	off_t at;
+
+	while (whole && st->text.ptr[whole - 1] != '\n')
+		whole--;
+	at = lseek(st->text_fd, 0, SEEK_CUR);
+	if (at >= 0 && fstat(st->text_fd, &sb) == 0 && S_ISREG(sb.st_mode) &&
+	    ftruncate(st->text_fd, at - (off_t)(written - whole)) == 0)
+		lseek(st->text_fd, at - (off_t)(written - whole), SEEK_SET);
+}
+
+static void text_break(struct stage *st, size_t written)
+{
+	uint64_t lines = 0;
+	int err = errno;
+
+	for (size_t i = written; i < st->text.len; i++)
+		lines += st->text.ptr[i] == '\n';
+	*st->text_lost += lines;
+	st->text_broken = true;
+	st->broken_errno = err;
+	if (err == EPIPE)
+		return;
+	cut_torn_line(st, written);
+	errno = err;
+	warn_errno("cannot write the output");
+	stage_exit(st, EXIT_FAILED);
+}
+
+bool stage_text_flush(struct stage *st)
+{
+	size_t done = 0;
+
+	while (!st->text_broken && done < st->text.len) {
+		ssize_t n = write(st->text_fd, st->text.ptr + done, st->text.len - done);
+
+		if (n > 0)
+			done += (size_t)n;
+		else if (n < 0 && errno != EINTR && errno != EAGAIN)
+			text_break(st, done);
+	}
+	st->text.len = 0;
+	return !st->text_broken;
+}
+
+void stage_text(struct stage *st, struct bytes lines)
+{
+	if (st->text_broken) {
+		++*st->text_lost;
+		return;
+	}
+	buf_add(&st->text, lines.ptr, lines.len);
+	if (st->text.len >= TEXT_BATCH)
+		stage_text_flush(st);
+}
+
+bool stage_text_is_tty(struct stage *st)
+{
+	return st->text_tty;
+}
