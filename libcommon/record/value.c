@@ -139,8 +139,11 @@ bool mp_skip(struct cursor *c)
 /* RFC 3629 section 4: no overlong forms, no surrogates, nothing above U+10FFFF. */
 bool rec_is_utf8(struct bytes b)
 {
-	const uint8_t *p = b.ptr, *end = p + b.len;
+	const uint8_t *p = b.ptr, *end;
 
+	if (b.len == 0)
+		return true;
+	end = p + b.len;
 	while (p < end) {
 		uint8_t low = 0x80, high = 0xbf;
 		int more;

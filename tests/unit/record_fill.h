@@ -42,7 +42,8 @@ static inline void *fill_space(struct fill *f, size_t n)
 
 static inline struct bytes fill_bytes(struct fill *f, bool text)
 {
-	static const char *const odd[] = { "\xc3\xa9t\xc3\xa9", "\xff\xfe not text", "\xf0\x9f\x90\x9f" };
+	static const char *const odd[] = { "\xc3\xa9t\xc3\xa9", "\xff\xfe not text",
+					   "\xf0\x9f\x90\x9f" };
 	size_t len = fill_next(f) % 4 ? fill_next(f) % 30 : fill_next(f) % 300;
 	uint8_t *at = fill_space(f, len + 1);
 
@@ -180,8 +181,9 @@ static inline bool same_struct(const struct rec_desc *desc, const void *a, const
 		if (f->shape == REC_LIST) {
 			same = l->count == m->count;
 			for (size_t j = 0; same && j < l->count; j++)
-				same = same_value(f, (const uint8_t *)l->items + j * rec_item_size(f),
-					(const uint8_t *)m->items + j * rec_item_size(f));
+				same = same_value(f,
+						  (const uint8_t *)l->items + j * rec_item_size(f),
+						  (const uint8_t *)m->items + j * rec_item_size(f));
 		} else if (f->shape == REC_OPT && rec_kind_in_opt(f->kind)) {
 			same = o->set == r->set && o->v == r->v;
 		} else {
