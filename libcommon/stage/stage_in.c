@@ -31,7 +31,6 @@ static void type_free(struct in_type *t)
 		return;
 	for (size_t i = 0; i < MAX_READS; i++)
 		rec_binding_free(t->binds[i]);
-	schema_free(t->schema);
 	buf_release(&t->schema_raw);
 	free(t);
 }
@@ -49,7 +48,9 @@ void stage_inputs_close(struct stage *st)
 		free(in->types);
 		in->types = NULL;
 	}
-	st->ninputs = 0;
+	for (size_t i = 0; i < st->nschemas; i++)
+		schema_free(st->schemas[i]);
+	st->ninputs = st->nschemas = 0;
 	st->current = NULL;
 }
 
@@ -199,6 +200,25 @@ static void type_bind(struct stage *st, struct input *in, struct in_type *t)
 	}
 }
 
+/* Equal declarations share one parsed schema, which lives as long as the stage, so that a tool
+ * may keep what it derived from it. Their number is bounded. */
+static struct schema *schema_intern(struct stage *st, struct input *in, struct schema *s,
+				    uint64_t hash)
+{
+	for (size_t i = 0; i < st->nschemas; i++) {
+		if (st->schema_hashes[i] == hash) {
+			schema_free(s);
+			return st->schemas[i];
+		}
+	}
+	if (st->nschemas == MAX_SCHEMAS)
+		die_code(EXIT_SCHEMA, "input '%s': more than %d different schemas", in->name,
+			 MAX_SCHEMAS);
+	st->schema_hashes[st->nschemas] = hash;
+	st->schemas[st->nschemas++] = s;
+	return s;
+}
+
 static void input_schema(struct stage *st, struct input *in, struct bytes raw)
 {
 	const char *why = "?";
@@ -216,15 +236,12 @@ static void input_schema(struct stage *st, struct input *in, struct bytes raw)
 	if (t->id == id) {
 		rec_canonical(raw, &t->schema_raw);
 	} else { /* declared again under the id it goes on with */
-		size_t n;
-		const struct schema_field *f = schema_fields(s, &n);
-		struct bytes body = { 0 };
+		struct bytes body;
 		struct cursor c;
 		struct rec_head h;
 		uint32_t items;
 		size_t at;
 
-		(void)f;
 		rec_head_get(raw, &h, &items, &at);
 		body = BYTES(raw.ptr + at, raw.len - at);
 		c = cursor_of(body);
@@ -237,6 +254,7 @@ static void input_schema(struct stage *st, struct input *in, struct bytes raw)
 		buf_add(&t->schema_raw, c.pos, cursor_left(&c));
 	}
 	t->hash = stage_schema_hash(buf_bytes(&t->schema_raw));
+	t->schema = schema_intern(st, in, s, t->hash);
 	type_bind(st, in, t);
 	type_free(in->types[id]);
 	in->types[id] = t;

@@ -13,6 +13,7 @@ enum {
 	BATCH = 64,         /* records handed to ops->batch at once, at most */
 	MAX_ENDPOINTS = 64,
 	MAX_READS = 16,
+	MAX_SCHEMAS = 1024,
 	HELLO_OFFER = 157,
 };
 
@@ -73,6 +74,9 @@ struct stage {
 	struct buf odd;        /* a record rewritten: canonical prefix, unified id */
 	struct buf arena;
 	uint16_t next_custom;
+	struct schema *schemas[MAX_SCHEMAS];
+	uint64_t schema_hashes[MAX_SCHEMAS];
+	size_t nschemas;
 
 	struct output outputs[MAX_ENDPOINTS];
 	size_t noutputs;
