@@ -11,7 +11,6 @@ typedef uint16_t wire_u16;
 typedef uint32_t wire_u32;
 typedef uint64_t wire_u64;
 typedef uint8_t wire_ip16[16];
-enum { MARK_u8 = 0xcc, MARK_u16 = 0xcd, MARK_u32 = 0xce, MARK_u64 = 0xcf };
 
 struct __attribute__((packed)) wire_prefix {
 	uint8_t array;
@@ -71,30 +70,25 @@ static inline void wire_put_ip16(struct wire_cell_ip16 *c, const uint8_t *v)
 	c->len = 16;
 	memcpy(c->v, v, 16);
 }
-static inline unsigned wire_get_u8(const struct wire_cell_u8 *c, uint8_t *v)
+static inline void wire_get_u8(const struct wire_cell_u8 *c, uint8_t *v)
 {
 	*v = c->v;
-	return c->mark ^ 0xccu;
 }
-static inline unsigned wire_get_u16(const struct wire_cell_u16 *c, uint16_t *v)
+static inline void wire_get_u16(const struct wire_cell_u16 *c, uint16_t *v)
 {
 	*v = __builtin_bswap16(c->v);
-	return c->mark ^ 0xcdu;
 }
-static inline unsigned wire_get_u32(const struct wire_cell_u32 *c, uint32_t *v)
+static inline void wire_get_u32(const struct wire_cell_u32 *c, uint32_t *v)
 {
 	*v = __builtin_bswap32(c->v);
-	return c->mark ^ 0xceu;
 }
-static inline unsigned wire_get_u64(const struct wire_cell_u64 *c, uint64_t *v)
+static inline void wire_get_u64(const struct wire_cell_u64 *c, uint64_t *v)
 {
 	*v = __builtin_bswap64(c->v);
-	return c->mark ^ 0xcfu;
 }
-static inline unsigned wire_get_ip16(const struct wire_cell_ip16 *c, uint8_t *v)
+static inline void wire_get_ip16(const struct wire_cell_ip16 *c, uint8_t *v)
 {
 	memcpy(v, c->v, 16);
-	return (c->mark ^ 0xc4u) | (c->len ^ 16u);
 }
 
 #define HOT(name, id, major, what)                        \
@@ -162,23 +156,101 @@ static inline unsigned wire_get_ip16(const struct wire_cell_ip16 *c, uint8_t *v)
 #undef PAYLOAD
 #undef HOT_END
 
+/* Each type's image with all its constant bytes in place, and the mask that says which they are. */
+#define CELL_u8 { 0xcc, 0 }
+#define CELL_u16 { 0xcd, 0 }
+#define CELL_u32 { 0xce, 0 }
+#define CELL_u64 { 0xcf, 0 }
+#define CELL_ip16 { 0xc4, 16, { 0 } }
+#define HOT(name, id, major, what)                                                              \
+	static const struct wire_##name rec_##name##_image = {                                 \
+		{ 0xdc, __builtin_bswap16((uint16_t)rec_##name##_items), 0xcd,                 \
+			__builtin_bswap16(id), 0xcf, 0, 0xcf, 0, 0xcf, 0 },
+#define HFIELD(r, type, name, what) CELL_##type,
+#define PAYLOAD(r, what) 0xc6, 0,
+#define HOT_END(name) \
+	}             \
+	;
+#include "proto/hot.def"
+#undef HOT
+#undef PAYLOAD
+#undef CELL_u8
+#undef CELL_u16
+#undef CELL_u32
+#undef CELL_u64
+#undef CELL_ip16
+#define CELL_u8 { 0xff, 0 }
+#define CELL_u16 { 0xff, 0 }
+#define CELL_u32 { 0xff, 0 }
+#define CELL_u64 { 0xff, 0 }
+#define CELL_ip16 { 0xff, 0xff, { 0 } }
+#define HOT(name, id, major, what)                                                              \
+	static const struct wire_##name rec_##name##_mask = {                                  \
+		{ 0xff, 0xffff, 0xff, 0xffff, 0xff, 0, 0xff, 0, 0xff, 0 },
+#define PAYLOAD(r, what) 0xff, 0,
+#include "proto/hot.def"
+#undef HOT
+#undef HFIELD
+#undef PAYLOAD
+#undef HOT_END
+#undef CELL_u8
+#undef CELL_u16
+#undef CELL_u32
+#undef CELL_u64
+#undef CELL_ip16
+
+typedef uint64_t wire_lanes __attribute__((vector_size(16)));
+
+static inline wire_lanes wire_differs(const void *p, const void *image, const void *mask, size_t at)
+{
+	wire_lanes have, want, which;
+
+	memcpy(&have, (const uint8_t *)p + at, sizeof(have));
+	memcpy(&want, (const uint8_t *)image + at, sizeof(want));
+	memcpy(&which, (const uint8_t *)mask + at, sizeof(which));
+	return (have ^ want) & which;
+}
+
+/* Are all the constant bytes of p, which has size bytes (a constant), in place? The last 16
+ * overlap those before, so nothing beyond is touched. */
+static inline __attribute__((always_inline)) bool wire_is(const void *p, const void *image,
+	const void *mask, size_t size)
+{
+	wire_lanes bad = wire_differs(p, image, mask, size - 16);
+
+#pragma GCC unroll 16
+	for (size_t at = 0; at + 16 < size; at += 16)
+		bad |= wire_differs(p, image, mask, at);
+	return !(bad[0] | bad[1]);
+}
+
+/* Is what stands at p, where rec_X_wire bytes are, a record of this type in its fixed layout? */
+#define HOT(name, id, major, what)                                                              \
+	static inline bool rec_##name##_is_fixed(const uint8_t *p)                             \
+	{                                                                                      \
+		return wire_is(p, &rec_##name##_image, &rec_##name##_mask, rec_##name##_wire); \
+	}
+#define HFIELD(r_, type, name, what)
+#define PAYLOAD(r_, what)
+#define HOT_END(name)
+#include "proto/hot.def"
+#undef HOT
+#undef HFIELD
+#undef PAYLOAD
+#undef HOT_END
+
 #define HOT(name_, id_, major, what)                                                           \
 	static inline bool rec_##name_##_get(struct bytes raw, struct rec_head *h,             \
 		struct rec_##name_ *r)                                                         \
 	{                                                                                      \
 		const struct wire_##name_ *w = (const struct wire_##name_ *)raw.ptr;           \
-		const int items = rec_##name_##_items;                                         \
-		unsigned bad;                                                                  \
-		if (raw.len < sizeof(*w) || !rec_is_canonical(raw) ||                          \
-			w->prefix.type != __builtin_bswap16(id_) ||                            \
-			w->prefix.items != __builtin_bswap16((uint16_t)items))                 \
+		if (raw.len < sizeof(*w) || !rec_##name_##_is_fixed(raw.ptr))                  \
 			return false;                                                          \
-		*h = rec_head_fast(raw.ptr);                                                   \
-		bad = w->payload_mark ^ 0xc6u;
-#define HFIELD(r_, type, name, what) bad |= wire_get_##type(&w->name, FIELD_AT_##type(r->name));
+		*h = rec_head_fast(raw.ptr);
+#define HFIELD(r_, type, name, what) wire_get_##type(&w->name, FIELD_AT_##type(r->name));
 #define PAYLOAD(r_, what)                                                                      \
 	r->payload = BYTES(raw.ptr + sizeof(*w), __builtin_bswap32(w->payload_len));           \
-	return !bad && r->payload.len == raw.len - sizeof(*w);
+	return r->payload.len == raw.len - sizeof(*w);
 #define HOT_END(name) }
 #define FIELD_AT_u8(x) &(x)
 #define FIELD_AT_u16(x) &(x)

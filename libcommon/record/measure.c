@@ -154,119 +154,14 @@ ssize_t rec_scan_more(struct rec_scan *s, struct bytes b, const char **why)
 	}
 }
 
-/* The wire image of each hot type with all its marker bytes, and which bytes those are. */
-struct image {
-	size_t wire;
-	const uint8_t *expect, *mask;
-};
-
-#define PREFIX_IMAGE(type_, items_)                                                                \
-	{                                                                                          \
-		.array = 0xdc, .items = __builtin_bswap16(items_), .type_mark = 0xcd,              \
-		.type = __builtin_bswap16(type_), .ts_mark = 0xcf, .flow_mark = 0xcf,              \
-		.n_mark = 0xcf                                                                     \
-	}
-#define PREFIX_MASK                                                                                \
-	{                                                                                          \
-		.array = 0xff, .items = 0xffff, .type_mark = 0xff, .type = 0xffff,                 \
-		.ts_mark = 0xff, .flow_mark = 0xff, .n_mark = 0xff                                 \
-	}
-#define CELL_u8                                                                                    \
-	{                                                                                          \
-		.mark = 0xcc                                                                       \
-	}
-#define CELL_u16                                                                                   \
-	{                                                                                          \
-		.mark = 0xcd                                                                       \
-	}
-#define CELL_u32                                                                                   \
-	{                                                                                          \
-		.mark = 0xce                                                                       \
-	}
-#define CELL_u64                                                                                   \
-	{                                                                                          \
-		.mark = 0xcf                                                                       \
-	}
-#define CELL_ip16                                                                                  \
-	{                                                                                          \
-		.mark = 0xc4, .len = 16                                                            \
-	}
-#define MASK_u8                                                                                    \
-	{                                                                                          \
-		.mark = 0xff                                                                       \
-	}
-#define MASK_u16                                                                                   \
-	{                                                                                          \
-		.mark = 0xff                                                                       \
-	}
-#define MASK_u32                                                                                   \
-	{                                                                                          \
-		.mark = 0xff                                                                       \
-	}
-#define MASK_u64                                                                                   \
-	{                                                                                          \
-		.mark = 0xff                                                                       \
-	}
-#define MASK_ip16                                                                                  \
-	{                                                                                          \
-		.mark = 0xff, .len = 0xff                                                          \
-	}
-
-#define HOT(name, id, major, what)                                                                 \
-	static const struct wire_##name name##_expect = {                                          \
-		.prefix = PREFIX_IMAGE(id, rec_##name##_items),
-#define HFIELD(r, type, name, what) .name = CELL_##type,
-#define PAYLOAD(r, what) .payload_mark = 0xc6,
-#define HOT_END(name)                                                                              \
-	}                                                                                          \
-	;
-#include "proto/hot.def"
-#undef HOT
-#undef HFIELD
-#undef PAYLOAD
-
-#define HOT(name, id, major, what)                                                                 \
-	static const struct wire_##name name##_mask = { .prefix = PREFIX_MASK,
-#define HFIELD(r, type, name, what) .name = MASK_##type,
-#define PAYLOAD(r, what) .payload_mark = 0xff,
-#include "proto/hot.def"
-#undef HOT
-#undef HFIELD
-#undef PAYLOAD
-#undef HOT_END
-
-typedef uint64_t lanes __attribute__((vector_size(16)));
-
-static inline lanes differ_at(const struct image *im, const uint8_t *p, size_t at)
+/* A hot record in its fixed layout, which leaves only its payload's length to read. */
+static inline ssize_t measure_fixed(struct bytes b, size_t wire, const char **why)
 {
-	lanes have, expect, mask;
+	size_t n = be32_get(b.ptr + wire - 4);
 
-	memcpy(&have, p + at, sizeof(have));
-	memcpy(&expect, im->expect + at, sizeof(expect));
-	memcpy(&mask, im->mask + at, sizeof(mask));
-	return (have ^ expect) & mask;
-}
-
-/* A record in the fixed layout; -2 where it is not. All markers are compared: a record with a
- * canonical prefix may still have its fields at any width. */
-static inline __attribute__((always_inline)) ssize_t measure_hot(struct bytes b, struct image im,
-								 const char **why)
-{
-	lanes bad;
-	size_t n;
-
-	if (b.len < im.wire)
-		return -2;
-	bad = differ_at(&im, b.ptr, im.wire - sizeof(lanes));
-#pragma GCC unroll 16
-	for (size_t at = 0; at + sizeof(lanes) < im.wire; at += sizeof(lanes))
-		bad |= differ_at(&im, b.ptr, at);
-	if (bad[0] | bad[1])
-		return -2;
-	n = be32_get(b.ptr + im.wire - 4);
 	if (n > REC_MAX_PAYLOAD)
 		return reject(why, "a payload above 256 KiB");
-	return b.len - im.wire >= n ? (ssize_t)(im.wire + n) : 0;
+	return b.len - wire >= n ? (ssize_t)(wire + n) : 0;
 }
 
 static __attribute__((noinline)) ssize_t measure_any(struct bytes b, const char **why)
@@ -276,33 +171,22 @@ static __attribute__((noinline)) ssize_t measure_any(struct bytes b, const char 
 	return rec_scan_more(&s, b, why);
 }
 
-ssize_t rec_measure(struct bytes b, const char **why)
-{
-	ssize_t n = -2;
-
-	if (b.len >= REC_PREFIX) {
-		switch (be16_get(b.ptr + 4)) {
 #define HOT(name, id, major, what)                                                                 \
 	case id:                                                                                   \
-		n = measure_hot(b,                                                                 \
-				(struct image){ rec_##name##_wire,                                 \
-						(const uint8_t *)&name##_expect,                   \
-						(const uint8_t *)&name##_mask },                   \
-				why);                                                              \
-		break;
+		if (b.len < rec_##name##_wire || !rec_##name##_is_fixed(b.ptr))                    \
+			break;                                                                     \
+		return measure_fixed(b, rec_##name##_wire, why);
 #define HFIELD(r, type, name, what)
 #define PAYLOAD(r, what)
 #define HOT_END(name)
+ssize_t rec_measure(struct bytes b, const char **why)
+{
+	if (b.len >= REC_PREFIX) {
+		switch (be16_get(b.ptr + 4)) {
 #include "proto/hot.def"
-#undef HOT
-#undef HFIELD
-#undef PAYLOAD
-#undef HOT_END
-		default:
-			break;
 		}
 	}
-	return n != -2 ? n : measure_any(b, why);
+	return measure_any(b, why);
 }
 
 bool rec_head_get(struct bytes raw, struct rec_head *h, uint32_t *nfields, size_t *body_at)
