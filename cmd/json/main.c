@@ -1,4 +1,5 @@
 /* weir-json: prints records as JSON lines, or as aligned lines for people. */
+#include <stdio.h>
 #include <stdlib.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
@@ -45,7 +46,8 @@ struct printer {
 	const struct schema **made_for;
 	struct order order;
 	struct buf out;
-	uint64_t *cap_hits, *printed;
+	uint64_t **seen; /* by record type */
+	uint64_t *cap_hits;
 };
 
 static struct printer printer;
@@ -102,6 +104,7 @@ static void printer_open(struct stage *st, int argc, char **argv)
 		o->exclude = split(config.exclude);
 	printer.plans = xcalloc(65536, sizeof(*printer.plans));
 	printer.made_for = xcalloc(65536, sizeof(*printer.made_for));
+	printer.seen = xcalloc(65536, sizeof(*printer.seen));
 	printer.order.max_bytes = 64u << 20;
 	printer.cap_hits = stage_counter(st, "order_cap_hits");
 }
@@ -134,6 +137,15 @@ static void flush(struct stage *st)
 	printer.out.len = 0;
 }
 
+/* What passed by, printed or not: "seen.dns". */
+static void count_type(struct stage *st, uint16_t type, const char *name)
+{
+	char counter[64];
+
+	snprintf(counter, sizeof(counter), "seen.%s", name);
+	printer.seen[type] = stage_counter(st, counter);
+}
+
 /* The plan for the type, made anew where its schema changed; NULL: not printed. */
 static struct render_plan *plan_for(struct stage *st, uint16_t type)
 {
@@ -144,6 +156,7 @@ static struct render_plan *plan_for(struct stage *st, uint16_t type)
 	if (printer.made_for[type] != s) {
 		render_plan_free(printer.plans[type]);
 		printer.made_for[type] = s;
+		count_type(st, type, schema_name(s));
 		printer.plans[type] =
 			type_wanted(schema_name(s)) ? render_plan_new(s, &printer.render) : NULL;
 	}
@@ -156,6 +169,8 @@ static void print_record(struct stage *st, const struct stage_rec *r)
 	struct render_plan *p = plan_for(st, r->head.type);
 	size_t from;
 
+	if (printer.seen[r->head.type])
+		++*printer.seen[r->head.type];
 	if (!p) {
 		if (stage_schema(st, r->head.type))
 			stage_filter(st, 1);

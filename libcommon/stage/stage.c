@@ -266,7 +266,7 @@ void stage_exit(struct stage *st, enum exit_code code)
 
 static int stage_close(struct stage *st)
 {
-	bool delivered = true;
+	bool delivered = true, reader_gone;
 
 	if (st->ops->finish)
 		st->ops->finish(st);
@@ -275,18 +275,20 @@ static int stage_close(struct stage *st)
 	check_own_books(st);
 	if (st->ops->kind == STAGE_SINK) {
 		stage_text_flush(st);
+		reader_gone = st->text_broken && st->broken_errno == EPIPE;
 		if (st->text_fd > STDERR_FILENO && close(st->text_fd) < 0 && !st->text_broken) {
 			warn_errno("cannot write the output");
 			stage_exit(st, EXIT_FAILED);
 		}
 	} else {
 		stage_write_end(st);
+		reader_gone = stage_outputs_broken(st) && st->broken_errno == EPIPE;
 		delivered = stage_outputs_close(st);
 	}
 	stage_inputs_close(st);
 	if (!delivered && st->broken_errno != EPIPE && st->code == EXIT_DONE)
 		stage_exit(st, EXIT_FAILED);
-	if (st->broken_errno == EPIPE && st->code == EXIT_DONE) {
+	if (reader_gone && st->code == EXIT_DONE) {
 		signal(SIGPIPE, SIG_DFL); /* the reader went away: so do we, quietly */
 		raise(SIGPIPE);
 	}
