@@ -20,7 +20,7 @@ int main(int argc, char **argv)
 		.epilog = "Reads pcap and pcapng, also gzip-compressed, told by content. Writes "
 			  "frame records.\n\n"
 			  "  weir read trace.pcap | weir flow | weir json\n"
-			  "  weir read --merge tap0.pcap tap1.pcap -o merged.weir\n",
+			  "  weir read --merge tap0.pcap tap1.pcap -o merged.weir",
 		.kind = STAGE_SOURCE,
 		.options = options,
 		.config = &config,

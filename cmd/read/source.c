@@ -111,10 +111,11 @@ static bool link_is_usual(uint32_t type)
 	}
 }
 
-/* Does libpcap have a name for it? The numbers 100 to 107 stand for others inside libpcap. */
-static bool link_has_name(uint32_t type)
+/* Link types are numbered one after the other, and there are not 512 yet. A higher number that
+ * libpcap has no name for comes from a damaged header. */
+static bool link_is_plausible(uint32_t type)
 {
-	return (type >= 100 && type <= 107) || pcap_datalink_val_to_name((int)type);
+	return type < 512 || pcap_datalink_val_to_name((int)type);
 }
 
 static uint64_t *link_counter(struct stage *st, struct source *s, uint32_t type)
@@ -144,7 +145,7 @@ static void link_changed(struct stage *st, struct source *s, struct capfile *fil
 {
 	s->link_type = f->link_type;
 	s->link_counter = link_counter(st, s, f->link_type);
-	if (link_is_usual(f->link_type) || link_has_name(f->link_type) || file->odd_link)
+	if (link_is_usual(f->link_type) || link_is_plausible(f->link_type) || file->odd_link)
 		return;
 	file->odd_link = true;
 	warn("%s: offset %llu: unknown link type %u", file->name,
