@@ -1,0 +1,95 @@
+/* flow_table: every flow that is open, on memory taken at the start.
+ *
+ * Flows lie in one array; an index of cache-line buckets finds them by a keyed hash. Each timeout
+ * class has a list in order of last packet, so that finding what has expired costs nothing but
+ * what has. The index is at most half full. Pure but for the one allocation. */
+#ifndef WEIR_FLOW_TABLE_H
+#define WEIR_FLOW_TABLE_H
+
+#include "libcommon/net/flow_key.h"
+#include "libcommon/net/tcp.h"
+
+/* What decides how long a flow may be idle, and who goes first when the table is full. */
+enum flow_class {
+	FLOW_TCP_NEW, /* half open */
+	FLOW_TCP_CLOSED,
+	FLOW_SCTP_NEW,
+	FLOW_SCTP_CLOSED,
+	FLOW_UDP_ONE_WAY,
+	FLOW_ICMP,
+	FLOW_OTHER,
+	FLOW_TCP_ONE_WAY, /* data of one side only, the start not seen */
+	FLOW_UDP,
+	FLOW_SCTP,
+	FLOW_TCP,
+	FLOW_CLASSES,
+};
+
+enum { FLOW_NIL = 0xffffffff };
+
+struct flow {
+	struct flow_key key;
+	uint32_t next, prev; /* neighbours in the list of the class */
+	uint64_t last;       /* the table's clock at the last packet, ns */
+
+	uint64_t id, start;  /* id: source << 48 | first frame */
+	uint64_t packets[2]; /* all pairs: originator, responder */
+	uint64_t wire_bytes[2], ip_bytes[2];
+
+	uint64_t payload[2];
+	uint64_t reported; /* when it was last reported */
+	uint32_t bad_checksums[2];
+	uint32_t anomalies; /* reported ones */
+	uint8_t mac[2][6];
+	uint8_t class; /* enum flow_class */
+	uint8_t orig;  /* index of the originator in key */
+	uint8_t bits;  /* the owner's */
+	uint8_t nvlans;
+	uint16_t vlans[4]; /* outermost first, as many as fit */
+	struct history history;
+	struct tcp tcp;
+};
+
+struct flow_table;
+
+struct flow_table_config {
+	uint32_t max_flows;
+	uint64_t timeout[FLOW_CLASSES]; /* ns; UINT64_MAX = never */
+	uint64_t secret[2];
+};
+
+/* NULL where there is no memory. */
+struct flow_table *flow_table_new(const struct flow_table_config *config);
+void flow_table_free(struct flow_table *t);
+
+uint64_t flow_hash(const struct flow_table *t, const struct flow_key *key);
+
+/* Ask for the index's cache line, and, some packets later, for the flow's own. */
+void flow_table_prefetch(const struct flow_table *t, uint64_t hash);
+void flow_table_prefetch_flow(const struct flow_table *t, uint64_t hash);
+
+/* NULL where there is none. */
+struct flow *flow_find(struct flow_table *t, const struct flow_key *key, uint64_t hash);
+/* A new flow, zeroed but for its key, in class c, last packet now. The table may not be full
+ * and the key not in it. now never decreases over the calls that take it. */
+struct flow *flow_add(struct flow_table *t, const struct flow_key *key, uint64_t hash,
+		      enum flow_class c, uint64_t now);
+void flow_touch(struct flow_table *t, struct flow *f, enum flow_class c, uint64_t now);
+void flow_remove(struct flow_table *t, struct flow *f);
+
+uint32_t flow_table_count(const struct flow_table *t);
+bool flow_table_full(const struct flow_table *t);
+/* The flow to give up where the table is full: the oldest half-open or closed one, else the
+ * oldest of one side only, else the one idle for longest, established TCP last. */
+struct flow *flow_table_victim(struct flow_table *t);
+
+/* Where nothing has expired at `now`, false: one comparison. */
+bool flow_table_due(const struct flow_table *t, uint64_t now);
+/* The flows that were idle for their timeout at `now`, by ascending id. Returns how many; get
+ * them by flow_table_chosen(). They stay in the table until flow_remove(). */
+size_t flow_table_expired(struct flow_table *t, uint64_t now);
+/* All flows, by ascending id. */
+size_t flow_table_all(struct flow_table *t);
+struct flow *flow_table_chosen(struct flow_table *t, size_t i);
+
+#endif

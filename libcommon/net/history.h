@@ -1,0 +1,28 @@
+/* history: Zeek's one-line story of a connection, bounded.
+ *
+ * Upper case letters are the originator's. a d i q appear once per direction; s h f r again only
+ * where the sequence number differs; c g t w at the 1st, 10th, 100th .. time. A repeat is left
+ * out where it would take the room that first appearances need, so the last ones stay. */
+#ifndef WEIR_HISTORY_H
+#define WEIR_HISTORY_H
+
+#include <stdint.h>
+
+enum { HISTORY_SIZE = 40, HISTORY_REPEATS = 15 };
+
+struct history {
+	uint32_t seen[2];      /* letters per direction, bit 0 is a */
+	uint32_t counts[2][4]; /* c g t w */
+	uint32_t seq[2][4];    /* last number of s h f r */
+	uint8_t len, repeats;
+	char text[HISTORY_SIZE]; /* not ended by a zero */
+};
+
+/* Each letter is given in lower case; dir 0 is the originator. */
+void history_once(struct history *h, unsigned dir, char letter);
+void history_seq(struct history *h, unsigned dir, char letter, uint32_t seq);
+void history_count(struct history *h, unsigned dir, char letter);
+/* '^': the direction was turned round. */
+void history_mark(struct history *h, char mark);
+
+#endif
