@@ -408,8 +408,8 @@ bool dns_message_read(struct dns_message *m, struct bytes wire, struct dns_work 
 	for (unsigned i = 0; i < 4; i++)
 		m->counts[i] = be16_get(wire.ptr + 4 + 2 * i);
 	if (!questions_read(&r) || !sections_read(&r)) {
-		/* A response that says so itself was cut on purpose. */
-		if (m->flags & DNS_TC)
+		/* A response that says so itself was cut on purpose, behind its question. */
+		if (m->flags & DNS_TC && (m->qname.len || !m->counts[0]))
 			m->faults &= ~(unsigned)DNS_FAULT_RR_TRUNCATED;
 		return true;
 	}

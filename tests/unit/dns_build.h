@@ -244,6 +244,7 @@ static inline const char *run_log(struct run *r)
 
 static inline void run_free(struct run *r)
 {
+	l7_finish(r->l7, 0);
 	l7_free(r->l7);
 	buf_release(&r->packed);
 	buf_release(&r->log);
