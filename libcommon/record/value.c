@@ -15,11 +15,15 @@ static struct mp_value mp_signed(int64_t i)
 	return (struct mp_value){ .type = MP_INT, .i = i };
 }
 
-static struct mp_value mp_blob(struct cursor *c, enum mp_type type, size_t n)
+static inline struct mp_value mp_blob(struct cursor *c, enum mp_type type, size_t n)
 {
-	struct mp_value v = { .type = type, .bytes = cursor_bytes(c, n) };
+	const uint8_t *at;
 
-	return c->failed ? mp_bad(c) : v;
+	if (c->failed || cursor_left(c) < n)
+		return mp_bad(c);
+	at = c->pos;
+	c->pos += n;
+	return (struct mp_value){ .type = type, .bytes = BYTES(at, n) };
 }
 
 static struct mp_value mp_float(struct cursor *c, bool wide)

@@ -2,6 +2,32 @@
 #include "tests/unit/check.h"
 #include "tests/unit/record_fill.h"
 
+/* Every allocation is counted; sanitizers want the allocator for themselves. */
+static unsigned long allocations;
+#ifndef WEIR_SANITIZE
+extern void *__libc_malloc(size_t n);
+extern void *__libc_calloc(size_t n, size_t size);
+extern void *__libc_realloc(void *p, size_t n);
+
+void *malloc(size_t n)
+{
+	allocations++;
+	return __libc_malloc(n);
+}
+
+void *calloc(size_t n, size_t size)
+{
+	allocations++;
+	return __libc_calloc(n, size);
+}
+
+void *realloc(void *p, size_t n)
+{
+	allocations++;
+	return __libc_realloc(p, n);
+}
+#endif
+
 static struct fill fill;
 static union {
 	uint8_t bytes[4096];
@@ -12,10 +38,13 @@ static union {
 static ssize_t measure_exact(const uint8_t *p, size_t n, const char **why)
 {
 	uint8_t *copy = malloc(n ? n : 1);
+	unsigned long before;
 	ssize_t got;
 
 	memcpy(copy, p, n);
+	before = allocations;
 	got = rec_measure(BYTES(copy, n), why);
+	CHECK_EQ(allocations, before); /* not for a bomb, and for nothing else */
 	free(copy);
 	return got;
 }
@@ -165,6 +194,34 @@ static void test_bombs(void)
 	REJECTS(HEAD5 "\xc1", "an ext type or unknown marker");
 }
 
+/* Decoding what is accepted takes memory for list items, and no more than those that are there. */
+static void test_decode_bomb(void)
+{
+	struct schema *s = schema_of(&rec_http_desc);
+	struct rec_binding *b = rec_bind(s, &rec_http_desc, NULL);
+	struct rec_http http = { 0 }, got;
+	struct rec_head h = { .type = REC_http };
+	struct buf out = { 0 }, arena = { 0 };
+	const struct rec_field *last = &rec_http_desc.fields[rec_http_desc.nfields - 1];
+
+	check_case("a list that promises more items than there are takes no memory for them");
+	CHECK(strcmp(last->name, "first_n") == 0);
+	rec_pack(&out, &rec_http_desc, &h, &http);
+	while (out.ptr[out.len - 1] == 0xc0)
+		out.len--;
+	/* method .. status_msg are nil, info_codes is the bomb */
+	buf_add(&out, "\xc0\xc0\xc0\xc0\xc0\xc0\xc0\xc0\xc0\xdd\xff\xff\xff\xff\x01", 15);
+	CHECK(!rec_decode(b, buf_bytes(&out), &h, &got, &arena));
+	out.len -= 6;
+	buf_add(&out, "\xdc\x40\x00\x01", 4);
+	CHECK(!rec_decode(b, buf_bytes(&out), &h, &got, &arena));
+	CHECK_EQ(arena.size, 0);
+	rec_binding_free(b);
+	schema_free(s);
+	buf_release(&out);
+	buf_release(&arena);
+}
+
 static void test_outermost(void)
 {
 	check_case("the outermost value is an array of at least 4 items");
@@ -302,6 +359,7 @@ int main(void)
 {
 	test_truncations();
 	test_bombs();
+	test_decode_bomb();
 	test_outermost();
 	test_sizes();
 	test_not_fixed();
