@@ -124,8 +124,10 @@ int schema_find(const struct schema *s, const char *name);
 const char *rec_kind_name(enum rec_kind k);
 
 /* Binds a stream's schema to our description by field name. NULL where a required (not OPT, not
- * LIST) field is missing or of another type; then *missing names it. Also NULL where the major
- * differs (*missing = "version"). */
+ * LIST) field is missing or of another type, in a sub-record too; then *missing names it (a
+ * static text). Also NULL where the major differs (*missing = "version"). An optional field of
+ * another type is as good as missing. Integers of all widths, time, dur and enum are one type
+ * here, as each value is checked when it is read; so are str and bytes. */
 struct rec_binding;
 struct rec_binding *rec_bind(const struct schema *s, const struct rec_desc *desc,
 	const char **missing);
@@ -133,7 +135,8 @@ void rec_binding_free(struct rec_binding *b);
 
 /* Decodes one whole record into the C struct of the binding's description. Lists and their
  * items are put into arena, which is cleared first and may be NULL: then lists stay empty.
- * Absent fields are zero. False where the record does not fit its schema. */
+ * Absent fields are zero. Fields beyond the schema are skipped. False where the record does not
+ * fit its schema, or a number its field; then rec is zeroed. */
 bool rec_decode(const struct rec_binding *b, struct bytes raw, struct rec_head *h, void *rec,
 	struct buf *arena);
 

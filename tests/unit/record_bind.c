@@ -244,6 +244,22 @@ static void test_missing(void)
 		}
 	}
 	CHECK(required > 100 && optional > 100);
+	check_case("a required field that a sub-record lacks is named as well");
+	{
+		struct rec_field inner[8];
+		struct rec_desc sub = altered(&rec_dns_question_desc, 1, false, inner);
+		struct rec_desc other = altered(&rec_dns_desc, -1, false, fields);
+		const char *missing = NULL;
+		struct schema *s;
+
+		for (size_t i = 0; i < other.nfields; i++)
+			if (fields[i].sub == &rec_dns_question_desc)
+				fields[i].sub = &sub;
+		s = schema_of(&other);
+		CHECK(!rec_bind(s, &rec_dns_desc, &missing));
+		CHECK(missing && strcmp(missing, "type") == 0);
+		schema_free(s);
+	}
 	check_case("a field of another type, or another major version, is as good as missing");
 	for (enum rec_kind k = REC_BOOL; k < REC_SUB; k++) {
 		const char *missing = NULL;
