@@ -1,0 +1,220 @@
+/* streams: the sink that shows or keeps the bytes of streams. */
+#include "cmd/streams/streams.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "cmd/streams/tracks.h"
+#include "cmd/streams/transcript.h"
+
+enum {
+	MAX_FDS = 256,
+	MAX_BUFFERS = 2048,
+	MAX_NAMES = 4 * 1024 * 1024,
+	COUNTERS = 6,
+	TEXT_MOST = 65536
+};
+
+struct streams_stage {
+	struct stage *stage;
+	struct tracks *tracks;
+	struct stream_files *files;
+	struct transcript transcript;
+	struct buf text;
+	uint64_t *counters[COUNTERS];
+	bool said;
+};
+
+struct streams_config streams_config = { .max_streams = 524288 };
+
+const struct opt streams_options[] = {
+	OPT_ROW('d', "dir", OPT_STRING, struct streams_config, dir, "DIR",
+		"write each direction to a file in DIR"),
+	OPT_ROW(0, "follow", OPT_FLAG, struct streams_config, follow, NULL,
+		"print both sides of each connection as they come"),
+	OPT_ROW(0, "digest", OPT_FLAG, struct streams_config, digest, NULL,
+		"print a JSON line with the SHA-256 of each direction"),
+	OPT_ROW(0, "max-streams", OPT_UINT, struct streams_config, max_streams, "N",
+		"directions open at once; beyond, the least recently used one is closed"),
+	{ 0 },
+};
+
+const struct rec_desc *const streams_reads[] = { &rec_stream_desc, &rec_stream_end_desc, NULL };
+
+static const char *const counter_names[COUNTERS] = {
+	"file_bytes.in", "file_bytes.written", "file_bytes.lost", "files", "reopened", "evicted",
+};
+
+static void counters_set(struct streams_stage *s)
+{
+	static const struct stream_files_stats none;
+	const struct stream_files_stats *f = s->files ? stream_files_stats(s->files) : &none;
+	const uint64_t values[COUNTERS] = {
+		f->in, f->written, f->lost, f->files, f->reopened, tracks_evicted(s->tracks),
+	};
+
+	for (int i = 0; i < COUNTERS; i++)
+		*s->counters[i] = values[i];
+	if (f->first_errno && !s->said) {
+		s->said = true;
+		warn("cannot write '%s': %s", f->first_name, strerror(f->first_errno));
+		stage_exit(s->stage, EXIT_FAILED);
+	}
+}
+
+static void text_out(struct streams_stage *s)
+{
+	if (s->text.len)
+		stage_text(s->stage, buf_bytes(&s->text));
+	buf_clear(&s->text);
+}
+
+/* One JSON line; addresses and hex need no escaping. */
+static void print_digest(struct streams_stage *s, struct track *t)
+{
+	const struct stream_ends *e = &t->file.ends;
+	char src[STREAM_NAME], dst[STREAM_NAME], hex[DIGEST_HEX];
+
+	stream_address(e->src, e->ip_version, src);
+	stream_address(e->dst, e->ip_version, dst);
+	digest_stream_hex(t->digest, hex);
+	if (!t->bytes)
+		return;
+	buf_printf(&s->text,
+		   "{\"src\":\"%s\",\"sport\":%u,\"dst\":\"%s\",\"dport\":%u,\"bytes\":%llu,"
+		   "\"sha256\":\"%s\",\"gap_bytes\":%llu}\n",
+		   src, e->sport, dst, e->dport, (unsigned long long)t->bytes, hex,
+		   (unsigned long long)t->gap_bytes);
+	if (s->text.len > TEXT_MOST)
+		text_out(s);
+}
+
+static void on_closed(void *ctx, struct track *t)
+{
+	struct streams_stage *s = ctx;
+
+	if (t->digest)
+		print_digest(s, t);
+	if (s->files)
+		stream_file_close(s->files, &t->file);
+}
+
+/* ---- records ---- */
+
+static void on_stream(struct streams_stage *s, const struct stage_rec *rec)
+{
+	struct rec_head h;
+	struct rec_stream r;
+	struct track *t;
+
+	if (!rec_stream_get(rec->raw, &h, &r) &&
+	    !stage_decode(s->stage, &rec_stream_desc, rec, &h, &r))
+		return;
+	stage_consume(s->stage, 1);
+	if (streams_config.follow)
+		transcript_stream(&s->transcript, &s->text, &h, &r);
+	if (!s->files && !streams_config.digest)
+		return;
+	t = track_get(s->tracks, &h, &r);
+	t->gap_bytes += r.gap;
+	t->bytes += r.payload.len;
+	if (t->digest && r.payload.len)
+		digest_add(t->digest, r.payload);
+	if (s->files && r.gap)
+		stream_file_hole(s->files, &t->file, r.gap);
+	if (s->files && r.payload.len)
+		stream_file_add(s->files, &t->file, r.payload);
+}
+
+static void on_stream_end(struct streams_stage *s, const struct stage_rec *rec)
+{
+	struct rec_head h;
+	struct rec_stream_end r;
+
+	if (!stage_decode(s->stage, &rec_stream_end_desc, rec, &h, &r))
+		return;
+	stage_consume(s->stage, 1);
+	if (streams_config.follow)
+		transcript_end(&s->transcript, &s->text, &h, &r);
+	track_close(s->tracks, h.flow, (uint8_t)(r.dir & 1));
+}
+
+void streams_batch(struct stage *st, const struct stage_rec *recs, size_t n)
+{
+	struct streams_stage *s = *stage_user(st);
+
+	for (size_t i = 0; i < n; i++) {
+		if (recs[i].head.type == REC_stream)
+			on_stream(s, &recs[i]);
+		else if (recs[i].head.type == REC_stream_end)
+			on_stream_end(s, &recs[i]);
+		else
+			stage_filter(st, 1);
+	}
+	text_out(s);
+	counters_set(s);
+}
+
+/* ---- life ---- */
+
+static bool colour_wanted(struct stage *st)
+{
+	const char *term = getenv("TERM"), *no = getenv("NO_COLOR");
+
+	return stage_text_is_tty(st) && (!no || !*no) && (!term || strcmp(term, "dumb") != 0);
+}
+
+const char *streams_dir(struct stage *st)
+{
+	(void)st;
+	return streams_config.dir;
+}
+
+static struct stream_files *files_open(void)
+{
+	static const struct stream_files_limits limits = { MAX_FDS, MAX_BUFFERS, MAX_NAMES };
+	int fd;
+
+	if (mkdir(streams_config.dir, 0777) < 0 && errno != EEXIST)
+		die_errno("cannot make the directory '%s'", streams_config.dir);
+	fd = open(streams_config.dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (fd < 0)
+		die_errno("cannot open the directory '%s'", streams_config.dir);
+	return stream_files_new(fd, &limits);
+}
+
+void streams_open(struct stage *st, int argc, char **argv)
+{
+	static struct streams_stage stage;
+
+	(void)argc;
+	(void)argv;
+	if (!streams_config.dir && !streams_config.follow && !streams_config.digest)
+		die_usage("one of -d DIR, --follow and --digest is needed");
+	if (streams_config.follow && streams_config.digest)
+		die_usage("--follow and --digest can't share one output");
+	if (!streams_config.max_streams || streams_config.max_streams > UINT32_MAX)
+		die_usage("--max-streams: 1 .. %u", UINT32_MAX);
+	stage.stage = st;
+	stage.tracks = tracks_new(streams_config.max_streams, streams_config.digest,
+				  &(struct tracks_host){ &stage, on_closed });
+	if (streams_config.dir)
+		stage.files = files_open();
+	stage.transcript.colour = streams_config.follow && colour_wanted(st);
+	for (int i = 0; i < COUNTERS; i++)
+		stage.counters[i] = stage_counter(st, counter_names[i]);
+	*stage_user(st) = &stage;
+}
+
+void streams_end(struct stage *st)
+{
+	struct streams_stage *s = *stage_user(st);
+
+	tracks_close_all(s->tracks);
+	text_out(s);
+	counters_set(s);
+}
