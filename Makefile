@@ -1,6 +1,8 @@
 # Every folder of cmd/ is a tool, every libcommon/*/*.c is in the library: no edit for a new file.
 #   make  test  lint  bench  docs  fuzz  demo  install        SAN=address,undefined  TOOLS='read flow'
-CC      ?= gcc
+ifeq ($(origin CC),default)
+CC := gcc
+endif
 B       ?= build/$(if $(SAN),san,plain)$(if $(filter clang,$(CC)),-clang)
 PREFIX  ?= /usr/local
 LIBEXEC ?= $(PREFIX)/libexec/weir
@@ -13,9 +15,11 @@ LIB_PKGS := msgpack libseccomp libcap-ng libcrypto
 
 ALL_TOOLS := $(notdir $(wildcard cmd/*))
 # A tool whose libraries (cmd/<tool>/pkgs) are not here is left out, with one line.
-have      = $(shell pkg-config --exists $$(cat cmd/$(1)/pkgs 2>/dev/null) 2>/dev/null && echo yes)
-TOOLS   ?= $(foreach t,$(ALL_TOOLS),$(if $(call have,$t),$t,$(info left out: weir-$t (needs $(shell cat cmd/$t/pkgs)))))
 tool_pkgs = $(shell cat cmd/$(1)/pkgs 2>/dev/null)
+have      = $(if $(tool_pkgs),$(shell pkg-config --exists $(tool_pkgs) && echo yes),yes)
+ifndef TOOLS
+TOOLS    := $(foreach t,$(ALL_TOOLS),$(if $(call have,$t),$t,$(info left out: weir-$t (needs $(call tool_pkgs,$t)))))
+endif
 PKGS    := $(sort $(LIB_PKGS) $(foreach t,$(TOOLS),$(call tool_pkgs,$t)))
 CPPFLAGS += $(shell pkg-config --cflags $(PKGS) 2>/dev/null)
 LDLIBS_COMMON := $(shell pkg-config --libs $(LIB_PKGS) 2>/dev/null) -lpthread -lm
