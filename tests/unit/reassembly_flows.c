@@ -1,0 +1,370 @@
+/* Tests of cmd/reasm/flows.c: packets of both sides in, stream records and ends out. */
+#include "tests/unit/check.h"
+
+#include <netinet/in.h>
+
+#include "cmd/reasm/flows.h"
+
+enum { ACK = 16, SYN = 2, MAX_ENDS = 64 };
+
+struct out {
+	struct reasm *r;
+	uint8_t bytes[2][100000];
+	uint64_t at[2], gap_bytes[2], records, anomalies;
+	uint8_t why[2];
+	struct rec_stream last;
+	struct rec_head last_head;
+	struct rec_stream_end ends[MAX_ENDS];
+	struct rec_head end_heads[MAX_ENDS];
+	uint64_t end_reasons[MAX_ENDS][REASM_GAP_REASONS];
+	unsigned nends;
+	struct rec_anomaly anomaly;
+	bool disorder;
+};
+
+static struct out out;
+
+static void on_stream(void *ctx, const struct rec_head *h, const struct rec_stream *s)
+{
+	struct out *o = ctx;
+	unsigned d = s->dir;
+
+	o->records++;
+	o->disorder |= s->offset < o->at[d] || (s->gap ? s->payload.len : !s->payload.len);
+	o->at[d] = s->offset + s->gap + s->payload.len;
+	if (o->at[d] <= sizeof(o->bytes[d]) && s->payload.len)
+		memcpy(o->bytes[d] + s->offset, s->payload.ptr, s->payload.len);
+	o->gap_bytes[d] += s->gap;
+	if (s->gap)
+		o->why[d] = s->gap_reason;
+	o->last = *s;
+	o->last_head = *h;
+}
+
+static void on_emit(void *ctx, const struct rec_desc *desc, const struct rec_head *h,
+		    const void *rec)
+{
+	struct out *o = ctx;
+
+	if (desc == &rec_anomaly_desc) {
+		o->anomalies++;
+		o->anomaly = *(const struct rec_anomaly *)rec;
+	} else if (o->nends < MAX_ENDS) {
+		const struct rec_stream_end *e = rec;
+
+		o->end_heads[o->nends] = *h;
+		if (e->gap_reasons.count == REASM_GAP_REASONS)
+			memcpy(o->end_reasons[o->nends], e->gap_reasons.items,
+			       sizeof(o->end_reasons[0]));
+		o->ends[o->nends++] = *e;
+	}
+}
+
+static uint64_t n; /* frame number of the last packet */
+
+static void start(const struct reasm_limits *l)
+{
+	struct reasm_limits d = reasm_limits_default();
+
+	memset(&out, 0, sizeof(out));
+	n = 0;
+	out.r = reasm_new(l ? l : &d, &(struct reasm_host){ &out, on_stream, on_emit });
+}
+
+/* Every direction's bytes add up, and nothing is held. */
+static void finish(void)
+{
+	const struct reasm_stats *s = reasm_stats(out.r);
+
+	reasm_finish(out.r, 1000000);
+	CHECK(!out.disorder);
+	CHECK_EQ(s->law_broken, 0);
+	CHECK_EQ(s->in, s->delivered + s->gap + s->urgent + s->skipped + s->undelivered);
+	CHECK_EQ(s->flows_now, 0);
+	CHECK_EQ(reasm_group(out.r)->pool.used, 0);
+	reasm_free(out.r);
+}
+
+/* base: sequence number of offset 0 of that side. */
+static struct rec_packet packet(uint8_t dir, uint64_t offset, const char *text)
+{
+	static const uint32_t base[2] = { 1001, 0xfffffff0 };
+
+	return (struct rec_packet){
+		.ip_version = 4,
+		.proto = IPPROTO_TCP,
+		.dir = dir,
+		.orig_p = 1000,
+		.resp_p = 80,
+		.orig_h = { 10, 0, 0, 1 },
+		.resp_h = { 10, 0, 0, 2 },
+		.verdict = *text ? REC_verdict_DELIVER : REC_verdict_NO_DATA,
+		.seq = base[dir] + (uint32_t)offset,
+		.offset = offset,
+		.tcp_flags = ACK,
+		.payload = bytes_str(text),
+	};
+}
+
+static void put(uint64_t flow, struct rec_packet p)
+{
+	struct rec_head h = { REC_packet, ++n * 1000000, flow, n };
+
+	p.first_n = n;
+	reasm_packet(out.r, &h, &p);
+}
+
+static void data(uint8_t dir, uint64_t offset, const char *text)
+{
+	put(1, packet(dir, offset, text));
+}
+
+static void flagged(uint8_t dir, uint64_t offset, const char *text, uint32_t flags)
+{
+	struct rec_packet p = packet(dir, offset, text);
+
+	p.flags = flags;
+	put(1, p);
+}
+
+static void ack(uint8_t dir, uint32_t number)
+{
+	struct rec_packet p = packet(dir, 0, "");
+
+	p.flags = PACKET_ACK_VALID;
+	p.ack = number;
+	put(1, p);
+}
+
+static void flow_end(uint64_t flow, enum rec_flow_reason why)
+{
+	struct rec_head h = { REC_flow, ++n * 1000000, flow, n };
+
+	reasm_flow_end(out.r, &h, why);
+}
+
+static void test_both_sides(void)
+{
+	check_case("both sides of a connection, ended by a reset");
+	start(NULL);
+	data(0, 0, "chunk1-");
+	data(1, 0, "resp-");
+	data(0, 7, "chunk2-");
+	data(1, 5, "payload-");
+	data(0, 14, "chunk3-end");
+	data(1, 13, "end");
+	flagged(1, 16, "", PACKET_RST);
+	CHECK(memcmp(out.bytes[0], "chunk1-chunk2-chunk3-end", 24) == 0);
+	CHECK(memcmp(out.bytes[1], "resp-payload-end", 16) == 0);
+	CHECK_EQ(out.nends, 2);
+	CHECK_EQ(out.ends[0].reason, REC_stream_reason_RST);
+	CHECK_EQ(out.ends[0].dir, 0);
+	CHECK_EQ(out.ends[0].delivered, 24);
+	CHECK_EQ(out.ends[1].delivered, 16);
+	CHECK_EQ(out.ends[1].segments, 3);
+	CHECK_EQ(out.ends[1].key.orig_h.len, 4);
+	CHECK_EQ(out.ends[1].key.resp_p, 80);
+	flow_end(1, REC_flow_reason_RST);
+	CHECK_EQ(out.nends, 2);
+	finish();
+
+	check_case("a FIN ends its direction as soon as all before it is delivered");
+	start(NULL);
+	flagged(0, 4, "efgh", PACKET_FIN);
+	CHECK_EQ(out.nends, 0);
+	data(0, 0, "abcd");
+	CHECK_EQ(out.nends, 1);
+	CHECK_EQ(out.ends[0].reason, REC_stream_reason_FIN);
+	CHECK_EQ(out.ends[0].out_of_order, 1);
+	CHECK_EQ(out.ends[0].high_watermark, 4);
+	data(0, 4, "efgh");
+	CHECK_EQ(reasm_stats(out.r)->late, 1);
+	flow_end(1, REC_flow_reason_FIN);
+	CHECK_EQ(out.nends, 1);
+	finish();
+
+	check_case("a record has the frame at which it leaves, and the frame that brought it");
+	start(NULL);
+	flagged(0, 0, "", PACKET_NEW);
+	n = 100;
+	data(0, 4, "efgh");
+	data(0, 0, "abcd");
+	CHECK_EQ(out.last_head.n, 102);
+	CHECK_EQ(out.last_head.flow, 1);
+	CHECK_EQ(out.last.first_n, 101);
+	CHECK_EQ(out.last.first_ts, 101000000);
+	finish();
+
+	check_case("a side that never sent data or a FIN gets no stream_end");
+	start(NULL);
+	data(0, 0, "abcd");
+	ack(1, 1005);
+	flow_end(1, REC_flow_reason_IDLE);
+	CHECK_EQ(out.nends, 1);
+	CHECK_EQ(out.ends[0].reason, REC_stream_reason_IDLE);
+	finish();
+
+	check_case("a packet without data or FIN of an unknown flow keeps nothing");
+	start(NULL);
+	flagged(0, 0, "", PACKET_NEW);
+	flagged(0, 0, "", PACKET_RST);
+	CHECK_EQ(reasm_stats(out.r)->flows, 0);
+	finish();
+}
+
+static void test_verdicts(void)
+{
+	check_case("what the state machine says to ignore is ignored and counted");
+	start(NULL);
+	data(0, 0, "ab");
+	for (uint8_t v = REC_verdict_BAD_CHECKSUM; v <= REC_verdict_MALFORMED; v++) {
+		struct rec_packet p = packet(0, 2, "EVIL");
+
+		if (v == REC_verdict_SYN_DATA_HELD)
+			continue;
+		p.verdict = v;
+		put(1, p);
+	}
+	data(0, 2, "cd");
+	flow_end(1, REC_flow_reason_FIN);
+	CHECK(memcmp(out.bytes[0], "abcd", 4) == 0);
+	CHECK_EQ(out.ends[0].ignored, REC_verdict_MALFORMED - REC_verdict_BAD_CHECKSUM);
+	CHECK_EQ(out.ends[0].retransmitted, 0);
+	finish();
+
+	check_case("bytes that differ give at most eight anomalies a flow");
+	start(NULL);
+	data(0, 10, "FIRST");
+	for (int i = 0; i < 12; i++)
+		data(0, 10, "laTeR");
+	CHECK_EQ(out.anomalies, 8);
+	CHECK_EQ(reasm_stats(out.r)->anomalies_suppressed, 4);
+	CHECK(bytes_is(out.anomaly.name, "overlap_diff"));
+	CHECK_EQ(out.anomaly.offset.v, 10);
+	CHECK_EQ(out.anomaly.len.v, 5);
+	flow_end(1, REC_flow_reason_END_OF_INPUT);
+	CHECK_EQ(out.ends[0].overlaps, 12);
+	CHECK_EQ(out.ends[0].gap_bytes, 10);
+	finish();
+}
+
+static void test_gaps(void)
+{
+	check_case("an acknowledgement of the other side, over the wrap of its numbers, proves a "
+		   "hole");
+	start(NULL);
+	data(1, 0, "0123456789");
+	data(1, 20, "klmnopqrst"); /* seq 4: wrapped */
+	ack(0, 14);
+	for (int i = 0; i < 20 && !out.gap_bytes[1]; i++)
+		ack(0, 14);
+	CHECK_EQ(out.gap_bytes[1], 10);
+	CHECK_EQ(out.why[1], REC_gap_reason_ACKED);
+	CHECK_EQ(out.at[1], 30);
+	finish();
+
+	check_case("an acknowledgement that is not trusted proves nothing");
+	start(NULL);
+	data(1, 0, "0123456789");
+	data(1, 20, "klmnopqrst");
+	for (int i = 0; i < 40; i++) {
+		struct rec_packet p = packet(0, 0, "");
+
+		p.ack = 14;
+		put(1, p);
+	}
+	CHECK_EQ(out.gap_bytes[1], 0);
+	flow_end(1, REC_flow_reason_IDLE);
+	CHECK_EQ(out.gap_bytes[1], 10);
+	CHECK_EQ(out.why[1], REC_gap_reason_CLOSE);
+	CHECK_EQ(out.end_reasons[0][REC_gap_reason_CLOSE], 10);
+	finish();
+
+	check_case("an acknowledgement seen before the data it covers proves the hole as well");
+	start(NULL);
+	data(1, 0, "0123456789");
+	ack(0, 14);
+	data(1, 20, "klmnopqrst");
+	for (int i = 0; i < 20; i++)
+		ack(0, 14);
+	CHECK_EQ(out.gap_bytes[1], 10);
+	finish();
+
+	check_case("one lost segment: both sides still end, with all that followed");
+	start(NULL);
+	data(0, 0, "GET 1 ");
+	data(0, 12, "GET 3 ");
+	data(1, 0, "OK");
+	flagged(0, 18, "", PACKET_FIN);
+	flagged(1, 2, "", PACKET_FIN);
+	CHECK_EQ(out.nends, 1);
+	flow_end(1, REC_flow_reason_FIN);
+	CHECK_EQ(out.nends, 2);
+	CHECK_EQ(out.at[0], 18);
+	CHECK_EQ(out.ends[1].gap_bytes, 6);
+	CHECK_EQ(out.ends[1].delivered, 12);
+	finish();
+
+	check_case("attached late, what came before is a gap(resync), not a hole");
+	start(NULL);
+	n = 50;
+	data(0, 1000, "abcd");
+	CHECK_EQ(out.why[0], REC_gap_reason_RESYNC);
+	CHECK_EQ(out.at[0], 1004);
+	finish();
+
+	check_case("seen from the start, a leading hole waits");
+	start(NULL);
+	flagged(0, 0, "", PACKET_NEW);
+	data(0, 4, "efgh");
+	CHECK_EQ(out.records, 0);
+	data(0, 0, "abcd");
+	CHECK_EQ(out.at[0], 8);
+	CHECK_EQ(out.gap_bytes[0], 0);
+	finish();
+}
+
+static void test_caps(void)
+{
+	struct reasm_limits l = reasm_limits_default();
+
+	check_case("beyond the cap the least recently used flow goes, with its data and ends");
+	l.max_flows = 2;
+	start(&l);
+	put(1, packet(0, 0, "a"));
+	put(1, packet(0, 5, "f"));
+	put(2, packet(0, 0, "b"));
+	CHECK_EQ(out.nends, 0);
+	memset(out.at, 0, sizeof(out.at));
+	put(3, packet(0, 0, "c"));
+	CHECK_EQ(out.nends, 1);
+	CHECK_EQ(out.end_heads[0].flow, 1);
+	CHECK_EQ(out.ends[0].reason, REC_stream_reason_EVICTED);
+	CHECK_EQ(out.ends[0].delivered, 2);
+	CHECK_EQ(out.end_reasons[0][REC_gap_reason_EVICT], 4);
+	CHECK_EQ(reasm_stats(out.r)->evicted, 1);
+	out.disorder = false;
+	finish();
+	CHECK_EQ(out.nends, 3);
+
+	check_case("the end of the input ends flows by number, each at a frame number of its own");
+	start(NULL);
+	for (uint64_t f = 30; f >= 10; f -= 10)
+		put(f, packet(0, 0, "x"));
+	out.disorder = false;
+	finish();
+	CHECK_EQ(out.nends, 3);
+	CHECK_EQ(out.end_heads[0].flow, 10);
+	CHECK_EQ(out.end_heads[0].n, 1000010);
+	CHECK_EQ(out.end_heads[2].flow, 30);
+	CHECK_EQ(out.ends[2].reason, REC_stream_reason_END_OF_INPUT);
+}
+
+int main(void)
+{
+	test_both_sides();
+	test_verdicts();
+	test_gaps();
+	test_caps();
+	return check_end();
+}
