@@ -27,6 +27,14 @@ enum flow_class {
 
 enum { FLOW_NIL = 0xffffffff };
 
+enum sctp_over { SCTP_GOES_ON, SCTP_SHUT_DOWN, SCTP_ABORTED };
+
+struct sctp {
+	uint32_t tag[2]; /* that each side asked the other one to use */
+	bool has_tag[2];
+	uint8_t over; /* enum sctp_over */
+};
+
 struct flow {
 	struct flow_key key;
 	uint32_t next, prev; /* neighbours in the list of the class */
@@ -47,7 +55,10 @@ struct flow {
 	uint8_t nvlans;
 	uint16_t vlans[4]; /* outermost first, as many as fit */
 	struct history history;
-	struct tcp tcp;
+	union {
+		struct tcp tcp;
+		struct sctp sctp;
+	};
 };
 
 struct flow_table;
