@@ -19,6 +19,8 @@ static bool has_port(const struct l7_first *first, uint16_t port)
 	return first->orig_p == port || first->resp_p == port;
 }
 
+/* Looks at the first bytes in such an order that more of them never change a yes or a no: the
+ * answer does not depend on how they come in segments. */
 static enum l7_claim claims_stream(struct bytes data)
 {
 	size_t at = 0;
@@ -26,8 +28,14 @@ static enum l7_claim claims_stream(struct bytes data)
 	while (at <= CLAIM_SKIP && data.len >= at && data.len - at >= 2 + DNS_HEADER) {
 		size_t full = be16_get(data.ptr + at), have = data.len - at - 2;
 
-		if (dns_is_plausible(BYTES(data.ptr + at + 2, have < full ? have : full), full))
+		switch (dns_guess(BYTES(data.ptr + at + 2, have < full ? have : full), full)) {
+		case DNS_LIKELY:
 			return L7_YES;
+		case DNS_UNSURE:
+			return L7_MAYBE;
+		case DNS_UNLIKELY:
+			break;
+		}
 		at += 2 + full;
 	}
 	return at <= CLAIM_SKIP ? L7_MAYBE : L7_NO;
@@ -41,7 +49,7 @@ static enum l7_claim dns_claims(const struct l7_first *first)
 		return L7_NO;
 	if (has_port(first, PORT_DNS) || has_port(first, PORT_MDNS) || has_port(first, PORT_LLMNR))
 		/* Junk may come before the first message: the next datagram is looked at too. */
-		return dns_is_plausible(first->data, first->data.len) ? L7_YES : L7_MAYBE;
+		return dns_guess(first->data, first->data.len) == DNS_LIKELY ? L7_YES : L7_MAYBE;
 	return dns_is_certain(first->data) ? L7_YES : L7_NO;
 }
 

@@ -421,29 +421,35 @@ bool dns_message_read(struct dns_message *m, struct bytes wire, struct dns_work 
 
 /* ---- whose bytes are these? ---- */
 
-bool dns_is_plausible(struct bytes start, size_t full)
+enum dns_guess dns_guess(struct bytes start, size_t full)
 {
 	uint16_t flags, questions, others;
 	uint8_t opcode;
 
-	if (start.len < DNS_HEADER || full < DNS_HEADER)
-		return false;
+	if (full < DNS_HEADER)
+		return DNS_UNLIKELY;
+	if (start.len < DNS_HEADER)
+		return DNS_UNSURE;
 	flags = be16_get(start.ptr + 2);
 	opcode = dns_opcode(flags);
 	questions = be16_get(start.ptr + 4);
 	others = start.ptr[6] | start.ptr[7] | start.ptr[8] | start.ptr[9] | start.ptr[10] |
 		 start.ptr[11];
 	if (opcode == 3 || opcode > DNS_OPCODE_DSO || questions > 64)
-		return false;
+		return DNS_UNLIKELY;
 	if (questions == 0)
-		return flags & DNS_QR || others || opcode == DNS_OPCODE_DSO;
-	for (size_t at = DNS_HEADER; at < start.len; at += 1u + start.ptr[at]) {
+		return flags & DNS_QR || others || opcode == DNS_OPCODE_DSO ? DNS_LIKELY
+									    : DNS_UNLIKELY;
+	for (size_t at = DNS_HEADER; at < full; at += 1u + start.ptr[at]) {
+		if (at >= start.len)
+			return at <= DNS_HEADER + DNS_NAME_MAX ? DNS_UNSURE : DNS_UNLIKELY;
 		if (start.ptr[at] == 0)
-			return full - at >= 5;
-		if (start.ptr[at] > 63) /* a pointer has nothing to point to yet */
-			return false;
+			return full - at >= 5 ? DNS_LIKELY : DNS_UNLIKELY;
+		/* A pointer has nothing to point to yet. */
+		if (start.ptr[at] > 63 || at > DNS_HEADER + DNS_NAME_MAX)
+			return DNS_UNLIKELY;
 	}
-	return start.len < full;
+	return DNS_UNLIKELY;
 }
 
 static bool is_host_byte(uint8_t c)
@@ -457,7 +463,7 @@ bool dns_is_certain(struct bytes wire)
 	struct dns_message m;
 	bool response;
 
-	if (!dns_is_plausible(wire, wire.len) || be16_get(wire.ptr + 4) != 1)
+	if (dns_guess(wire, wire.len) != DNS_LIKELY || be16_get(wire.ptr + 4) != 1)
 		return false;
 	if (!dns_message_read(&m, wire, NULL) || m.faults || m.cut || m.qname.len <= 1)
 		return false;

@@ -124,9 +124,10 @@ void dns_work_reset(struct dns_work *work);
  * behind what is there. */
 bool dns_message_read(struct dns_message *m, struct bytes wire, struct dns_work *work);
 
-/* Could these bytes, of a message of `full` bytes, start a DNS message? For ports that belong to
- * DNS. MAYBE is not an answer here: a cut that hides the question counts for it. */
-bool dns_is_plausible(struct bytes start, size_t full);
+/* Could these bytes start a DNS message of `full` bytes? For ports that belong to DNS. UNSURE:
+ * more of its bytes are needed; further bytes never change another answer. */
+enum dns_guess { DNS_UNLIKELY, DNS_UNSURE, DNS_LIKELY };
+enum dns_guess dns_guess(struct bytes start, size_t full);
 /* Is this beyond reasonable doubt a DNS message? For ports that do not belong to DNS. */
 bool dns_is_certain(struct bytes wire);
 

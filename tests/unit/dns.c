@@ -368,13 +368,13 @@ static void test_tcp(void)
 
 	check_case("a hole within one message costs that message alone");
 	run_start(&run, IPPROTO_TCP, 4000, 53);
-	run_stream(&run, 0, 1, 1, BYTES(orig.ptr, 14 + 2 + 20), 0);
+	run_stream(&run, 0, 1, 1, BYTES(orig.ptr, 14 + 31 + 2 + 20), 0);
 	buf_clear(&run.log);
-	cut = 14 + 2 + 29;
+	cut = 14 + 31 + 31;
 	run_stream(&run, 0, 1, 2, BYTES(NULL, 0), 5);
 	run_stream(&run, 0, 1, 3, BYTES(orig.ptr + cut - 4, orig.len - cut + 4), 0);
 	run_finish(&run, 2, 4);
-	CHECK(log_is("n=4 unanswered id=2 two.example AAAA\n"
+	CHECK(log_is("n=4 unanswered id=1 one.example A\n"
 		     "n=4 unanswered id=3 zone.example AXFR\nsession_end eof 2\n"));
 	run_free(&run);
 

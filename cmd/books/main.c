@@ -1,0 +1,184 @@
+/* weir-books: one table of what every stage did with every record, and whether it adds up. */
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "libcommon/stage/books.h"
+#include "libcommon/stage/sandbox.h"
+#include "libcommon/stage/stage.h"
+
+struct config {
+	struct opt_strings pages;
+};
+
+static struct config config;
+static struct books books;
+static struct rec_binding *end_binding, *books_binding;
+
+static const struct opt options[] = {
+	OPT_ROW(0, "page", OPT_STRINGS, struct config, pages, "FILE",
+		"read a stage's page of counters instead of streams; may be repeated"),
+	{ 0 },
+};
+
+static const char summary[] = "one table of every stage's counters, and the laws they must obey";
+static const char epilog[] =
+	"Exit status 6 where a law does not hold.\n"
+	"\n"
+	"    weir read trace.pcap | weir flow | weir reasm | weir dns | weir books\n";
+
+/* ---- from streams ---- */
+
+static void ledger_add(const struct rec_list *ledger, bool running)
+{
+	const struct rec_ledger *rows = ledger->items;
+
+	for (size_t i = 0; i < ledger->count; i++) {
+		struct books_row r = { .instance = rows[i].instance,
+				       .peer = rows[i].peer,
+				       .value = rows[i].value };
+
+		snprintf(r.stage, sizeof(r.stage), "%.*s", (int)rows[i].stage.len,
+			 rows[i].stage.ptr ? (const char *)rows[i].stage.ptr : "");
+		snprintf(r.counter, sizeof(r.counter), "%.*s", (int)rows[i].counter.len,
+			 rows[i].counter.ptr ? (const char *)rows[i].counter.ptr : "");
+		books_add(&books, &r);
+		/* A stage whose last word was not an end may hold records. */
+		if (running) {
+			snprintf(r.counter, sizeof(r.counter), "running");
+			r.peer = 0;
+			r.value = 1;
+			books_add(&books, &r);
+		}
+	}
+}
+
+static struct rec_binding *bind_own(const struct rec_desc *desc)
+{
+	struct schema *s = schema_of(desc);
+	const char *missing;
+	struct rec_binding *b = rec_bind(s, desc, &missing);
+
+	schema_free(s);
+	if (!b)
+		die("no binding for '%s'", desc->name);
+	return b;
+}
+
+static void books_open_streams(struct stage *st, int argc, char **argv)
+{
+	(void)st;
+	(void)argc;
+	(void)argv;
+	end_binding = bind_own(&rec_end_desc);
+	books_binding = bind_own(&rec_books_desc);
+}
+
+static void books_control(struct stage *st, const struct rec_head *h, struct bytes raw)
+{
+	struct buf arena = { 0 };
+	struct rec_head head;
+	struct rec_end end;
+	struct rec_books so_far;
+
+	(void)st;
+	if (h->type == REC_end && rec_decode(end_binding, raw, &head, &end, &arena))
+		ledger_add(&end.ledger, false);
+	else if (h->type == REC_books && rec_decode(books_binding, raw, &head, &so_far, &arena))
+		ledger_add(&so_far.ledger, true);
+	buf_release(&arena);
+}
+
+static void books_batch(struct stage *st, const struct stage_rec *recs, size_t n)
+{
+	(void)recs;
+	stage_consume(st, n);
+}
+
+static void books_finish(struct stage *st)
+{
+	struct buf text = { 0 };
+
+	books_print(&books, &text);
+	stage_text(st, buf_bytes(&text));
+	if (!books.n)
+		stage_exit(st, EXIT_FAILED);
+	else if (books_check(&books, NULL))
+		stage_exit(st, EXIT_BOOKS);
+	buf_release(&text);
+	books_release(&books);
+	rec_binding_free(end_binding);
+	rec_binding_free(books_binding);
+}
+
+/* ---- from pages ---- */
+
+static void page_read(const char *path)
+{
+	/* Zeroes behind what a short file holds make no page. */
+	struct books_page *p = xcalloc(1, BOOKS_PAGE);
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	size_t have = 0;
+	ssize_t n;
+
+	if (fd < 0)
+		die_errno("cannot open '%s'", path);
+	while (have < BOOKS_PAGE && (n = read(fd, (char *)p + have, BOOKS_PAGE - have)) != 0) {
+		if (n < 0)
+			die_errno("cannot read '%s'", path);
+		have += (size_t)n;
+	}
+	close(fd);
+	if (have < BOOKS_PAGE || p->magic != BOOKS_MAGIC)
+		die_code(EXIT_TRUNCATED, "'%s' is no page of counters", path);
+	books_add_page(&books, p);
+	free(p);
+}
+
+static int pages_main(int argc, char **argv)
+{
+	const struct opt_tool tool = { "weir-books", summary, "", epilog };
+	const struct opt_group group = { "options", options, &config };
+	struct buf text = { 0 };
+	int code = EXIT_DONE;
+
+	tool_name = "weir-books";
+	if (opt_parse(&tool, &group, 1, argc, argv))
+		die_usage("unexpected argument '%s'", argv[1]);
+	for (size_t i = 0; i < config.pages.n; i++)
+		page_read(config.pages.v[i]);
+	free(config.pages.v);
+	books_print(&books, &text);
+	if (books_check(&books, NULL))
+		code = EXIT_BOOKS;
+	fwrite(text.ptr, 1, text.len, stdout);
+	if (fflush(stdout) == EOF)
+		die_errno("cannot write the output");
+	buf_release(&text);
+	books_release(&books);
+	return code;
+}
+
+int main(int argc, char **argv)
+{
+	static const struct stage_ops ops = {
+		.name = "books",
+		.summary = summary,
+		.epilog = epilog,
+		.kind = STAGE_SINK,
+		.options = options,
+		.config = &config,
+		.open = books_open_streams,
+		.batch = books_batch,
+		.control = books_control,
+		.finish = books_finish,
+	};
+
+	/* Pages are files of this host, there is no stream to read: no stage. */
+	for (int i = 1; i < argc && strcmp(argv[i], "--") != 0; i++)
+		if (!strcmp(argv[i], "--page") || !strncmp(argv[i], "--page=", 7))
+			return pages_main(argc, argv);
+	return stage_main(&ops, argc, argv);
+}
