@@ -108,9 +108,9 @@ static struct rec_packet packet(uint8_t dir, uint64_t offset, const char *text)
 
 static void put(uint64_t flow, struct rec_packet p)
 {
-	struct rec_head h = { REC_packet, ++n * 1000000, flow, n };
+	struct rec_head h = { REC_packet, (n + 1) * 1000000, flow, n + 1 };
 
-	p.first_n = n;
+	p.first_n = ++n;
 	reasm_packet(out.r, &h, &p);
 }
 
@@ -138,8 +138,9 @@ static void ack(uint8_t dir, uint32_t number)
 
 static void flow_end(uint64_t flow, enum rec_flow_reason why)
 {
-	struct rec_head h = { REC_flow, ++n * 1000000, flow, n };
+	struct rec_head h = { REC_flow, (n + 1) * 1000000, flow, n + 1 };
 
+	n++;
 	reasm_flow_end(out.r, &h, why);
 }
 

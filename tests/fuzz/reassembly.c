@@ -1,0 +1,187 @@
+/* Fuzz target: reassembly. The input is a script of segments, acknowledgements, time and caps over
+ * two directions that share one small pool; every output is checked against the rules, and where
+ * all segments come from one text and no cap is hit, against that text. */
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cmd/reasm/reassembly.h"
+
+enum { TEXT = 70000, SIDES = 2 };
+
+struct side {
+	struct assembly a;
+	uint64_t at;         /* where the output ended */
+	uint64_t data, gaps; /* bytes seen by the sink */
+	bool truthful;       /* all its segments are parts of the text */
+};
+
+static struct side sides[SIDES];
+static uint8_t text[TEXT * 2];
+
+#define MUST(cond)                                                                                 \
+	do {                                                                                       \
+		if (!(cond))                                                                       \
+			abort();                                                                   \
+	} while (0)
+
+static struct side *side_of(struct assembly *a)
+{
+	return a == &sides[0].a ? &sides[0] : &sides[1];
+}
+
+static void on_data(void *ctx, struct assembly *a, uint64_t offset, struct bytes data,
+		    uint64_t first_n, uint64_t first_ts)
+{
+	struct side *s = side_of(a);
+
+	(void)ctx;
+	(void)first_n;
+	(void)first_ts;
+	MUST(data.len > 0 && offset >= s->at);
+	/* Only an urgent byte may lack between two calls. */
+	MUST(offset - s->at <= a->urgent);
+	s->at = offset + data.len;
+	s->data += data.len;
+	if (s->truthful)
+		MUST(memcmp(text + offset, data.ptr, data.len) == 0);
+}
+
+static void on_gap(void *ctx, struct assembly *a, uint64_t offset, uint64_t len,
+		   enum rec_gap_reason why)
+{
+	struct side *s = side_of(a);
+
+	(void)ctx;
+	MUST(len > 0 && offset >= s->at && why != REC_gap_reason_NONE);
+	s->at = offset + len;
+	s->gaps += len;
+}
+
+static void on_overlap(void *ctx, struct assembly *a, uint64_t offset, uint64_t len)
+{
+	(void)ctx;
+	MUST(len > 0 && offset + len <= a->highest);
+	MUST(!side_of(a)->truthful);
+}
+
+static void check(struct assembly_group *g)
+{
+	size_t blocks = 0;
+
+	for (int i = 0; i < SIDES; i++) {
+		struct side *s = &sides[i];
+		uint64_t queued = 0, last = s->a.next;
+		uint32_t n = 0;
+
+		MUST(assembly_lawful(&s->a));
+		MUST(s->data == s->a.delivered && s->gaps == s->a.gap_bytes);
+		for (struct block *b = s->a.head; b; b = b->next) {
+			MUST(b->offset >= last && b->len > 0);
+			MUST(b->missing || b->len <= BLOCK_SIZE);
+			last = block_end(b);
+			queued += b->missing ? 0 : b->len;
+			n++;
+		}
+		MUST(queued == s->a.queued && n == s->a.blocks && last <= s->a.highest);
+		MUST(queued <= g->limits.queue_bytes && n <= g->limits.queue_blocks);
+		for (struct block *b = s->a.old_head; b; b = b->next)
+			blocks++;
+		blocks += n;
+	}
+	MUST(blocks == g->pool.used && blocks <= g->pool.max);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	struct cursor c = cursor_of(BYTES(data, size));
+	struct assembly_group g;
+	struct assembly_limits l = { .depth = UINT64_MAX,
+				     .queue_bytes = 1024 * 1024,
+				     .queue_blocks = 256,
+				     .memory = 1024 * 1024,
+				     .acked_ns = 1000,
+				     .acked_packets = 3,
+				     .timer_ns = 2000 };
+	uint8_t mode = cursor_u8(&c);
+	uint64_t now = 0;
+	uint32_t packets = 0;
+
+	if (!text[1])
+		for (size_t i = 0; i < sizeof(text); i++)
+			text[i] = (uint8_t)(i * 2654435761u >> 13 | 1);
+	memset(sides, 0, sizeof(sides));
+	l.last_wins = mode & 1;
+	l.urgent_inline = mode & 2;
+	l.history = mode & 4 ? 5000 : 0;
+	if (mode & 8)
+		l.depth = 1000;
+	if (mode & 16)
+		l.queue_bytes = 3000;
+	if (mode & 32)
+		l.queue_blocks = 2;
+	if (mode & 64)
+		l.memory = 16 * BLOCK_SIZE;
+	sides[0].truthful = sides[1].truthful = !(mode & 128);
+	assembly_group_init(&g, &l, &(struct assembly_sink){ NULL, on_data, on_gap, on_overlap });
+	while (cursor_left(&c) >= 6) {
+		uint8_t op = cursor_u8(&c);
+		uint32_t at = cursor_be16(&c), len = cursor_be16(&c);
+		uint8_t extra = cursor_u8(&c);
+		struct side *s = &sides[op & 1];
+		struct assembly_segment seg = {
+			.offset = at, .data = BYTES(text + at, len), .n = ++packets, .ts = now
+		};
+
+		now += extra;
+		if (!s->truthful && extra & 1)
+			seg.data.ptr = text + extra;
+		switch (op >> 1 & 15) {
+		case 0:
+			assembly_ack(&g, &s->a, at + len);
+			break;
+		case 1:
+			if (extra > 250) {
+				assembly_fin(&s->a, at);
+				break;
+			}
+			/* fall through */
+		case 2:
+			seg.missing = extra;
+			assembly_push(&g, &s->a, &seg);
+			break;
+		case 3:
+			seg.urgent = extra;
+			assembly_push(&g, &s->a, &seg);
+			break;
+		case 4:
+			seg.held = extra > 128;
+			assembly_push(&g, &s->a, &seg);
+			break;
+		case 5:
+			if (!s->a.segments)
+				assembly_start_at(&g, &s->a, at);
+			break;
+		case 6:
+			seg.offset <<= extra & 63;
+			s->truthful = false;
+			assembly_push(&g, &s->a, &seg);
+			break;
+		default: /* mostly small ones */
+			seg.data.len = len & 1023;
+			assembly_push(&g, &s->a, &seg);
+		}
+		assembly_tick(&g, &sides[0].a, now, packets, mode & 8);
+		assembly_tick(&g, &sides[1].a, now, packets, mode & 8);
+		check(&g);
+	}
+	for (int i = 0; i < SIDES; i++) {
+		assembly_flush(&g, &sides[i].a, REC_gap_reason_CLOSE);
+		check(&g);
+		MUST(!sides[i].a.head && !sides[i].a.old_head);
+	}
+	MUST(g.pool.used == 0);
+	assembly_group_release(&g);
+	return 0;
+}
