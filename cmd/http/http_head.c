@@ -158,7 +158,8 @@ enum http_line_kind http_request_line(struct bytes line, bool cut, struct http_r
 	if (r->version.ptr) {
 		r->odd_version = version_is_odd(r->version);
 		rest.len -= last.len;
-		r->odd |= !rest.len || rest.ptr[rest.len - 1] != ' ';
+		r->odd |= rest.len < 2 || rest.ptr[rest.len - 1] != ' ' ||
+			  is_blank(rest.ptr[rest.len - 2]);
 		rest = http_trim(rest);
 	}
 	r->uri = rest;
