@@ -1,0 +1,18 @@
+# helper: what every bats file loads. WEIR_BUILD is the build folder; weir is first in PATH.
+# shellcheck shell=bash
+top=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
+WEIR_BUILD=${WEIR_BUILD:-$top/build/plain}
+export PATH="$WEIR_BUILD/bin:$PATH" LC_ALL=C.UTF-8
+unset WEIR_PAGE_FD WEIR_EXEC_PATH COLUMNS
+
+# capture NAME: a generated capture, made once per file.
+capture() {
+	local file=$BATS_FILE_TMPDIR/$1.pcap
+	[ -e "$file" ] || python3 "$top/tests/gen/scenario.py" "$1" >"$file"
+	echo "$file"
+}
+
+# exits COMMANDS: runs a pipeline, prints the exit code of each of its stages.
+exits() {
+	bash -c "$1; echo \"\${PIPESTATUS[*]}\" >&3" 3>&1 >/dev/null 2>/dev/null
+}

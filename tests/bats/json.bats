@@ -1,0 +1,88 @@
+#!/usr/bin/env bats
+load helper
+
+setup_file() {
+	weir read "$top/examples/demo.pcap" | weir flow | weir reasm | weir dns | weir http | weir tls >"$BATS_FILE_TMPDIR/all.weir"
+}
+
+@test "json: every line is JSON with type first" {
+	weir json -i "$BATS_FILE_TMPDIR/all.weir" >"$BATS_TEST_TMPDIR/out"
+	python3 - "$BATS_TEST_TMPDIR/out" <<'END'
+import json, sys
+lines = open(sys.argv[1], encoding="utf-8").read().splitlines()
+assert len(lines) > 50
+for line in lines:
+    assert next(iter(json.loads(line))) == "type"
+END
+}
+
+@test "json: frame, packet and stream come only when asked for" {
+	run bash -c "weir json -i '$BATS_FILE_TMPDIR/all.weir' | grep -c -e '\"type\":\"packet\"' -e '\"type\":\"stream\"'"
+	[ "$output" = 0 ]
+	weir read "$top/examples/demo.pcap" | weir flow >"$BATS_TEST_TMPDIR/p.weir"
+	run bash -c "weir json -i '$BATS_TEST_TMPDIR/p.weir' --types packet | grep -c '\"type\":\"packet\"'"
+	[ "$output" -gt 100 ]
+}
+
+@test "json: --fields, --exclude and --time" {
+	run bash -c "weir json -i '$BATS_FILE_TMPDIR/all.weir' --types dns --fields ts,query --time iso | head -n 1"
+	[[ "$output" =~ ^\{\"type\":\"dns\",\"ts\":\"20[0-9-]+T[0-9:.]+Z\",\"query\":\"[^\"]+\"\}$ ]]
+	run bash -c "weir json -i '$BATS_FILE_TMPDIR/all.weir' --types dns --exclude ts,query | grep -c -e '\"ts\"' -e '\"query\"'"
+	[ "$output" = 0 ]
+}
+
+@test "json: Community ID is there, and can be left out" {
+	run bash -c "weir json -i '$BATS_FILE_TMPDIR/all.weir' --types flow | head -n 1 | grep -c '\"community_id\":\"1:'"
+	[ "$output" = 1 ]
+	run bash -c "weir json -i '$BATS_FILE_TMPDIR/all.weir' --no-community-id | grep -c community_id"
+	[ "$output" = 0 ]
+}
+
+@test "json: two streams one after the other are a stream" {
+	one=$(weir json -i "$BATS_FILE_TMPDIR/all.weir" | wc -l)
+	two=$(cat "$BATS_FILE_TMPDIR/all.weir" "$BATS_FILE_TMPDIR/all.weir" | weir json | wc -l)
+	[ "$two" -eq $((2 * one)) ]
+}
+
+@test "json: a cut stream is said once, exit 4, what came before is printed" {
+	head -c 100000 "$BATS_FILE_TMPDIR/all.weir" >"$BATS_TEST_TMPDIR/cut.weir"
+	run --separate-stderr weir json -i "$BATS_TEST_TMPDIR/cut.weir"
+	[ "$status" -eq 4 ]
+	[ "${#lines[@]}" -gt 10 ]
+	[ "${#stderr_lines[@]}" -eq 1 ]
+	[[ "$stderr" == *"cut.weir: offset "* ]]
+}
+
+@test "json: text that is no stream is said once, exit 4" {
+	run weir json -i "$top/README.md"
+	[ "$status" -eq 4 ]
+	[ "${#lines[@]}" -eq 1 ]
+}
+
+@test "json: a full disk is said once, exit 1" {
+	run bash -c "weir json -i '$BATS_FILE_TMPDIR/all.weir' 2>&1 >/dev/full"
+	[ "$status" -eq 1 ]
+	[ "${#lines[@]}" -eq 1 ]
+	[[ "$output" == *"No space left"* ]]
+}
+
+@test "json: a full disk leaves whole lines only" {
+	(
+		ulimit -f 4
+		trap '' XFSZ
+		weir json -i "$BATS_FILE_TMPDIR/all.weir" -o "$BATS_TEST_TMPDIR/out"
+	) || true
+	[ -s "$BATS_TEST_TMPDIR/out" ]
+	[ "$(tail -c 1 "$BATS_TEST_TMPDIR/out" | od -An -c | tr -d ' ')" = '\n' ]
+}
+
+@test "json: standard input on a terminal is wrong use" {
+	run script -qec "weir json" /dev/null
+	[ "$status" -eq 2 ]
+}
+
+@test "json: a wrong choice names the choices, exit 2" {
+	run weir json --format xml
+	[ "$status" -eq 2 ]
+	[[ "$output" == *"auto|text|json"* ]]
+}

@@ -1,0 +1,108 @@
+#!/usr/bin/env bats
+load helper
+
+@test "weir FILE: finds the same as the pipeline of the shell" {
+	demo=$top/examples/demo.pcap
+	weir read "$demo" | weir flow | weir reasm | weir dns | weir http | weir tls | weir json >"$BATS_TEST_TMPDIR/shell"
+	weir "$demo" -q >"$BATS_TEST_TMPDIR/rings"
+	[ -s "$BATS_TEST_TMPDIR/shell" ]
+	cmp "$BATS_TEST_TMPDIR/shell" "$BATS_TEST_TMPDIR/rings"
+}
+
+@test "weir FILE: every branch of the fan-out ends with 0 and the closing line counts" {
+	run bash -c "weir '$top/examples/demo.pcap' 2>&1 >/dev/null"
+	[ "$status" -eq 0 ]
+	[[ "$output" == *" packets, "*" flows, "*" records, "*" anomalies, 0 lost" ]]
+}
+
+@test "weir FILE | head ends quietly" {
+	run bash -c "weir '$top/examples/demo.pcap' -q 2>&1 | head -n 1"
+	[ "$status" -eq 0 ]
+	[ "${#lines[@]}" -eq 1 ]
+	[[ "${lines[0]}" == '{"type":'* ]]
+}
+
+@test "weir: an unknown command names the nearest, exit 127" {
+	run weir raed
+	[ "$status" -eq 127 ]
+	[[ "$output" == *"did you mean 'read'"* ]]
+}
+
+@test "weir: no argument is wrong use, exit 2" {
+	run weir
+	[ "$status" -eq 2 ]
+	[ "${#lines[@]}" -eq 1 ]
+}
+
+@test "weir: an unknown option names the nearest, exit 2" {
+	run weir --summry x.pcap
+	[ "$status" -eq 2 ]
+	[[ "$output" == *"did you mean '--summary'"* ]]
+}
+
+@test "weir: a missing file is one line of the reader and exit 1" {
+	run weir ./no-such.pcap -q
+	[ "$status" -eq 1 ]
+	[[ "$output" == *"no-such.pcap"* ]]
+}
+
+@test "weir list: names every tool once" {
+	run weir list
+	[ "$status" -eq 0 ]
+	for tool in read flow reasm dns http tls streams json books; do
+		[ "$(grep -c "^$tool " <<<"$output")" -eq 1 ]
+	done
+}
+
+@test "weir version and --version and --help" {
+	run weir version
+	[ "$output" = "weir 0.1.0" ]
+	run weir --version
+	[ "$output" = "weir 0.1.0" ]
+	run weir --help
+	[ "$status" -eq 0 ]
+	[[ "$output" == *"--with COMMAND"* ]]
+}
+
+@test "weir foo runs weir-foo from PATH when it is none of ours" {
+	printf '#!/bin/sh\necho "mine $*"\n' >"$BATS_TEST_TMPDIR/weir-mine"
+	chmod +x "$BATS_TEST_TMPDIR/weir-mine"
+	PATH="$BATS_TEST_TMPDIR:$PATH" run weir mine a b
+	[ "$output" = "mine a b" ]
+}
+
+@test "weir --summary: counts and the books, no records" {
+	run weir --summary "$top/examples/demo.pcap"
+	[ "$status" -eq 0 ]
+	[[ "$output" == *"frames"* && "$output" == *"  dns "* && "$output" == *"books"* ]]
+	[[ "$output" != *'{"type"'* ]]
+}
+
+@test "weir --with: a Python stage of one's own joins the pipeline, also with a small ring" {
+	run weir "$top/examples/demo.pcap" --with "$top/examples/python/weir-banner.py" -q --types dns,banner
+	[ "$status" -eq 0 ]
+	weir "$top/examples/demo.pcap" -q --types dns >"$BATS_TEST_TMPDIR/plain"
+	grep -v '"type":"banner"' <<<"$output" | cmp - "$BATS_TEST_TMPDIR/plain"
+}
+
+@test "weir: text at 100 columns is the golden file" {
+	weir "$top/examples/demo.pcap" -q --format text --color never --width 100 | diff - "$top/tests/golden/demo.txt"
+}
+
+@test "weir: the same bytes over pipes, rings, the smallest rings and reads of one byte" {
+	demo=$top/examples/demo.pcap
+	want=$(weir "$demo" -q | sha256sum)
+	[ "$(weir "$demo" -q | sha256sum)" = "$want" ]
+	[ "$(weir "$demo" -q --ring-size 1M | sha256sum)" = "$want" ]
+	pipeline="weir read '$demo' | weir flow | weir reasm | weir dns | weir http | weir tls | weir json"
+	[ "$(bash -c "$pipeline" | sha256sum)" = "$want" ]
+	[ "$(WEIR_TEST_READ=1 bash -c "$pipeline" | sha256sum)" = "$want" ]
+	[ "$(WEIR_TEST_WRITE=7 bash -c "$pipeline" | sha256sum)" = "$want" ]
+}
+
+@test "weir: with text on a pipe no colour appears unless asked" {
+	run bash -c "weir '$top/examples/demo.pcap' -q --format text | grep -c \$'\033'"
+	[ "$output" = 0 ]
+	run bash -c "weir '$top/examples/demo.pcap' -q --format text --color always | grep -c \$'\033'"
+	[ "$output" -gt 10 ]
+}
