@@ -110,8 +110,8 @@ static bool parse_size(struct scan *s, const char *text, uint64_t *size)
 		shift = 30;
 	if (at[shift ? 1 : 0])
 		return wrong(s, "'%.40s' is not a size", text);
-	if (!n || n > ((uint64_t)1 << 30) >> shift)
-		return wrong(s, "a ring's size is 1 to 1G, not '%.40s'", text);
+	if (n > (uint64_t)ENDPOINT_SIZE_MAX >> shift || n << shift < ENDPOINT_SIZE_MIN)
+		return wrong(s, "a ring's size is 1M to 1G, not '%.40s'", text);
 	*size = n << shift;
 	return true;
 }

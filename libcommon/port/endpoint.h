@@ -8,8 +8,10 @@ enum endpoint_kind { ENDPOINT_STDIO, ENDPOINT_FD, ENDPOINT_FILE, ENDPOINT_NULL, 
 
 enum {
 	ENDPOINT_PATH = 4096,
-	ENDPOINT_NAME = 40,    /* of a ring or a reader, with its NUL */
-	ENDPOINT_READERS = 64, /* of one ring */
+	ENDPOINT_NAME = 40,          /* of a ring or a reader, with its NUL */
+	ENDPOINT_READERS = 64,       /* of one ring */
+	ENDPOINT_SIZE_MIN = 1 << 20, /* of a ring: twice the longest record */
+	ENDPOINT_SIZE_MAX = 1 << 30,
 };
 
 struct endpoint {
