@@ -442,6 +442,10 @@ static void test_values(void)
 	CHECK(!WITH(0, "\xa1"
 		       "1"));
 	CHECK(WITH(1, "\xff") && got.sign == -1);
+	CHECK(WITH(1, "\xd0\x80") && got.sign == -128);
+	CHECK(WITH(1, "\xd1\x80\x00") && got.sign == INT16_MIN);
+	CHECK(WITH(1, "\xd2\x80\x00\x00\x00") && got.sign == INT32_MIN);
+	CHECK(WITH(1, "\xe0") && got.sign == -32);
 	CHECK(WITH(1, "\xd3\x80\x00\x00\x00\x00\x00\x00\x00") && got.sign == INT64_MIN);
 	CHECK(WITH(1, "\xcf\x7f\xff\xff\xff\xff\xff\xff\xff") && got.sign == INT64_MAX);
 	CHECK(!WITH(1, "\xcf\x80\x00\x00\x00\x00\x00\x00\x00"));

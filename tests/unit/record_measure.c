@@ -167,7 +167,7 @@ static void test_bombs(void)
 			buf_add(&b, "\x91\x91\xc0", 3);
 		CHECK_EQ(measure_exact(b.ptr, b.len, &why), 0);
 		CHECK_EQ(measure_exact(b.ptr, 7 + 3 * 4096, &why), 0);
-		buf_add(&b, "\x91\x91", 2);
+		buf_add_byte(&b, 0x91); /* the 16,385th */
 		CHECK_EQ(measure_exact(b.ptr, b.len, &why), -1);
 		CHECK(strcmp(why, many) == 0);
 		buf_release(&b);
@@ -276,6 +276,8 @@ static void test_sizes(void)
 	CHECK_EQ(measure_blob(0xdb, body + 1, true, &why), -1);
 	CHECK_EQ(measure_blob(0xc6, body - 1, false, &why), REC_MAX_BODY);
 	CHECK_EQ(measure_blob(0xc6, body, false, &why), -1);
+	CHECK_EQ(rec_measure(BYTES_LIT("\x96\x20\x01\x02\x03\xdb\x00\x03\xff\xf5"), &why), 0);
+	CHECK_EQ(rec_measure(BYTES_LIT("\x96\x20\x01\x02\x03\xdb\x00\x03\xff\xf6"), &why), -1);
 	check_case("a hot record's payload has the same limit");
 	{
 		struct buf b = { 0 };
@@ -286,6 +288,32 @@ static void test_sizes(void)
 		be32_put(b.ptr + rec_frame_wire - 4, REC_MAX_PAYLOAD + 1);
 		CHECK_EQ(rec_measure(buf_bytes(&b), &why), -1);
 		buf_release(&b);
+	}
+}
+
+static void test_markers(void)
+{
+	/* marker, bytes of the whole value where those behind the marker are 0 */
+	static const uint8_t rows[][2] = {
+		{ 0x00, 1 }, { 0x7f, 1 }, { 0x80, 1 },  { 0x90, 1 }, { 0xa0, 1 }, { 0xbf, 32 },
+		{ 0xc0, 1 }, { 0xc2, 1 }, { 0xc3, 1 },  { 0xc4, 2 }, { 0xc5, 3 }, { 0xc6, 5 },
+		{ 0xca, 5 }, { 0xcb, 9 }, { 0xcc, 2 },  { 0xcd, 3 }, { 0xce, 5 }, { 0xcf, 9 },
+		{ 0xd0, 2 }, { 0xd1, 3 }, { 0xd2, 5 },  { 0xd3, 9 }, { 0xd9, 2 }, { 0xda, 3 },
+		{ 0xdb, 5 }, { 0xdc, 3 }, { 0xdd, 5 },  { 0xde, 3 }, { 0xdf, 5 }, { 0xe0, 1 },
+		{ 0xff, 1 }, { 0x81, 3 }, { 0x8f, 31 }, { 0x91, 2 }, { 0x9f, 16 }
+	};
+
+	check_case("each marker has its length, to the measuring and to the walk");
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		uint8_t b[64] = { 0x95, 0x20, 1, 2, 3, rows[i][0] };
+		struct cursor c = cursor_of(BYTES(b + 5, rows[i][1]));
+		const char *why = NULL;
+
+		CHECK_EQ(measure_exact(b, 5 + rows[i][1], &why), 5 + rows[i][1]);
+		CHECK_EQ(measure_exact(b, 5 + rows[i][1] - 1, &why), 0);
+		CHECK(mp_skip(&c) && cursor_left(&c) == 0);
+		c = cursor_of(BYTES(b + 5, rows[i][1] - 1));
+		CHECK(!mp_skip(&c));
 	}
 }
 
@@ -362,6 +390,7 @@ int main(void)
 	test_decode_bomb();
 	test_outermost();
 	test_sizes();
+	test_markers();
 	test_not_fixed();
 	test_prefix();
 	return check_end();
