@@ -49,7 +49,10 @@ static enum l7_claim dns_claims(const struct l7_first *first)
 		return L7_NO;
 	if (has_port(first, PORT_DNS) || has_port(first, PORT_MDNS) || has_port(first, PORT_LLMNR))
 		/* Junk may come before the first message: the next datagram is looked at too. */
-		return dns_guess(first->data, first->data.len) == DNS_LIKELY ? L7_YES : L7_MAYBE;
+		return dns_guess(first->data, first->data.len) == DNS_LIKELY ||
+				       dns_is_whole(first->data)
+			       ? L7_YES
+			       : L7_MAYBE;
 	return dns_is_certain(first->data) ? L7_YES : L7_NO;
 }
 

@@ -8,7 +8,7 @@ const char *dns_fault_name(unsigned bit)
 	static const char *const names[DNS_FAULTS] = {
 		"dns_ptr_loop",       "dns_label_overrun",   "dns_rr_truncated",
 		"dns_trailing_bytes", "dns_rdata_malformed", "dns_edns_malformed",
-		"dns_short_message",
+		"dns_short_message",  "dns_invalid_opcode",
 	};
 
 	return bit < DNS_FAULTS ? names[bit] : NULL;
@@ -407,6 +407,8 @@ bool dns_message_read(struct dns_message *m, struct bytes wire, struct dns_work 
 	m->flags = be16_get(wire.ptr + 2);
 	for (unsigned i = 0; i < 4; i++)
 		m->counts[i] = be16_get(wire.ptr + 4 + 2 * i);
+	if (!dns_opcode_name(dns_opcode(m->flags)))
+		m->faults |= DNS_FAULT_OPCODE;
 	if (!questions_read(&r) || !sections_read(&r)) {
 		/* A response that says so itself was cut on purpose, behind its question. */
 		if (m->flags & DNS_TC && (m->qname.len || !m->counts[0]))
@@ -450,6 +452,14 @@ enum dns_guess dns_guess(struct bytes start, size_t full)
 			return DNS_UNLIKELY;
 	}
 	return DNS_UNLIKELY;
+}
+
+bool dns_is_whole(struct bytes wire)
+{
+	struct dns_message m;
+
+	return dns_message_read(&m, wire, NULL) && m.counts[0] == 1 &&
+	       !(m.faults & ~(unsigned)DNS_FAULT_OPCODE);
 }
 
 static bool is_host_byte(uint8_t c)

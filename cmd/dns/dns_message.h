@@ -28,7 +28,8 @@ enum dns_fault {
 	DNS_FAULT_RDATA = 16,         /* data that does not have its type's form */
 	DNS_FAULT_EDNS = 32,          /* options that overrun the OPT record, or two of these */
 	DNS_FAULT_SHORT = 64,         /* no whole header */
-	DNS_FAULTS = 7,               /* how many there are */
+	DNS_FAULT_OPCODE = 128,       /* an operation that does not exist */
+	DNS_FAULTS = 8,               /* how many there are */
 };
 /* Index of the bit -> name of the anomaly. */
 const char *dns_fault_name(unsigned bit);
@@ -128,6 +129,8 @@ bool dns_message_read(struct dns_message *m, struct bytes wire, struct dns_work 
  * more of its bytes are needed; further bytes never change another answer. */
 enum dns_guess { DNS_UNLIKELY, DNS_UNSURE, DNS_LIKELY };
 enum dns_guess dns_guess(struct bytes start, size_t full);
+/* Does this read without a fault, with one question? Then its operation may be any. */
+bool dns_is_whole(struct bytes wire);
 /* Is this beyond reasonable doubt a DNS message? For ports that do not belong to DNS. */
 bool dns_is_certain(struct bytes wire);
 

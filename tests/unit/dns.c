@@ -236,6 +236,18 @@ static void test_claims(void)
 	CHECK(!run_packet(&run, 0, 1, 1, buf_bytes(&b)));
 	run_free(&run);
 
+	check_case(
+		"an operation that does not exist is told, its message is a record all the same");
+	run_start(&run, IPPROTO_UDP, 4000, 53);
+	b.ptr[2] = 0x49;
+	packet(0, 1, 1, &b);
+	CHECK(log_is("dns_invalid_opcode\n"));
+	run_finish(&run, 2, 2);
+	CHECK(log_is("n=2 unanswered id=1 example.com A\nsession_end eof 1\n"));
+	CHECK_EQ(run.last.opcode, 9);
+	run_free(&run);
+	put_query(&b, 1, "example.com", 1);
+
 	check_case("HTTP on TCP port 53 passes on");
 	run_start(&run, IPPROTO_TCP, 4000, 53);
 	CHECK(!run_stream(&run, 0, 1, 1, BYTES_LIT("GET / HTTP/1.1\r\nHost: a\r\n\r\n"), 0));

@@ -168,9 +168,10 @@ static inline void run_emit(void *ctx, const struct rec_desc *desc, const struct
 static inline void run_start(struct run *r, uint8_t proto, uint16_t orig_p, uint16_t resp_p)
 {
 	struct l7_host host = { r, run_emit };
+	struct l7_limits limits = { .max_flows = 64 }; /* a small table is made fast */
 
 	*r = (struct run){ .proto = proto, .orig_p = orig_p, .resp_p = resp_p };
-	r->l7 = l7_new(&dns_parser, &host, NULL);
+	r->l7 = l7_new(&dns_parser, &host, &limits);
 }
 
 static inline struct rec_head run_head(uint16_t type, double at, uint64_t n)
