@@ -357,7 +357,7 @@ static void test_tcp(void)
 	converse(&orig, &resp, 65536);
 	buf_add(&whole, run.packed.ptr, run.packed.len);
 	CHECK(log_is(
-		"dns_rr_truncated\n"
+		"dns_rr_truncated\ndns_invalid_opcode\n"
 		"n=7 answered id=2 two.example AAAA rcode=0 rtt=1000ms responses=1 [192.0.2.1]\n"
 		"n=7 answered id=1 one.example A rcode=0 rtt=1000ms responses=1 [192.0.2.1]\n"
 		"dns_tcp_short\n"
