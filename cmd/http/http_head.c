@@ -357,6 +357,11 @@ enum http_look http_look(struct bytes data)
 	return request == HTTP_LOOK_NO ? response : request;
 }
 
+bool http_is_preface(struct bytes line)
+{
+	return starts(line, "PRI * HTTP/2");
+}
+
 size_t http_find_request(struct bytes line)
 {
 	struct http_request_line r;

@@ -83,6 +83,9 @@ enum http_look {
 };
 enum http_look http_look(struct bytes data);
 
+/* The line that opens HTTP/2 (RFC 9113 3.4). */
+bool http_is_preface(struct bytes line);
+
 /* Looks for the next message start behind lost or meaningless bytes. A request is looked for in
  * one line (line.text): returns where it starts, or line.len where there is none. */
 size_t http_find_request(struct bytes line);

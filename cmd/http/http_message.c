@@ -18,19 +18,24 @@ void http_resync(struct l7_flow *f, enum http_who who, bool by_gap)
 	side->rest = false;
 }
 
-/* Records go out, and what follows is for others. */
-static void session_switch(struct l7_flow *f, struct http_exchange *ex)
+/* What follows is for others. */
+static void session_leave(struct l7_flow *f)
 {
 	struct http_session *s = l7_state(f);
 
+	s->over = true;
+	l7_done(f);
+}
+
+static void session_switch(struct l7_flow *f, struct http_exchange *ex)
+{
 	ex->switched = true;
 	ex->framing = REC_http_framing_UPGRADE;
 	if (ex->has_req && !ex->done[HTTP_CLIENT])
 		http_message_end(f, HTTP_CLIENT, 0);
 	ex->done[HTTP_CLIENT] = true;
 	http_message_end(f, HTTP_SERVER, 0);
-	s->over = true;
-	l7_done(f);
+	session_leave(f);
 }
 
 /* ---- bodies -------------------------------------------------------------------------------- */
@@ -237,6 +242,10 @@ static ssize_t request_start(struct l7_flow *f, struct bytes data, size_t scanne
 	if (kind == HTTP_LINE_BAD) {
 		http_resync(f, HTTP_CLIENT, false);
 		return 0; /* something may begin within the line */
+	}
+	if (http_is_preface(line.text)) {
+		session_leave(f);
+		return (ssize_t)used;
 	}
 	request_begin(f, &r, kind == HTTP_LINE_SIMPLE);
 	if (line.bare_lf)

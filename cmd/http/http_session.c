@@ -195,8 +195,9 @@ static enum l7_claim http_claims(const struct l7_first *first)
 	case HTTP_LOOK_NO:
 		break;
 	}
-	/* In the middle of a connection a body may come first; TLS and SSH are none. */
-	if (first->midstream && web && !(b.len > 1 && b.ptr[0] - 0x14u < 4 && b.ptr[1] == 3) &&
+	/* In the middle of a connection a body may come first; HTTP/2, TLS and SSH are none. */
+	if (first->midstream && web && !http_is_preface(b) &&
+	    !(b.len > 1 && b.ptr[0] - 0x14u < 4 && b.ptr[1] == 3) &&
 	    !(b.len >= 4 && memcmp(b.ptr, "SSH-", 4) == 0))
 		return L7_YES;
 	return L7_NO;

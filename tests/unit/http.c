@@ -267,6 +267,13 @@ static void test_framing(void)
 	free(o);
 }
 
+static enum l7_claim claim(uint16_t port, bool midstream, const char *s)
+{
+	struct l7_first first = { IPPROTO_TCP, 40000, port, midstream, L7_ORIG, bytes_str(s) };
+
+	return http_parser.claims(&first);
+}
+
 static void test_switching(void)
 {
 	struct talk t = { .orig_p = 0 };
@@ -287,6 +294,13 @@ static void test_switching(void)
 	CHECK_EQ(count(o, "http ", ""), 1);
 	CHECK_EQ(count(o, "http ", "status_code="), 0);
 	CHECK_EQ(count(o, "session_end ", "reason=done "), 1);
+	free(o);
+
+	check_case("where HTTP/2 takes over, the rest is for others");
+	o = PLAY(FIN, C(GET), S(OK0), C("PRI * HTTP/2.0\r\n"));
+	CHECK_EQ(count(o, "http ", ""), 1);
+	CHECK_EQ(count(o, "session_end ", "reason=done "), 1);
+	CHECK_EQ(claim(80, true, "PRI * HTTP/2.0\r\n\r\n"), L7_NO);
 	free(o);
 
 	check_case("CONNECT switches on 2xx only");
@@ -521,13 +535,6 @@ static void test_old(void)
 	o = PLAY(FIN, C(GET), S("HTTP/1.1 200 OK\r\nContent-Length: 6.9\r\n\r\nhello" OK5), C(GET));
 	HOLDS(o, 0, "outcome=desync ", "http_cl_invalid");
 	free(o);
-}
-
-static enum l7_claim claim(uint16_t port, bool midstream, const char *s)
-{
-	struct l7_first first = { IPPROTO_TCP, 40000, port, midstream, L7_ORIG, bytes_str(s) };
-
-	return http_parser.claims(&first);
 }
 
 static void test_claims(void)
