@@ -1,7 +1,12 @@
 /* sandbox: what a stage gives up before it reads the first byte of input.
  *
  * rlimits, uid and capabilities, no_new_privs, landlock where the kernel has it, seccomp with an
- * allow-list. Called by the stage loop, so no tool author can forget it. */
+ * allow-list. Called by the stage loop, so no tool author can forget it.
+ *
+ * What stays: the open descriptors, memory that is not executable, time, waiting, signals to
+ * itself, and the end. Any other system call kills the process with SIGSYS. Root becomes user and
+ * group 65534, but not where files are still to be opened (needs), which may be root's alone.
+ * Under a sanitizer (WEIR_SANITIZE), which needs /proc and more, it is no_new_privs alone. */
 #ifndef WEIR_SANDBOX_H
 #define WEIR_SANDBOX_H
 
@@ -16,8 +21,9 @@ enum sandbox_needs {
 };
 
 /* dir: the directory for SANDBOX_WRITE_DIR, else NULL. Ends the process (1) with one line saying
- * what the kernel lacks and which option to use, where mode is REQUIRE and it can't.
- * $WEIR_SANDBOX (require, try, off) is the default where the option was not given. */
+ * what the kernel lacks and which option to use, where mode is REQUIRE and it can't. TRY does what
+ * can be done and says nothing. Without landlock, REQUIRE goes on unless needs has
+ * SANDBOX_WRITE_DIR: no other stage can open a file for writing at all. */
 void sandbox_enter(enum sandbox_mode mode, unsigned needs, const char *dir);
 
 #endif
