@@ -84,12 +84,12 @@ struct sip {
 	uint64_t a, b, c, d;
 };
 
-static uint64_t rotate(uint64_t v, unsigned bits)
+static inline uint64_t rotate(uint64_t v, unsigned bits)
 {
 	return v << bits | v >> (64 - bits);
 }
 
-static void sip_round(struct sip *s)
+static inline __attribute__((always_inline)) void sip_round(struct sip *s)
 {
 	s->a += s->b;
 	s->c += s->d;
@@ -102,7 +102,7 @@ static void sip_round(struct sip *s)
 	s->c = rotate(s->c, 32);
 }
 
-static void sip_word(struct sip *s, uint64_t word)
+static inline __attribute__((always_inline)) void sip_word(struct sip *s, uint64_t word)
 {
 	s->d ^= word;
 	sip_round(s);

@@ -53,6 +53,15 @@ static void *map_pages(size_t size)
 	return p;
 }
 
+static void empty(struct flow_table *t)
+{
+	t->count = t->touched = 0;
+	t->deadline = UINT64_MAX;
+	t->free = FLOW_NIL;
+	for (unsigned c = 0; c < FLOW_CLASSES; c++)
+		t->lists[c] = (struct list){ FLOW_NIL, FLOW_NIL };
+}
+
 static size_t buckets_size(const struct flow_table *t)
 {
 	return (t->mask + 1) * sizeof(struct bucket);
@@ -71,10 +80,7 @@ struct flow_table *flow_table_new(const struct flow_table_config *config)
 		buckets *= 2;
 	t->config = *config;
 	t->mask = buckets - 1;
-	t->deadline = UINT64_MAX;
-	t->free = FLOW_NIL;
-	for (unsigned c = 0; c < FLOW_CLASSES; c++)
-		t->lists[c] = (struct list){ FLOW_NIL, FLOW_NIL };
+	empty(t);
 	t->buckets = map_pages(buckets_size(t));
 	t->flows = map_pages(config->max_flows * sizeof(struct flow));
 	t->chosen = map_pages(config->max_flows * sizeof(struct choice));
@@ -120,6 +126,12 @@ void flow_table_prefetch(const struct flow_table *t, uint64_t hash)
 	__builtin_prefetch(&t->buckets[hash & t->mask], 1);
 }
 
+static void prefetch_flow(const struct flow *f)
+{
+	for (size_t at = 0; at < sizeof(*f); at += 64)
+		__builtin_prefetch((const char *)f + at, 1);
+}
+
 void flow_table_prefetch_flow(const struct flow_table *t, uint64_t hash)
 {
 	const struct bucket *b = &t->buckets[hash & t->mask];
@@ -127,10 +139,7 @@ void flow_table_prefetch_flow(const struct flow_table *t, uint64_t hash)
 
 	for (unsigned i = 0; i < BUCKET_SLOTS; i++) {
 		if (b->slots[i].tag == tag && b->slots[i].flow) {
-			const char *f = (const char *)&t->flows[b->slots[i].flow - 1];
-
-			for (size_t at = 0; at < sizeof(struct flow); at += 64)
-				__builtin_prefetch(f + at, 1);
+			prefetch_flow(&t->flows[b->slots[i].flow - 1]);
 			return;
 		}
 	}
@@ -278,6 +287,12 @@ void flow_remove(struct flow_table *t, struct flow *f)
 	t->count--;
 }
 
+void flow_table_clear(struct flow_table *t)
+{
+	memset(t->buckets, 0, buckets_size(t));
+	empty(t);
+}
+
 uint32_t flow_table_count(const struct flow_table *t)
 {
 	return t->count;
@@ -391,5 +406,9 @@ size_t flow_table_all(struct flow_table *t)
 
 struct flow *flow_table_chosen(struct flow_table *t, size_t i)
 {
+	enum { AHEAD = 8 };
+
+	if (i + AHEAD < t->config.max_flows) /* a stale choice costs nothing but the hint */
+		prefetch_flow(&t->flows[t->chosen[i + AHEAD].flow]);
 	return &t->flows[t->chosen[i].flow];
 }

@@ -87,6 +87,8 @@ struct flow *flow_add(struct flow_table *t, const struct flow_key *key, uint64_t
 		      enum flow_class c, uint64_t now);
 void flow_touch(struct flow_table *t, struct flow *f, enum flow_class c, uint64_t now);
 void flow_remove(struct flow_table *t, struct flow *f);
+/* Removes all at once. */
+void flow_table_clear(struct flow_table *t);
 
 uint32_t flow_table_count(const struct flow_table *t);
 bool flow_table_full(const struct flow_table *t);
@@ -99,8 +101,9 @@ bool flow_table_due(const struct flow_table *t, uint64_t now);
 /* The flows that were idle for their timeout at `now`, by ascending id. Returns how many; get
  * them by flow_table_chosen(). They stay in the table until flow_remove(). */
 size_t flow_table_expired(struct flow_table *t, uint64_t now);
-/* All flows, by ascending id. */
+/* All flows, by ascending id. They stay in the table. */
 size_t flow_table_all(struct flow_table *t);
+/* One of those last chosen; also asks for the memory of some further on. */
 struct flow *flow_table_chosen(struct flow_table *t, size_t i);
 
 #endif

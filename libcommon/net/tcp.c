@@ -33,9 +33,12 @@ struct tcp_options {
 
 static void parse_options(struct bytes raw, struct tcp_options *o)
 {
-	struct cursor c = cursor_of(raw);
+	struct cursor c;
 
 	*o = (struct tcp_options){ 0 };
+	if (!raw.len) /* its pointer may be NULL */
+		return;
+	c = cursor_of(raw);
 	while (cursor_left(&c)) {
 		uint8_t kind = cursor_u8(&c), len;
 		const uint8_t *v;
@@ -345,7 +348,8 @@ static void input_rst(struct tcp *t, unsigned dir, const struct tcp_segment *s,
 	}
 	if (!t->started)
 		anomaly(r, TCP_A_SPONTANEOUS_RST);
-	if (me->state == TCP_END_RESET)
+	/* Behind both FINs it only hurries the sender along. */
+	if (me->state == TCP_END_RESET || (me->bits & peer->bits & FIN_SENT))
 		return;
 	if (rst_is_exact(me, peer, s)) {
 		me->state = TCP_END_RESET;

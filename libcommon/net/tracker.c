@@ -115,8 +115,9 @@ void tracker_finish(struct tracker *t, enum flow_end_reason why)
 	for (size_t i = 0; i < n; i++) {
 		struct flow *f = flow_table_chosen(t->table, i);
 
-		end_flow(t, f, reason_of(f, why));
+		t->config.end(t->config.user, f, reason_of(f, why));
 	}
+	flow_table_clear(t->table);
 }
 
 /* ---- SCTP ------------------------------------------------------------------------------- */

@@ -77,6 +77,11 @@ static void test_index(void)
 	CHECK_EQ(flow_table_all(t), n);
 	for (uint32_t i = 1; i < n; i++)
 		CHECK(flow_table_chosen(t, i - 1)->id < flow_table_chosen(t, i)->id);
+	flow_table_clear(t);
+	CHECK_EQ(flow_table_all(t), 0);
+	for (uint32_t i = 0; i < 4 * MAX; i++)
+		CHECK(!find(t, i));
+	CHECK(add(t, 1, FLOW_TCP, 0) == find(t, 1));
 	flow_table_free(t);
 }
 

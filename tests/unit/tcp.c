@@ -100,6 +100,9 @@ static void test_normal(void)
 	CHECK(!tcp_was_reset(&t));
 	send(R, A, 5152, 1009, 0);
 	CHECK(history_is("ShADadfF"));
+	send(R, X, 5152, 0, 0);
+	CHECK(conn_is("SF")); /* a reset behind both FINs */
+	CHECK(!tcp_was_reset(&t));
 }
 
 static void test_refused(void)
