@@ -291,10 +291,11 @@ static void server_exts(struct tls_server_hello *h, struct cursor *c)
 	h->malformed |= h->cut;
 }
 
-/* Drafts up to 21 of TLS 1.3 have neither session id nor compression method. */
+/* Drafts up to 21 of TLS 1.3 have neither session id nor compression method. Some name 0x0304
+ * itself, which no later ServerHello has here: RFC 8446 section 4.1.3 freezes it at 0x0303. */
 static bool is_old_draft(uint16_t version)
 {
-	return version > 0x7f00 && version <= 0x7f15;
+	return version == 0x0304 || (version > 0x7f00 && version <= 0x7f15);
 }
 
 bool tls_server_hello_parse(struct bytes body, struct tls_server_hello *h)
@@ -303,7 +304,7 @@ bool tls_server_hello_parse(struct bytes body, struct tls_server_hello *h)
 
 	*h = (struct tls_server_hello){ .version = cursor_be16(&c) };
 	h->selected = h->version;
-	h->tls13 = h->version >> 8 == 0x7f;
+	h->tls13 = h->version >> 8 == 0x7f || h->version == 0x0304;
 	h->random = cursor_bytes(&c, 32);
 	if (!is_old_draft(h->version))
 		h->session_id = cursor_bytes(&c, cursor_u8(&c));

@@ -136,6 +136,25 @@ static void ja3s_vectors(void)
 	buf_release(&text);
 }
 
+static void drafts(void)
+{
+	/* cipher c02b, extension 40 (key share) with group 23 */
+	static const uint8_t tail[] = { 0xc0, 0x2b, 0, 10, 0, 40, 0, 6, 0, 23, 0, 2, 7, 7 };
+	static const uint16_t versions[] = { 0x0304, 0x7f0e, 0x7f15 };
+	uint8_t body[34 + sizeof(tail)] = { 0 };
+	struct tls_server_hello s;
+
+	check_case("A ServerHello of an early TLS 1.3 draft has no session id and no compression");
+	memcpy(body + 34, tail, sizeof(tail));
+	for (int i = 0; i < 3; i++) {
+		be16_put(body, versions[i]);
+		CHECK(tls_server_hello_parse(BYTES(body, sizeof(body)), &s));
+		CHECK(!s.malformed && s.tls13 && !s.retry);
+		CHECK_EQ(s.cipher, 0xc02b);
+		CHECK(s.has_group && s.group == 23);
+	}
+}
+
 static void ja4_vectors(void)
 {
 	struct offer o = chrome;
@@ -338,6 +357,7 @@ int main(void)
 {
 	ja3_vectors();
 	ja3s_vectors();
+	drafts();
 	ja4_vectors();
 	ja4_edges();
 	hello_truncations();
