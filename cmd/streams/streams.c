@@ -10,6 +10,7 @@
 
 #include "cmd/streams/tracks.h"
 #include "cmd/streams/transcript.h"
+#include "libcommon/stage/sandbox.h"
 
 enum {
 	MAX_FDS = 256,
@@ -29,9 +30,15 @@ struct streams_stage {
 	bool said;
 };
 
-struct streams_config streams_config = { .max_streams = 524288 };
+struct streams_config {
+	const char *dir;
+	bool follow, digest;
+	uint64_t max_streams;
+};
 
-const struct opt streams_options[] = {
+static struct streams_config config = { .max_streams = 524288 };
+
+static const struct opt options[] = {
 	OPT_ROW('d', "dir", OPT_STRING, struct streams_config, dir, "DIR",
 		"write each direction to a file in DIR"),
 	OPT_ROW(0, "follow", OPT_FLAG, struct streams_config, follow, NULL,
@@ -43,7 +50,7 @@ const struct opt streams_options[] = {
 	{ 0 },
 };
 
-const struct rec_desc *const streams_reads[] = { &rec_stream_desc, &rec_stream_end_desc, NULL };
+static const struct rec_desc *const reads[] = { &rec_stream_desc, &rec_stream_end_desc, NULL };
 
 static const char *const counter_names[COUNTERS] = {
 	"file_bytes.in", "file_bytes.written", "file_bytes.lost", "files", "reopened", "evicted",
@@ -115,9 +122,9 @@ static void on_stream(struct streams_stage *s, const struct stage_rec *rec)
 	    !stage_decode(s->stage, &rec_stream_desc, rec, &h, &r))
 		return;
 	stage_consume(s->stage, 1);
-	if (streams_config.follow)
+	if (config.follow)
 		transcript_stream(&s->transcript, &s->text, &h, &r);
-	if (!s->files && !streams_config.digest)
+	if (!s->files && !config.digest)
 		return;
 	t = track_get(s->tracks, &h, &r);
 	t->gap_bytes += r.gap;
@@ -138,12 +145,12 @@ static void on_stream_end(struct streams_stage *s, const struct stage_rec *rec)
 	if (!stage_decode(s->stage, &rec_stream_end_desc, rec, &h, &r))
 		return;
 	stage_consume(s->stage, 1);
-	if (streams_config.follow)
+	if (config.follow)
 		transcript_end(&s->transcript, &s->text, &h, &r);
 	track_close(s->tracks, h.flow, (uint8_t)(r.dir & 1));
 }
 
-void streams_batch(struct stage *st, const struct stage_rec *recs, size_t n)
+static void on_batch(struct stage *st, const struct stage_rec *recs, size_t n)
 {
 	struct streams_stage *s = *stage_user(st);
 
@@ -168,10 +175,10 @@ static bool colour_wanted(struct stage *st)
 	return stage_text_is_tty(st) && (!no || !*no) && (!term || strcmp(term, "dumb") != 0);
 }
 
-const char *streams_dir(struct stage *st)
+static const char *on_dir(struct stage *st)
 {
 	(void)st;
-	return streams_config.dir;
+	return config.dir;
 }
 
 static struct stream_files *files_open(void)
@@ -179,38 +186,39 @@ static struct stream_files *files_open(void)
 	static const struct stream_files_limits limits = { MAX_FDS, MAX_BUFFERS, MAX_NAMES };
 	int fd;
 
-	if (mkdir(streams_config.dir, 0777) < 0 && errno != EEXIST)
-		die_errno("cannot make the directory '%s'", streams_config.dir);
-	fd = open(streams_config.dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (mkdir(config.dir, 0777) < 0 && errno != EEXIST)
+		die_errno("cannot make the directory '%s'", config.dir);
+	fd = open(config.dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (fd < 0)
-		die_errno("cannot open the directory '%s'", streams_config.dir);
+		die_errno("cannot open the directory '%s'", config.dir);
 	return stream_files_new(fd, &limits);
 }
 
-void streams_open(struct stage *st, int argc, char **argv)
+static void on_open(struct stage *st, int argc, char **argv)
 {
 	static struct streams_stage stage;
 
 	(void)argc;
 	(void)argv;
-	if (!streams_config.dir && !streams_config.follow && !streams_config.digest)
+	if (!config.dir && !config.follow && !config.digest)
 		die_usage("one of -d DIR, --follow and --digest is needed");
-	if (streams_config.follow && streams_config.digest)
+	if (config.follow && config.digest)
 		die_usage("--follow and --digest can't share one output");
-	if (!streams_config.max_streams || streams_config.max_streams > UINT32_MAX)
+	if (!config.max_streams || config.max_streams > UINT32_MAX)
 		die_usage("--max-streams: 1 .. %u", UINT32_MAX);
 	stage.stage = st;
-	stage.tracks = tracks_new(streams_config.max_streams, streams_config.digest,
+	stage.tracks = tracks_new(config.max_streams, config.digest,
 				  &(struct tracks_host){ &stage, on_closed });
-	if (streams_config.dir)
+	streams_ops.sandbox = config.dir ? SANDBOX_WRITE_DIR : SANDBOX_BASE;
+	if (config.dir)
 		stage.files = files_open();
-	stage.transcript.colour = streams_config.follow && colour_wanted(st);
+	stage.transcript.colour = config.follow && colour_wanted(st);
 	for (int i = 0; i < COUNTERS; i++)
 		stage.counters[i] = stage_counter(st, counter_names[i]);
 	*stage_user(st) = &stage;
 }
 
-void streams_end(struct stage *st)
+static void on_end(struct stage *st)
 {
 	struct streams_stage *s = *stage_user(st);
 
@@ -218,3 +226,19 @@ void streams_end(struct stage *st)
 	text_out(s);
 	counters_set(s);
 }
+
+struct stage_ops streams_ops = {
+	.name = "streams",
+	.summary = "write byte streams to files, as a transcript, or as digests",
+	.epilog = "Reads stream and stream_end records of weir-reasm.\n\n"
+		  "  weir read trace.pcap | weir flow | weir reasm | weir streams -d out\n"
+		  "  weir read trace.pcap | weir flow | weir reasm | weir streams --follow\n",
+	.kind = STAGE_SINK,
+	.options = options,
+	.config = &config,
+	.reads = reads,
+	.open = on_open,
+	.sandbox_dir = on_dir,
+	.batch = on_batch,
+	.finish = on_end,
+};

@@ -1,0 +1,95 @@
+#!/usr/bin/env bats
+# reasm: streams, gaps, ends, options and exit codes of weir-reasm.
+load helper
+
+# streams SCENARIO TYPES FIELDS [OPTION...]: what weir-reasm makes of it, as JSON lines.
+streams() {
+	local file types=$2 fields=$3
+	file=$(capture "$1")
+	shift 3
+	weir read "$file" | weir flow | weir reasm "$@" | weir json --types "$types" --fields "$fields"
+}
+
+@test "reasm: a connection gives its bytes and one stream_end per direction" {
+	run streams handshake_fin stream_end dir,reason,gap_bytes,undelivered
+	[ "${#lines[@]}" -eq 2 ]
+	[[ "${lines[0]}${lines[1]}" == *'"dir":"orig"'* && "${lines[0]}${lines[1]}" == *'"dir":"resp"'* ]]
+	for line in "${lines[@]}"; do
+		[[ "$line" == *'"reason":"fin"'* && "$line" == *'"gap_bytes":0'* && "$line" == *'"undelivered":0'* ]]
+	done
+}
+
+@test "reasm: a reset ends both directions with that reason" {
+	run streams handshake_rst stream_end reason
+	[ "${#lines[@]}" -ge 1 ]
+	[[ "${lines[0]}" == *'"reason":"rst"'* ]]
+}
+
+@test "reasm: segments out of order and repeated come out as if in order" {
+	for scenario in reordered retransmitted; do
+		file=$(capture "$scenario")
+		run bash -c "weir read '$file' | weir flow | weir reasm | weir streams --digest"
+		want=$(python3 -c 'import hashlib; print(hashlib.sha256(b"".join(bytes([97+i])*100 for i in range(6))).hexdigest())')
+		[[ "$output" == *"\"bytes\":600,\"sha256\":\"$want\",\"gap_bytes\":0"* ]]
+	done
+	run streams reordered stream_end out_of_order,retransmitted
+	[[ "$output" == *'"retransmitted":0,"out_of_order":3'* ]]
+	run streams retransmitted stream_end out_of_order,retransmitted
+	[[ "$output" == *'"retransmitted":300,"out_of_order":0'* ]]
+}
+
+@test "reasm: a lost segment is one gap, and what follows comes" {
+	run streams lost stream offset,gap,gap_reason
+	[ "$(grep -c '"gap":100' <<<"$output")" -eq 1 ]
+	[[ "$output" == *'"offset":200,"gap":100'* ]]
+	run streams lost stream_end highest,delivered,gap_bytes,gaps
+	[[ "$output" == *'"highest":600,"delivered":500,"gap_bytes":100,"gaps":1'* ]]
+}
+
+@test "reasm: bytes that come again and differ are an anomaly with --history" {
+	run streams retransmit_overlap anomaly name,offset,len --history 16K
+	[[ "$output" == *'"name":"overlap_diff","offset":50,"len":50'* ]]
+	run streams retransmit_overlap stream_end overlaps,delivered --history 16K
+	[[ "$output" == *'"delivered":200'*'"overlaps":1'* ]]
+}
+
+@test "reasm: --depth skips and counts" {
+	run streams reordered stream_end highest,delivered,skipped --depth 150
+	[[ "$output" == *'"highest":600,"delivered":150,"skipped":450'* ]]
+}
+
+@test "reasm: TCP packets are consumed, the rest passes" {
+	weir read "$top/examples/demo.pcap" | weir flow >"$BATS_TEST_TMPDIR/flow.weir"
+	weir reasm -i "$BATS_TEST_TMPDIR/flow.weir" >"$BATS_TEST_TMPDIR/reasm.weir"
+	[ "$(weir json -i "$BATS_TEST_TMPDIR/reasm.weir" --types packet --fields proto | grep -c '"proto":6}')" -eq 0 ]
+	udp=$(weir json -i "$BATS_TEST_TMPDIR/flow.weir" --types packet --fields proto | grep -c '"proto":17}')
+	[ "$udp" -gt 0 ]
+	[ "$(weir json -i "$BATS_TEST_TMPDIR/reasm.weir" --types packet --fields proto | grep -c '"proto":17}')" -eq "$udp" ]
+	cmp <(weir json -i "$BATS_TEST_TMPDIR/flow.weir" --types flow) <(weir json -i "$BATS_TEST_TMPDIR/reasm.weir" --types flow)
+}
+
+@test "reasm: the same input gives the same output" {
+	file=$(capture reordered)
+	a=$(weir read "$file" | weir flow | weir reasm | weir json --types stream,stream_end,anomaly,flow | sha256sum)
+	b=$(weir read "$file" | weir flow | weir reasm | weir json --types stream,stream_end,anomaly,flow | sha256sum)
+	[ "$a" = "$b" ]
+}
+
+@test "reasm: the law holds over every scenario" {
+	for scenario in handshake_fin reordered lost retransmitted retransmit_overlap midstream one_sided port_reuse half_closed snapped; do
+		streams "$scenario" stream_end highest,delivered,gap_bytes,urgent,skipped,undelivered | python3 -c '
+import json, sys
+for r in map(json.loads, sys.stdin):
+    assert r["highest"] == sum(r[k] for k in ("delivered", "gap_bytes", "urgent", "skipped", "undelivered")), r
+'
+	done
+}
+
+@test "reasm: wrong use is one line and exit 2" {
+	for wrong in "--overlap middle" "--memory 0" "--dept 1" "--history 1G"; do
+		# shellcheck disable=SC2086
+		run weir reasm -i /dev/null $wrong
+		[ "$status" -eq 2 ]
+		[ "${#lines[@]}" -eq 1 ]
+	done
+}
