@@ -209,7 +209,7 @@ const struct l7_parser http_parser = {
 	.options = http_options,
 	.config = &http_config,
 	.epilog = "In: stream. Out: http, anomaly, session_end, and what it does not know.\n"
-		  "  weir read trace.pcap | weir flow | weir reasm | weir http | weir json\n",
+		  "  weir read trace.pcap | weir flow | weir reasm | weir http | weir json",
 	.state_size = sizeof(struct http_session),
 	.max_buffer = 2 * HTTP_LINE_MAX,
 	.claims = http_claims,
