@@ -1,0 +1,321 @@
+/* weir: runs weir's tools, and, given capture files, all of them at once. */
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "cmd/weir/lookup.h"
+#include "cmd/weir/pipeline.h"
+#include "cmd/weir/report.h"
+#include "libcommon/base/die.h"
+#include "libcommon/base/opt.h"
+
+enum { PATH_SIZE = 4096, NOT_FOUND = 127 };
+enum { FORMAT_AUTO, FORMAT_TEXT, FORMAT_JSON };
+
+struct config {
+	int format, color, time, sandbox;
+	const char *out, *types, *fields, *exclude;
+	struct opt_strings with;
+	bool summary, quiet, merge, headers, checksum;
+	uint64_t count, width, ring_size, body_max;
+};
+
+static struct config config = { .checksum = true };
+
+static const struct opt options[] = {
+	OPT_ROW('f', "format", OPT_CHOICE, struct config, format, "auto|text|json",
+		"text for people, JSON lines for programs; auto: text on a terminal"),
+	OPT_ROW(0, "color", OPT_CHOICE, struct config, color, "auto|always|never",
+		"colours in text"),
+	OPT_ROW(0, "width", OPT_UINT, struct config, width, "N", "columns of a text line"),
+	OPT_ROW(0, "time", OPT_CHOICE, struct config, time, "epoch|iso", "times in JSON"),
+	OPT_ROW('o', "out", OPT_STRING, struct config, out, "FILE", "write there [stdout]"),
+	OPT_ROW('t', "types", OPT_STRING, struct config, types, "LIST",
+		"print these record types only"),
+	OPT_ROW(0, "fields", OPT_STRING, struct config, fields, "LIST", "print these fields only"),
+	OPT_ROW(0, "exclude", OPT_STRING, struct config, exclude, "LIST", "leave these fields out"),
+	OPT_ROW(0, "with", OPT_STRINGS, struct config, with, "COMMAND",
+		"add a parser stage of your own, repeatable"),
+	OPT_ROW(0, "summary", OPT_FLAG, struct config, summary, NULL,
+		"print counts and the books instead of records"),
+	OPT_ROW(0, "merge", OPT_FLAG, struct config, merge, NULL,
+		"merge the files by time, instead of one after the other"),
+	OPT_ROW('n', "count", OPT_UINT, struct config, count, "N", "stop after N packets"),
+	OPT_ROW(0, "headers", OPT_FLAG, struct config, headers, NULL, "add HTTP headers"),
+	OPT_ROW(0, "body-max", OPT_SIZE, struct config, body_max, "N",
+		"add the first N bytes of HTTP bodies"),
+	OPT_ROW(0, "checksum", OPT_FLAG, struct config, checksum, NULL,
+		"check checksums (on; --no-checksum)"),
+	OPT_ROW(0, "ring-size", OPT_SIZE, struct config, ring_size, "BYTES",
+		"of each ring between two stages; 0: 2M"),
+	OPT_ROW(0, "sandbox", OPT_CHOICE, struct config, sandbox, "require|try|off",
+		"what a stage does where it can't give up rights"),
+	OPT_ROW('q', "quiet", OPT_FLAG, struct config, quiet, NULL, "no progress, no closing line"),
+	{ 0 },
+};
+
+static const char epilog[] =
+	"commands:\n"
+	"  weir NAME ...     run the tool weir-NAME\n"
+	"  weir help [NAME]  the manual page\n"
+	"  weir list         all tools\n"
+	"  weir version      the version\n"
+	"\n"
+	"examples:\n"
+	"  weir trace.pcap\n"
+	"  weir trace.pcap --types dns | jq -r .query\n"
+	"  weir read trace.pcap | weir flow | weir reasm | weir http | weir json";
+
+/* ---- the whole pipeline -------------------------------------------------------------------- */
+
+static struct pipe_stage *own_stage(struct pipeline *p, const char *name)
+{
+	char path[PATH_SIZE];
+
+	if (!lookup_tool(name, path, sizeof(path)))
+		die("cannot find 'weir-%s' in '%s'", name, lookup_libexec());
+	return pipeline_stage(p, name, path);
+}
+
+static void read_args(struct pipe_stage *s, int n, char **files)
+{
+	if (config.merge)
+		stage_arg(s, "--merge");
+	if (config.count)
+		stage_arg(s, "--count=%llu", (unsigned long long)config.count);
+	stage_arg(s, "--");
+	for (int i = 0; i < n; i++)
+		stage_arg(s, "%s", files[i]);
+}
+
+static void json_args(struct pipe_stage *s)
+{
+	static const char *const colors[] = { "auto", "always", "never" };
+	bool text = config.format == FORMAT_TEXT ||
+		    (config.format == FORMAT_AUTO && !config.out && isatty(STDOUT_FILENO));
+
+	stage_arg(s, "--format=%s", text ? "text" : "json");
+	stage_arg(s, "--color=%s", colors[config.color]);
+	stage_arg(s, "--time=%s", config.time ? "iso" : "epoch");
+	if (config.width)
+		stage_arg(s, "--width=%llu", (unsigned long long)config.width);
+	if (config.types)
+		stage_arg(s, "--types=%s", config.types);
+	if (config.fields)
+		stage_arg(s, "--fields=%s", config.fields);
+	if (config.exclude)
+		stage_arg(s, "--exclude=%s", config.exclude);
+	stage_arg(s, "-o");
+	stage_arg(s, "%s", config.summary ? "null:" : config.out ? config.out : "-");
+}
+
+/* A stage of the user's own: a program that reads and writes a weir stream on its standard input
+ * and output, and knows --only. */
+static struct pipe_stage *with_stage(struct pipeline *p, const char *command)
+{
+	char *words = strdup(command), *save = NULL, *word = strtok_r(words, " ", &save);
+	char path[PATH_SIZE];
+	struct pipe_stage *s;
+
+	if (!word)
+		die_usage("--with: no command");
+	if (!lookup_tool(word, path, sizeof(path)))
+		snprintf(path, sizeof(path), "%s", word);
+	if (access(path, X_OK) < 0)
+		die_usage("--with: cannot run '%s'", path);
+	s = pipeline_stage(p, strdup(word), path);
+	while ((word = strtok_r(NULL, " ", &save)))
+		stage_arg(s, "%s", word);
+	stage_arg(s, "--only");
+	free(words);
+	return s;
+}
+
+/* read -> flow -> reasm -> { dns, http, tls, .. } -> json, each its own process over rings. The
+ * printer reads reasm's ring as well: flows and anomalies reach it without another copy. */
+static void build(struct pipeline *p, int n, char **files)
+{
+	static const char *const parsers[] = { "dns", "http", "tls" };
+	struct pipe_stage *read = own_stage(p, "read"), *flow = own_stage(p, "flow");
+	struct pipe_stage *reasm = own_stage(p, "reasm"), *json, *s;
+	struct pipe_stage *readers[PIPELINE_STAGES], *with[PIPELINE_STAGES];
+	size_t nreaders = 0, nwith = 0;
+	char path[PATH_SIZE];
+
+	for (size_t i = 0; i < sizeof(parsers) / sizeof(parsers[0]); i++)
+		if (lookup_tool(parsers[i], path, sizeof(path)))
+			readers[nreaders++] = pipeline_stage(p, parsers[i], path);
+	for (size_t i = 0; i < config.with.n; i++)
+		with[nwith++] = with_stage(p, config.with.v[i]);
+	json = own_stage(p, "json");
+	readers[nreaders] = json;
+	pipeline_ring(p, read, &flow, 1);
+	pipeline_ring(p, flow, &reasm, 1);
+	pipeline_ring(p, reasm, readers, nreaders + 1);
+	for (size_t i = 0; i < nreaders; i++) {
+		s = readers[i];
+		stage_arg(s, "--only");
+		pipeline_ring(p, s, &json, 1);
+		if (strcmp(s->name, "http") == 0 && config.headers)
+			stage_arg(s, "--headers");
+		if (strcmp(s->name, "http") == 0 && config.body_max)
+			stage_arg(s, "--body-max=%llu", (unsigned long long)config.body_max);
+	}
+	for (size_t i = 0; i < nwith; i++) {
+		pipeline_pipe_in(reasm, with[i]);
+		pipeline_pipe_out(with[i], json);
+	}
+	if (!config.checksum)
+		stage_arg(flow, "--no-checksum");
+	json_args(json);
+	read_args(read, n, files);
+}
+
+static void export_sandbox(void)
+{
+	static const char *const modes[] = { "require", "try", "off" };
+
+	setenv("WEIR_SANDBOX", modes[config.sandbox], 1);
+}
+
+static int sandbox_given(void)
+{
+	const char *mode = getenv("WEIR_SANDBOX");
+
+	return !mode || !strcmp(mode, "require") ? 0 : !strcmp(mode, "try") ? 1 : 2;
+}
+
+/* What the stages' pages say in sum. A stage that was killed has said nothing final. */
+static int check_books(const struct pipeline *p, int code)
+{
+	struct books b = { 0 };
+	struct buf why = { 0 };
+
+	pipeline_books(p, &b);
+	if (code == 0 && books_check(&b, &why)) {
+		warn("books are off: %.*s", (int)strcspn((const char *)why.ptr, "\n"),
+		     (const char *)why.ptr);
+		code = EXIT_BOOKS;
+	}
+	buf_release(&why);
+	books_release(&b);
+	return code;
+}
+
+static int run_files(int argc, char **argv)
+{
+	static const struct opt_tool tool = { "weir",
+					      "what is in a capture: flows, DNS, HTTP and TLS",
+					      "FILE...", epilog };
+	static struct pipeline p;
+	struct opt_group group = { "options", options, &config };
+	int n, code;
+
+	config.sandbox = sandbox_given();
+	n = opt_parse(&tool, &group, 1, argc, argv);
+	if (n == 0)
+		die_usage("no capture file given; try 'weir --help'");
+	export_sandbox();
+	p.ring_size = config.ring_size;
+	build(&p, n, argv + 1);
+	pipeline_start(&p);
+	pipeline_wait(&p, config.quiet ? NULL : report_progress);
+	report_progress_end();
+	code = pipeline_code(&p);
+	if (code < 0) {
+		signal(SIGPIPE, SIG_DFL);
+		raise(SIGPIPE);
+	}
+	code = check_books(&p, code);
+	if (config.summary)
+		report_summary(&p);
+	else if (!config.quiet)
+		report_closing(&p);
+	pipeline_free(&p);
+	return fflush(stdout) == 0 ? code : EXIT_FAILED;
+}
+
+/* ---- commands ------------------------------------------------------------------------------ */
+
+static void list_one(void *ctx, const char *name, const char *path)
+{
+	(void)ctx;
+	printf("%-12s %s\n", name, path);
+}
+
+/* The manual page: of a checkout where this runs from one, else the installed one. */
+static int show_help(const char *name)
+{
+	char page[PATH_SIZE + 64], path[PATH_SIZE];
+	const char *dir = lookup_libexec();
+
+	snprintf(page, sizeof(page), "%s/../../../../docs/man/weir%s%s.1", dir, *name ? "-" : "",
+		 name);
+	if (access(page, R_OK) != 0)
+		snprintf(page, sizeof(page), "weir%s%s", *name ? "-" : "", name);
+	if (*name && !lookup_tool(name, path, sizeof(path)))
+		die_usage("no tool 'weir-%s'; try 'weir list'", name);
+	execlp("man", "man", page, (char *)NULL);
+	if (*name)
+		execl(path, path, "--help", (char *)NULL);
+	die_errno("cannot run 'man'");
+}
+
+struct names {
+	const char *v[512];
+	size_t n;
+};
+
+static void name_one(void *ctx, const char *name, const char *path)
+{
+	struct names *names = ctx;
+
+	(void)path;
+	if (names->n < 511)
+		names->v[names->n++] = strdup(name);
+}
+
+static int unknown(const char *word)
+{
+	struct names names = { { "help", "list", "version" }, 3 };
+	const char *near;
+
+	lookup_each(name_one, &names);
+	near = opt_nearest(word, names.v);
+	if (near)
+		warn("'%s' is no weir command; did you mean '%s'?", word, near);
+	else
+		warn("'%s' is neither a file nor a weir command; try 'weir list'", word);
+	return NOT_FOUND;
+}
+
+int main(int argc, char **argv)
+{
+	char path[PATH_SIZE];
+	struct stat sb;
+	const char *word = argc > 1 ? argv[1] : "";
+
+	lookup_export();
+	if (argc < 2)
+		die_usage("no command and no file; try 'weir --help'");
+	if (strcmp(word, "help") == 0)
+		return show_help(argc > 2 ? argv[2] : "");
+	if (strcmp(word, "version") == 0) {
+		printf("weir %s\n", WEIR_VERSION);
+		return fflush(stdout) == 0 ? EXIT_DONE : EXIT_FAILED;
+	}
+	if (strcmp(word, "list") == 0) {
+		lookup_each(list_one, NULL);
+		return fflush(stdout) == 0 ? EXIT_DONE : EXIT_FAILED;
+	}
+	if (lookup_tool(word, path, sizeof(path))) {
+		argv[1] = path;
+		execv(path, argv + 1);
+		die_errno("cannot run '%s'", path);
+	}
+	if (word[0] != '-' && stat(word, &sb) < 0 && !strchr(word, '/') && !strchr(word, '.'))
+		return unknown(word);
+	return run_files(argc, argv);
+}

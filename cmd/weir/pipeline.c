@@ -1,0 +1,277 @@
+/* pipeline: processes joined by rings, and what became of them. */
+#include "cmd/weir/pipeline.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "libcommon/base/die.h"
+
+enum { TICK_MS = 200 };
+
+void stage_arg(struct pipe_stage *s, const char *fmt, ...)
+{
+	va_list ap;
+
+	if (s->argc >= STAGE_ARGS - 1)
+		die("too many arguments for '%s'", s->name);
+	va_start(ap, fmt);
+	if (vasprintf(&s->argv[s->argc++], fmt, ap) < 0)
+		die("out of memory");
+	va_end(ap);
+}
+
+static void stage_fd(struct pipe_stage *s, int fd)
+{
+	if (s->nfds >= STAGE_FDS)
+		die("too many connections for '%s'", s->name);
+	s->fds[s->nfds++] = fd;
+}
+
+struct pipe_stage *pipeline_stage(struct pipeline *p, const char *name, const char *path)
+{
+	struct pipe_stage *s = &p->stages[p->nstages];
+
+	if (p->nstages++ >= PIPELINE_STAGES)
+		die("too many stages");
+	*s = (struct pipe_stage){ .name = name, .in_fd = -1, .out_fd = -1 };
+	stage_arg(s, "%s", path);
+	s->page_fd = memfd_create("weir-books", MFD_CLOEXEC);
+	if (s->page_fd < 0 || ftruncate(s->page_fd, BOOKS_PAGE) < 0)
+		die_errno("cannot make a page for the books");
+	s->page = mmap(NULL, BOOKS_PAGE, PROT_READ, MAP_SHARED, s->page_fd, 0);
+	if (s->page == MAP_FAILED)
+		die_errno("cannot map the books");
+	stage_fd(s, s->page_fd);
+	return s;
+}
+
+void pipeline_ring(struct pipeline *p, struct pipe_stage *from, struct pipe_stage *const *to,
+		   size_t n)
+{
+	struct ring_set *r = &p->rings[p->nrings];
+	const char *names[RING_READERS];
+	struct ring_spec spec = { .size = p->ring_size, .nreaders = (unsigned)n, .names = names };
+	struct buf pages = { 0 };
+
+	for (size_t i = 0; i < n; i++)
+		names[i] = to[i]->name;
+	if (p->nrings++ >= PIPELINE_RINGS || !ring_create_memfd(r, &spec))
+		die_errno("cannot make a ring of shared memory");
+	for (size_t i = 0; i < n; i++) {
+		buf_printf(&pages, "%s%d", i ? ":" : "", r->pages_read[i]);
+		stage_fd(from, r->pages_read[i]);
+		stage_fd(to[i], r->fd_read);
+		stage_fd(to[i], r->pages[i]);
+		stage_arg(to[i], "-i");
+		stage_arg(to[i], "shm:fd=%d,page=%d", r->fd_read, r->pages[i]);
+	}
+	stage_fd(from, r->fd);
+	stage_arg(from, "-o");
+	stage_arg(from, "shm:fd=%d,pages=%.*s", r->fd, (int)pages.len, (const char *)pages.ptr);
+	buf_release(&pages);
+}
+
+void pipeline_pipe_in(struct pipe_stage *from, struct pipe_stage *to)
+{
+	int fds[2];
+
+	if (pipe2(fds, O_CLOEXEC) < 0)
+		die_errno("cannot make a pipe");
+	to->in_fd = fds[0];
+	stage_fd(from, fds[1]);
+	stage_arg(from, "-o");
+	stage_arg(from, "fd:%d", fds[1]);
+}
+
+void pipeline_pipe_out(struct pipe_stage *from, struct pipe_stage *to)
+{
+	int fds[2];
+
+	if (pipe2(fds, O_CLOEXEC) < 0)
+		die_errno("cannot make a pipe");
+	from->out_fd = fds[1];
+	stage_fd(to, fds[0]);
+	stage_arg(to, "-i");
+	stage_arg(to, "fd:%d", fds[0]);
+}
+
+/* ---- running ------------------------------------------------------------------------------- */
+
+static void child(struct pipe_stage *s) __attribute__((noreturn));
+static void child(struct pipe_stage *s)
+{
+	char page[16];
+	sigset_t none;
+
+	sigemptyset(&none);
+	sigprocmask(SIG_SETMASK, &none, NULL);
+	signal(SIGINT, SIG_DFL);
+	signal(SIGTERM, SIG_DFL);
+	for (size_t i = 0; i < s->nfds; i++)
+		fcntl(s->fds[i], F_SETFD, 0);
+	if (s->in_fd >= 0)
+		dup2(s->in_fd, STDIN_FILENO);
+	if (s->out_fd >= 0)
+		dup2(s->out_fd, STDOUT_FILENO);
+	snprintf(page, sizeof(page), "%d", s->page_fd);
+	setenv("WEIR_PAGE_FD", page, 1);
+	s->argv[s->argc] = NULL;
+	execv(s->argv[0], s->argv);
+	warn_errno("cannot run '%s'", s->argv[0]);
+	_exit(127);
+}
+
+void pipeline_start(struct pipeline *p)
+{
+	sigset_t mine;
+
+	sigemptyset(&mine);
+	sigaddset(&mine, SIGCHLD);
+	sigaddset(&mine, SIGTERM);
+	sigprocmask(SIG_BLOCK, &mine, NULL);
+	signal(SIGINT, SIG_IGN); /* the stages have it from the terminal too: they drain and end */
+	for (size_t i = p->nstages; i-- > 0;) {
+		struct pipe_stage *s = &p->stages[i];
+
+		fflush(stdout);
+		s->pid = fork();
+		if (s->pid < 0)
+			die_errno("cannot fork");
+		if (s->pid == 0)
+			child(s);
+	}
+	/* Only the stages hold their pipes, else nobody would ever see an end. */
+	for (size_t i = 0; i < p->nstages; i++) {
+		struct pipe_stage *s = &p->stages[i];
+
+		if (s->in_fd >= 0)
+			close(s->in_fd);
+		if (s->out_fd >= 0)
+			close(s->out_fd);
+		for (size_t k = 0; k < s->nfds; k++) {
+			bool of_ring = s->fds[k] == s->page_fd;
+
+			for (size_t r = 0; r < p->nrings && !of_ring; r++) {
+				of_ring = s->fds[k] == p->rings[r].fd ||
+					  s->fds[k] == p->rings[r].fd_read;
+				for (unsigned m = 0; m < p->rings[r].nreaders && !of_ring; m++)
+					of_ring = s->fds[k] == p->rings[r].pages[m] ||
+						  s->fds[k] == p->rings[r].pages_read[m];
+			}
+			if (!of_ring)
+				close(s->fds[k]);
+		}
+	}
+}
+
+static size_t reap(struct pipeline *p)
+{
+	size_t running = 0;
+	int status;
+	pid_t pid;
+
+	while ((pid = waitpid(-1, &status, WNOHANG)) > 0)
+		for (size_t i = 0; i < p->nstages; i++)
+			if (p->stages[i].pid == pid) {
+				p->stages[i].pid = 0;
+				p->stages[i].status = status;
+			}
+	for (size_t i = 0; i < p->nstages; i++)
+		running += p->stages[i].pid != 0;
+	return running;
+}
+
+void pipeline_wait(struct pipeline *p, void (*tick)(struct pipeline *p))
+{
+	struct timespec wait = { 0, TICK_MS * 1000000L };
+	sigset_t mine;
+
+	sigemptyset(&mine);
+	sigaddset(&mine, SIGCHLD);
+	sigaddset(&mine, SIGTERM);
+	while (reap(p)) {
+		if (sigtimedwait(&mine, NULL, &wait) == SIGTERM && p->stages[0].pid)
+			kill(p->stages[0].pid, SIGINT); /* sources stop, the rest drains */
+		if (tick)
+			tick(p);
+	}
+}
+
+int pipeline_code(const struct pipeline *p)
+{
+	static const int rank[] = {
+		[0] = 0,         [EXIT_TRUNCATED] = 1, [EXIT_FAILED] = 2, [EXIT_SCHEMA] = 3,
+		[EXIT_LOST] = 4, [EXIT_BOOKS] = 5,     [EXIT_USAGE] = 6
+	};
+	const struct pipe_stage *last = &p->stages[p->nstages - 1];
+	int code = 0, best = 0;
+
+	for (size_t i = 0; i < p->nstages; i++) {
+		const struct pipe_stage *s = &p->stages[i];
+		int this = WIFEXITED(s->status) ? WEXITSTATUS(s->status) : 0, weight;
+
+		if (WIFSIGNALED(s->status)) {
+			int sig = WTERMSIG(s->status);
+
+			/* A closed pipe is no failure: whoever closed it has its own code. */
+			if (sig == SIGPIPE)
+				continue;
+			warn("stage '%s' was killed by signal %d (%s)", s->name, sig,
+			     strsignal(sig));
+			this = 128 + sig;
+		}
+		weight = this >= 128 ? 7 : this < 7 ? rank[this] : 2;
+		if (weight > best) {
+			best = weight;
+			code = this;
+		}
+	}
+	if (code == 0 && WIFSIGNALED(last->status) && WTERMSIG(last->status) == SIGPIPE)
+		return -1;
+	return code;
+}
+
+void pipeline_books(const struct pipeline *p, struct books *b)
+{
+	for (size_t i = 0; i < p->nstages; i++)
+		if (p->stages[i].page->magic == BOOKS_MAGIC)
+			books_add_page(b, p->stages[i].page);
+}
+
+uint64_t pipeline_counter(const struct pipeline *p, const char *stage, const char *counter)
+{
+	uint64_t sum = 0;
+
+	for (size_t i = 0; i < p->nstages; i++) {
+		const struct books_page *page = p->stages[i].page;
+
+		if (page->magic != BOOKS_MAGIC || strcmp(p->stages[i].name, stage) != 0)
+			continue;
+		for (uint32_t k = 0; k < page->nslots && k < BOOKS_SLOTS; k++)
+			if (strncmp(page->slots[k].name, counter, BOOKS_NAME) == 0)
+				sum += page->slots[k].value;
+	}
+	return sum;
+}
+
+void pipeline_free(struct pipeline *p)
+{
+	for (size_t i = 0; i < p->nrings; i++)
+		ring_set_free(&p->rings[i]);
+	for (size_t i = 0; i < p->nstages; i++) {
+		struct pipe_stage *s = &p->stages[i];
+
+		for (int k = 0; k < s->argc; k++)
+			free(s->argv[k]);
+		munmap(s->page, BOOKS_PAGE);
+		close(s->page_fd);
+	}
+}

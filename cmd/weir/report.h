@@ -1,0 +1,15 @@
+/* report: progress while a pipeline runs, its closing line, its summary. */
+#ifndef WEIR_REPORT_H
+#define WEIR_REPORT_H
+
+#include "cmd/weir/pipeline.h"
+
+/* A line on stderr that is written over, where the run is long and stderr a terminal. */
+void report_progress(struct pipeline *p);
+void report_progress_end(void);
+/* One line: packets, flows, records, anomalies, losses. */
+void report_closing(const struct pipeline *p);
+/* What was in the capture: counts by type and by anomaly, and the books, on stdout. */
+void report_summary(const struct pipeline *p);
+
+#endif
