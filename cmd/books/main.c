@@ -97,6 +97,7 @@ static void books_batch(struct stage *st, const struct stage_rec *recs, size_t n
 	stage_consume(st, n);
 }
 
+/* At the end of each stream: of streams one after the other, each gets its table. */
 static void books_finish(struct stage *st)
 {
 	struct buf text = { 0 };
@@ -109,8 +110,6 @@ static void books_finish(struct stage *st)
 		stage_exit(st, EXIT_BOOKS);
 	buf_release(&text);
 	books_release(&books);
-	rec_binding_free(end_binding);
-	rec_binding_free(books_binding);
 }
 
 /* ---- from pages ---- */
@@ -175,10 +174,14 @@ int main(int argc, char **argv)
 		.control = books_control,
 		.finish = books_finish,
 	};
+	int code;
 
 	/* Pages are files of this host, there is no stream to read: no stage. */
 	for (int i = 1; i < argc && strcmp(argv[i], "--") != 0; i++)
 		if (!strcmp(argv[i], "--page") || !strncmp(argv[i], "--page=", 7))
 			return pages_main(argc, argv);
-	return stage_main(&ops, argc, argv);
+	code = stage_main(&ops, argc, argv);
+	rec_binding_free(end_binding);
+	rec_binding_free(books_binding);
+	return code;
 }
