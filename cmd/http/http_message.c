@@ -13,6 +13,8 @@ void http_resync(struct l7_flow *f, enum http_who who, bool by_gap)
 	/* A capture that starts in the middle has nothing to say about what came before. */
 	if (!by_gap && (side->messages || !l7_midstream(f)))
 		http_raise(f, who, HTTP_TAG_DESYNC);
+	if (!by_gap && who == HTTP_SERVER && !side->ex && s->unanswered)
+		s->unanswered->tags |= 1u << HTTP_TAG_DESYNC; /* what answers it is noise */
 	side->phase = HTTP_RESYNC;
 	side->by_gap = by_gap;
 	side->rest = false;

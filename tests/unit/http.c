@@ -479,6 +479,12 @@ static void test_one_sided(void)
 	HOLDS(o, 0, "resp_body_len=5 ", "tags=[http_resp_without_req] ");
 	free(o);
 
+	check_case("a request that noise answers has no response, and says so");
+	o = PLAY(FIN, C(GET), S("SSH-2.0-x\r\nHTTP/1.1\rX: y\r\n"));
+	HOLDS(o, 0, "outcome=no_response ", "tags=[http_desync] ");
+	CHECK_EQ(count(o, "anomaly ", "name=http_desync "), 1);
+	free(o);
+
 	check_case("a request that is cut short is partial, or reset");
 	o = PLAY(FIN, C("POST / HTTP/1.1\r\nContent-Length: 5\r\n\r\nab"));
 	HOLDS(o, 0, "outcome=partial ", "req_body_len=2 ");
