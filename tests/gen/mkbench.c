@@ -14,7 +14,7 @@ enum { HEADER = 24, PACKET = 16, OPEN_COPIES = 8 };
 
 static FILE *out;
 
-static void fail(const char *what)
+static __attribute__((noreturn)) void fail(const char *what)
 {
 	perror(what);
 	exit(1);
@@ -86,7 +86,7 @@ static uint8_t *load(const char *path, size_t *n)
 {
 	FILE *f = fopen(path, "rb");
 	uint8_t *p;
-	long size;
+	long size = 0;
 
 	if (!f || fseek(f, 0, SEEK_END) < 0 || (size = ftell(f)) < HEADER)
 		fail(path);
