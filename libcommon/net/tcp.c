@@ -13,6 +13,7 @@ enum half_bits {
 	SYN_SEEN = 256,
 	ACK_SENT = 512,   /* last_ack is set */
 	HAS_SCALE = 1024, /* its SYN offered window scaling */
+	HAS_AUTH = 2048,  /* its SYN was signed */
 };
 
 enum {
@@ -27,8 +28,9 @@ static const uint64_t reuse_idle = 5000000000ull;
 
 struct tcp_options {
 	uint32_t tsval;
+	uint16_t mss;
 	uint8_t scale;
-	bool has_ts, has_scale;
+	bool has_ts, has_scale, has_auth;
 };
 
 static void parse_options(struct bytes raw, struct tcp_options *o)
@@ -51,7 +53,11 @@ static void parse_options(struct bytes raw, struct tcp_options *o)
 		v = len < 2 ? NULL : cursor_take(&c, len - 2u);
 		if (!v)
 			return;
-		if (kind == 3 && len == 3) {
+		if (kind == 2 && len == 4) {
+			o->mss = be16_get(v);
+		} else if (kind == 19 || kind == 29) { /* RFC 2385, RFC 5925 */
+			o->has_auth = true;
+		} else if (kind == 3 && len == 3) {
 			o->has_scale = true;
 			o->scale = v[0] > 14 ? 14 : v[0]; /* RFC 7323 2.3 */
 		} else if (kind == 8 && len == 10) {
@@ -145,8 +151,11 @@ static void adopt_syn(struct tcp_half *me, const struct tcp_segment *s)
 	parse_options(s->options, &o);
 	me->base = s->seq + 1;
 	me->bits |= SYN_KNOWN | ANCHORED | SYN_SEEN;
-	me->bits &= (uint16_t) ~(HAS_TS | TS_VALID | HAS_SCALE);
+	me->bits &= (uint16_t) ~(HAS_TS | TS_VALID | HAS_SCALE | HAS_AUTH);
 	me->scale = o.scale;
+	me->mss = o.mss;
+	if (o.has_auth)
+		me->bits |= HAS_AUTH;
 	if (o.has_scale)
 		me->bits |= HAS_SCALE;
 	if (o.has_ts) {
@@ -341,6 +350,7 @@ static void input_rst(struct tcp *t, unsigned dir, const struct tcp_segment *s,
 {
 	struct tcp_half *me = &t->half[dir], *peer = &t->half[!dir];
 	int64_t off = me->bits & ANCHORED ? offset_of(me, s->seq) : 0;
+	struct tcp_options o;
 
 	if (s->len) {
 		anomaly(r, TCP_A_RST_WITH_DATA);
@@ -348,6 +358,12 @@ static void input_rst(struct tcp *t, unsigned dir, const struct tcp_segment *s,
 	}
 	if (!t->started)
 		anomaly(r, TCP_A_SPONTANEOUS_RST);
+	parse_options(s->options, &o);
+	if (o.has_auth && !(me->bits & HAS_AUTH)) { /* signed, where no signatures were agreed on */
+		anomaly(r, TCP_A_RST_SUSPECT);
+		ignore(r, TCP_RST_SUSPECT);
+		return;
+	}
 	/* Behind both FINs it only hurries the sender along. */
 	if (me->state == TCP_END_RESET || (me->bits & peer->bits & FIN_SENT))
 		return;
@@ -648,6 +664,16 @@ void tcp_input(struct tcp *t, struct history *h, unsigned dir, const struct tcp_
 		r->flags |= TCP_R_MIDSTREAM;
 	if (!(peer->bits & SENT))
 		r->flags |= TCP_R_ONESIDED;
+}
+
+bool tcp_is_merged(const struct tcp *t, unsigned dir, uint32_t len)
+{
+	enum { USUAL_MSS = 1460, LEAST_MSS = 536 };
+	uint32_t mss = t->half[!dir].mss;
+
+	if (!mss)
+		mss = USUAL_MSS;
+	return len > (mss < LEAST_MSS ? LEAST_MSS : mss);
 }
 
 enum tcp_phase tcp_phase(const struct tcp *t)

@@ -91,6 +91,7 @@ struct tcp_half {
 	uint32_t stray_seq; /* where a run of segments outside the window goes on */
 	uint32_t candidates[TCP_CANDIDATES]; /* bases of other SYNs, before one was chosen */
 	uint16_t bits;
+	uint16_t mss;  /* largest segment it takes; 0: unknown */
 	uint8_t state; /* enum tcp_endpoint */
 	uint8_t scale; /* of its windows; TCP_NO_SCALE: unknown */
 	uint8_t strays, ncandidates;
@@ -122,6 +123,10 @@ bool tcp_is_reuse(const struct tcp *t, unsigned dir, const struct tcp_segment *s
 /* Takes one segment. A zeroed struct tcp is a new connection. h is written to. */
 void tcp_input(struct tcp *t, struct history *h, unsigned dir, const struct tcp_segment *s,
 	       struct tcp_result *r);
+
+/* Is a payload of this length more than one segment? Then a card or a driver put several together,
+ * and the checksum is that of the first. */
+bool tcp_is_merged(const struct tcp *t, unsigned dir, uint32_t len);
 
 enum tcp_phase { TCP_OPENING, TCP_ONE_WAY, TCP_OPEN, TCP_OVER };
 /* For timeouts: opening (no byte yet, not established), one-way (data of one side, from the

@@ -178,6 +178,33 @@ static void test_reset(void)
 	CHECK(conn_is("RSTR"));
 }
 
+static void test_options(void)
+{
+	struct tcp_segment s;
+
+	begin("a signed reset where no signatures were agreed on is ignored");
+	open_connection(1000, 5000);
+	s = segment(X | A, 5001, 1001, 0);
+	s.options = BYTES("\x1d\x10"
+			  "0123456789abcd",
+			  16);
+	tcp_input(&t, &h, R, &s, &r);
+	CHECK_EQ(r.verdict, TCP_RST_SUSPECT);
+	CHECK(!tcp_was_reset(&t));
+	s.options.len = 0;
+	tcp_input(&t, &h, R, &s, &r);
+	CHECK(tcp_was_reset(&t));
+
+	begin("more than the receiver's largest segment is several put together");
+	s = segment(S, 1000, 0, 0);
+	s.options = BYTES("\2\4\x03\xe8", 4); /* 1000 */
+	tcp_input(&t, &h, O, &s, &r);
+	CHECK(tcp_is_merged(&t, R, 1001));
+	CHECK(!tcp_is_merged(&t, R, 1000));
+	CHECK(tcp_is_merged(&t, O, 1461)); /* not known */
+	CHECK(!tcp_is_merged(&t, O, 1460));
+}
+
 static void test_syn(void)
 {
 	begin("SYN a, SYN b, SYN/ACK(b+1): the stream starts at b");
@@ -529,6 +556,7 @@ int main(void)
 	test_refused();
 	test_reset();
 	test_syn();
+	test_options();
 	test_reuse();
 	test_data();
 	test_fin();
