@@ -176,12 +176,13 @@ static double cpu_now(void)
 static double cost(const struct hostile *h, size_t n)
 {
 	struct buf b = { 0 };
-	double best = 1e9;
+	double best = 1e9, sum = 0;
 
 	buf_add_str(&b, h->start);
 	while (b.len < n)
 		buf_add_str(&b, h->repeat);
-	for (int run = 0; run < 5; run++) {
+	/* The least of many runs is what the input costs; the rest is other load. */
+	for (int run = 0; run < 5 || (sum < 0.02 && run < 200); run++) {
 		struct talk t = { .quiet = true };
 		double start = cpu_now(), took;
 
@@ -192,6 +193,7 @@ static double cost(const struct hostile *h, size_t n)
 		talk_end(&t, REC_stream_reason_FIN);
 		took = cpu_now() - start;
 		best = took < best ? took : best;
+		sum += took;
 		buf_release(&t.out);
 	}
 	buf_release(&b);
@@ -209,7 +211,7 @@ static void test_time(void)
 		snprintf(titles[i], sizeof(titles[i]),
 			 "twice the input takes no more than 2.5 times: %s", hostile[i].what);
 		check_case(titles[i]);
-		for (int attempt = 0; attempt < 3; attempt++) {
+		for (int attempt = 0; attempt < 5; attempt++) {
 			one = cost(&hostile[i], n);
 			two = cost(&hostile[i], 2 * n);
 			ratio = two / one;
