@@ -555,6 +555,19 @@ static void resumption(void)
 		finish(&f);
 	}
 
+	check_case("Two empty session ids resume nothing");
+	start(&f);
+	put_client_hello(&m, &client12);
+	put_handshake(&r, buf_bytes(&m), 16384);
+	send_all(&f, L7_ORIG, &r);
+	buf_clear(&m);
+	put_server_hello(&m, 0x0303, 0xc02f, "", 0);
+	put_handshake(&r, buf_bytes(&m), 16384);
+	send_all(&f, L7_RESP, &r);
+	buf_clear(&m);
+	finish(&f);
+	CHECK(f.row[0].r.resumed.set && !f.row[0].r.resumed.v);
+
 	check_case("In TLS 1.3 the server's pre_shared_key extension says it");
 	o = client13;
 	o.exts = "0000,000a,000d,0010,002b,002d,0033,002a,0029";
@@ -698,6 +711,64 @@ static void gaps(void)
 	turns_release(t, turns);
 }
 
+static void out_of_step(void)
+{
+	struct turn t[4];
+	struct buf m = { 0 }, r = { 0 };
+	struct flow f;
+	size_t turns = handshake12(t, 16384);
+
+	check_case(
+		"Behind a hole that ends amid a record that side is given up, without an anomaly");
+	start(&f);
+	stream(&f, L7_ORIG, buf_bytes(&t[0].bytes), 0);
+	stream(&f, L7_RESP, BYTES_LIT("\x16\x03\x03"), 0);
+	stream(&f, L7_RESP, BYTES(NULL, 0), 700);
+	stream(&f, L7_RESP, BYTES_LIT("the middle of a certificate"), 0);
+	stream(&f, L7_ORIG, buf_bytes(&t[2].bytes), 0);
+	stream(&f, L7_RESP, buf_bytes(&t[3].bytes), 0);
+	finish(&f);
+	CHECK_EQ(f.rows, 1);
+	CHECK_EQ(f.anomalies, 0);
+	CHECK(strcmp(f.row[0].history, "CGI") == 0);
+	CHECK_EQ(f.row[0].r.gap.v, 700);
+	turns_release(t, turns);
+
+	check_case(
+		"A client's side alone, resumed: what follows its ChangeCipherSpec is no message");
+	start(&f);
+	put_client_hello(&m, &client12);
+	put_handshake(&r, buf_bytes(&m), 16384);
+	put_ccs(&r);
+	put_record(&r, 22, 0x0303, BYTES_LIT("\x0b\x00\x00\x04\x01\x02\x03\x04"));
+	send_all(&f, L7_ORIG, &r);
+	finish(&f);
+	CHECK_EQ(f.rows, 1);
+	CHECK(strcmp(f.row[0].history, "CI") == 0);
+
+	check_case("Early data that a retry refuses may stand before the second ClientHello");
+	start(&f);
+	buf_clear(&m);
+	put_client_hello(&m, &client13);
+	put_handshake(&r, buf_bytes(&m), 16384);
+	put_opaque(&r, 23, 100);
+	send_all(&f, L7_ORIG, &r);
+	buf_clear(&m);
+	put_server_hello(&m, 0x0303, 0x1301, "", HELLO_13 | HELLO_RETRY);
+	put_handshake(&r, buf_bytes(&m), 16384);
+	send_all(&f, L7_RESP, &r);
+	buf_clear(&m);
+	put_client_hello(&m, &client13);
+	put_handshake(&r, buf_bytes(&m), 16384);
+	send_all(&f, L7_ORIG, &r);
+	finish(&f);
+	CHECK_EQ(f.anomalies, 0);
+	CHECK_EQ(f.rows, 1);
+	CHECK(strcmp(f.row[0].history, "CjC") == 0);
+	buf_release(&m);
+	buf_release(&r);
+}
+
 static void sslv2(void)
 {
 	static const uint8_t hello[] = {
@@ -824,6 +895,7 @@ int main(void)
 	alerts();
 	repeated();
 	gaps();
+	out_of_step();
 	sslv2();
 	refused();
 	return check_end();
