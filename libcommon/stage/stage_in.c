@@ -5,6 +5,8 @@
 
 #include "libcommon/stage/stage_private.h"
 
+enum { RELEASE_BYTES = 64 * 1024 };
+
 void stage_inputs_open(struct stage *st)
 {
 	static const char *const standard[] = { "-" };
@@ -354,6 +356,16 @@ static ssize_t input_record(struct stage *st, struct input *in, struct stage_rec
 	return -1;
 }
 
+/* Gives back what was dealt with, so that the producer can go on while we do. */
+static void input_release(struct input *in)
+{
+	if (in->eof || in->pos < RELEASE_BYTES)
+		return;
+	port_in_consume(in->port, in->pos);
+	in->pos = 0;
+	port_in_view(in->port, 0, 0, &in->view);
+}
+
 /* Waits for more bytes. Marks first: whoever joins us downstream must know how far we are. */
 static void input_fill(struct stage *st, struct input *in)
 {
@@ -463,6 +475,7 @@ static void step_one(struct stage *st, struct input *in)
 {
 	if (!in->eof && deliver_run(st, in, UINT64_MAX) == 0 && !in->eof)
 		input_fill(st, in);
+	input_release(in);
 }
 
 /* Several inputs: gives `in` its next data record, without waiting. */
@@ -541,6 +554,7 @@ static void step_join(struct stage *st)
 	if (first && (!slow || slow->ended || first->head.head.n <= slow->low_n)) {
 		first->has_head = false; /* it lies at first->pos still */
 		deliver_run(st, first, join_limit(st, first));
+		input_release(first);
 		return;
 	}
 	if (st->ops->mark && slow) {
