@@ -3,7 +3,7 @@
 
 void http_fields_start(struct http_side *side)
 {
-	side->rest = side->start_line = side->interim = side->old = false;
+	side->rest = side->start_line = side->interim = side->old = side->expect = false;
 	side->code = 0;
 	side->fields = side->folds = side->hosts = 0;
 	side->head_bytes = 0;
@@ -76,6 +76,8 @@ static void request_field(struct l7_flow *f, struct http_exchange *ex, struct by
 		if (s->side[HTTP_CLIENT].hosts++)
 			http_raise(f, HTTP_CLIENT, HTTP_TAG_DUPLICATE_HOST);
 		http_exchange_text(ex, HTTP_HOST, http_authority_host(value));
+	} else if (http_name_is(name, "expect")) {
+		s->side[HTTP_CLIENT].expect = http_name_is(value, "100-continue");
 	} else if (http_name_is(name, "authorization") ||
 		   http_name_is(name, "proxy-authorization")) {
 		uint8_t user[HTTP_VALUE_MAX];

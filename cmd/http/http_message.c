@@ -94,14 +94,44 @@ size_t http_body_keep_max(struct l7_flow *f)
 	return config->body_max < HTTP_BODY_MAX ? (size_t)config->body_max : HTTP_BODY_MAX;
 }
 
+/* RFC 9110 10.1.1: a client that waited to be told to go on, and was refused, may leave the body
+ * out. Does the next request stand where the body should be? L7_MAYBE: more bytes will tell. It
+ * is told by bytes that would be the body's alone, so that how much is there does not matter. */
+static enum l7_claim body_left_out(const struct http_side *side, struct bytes data)
+{
+	uint64_t most = side->body.left < 1000 ? side->body.left : 1000;
+	enum http_look look;
+
+	if (side->body.kind != HTTP_BODY_LENGTH || !side->ex || side->ex->status < 300)
+		return L7_NO;
+	if (data.len > most)
+		data.len = (size_t)most;
+	look = http_look(data);
+	if (look == HTTP_LOOK_SHORT && data.len < most)
+		return L7_MAYBE;
+	return look == HTTP_LOOK_REQUEST ? L7_YES : L7_NO;
+}
+
 static ssize_t body_step(struct l7_flow *f, enum http_who who, struct bytes data, size_t scanned)
 {
 	struct http_session *s = l7_state(f);
 	struct http_side *side = &s->side[who];
 	enum http_body_status status;
 	struct bytes piece;
-	size_t used = http_body_take(&side->body, data, scanned, &piece, &status);
-	size_t max = http_body_keep_max(f);
+	size_t used, max = http_body_keep_max(f);
+
+	if (side->expect) {
+		enum l7_claim left_out = body_left_out(side, data);
+
+		if (left_out == L7_MAYBE)
+			return -1;
+		side->expect = false;
+		if (left_out == L7_YES) {
+			http_message_end(f, who, 0);
+			return 0;
+		}
+	}
+	used = http_body_take(&side->body, data, scanned, &piece, &status);
 
 	if (side->body.odd)
 		body_oddities(f, who);
@@ -130,7 +160,7 @@ void http_body_skip(struct l7_flow *f, enum http_who who)
 	size_t max = http_body_keep_max(f);
 
 	if (side->phase != HTTP_BODY || side->body.at != HTTP_AT_DATA || side->body.left < 2 ||
-	    side->body.kind == HTTP_BODY_CLOSE)
+	    side->body.kind == HTTP_BODY_CLOSE || side->expect)
 		return;
 	if (max && side->ex && !side->ex->body_closed[who]) {
 		if (side->ex->body[who].len < max)

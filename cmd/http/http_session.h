@@ -42,6 +42,7 @@ struct http_side {
 	uint8_t ntail;
 	bool interim; /* a 1xx response: its fields do not count */
 	bool old;     /* HTTP/1.0 or older */
+	bool expect;  /* Expect: 100-continue: the body may never be sent */
 	uint16_t code;
 	unsigned fields, folds, hosts;
 	uint64_t head_bytes;

@@ -259,6 +259,18 @@ static void test_framing(void)
 	CHECK_EQ(count(o, "http ", "server="), 0);
 	free(o);
 
+	check_case("a client that is refused may leave the body out, or send it");
+	o = PLAY(FIN, C("PUT /x HTTP/1.1\r\nExpect: 100-continue\r\nContent-Length: 90\r\n\r\n"),
+		 S("HTTP/1.1 401 No\r\nContent-Length: 0\r\n\r\n"), C(GET), S(OK5));
+	HOLDS(o, 0, "uri=/x ", "status_code=401 ", "req_body_len=0 ", "outcome=completed ");
+	HOLDS(o, 1, "uri=/a ", "status_code=200 ");
+	free(o);
+	o = PLAY(FIN, C("PUT /x HTTP/1.1\r\nExpect: 100-continue\r\nContent-Length: 3\r\n\r\n"),
+		 S("HTTP/1.1 401 No\r\nContent-Length: 0\r\n\r\n"), C("GET" GET), S(OK5));
+	HOLDS(o, 0, "uri=/x ", "status_code=401 ", "req_body_len=3 ", "outcome=completed ");
+	HOLDS(o, 1, "uri=/a ", "status_code=200 ");
+	free(o);
+
 	check_case("a response that comes before the request's body is done still pairs");
 	o = PLAY(FIN, C("POST /x HTTP/1.1\r\nContent-Length: 4\r\n\r\nab"),
 		 S("HTTP/1.1 413 Big\r\nContent-Length: 0\r\n\r\n"), C("cd" GET), S(OK5));
