@@ -2,6 +2,7 @@
 #include "cmd/flow/flow.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <sys/random.h>
 
 enum {
@@ -227,6 +228,10 @@ static void flow_finish(struct stage *st)
 	s->now.n = stage_last_n(st);
 	tracker_on_end(s->tracker, on_last_end);
 	tracker_finish(s->tracker, FLOW_END_OF_INPUT);
+	tracker_free(s->tracker);
+	free(s->source_clock);
+	free(s);
+	*stage_user(st) = NULL;
 }
 
 static void open_counters(struct state *s)
