@@ -1,0 +1,140 @@
+/* tracker: tests of what becomes of packets and flows: sides, ends, checksums, SCTP. */
+#include "libcommon/net/tracker.h"
+
+#include "tests/unit/check.h"
+
+static unsigned ends[FLOW_END_ABORT + 1];
+static struct tracked p;
+static uint64_t packets;
+
+static void on_end(void *user, const struct flow *f, enum flow_end_reason why)
+{
+	(void)user, (void)f;
+	ends[why]++;
+}
+
+static struct tracker *begin(const char *title, uint32_t max)
+{
+	struct tracker_config c = { .table = { .max_flows = max }, .end = on_end };
+
+	check_case(title);
+	memset(ends, 0, sizeof(ends));
+	for (unsigned i = 0; i < FLOW_CLASSES; i++)
+		c.table.timeout[i] = 30;
+	return tracker_new(&c);
+}
+
+/* A packet from host a to host b of 10.0.0.0/24. */
+static struct layers layers_of(uint8_t proto, uint8_t a, uint16_t ap, uint8_t b, uint16_t bp)
+{
+	return (struct layers){ .ip_version = 4,
+				.proto = proto,
+				.src = { 10, 0, 0, a },
+				.dst = { 10, 0, 0, b },
+				.src_port = ap,
+				.dst_port = bp,
+				.ip_len = 40,
+				.checksum = CHECKSUM_GOOD,
+				.payload = BYTES_LIT("") };
+}
+
+static void send(struct tracker *t, const struct layers *l, uint64_t now)
+{
+	p = (struct tracked){ .layers = l, .id = ++packets, .now = now };
+	tracker_time(t, now);
+	tracker_prepare(t, &p, 0);
+	tracker_prefetch(t, &p);
+	tracker_packet(t, &p);
+}
+
+static void test_flows(void)
+{
+	struct tracker *t = begin("three SYNs into a table of two: one is given up", 2);
+	struct layers l = layers_of(PROTO_TCP, 1, 1, 9, 80);
+
+	l.tcp_flags = TCP_SYN;
+	for (uint16_t i = 1; i <= 3; i++) {
+		l.src_port = i;
+		send(t, &l, i);
+		CHECK(p.is_new);
+	}
+	CHECK_EQ(ends[FLOW_END_EVICTED], 1);
+	CHECK_EQ(tracker_count(t), 2);
+	tracker_time(t, 32);
+	CHECK_EQ(ends[FLOW_END_IDLE], 1);
+	tracker_finish(t, FLOW_END_OF_INPUT);
+	CHECK_EQ(ends[FLOW_END_OF_INPUT], 1);
+	CHECK_EQ(tracker_count(t), 0);
+	tracker_free(t);
+}
+
+static void test_sides(void)
+{
+	struct tracker *t = begin("an answer that comes first is the responder's", 8);
+	struct layers l = layers_of(PROTO_UDP, 1, 53, 2, 40000);
+
+	send(t, &l, 0);
+	CHECK_EQ(p.dir, 1);
+	l = layers_of(PROTO_TCP, 1, 5000, 2, 40000);
+	l.tcp_flags = TCP_SYN | TCP_ACK;
+	send(t, &l, 0);
+	CHECK_EQ(p.dir, 1);
+	l = layers_of(PROTO_ICMP, 1, 0, 2, 0);
+	send(t, &l, 0);
+	CHECK_EQ(p.dir, 1);
+	l = layers_of(PROTO_ICMP, 2, 8, 1, 0);
+	send(t, &l, 0);
+	CHECK(!p.is_new);
+	CHECK_EQ(p.dir, 0);
+	CHECK_EQ(p.flow->key.port[flow_side(p.flow, 0)], 8);
+	tracker_free(t);
+}
+
+static void test_checksums(void)
+{
+	struct tracker *t = begin("bad checksums are accepted until a good one came", 8);
+	struct layers l = layers_of(PROTO_UDP, 1, 4000, 2, 4001);
+
+	l.checksum = CHECKSUM_BAD;
+	send(t, &l, 0);
+	CHECK_EQ(p.tcp.verdict, TCP_DELIVER);
+	CHECK(p.offload && p.bad_checksum);
+	send(t, &l, 0);
+	CHECK(!p.offload && p.bad_checksum);
+	l.checksum = CHECKSUM_GOOD;
+	send(t, &l, 0);
+	l.checksum = CHECKSUM_BAD;
+	send(t, &l, 0);
+	CHECK_EQ(p.tcp.verdict, TCP_BAD_CHECKSUM);
+	CHECK_EQ(p.flow->bad_checksums[0], 3);
+	tracker_free(t);
+}
+
+static void test_sctp(void)
+{
+	struct tracker *t = begin("an SCTP ABORT ends an association where its tag is right", 8);
+	struct layers l = layers_of(PROTO_SCTP, 1, 1000, 2, 2000);
+
+	l.payload = BYTES("\1\0\0\x14\0\0\0\7\0\0\0\0\0\0\0\0\0\0\0\0", 20);
+	send(t, &l, 0);
+	l = layers_of(PROTO_SCTP, 2, 2000, 1, 1000);
+	l.payload = BYTES("\6\0\0\4", 4);
+	l.seq = 8;
+	send(t, &l, 1);
+	CHECK_EQ(p.flow->sctp.over, SCTP_GOES_ON);
+	l.seq = 7;
+	send(t, &l, 1);
+	CHECK_EQ(p.flow->sctp.over, SCTP_ABORTED);
+	tracker_finish(t, FLOW_END_OF_INPUT);
+	CHECK_EQ(ends[FLOW_END_ABORT], 1);
+	tracker_free(t);
+}
+
+int main(void)
+{
+	test_flows();
+	test_sides();
+	test_checksums();
+	test_sctp();
+	return check_end();
+}
