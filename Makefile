@@ -10,7 +10,7 @@ OPT     ?= -O2
 WARN    := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wvla
 CFLAGS  += -std=gnu11 -g $(OPT) $(WARN) $(if $(CI),-Werror) -fno-omit-frame-pointer -fno-strict-aliasing
 CPPFLAGS += -D_GNU_SOURCE -I. -DWEIR_LIBEXEC='"$(LIBEXEC)"'
-SANFLAGS := $(if $(SAN),-fsanitize=$(SAN) -fno-sanitize-recover=all -DWEIR_SANITIZE)
+SANFLAGS := $(if $(SAN),-fsanitize=$(SAN) -fno-sanitize-recover=all -DWEIR_SANITIZE $(if $(filter gcc,$(CC)),-Wno-format-truncation))
 LIB_PKGS := msgpack libseccomp libcap-ng libcrypto
 
 ALL_TOOLS := $(notdir $(wildcard cmd/*))

@@ -84,7 +84,8 @@ struct cursor {
 
 static inline struct cursor cursor_of(struct bytes b)
 {
-	return (struct cursor){ b.ptr, b.ptr + b.len, false };
+	/* NULL + 0 is no pointer arithmetic that C knows */
+	return (struct cursor){ b.ptr, b.len ? b.ptr + b.len : b.ptr, false };
 }
 
 static inline size_t cursor_left(const struct cursor *c)

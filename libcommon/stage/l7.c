@@ -45,7 +45,7 @@ struct l7_flow {
 	uint64_t messages;
 	unsigned anomalies;
 	uint8_t mode;
-	bool midstream, stop_over, stop_done;
+	bool midstream, snapped, stop_over, stop_done;
 	const char *why;
 	void *state;
 };
@@ -261,7 +261,7 @@ static void side_keep(struct l7_flow *f, struct l7_side *s, struct bytes rest)
 		if (s->kept.size > 16 * 1024) /* a big buffer is rarely needed twice */
 			buf_release(&s->kept);
 		s->kept.len = 0;
-	} else if (rest.ptr >= s->kept.ptr && rest.ptr < s->kept.ptr + s->kept.len) {
+	} else if (s->kept.len && rest.ptr >= s->kept.ptr && rest.ptr < s->kept.ptr + s->kept.len) {
 		memmove(s->kept.ptr, rest.ptr, rest.len);
 		s->kept.len = rest.len;
 	} else {
@@ -522,6 +522,7 @@ bool l7_packet(struct l7 *l7, const struct rec_head *h, const struct rec_packet 
 		f->side[dir].start_ts = h->ts;
 		f->side[dir].start_n = h->n;
 		f->side[dir].segments = 1;
+		f->snapped = p->flags & PACKET_SNAPPED;
 		l7->parser->datagram(f, dir, p->payload);
 		flow_settle(f);
 		return true;
@@ -665,6 +666,11 @@ uint64_t l7_flow_id(const struct l7_flow *f)
 bool l7_midstream(const struct l7_flow *f)
 {
 	return f->midstream;
+}
+
+bool l7_snapped(const struct l7_flow *f)
+{
+	return f->snapped;
 }
 
 uint64_t l7_now(const struct l7_flow *f)

@@ -74,6 +74,7 @@ void *l7_config(struct l7_flow *f);
 const struct rec_key *l7_key(const struct l7_flow *f);
 uint64_t l7_flow_id(const struct l7_flow *f);
 bool l7_midstream(const struct l7_flow *f);
+bool l7_snapped(const struct l7_flow *f); /* the capture lacks the end of the datagram at hand */
 uint64_t l7_now(const struct l7_flow *f); /* ts of the record at hand, ns */
 uint64_t l7_n(const struct l7_flow *f);   /* its frame number */
 /* Time and frame of the record that brought data.ptr[0] of the feed() at hand. */
@@ -137,6 +138,7 @@ void l7_stream_end(struct l7 *l7, const struct rec_head *h, const struct rec_str
 void l7_flow_end(struct l7 *l7, const struct rec_head *h, const struct rec_flow *fl);
 /* End of input: ends every flow still there, by ascending flow id. */
 void l7_finish(struct l7 *l7, uint64_t last_n);
+/* Frees; calls no end(): l7_finish() first, or what parsers allocated is lost. NULL is fine. */
 void l7_free(struct l7 *l7);
 
 struct l7_stats {

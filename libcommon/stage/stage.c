@@ -11,12 +11,18 @@
 #include "libcommon/stage/stage_private.h"
 
 volatile sig_atomic_t stage_sigint, stage_sigterm, stage_sigusr1;
+static volatile sig_atomic_t running; /* the endpoints are open */
 
 static void on_signal(int sig)
 {
-	if (sig == SIGUSR1)
+	if (sig == SIGUSR1) {
 		stage_sigusr1 = 1;
-	else if (sig == SIGTERM)
+		return;
+	}
+	/* Nothing was taken yet, or a second one: no waiting for a reader or a ring any more. */
+	if (!running || stage_sigterm)
+		port_give_up = 1;
+	if (sig == SIGTERM)
 		stage_sigterm = 1;
 	else if (stage_sigint++)
 		_exit(128 + SIGINT); /* the second one aborts */
@@ -206,7 +212,11 @@ static void stage_run(struct stage *st)
 	bool more = true;
 
 	while (more && !stage_stopping(st)) {
+		uint64_t made = *st->made;
+
 		more = st->ops->kind == STAGE_SOURCE ? st->ops->produce(st) : stage_inputs_step(st);
+		if (st->ops->kind == STAGE_SOURCE && more && *st->made == made)
+			stage_mark(st); /* a source that waits: what it has made goes out */
 		if (stage_sigusr1) {
 			stage_sigusr1 = 0;
 			stage_print_books(st);
@@ -303,7 +313,8 @@ int stage_main(const struct stage_ops *ops, int argc, char **argv)
 {
 	struct stage *st = xcalloc(1, sizeof(*st));
 	static char name[64];
-	static struct books_page *page; /* outlives the stage: a heap page is freed by exit alone */
+	/* Outlives the stage: a page on the heap is given back by the exit alone. */
+	static struct books_page *volatile page;
 	int code;
 
 	snprintf(name, sizeof(name), "weir-%s", ops->name);
@@ -313,6 +324,7 @@ int stage_main(const struct stage_ops *ops, int argc, char **argv)
 	st->command = command_line(argc, argv);
 	stage_open(st, argc, argv);
 	page = st->page;
+	running = page != NULL;
 	stage_run(st);
 	code = stage_close(st);
 	for (size_t i = 0; i < st->nnames; i++)
@@ -327,7 +339,6 @@ int stage_main(const struct stage_ops *ops, int argc, char **argv)
 	buf_release(&st->arena);
 	buf_release(&st->text);
 	free(st);
-	(void)page;
 	return code;
 }
 

@@ -46,7 +46,8 @@ struct stage_ops {
 	/* Nothing below (n, ts) will follow from that source. The loop passes the mark on after
 	 * this returns. May be NULL. */
 	void (*mark)(struct stage *st, uint64_t source, uint64_t n, uint64_t ts);
-	/* All inputs have ended (or produce() has): emit what is held. May be NULL. */
+	/* The input has ended (or produce() has): emit what is held, and be ready for another
+	 * stream: with `cat a b |` this is called once for each. May be NULL. */
 	void (*finish)(struct stage *st);
 	/* Sinks: also called for control records the sink wants to see (schema is known through
 	 * stage_schema). NULL: they are handled by the loop alone. */

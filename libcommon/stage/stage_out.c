@@ -41,7 +41,7 @@ static void output_break(struct stage *st, struct output *o)
 	o->lost = books_counter(st->page, "lost", (uint64_t)(o - st->outputs));
 	if (!st->broken_errno)
 		st->broken_errno = err ? err : EPIPE;
-	if (err && err != EPIPE) {
+	if (err && err != EPIPE && err != EINTR) {
 		errno = err;
 		warn_errno("cannot write output %zu", (size_t)(o - st->outputs));
 		stage_exit(st, EXIT_FAILED);
