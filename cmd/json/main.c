@@ -96,6 +96,7 @@ static void printer_open(struct stage *st, int argc, char **argv)
 	o->community_id = config.community_id;
 	o->seed = (uint16_t)config.seed;
 	o->width = o->format == RENDER_TEXT ? line_width(st) : 0;
+	o->gaps_only = !config.types && !config.fields;
 	if (config.types)
 		printer.types = split(config.types);
 	if (config.fields)
@@ -112,7 +113,7 @@ static void printer_open(struct stage *st, int argc, char **argv)
 static bool type_wanted(const char *name)
 {
 	static const char *const left_out[] = { "frame", "packet", "stream", NULL };
-	static const char *const left_out_of_text[] = { "stream_end", "session_end", NULL };
+	static const char *const left_out_of_text[] = { "session_end", NULL };
 	const char *const *list = printer.types;
 
 	if (list) {
@@ -189,6 +190,10 @@ static void print_record(struct stage *st, const struct stage_rec *r)
 	if (!render_record(p, &r->head, r->raw, &o->lines)) {
 		o->lines.len = from;
 		stage_drop(st, "malformed", 1);
+		return;
+	}
+	if (o->lines.len == from) {
+		stage_filter(st, 1);
 		return;
 	}
 	order_add(o, r->head.type, schema_name(printer.made_for[r->head.type]), r->head.flow,

@@ -10,6 +10,7 @@ enum render_format { RENDER_JSON, RENDER_TEXT };
 struct render_options {
 	enum render_format format;
 	bool color, iso_time, community_id;
+	bool gaps_only; /* in text: of stream_end those with a gap, as "gap" */
 	unsigned width; /* of a text line, columns; 0 = no limit */
 	uint16_t seed;  /* of the Community ID */
 	/* Names; NULL-ended, NULL = all / none. */
@@ -21,8 +22,8 @@ struct render_plan;
 struct render_plan *render_plan_new(const struct schema *s, const struct render_options *o);
 void render_plan_free(struct render_plan *p);
 
-/* Appends one line, newline included. False (nothing appended) where the record does not fit its
- * schema. */
+/* Appends one line, newline included; nothing where the options leave this record out. False
+ * (nothing appended) where the record does not fit its schema. */
 bool render_record(struct render_plan *p, const struct rec_head *h, struct bytes raw,
 		   struct buf *out);
 

@@ -11,6 +11,8 @@ struct render_cid {
 	char text[COMMUNITY_ID_SIZE];
 };
 
+struct text_style;
+
 struct render_plan {
 	struct render_options options;
 	const struct schema *schema;
@@ -20,8 +22,9 @@ struct render_plan {
 	bool show_ts, show_flow, show_n, show_cid, has_key;
 	int proto, orig_h, orig_p, resp_h, resp_p, ip_version, producer;
 	struct render_cid *cids;
-	struct bytes *values; /* of the record at hand, by field */
-	int *brief;           /* text: the fields to show, -1 ended; NULL = all as name=value */
+	struct bytes *values;           /* of the record at hand, by field */
+	const struct text_style *style; /* text: how to write it; NULL = all fields as name=value */
+	int *brief;                     /* text: the style's fields in the schema; -1 = not shown */
 	const char *color;
 };
 
@@ -32,6 +35,27 @@ struct bytes render_address(const struct render_plan *p, int field);
 bool render_key(const struct render_plan *p, struct rec_key *key);
 
 void text_plan(struct render_plan *p);
+/* Appends the line; nothing where the options leave this record out. */
 void text_record(struct render_plan *p, const struct rec_head *h, struct buf *out);
+
+/* ---- between text.c and text_styles.c ---- */
+
+enum { TEXT_STYLE_FIELDS = 16 };
+
+/* How a type that we know is written. `write` appends " piece piece ..". */
+struct text_style {
+	const char *type, *color;
+	const char *fields[TEXT_STYLE_FIELDS];
+	void (*write)(const struct render_plan *p, struct buf *out);
+};
+
+const struct text_style *text_style_of(const char *type);
+/* Bytes as they can stand on a terminal: UTF-8 without control or direction characters, all
+ * else as \xHH. */
+void text_bytes(struct buf *out, struct bytes b);
+void text_duration(struct buf *out, uint64_t ns);
+void text_size(struct buf *out, uint64_t bytes); /* 999, 1.0k, 15k, 734M */
+/* One value, by its type in the schema. */
+void text_value(const struct schema_field *f, struct cursor *c, struct buf *out, int depth);
 
 #endif
