@@ -303,11 +303,11 @@ static void write_stream_end(const struct render_plan *p, struct buf *out)
 		bytes_of(p, END_DELIVERED, out);
 	}
 	if (number(p, END_RETRANSMITTED))
-		piece_after(p, END_RETRANSMITTED, " retransmitted ", out);
+		piece_after(p, END_RETRANSMITTED, ", bytes sent again: ", out);
 	if (number(p, END_OUT_OF_ORDER))
-		piece_after(p, END_OUT_OF_ORDER, " out of order ", out);
+		piece_after(p, END_OUT_OF_ORDER, ", segments out of order: ", out);
 	if (number(p, END_OVERLAPS))
-		piece_after(p, END_OVERLAPS, " overlaps ", out);
+		piece_after(p, END_OVERLAPS, ", overlaps that differ: ", out);
 }
 
 enum { SESSION_PARSER, SESSION_REASON, SESSION_MESSAGES, SESSION_DETAIL };
