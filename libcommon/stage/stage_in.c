@@ -326,7 +326,7 @@ static void input_control(struct stage *st, struct input *in, const struct rec_h
 
 static void input_cut(struct stage *st, struct input *in, const char *what)
 {
-	stage_truncated(st, in->name, port_in_total(in->port) - (in->view.len - in->pos), what);
+	stage_truncated(st, in->name, port_in_total(in->port) + in->pos, what);
 	in->eof = true;
 }
 

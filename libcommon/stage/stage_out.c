@@ -19,6 +19,8 @@ void stage_outputs_open(struct stage *st)
 		st->outputs[i].out_to = books_counter(st->page, "out_to", i);
 	}
 	st->noutputs = n;
+	/* So that a test can see what happens where nobody marks. */
+	st->marked_n = getenv("WEIR_TEST_NO_MARKS") ? UINT64_MAX : 0;
 	st->declared_hash = xcalloc(65536, sizeof(uint64_t));
 	st->own_hash = xcalloc(65536, sizeof(uint64_t));
 }
