@@ -197,7 +197,7 @@ static void print_record(struct stage *st, const struct stage_rec *r)
 		return;
 	}
 	order_add(o, r->head.type, schema_name(printer.made_for[r->head.type]), r->head.flow,
-		  render_producer(p, r->raw), from);
+		  render_producer(p), from);
 	stage_consume(st, 1);
 }
 

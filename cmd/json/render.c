@@ -23,6 +23,22 @@ static bool wanted(const struct render_options *o, const char *name)
 	return (!o->fields || named(o->fields, name)) && !named(o->exclude, name);
 }
 
+/* Everything in a JSON line that does not change from record to record. */
+static void plan_keys(struct render_plan *p)
+{
+	size_t at = 0;
+
+	buf_add_str(&p->front, "{\"type\":");
+	json_string(&p->front, bytes_str(schema_name(p->schema)));
+	p->keys = xcalloc(p->nfields + 1, sizeof(*p->keys));
+	for (size_t i = 0; i < p->nfields; i++)
+		buf_printf(&p->key_text, ",\"%s\":", p->fields[i].name);
+	for (size_t i = 0; i < p->nfields; i++) {
+		p->keys[i] = BYTES(p->key_text.ptr + at, strlen(p->fields[i].name) + 4);
+		at += p->keys[i].len;
+	}
+}
+
 struct render_plan *render_plan_new(const struct schema *s, const struct render_options *o)
 {
 	struct render_plan *p = xcalloc(1, sizeof(*p));
@@ -51,6 +67,7 @@ struct render_plan *render_plan_new(const struct schema *s, const struct render_
 	if (p->show_cid)
 		p->cids = xcalloc(CID_CACHE, sizeof(*p->cids));
 	p->values = xcalloc(p->nfields + 1, sizeof(*p->values));
+	plan_keys(p);
 	text_plan(p);
 	return p;
 }
@@ -60,10 +77,35 @@ void render_plan_free(struct render_plan *p)
 	if (!p)
 		return;
 	free(p->show);
+	free(p->keys);
+	buf_release(&p->key_text);
+	buf_release(&p->front);
 	free(p->cids);
 	free(p->values);
 	free(p->brief);
 	free(p);
+}
+
+/* Skips one value: the short kinds at once, by their first byte, the others the long way. */
+static inline bool skip_value(struct cursor *c)
+{
+	size_t left = cursor_left(c), n;
+	uint8_t m;
+
+	if (left < 2)
+		return mp_skip(c);
+	m = c->pos[0];
+	if (m < 0x80 || m == 0xc0 || m == 0xc2 || m == 0xc3)
+		n = 1;
+	else if (m >= 0xa0 && m < 0xc0)
+		n = 1 + (m & 31u);
+	else if (m >= 0xcc && m <= 0xcf)
+		n = 1 + ((size_t)1 << (m - 0xcc));
+	else if (m == 0xc4 || m == 0xd9)
+		n = 2 + (size_t)c->pos[1];
+	else
+		return mp_skip(c);
+	return cursor_skip(c, n);
 }
 
 /* Where each field's value starts, so that they can be had out of order. */
@@ -82,7 +124,7 @@ bool render_scan(struct render_plan *p, struct bytes raw)
 
 		p->values[i] = BYTES(NULL, 0);
 		if (i < n) {
-			if (!mp_skip(&c))
+			if (!skip_value(&c))
 				return false;
 			p->values[i] = BYTES(start, (size_t)(c.pos - start));
 		}
@@ -138,13 +180,10 @@ bool render_key(const struct render_plan *p, struct rec_key *key)
 	return true;
 }
 
-struct bytes render_producer(const struct render_plan *p, struct bytes raw)
+struct bytes render_producer(const struct render_plan *p)
 {
-	struct mp_value v;
+	struct mp_value v = render_value(p, p->producer);
 
-	if (p->producer < 0 || !render_scan((struct render_plan *)p, raw))
-		return BYTES(NULL, 0);
-	v = render_value(p, p->producer);
 	return v.type == MP_STR || v.type == MP_BIN ? v.bytes : BYTES(NULL, 0);
 }
 
@@ -156,7 +195,13 @@ static void json_value(const struct render_plan *p, const struct schema_field *f
 static void json_number(struct buf *out, uint64_t v)
 {
 	/* Beyond 2^53 a reader that holds numbers as doubles would change it. */
-	buf_printf(out, v > 1ull << 53 ? "\"%" PRIu64 "\"" : "%" PRIu64, v);
+	bool quoted = v > 1ull << 53;
+
+	if (quoted)
+		buf_add_byte(out, '"');
+	number_text(out, v);
+	if (quoted)
+		buf_add_byte(out, '"');
 }
 
 static void json_hex(struct buf *out, struct bytes b)
@@ -223,7 +268,9 @@ static void json_sub(const struct render_plan *p, const struct schema *sub, uint
 			continue;
 		}
 		c->pos = at;
-		buf_printf(out, "%s\"%s\":", first ? "" : ",", f[i].name);
+		buf_add_str(out, first ? "\"" : ",\"");
+		buf_add_str(out, f[i].name);
+		buf_add_str(out, "\":");
 		first = false;
 		json_value(p, &f[i], c, out);
 	}
@@ -304,13 +351,14 @@ static void json_cid(struct render_plan *p, const struct rec_head *h, struct buf
 		slot->flow = h->flow;
 		slot->set = true;
 	}
-	buf_printf(out, ",\"community_id\":\"%s\"", slot->text);
+	buf_add_str(out, ",\"community_id\":\"");
+	buf_add_str(out, slot->text);
+	buf_add_byte(out, '"');
 }
 
 static void json_record(struct render_plan *p, const struct rec_head *h, struct buf *out)
 {
-	buf_add_str(out, "{\"type\":");
-	json_string(out, bytes_str(schema_name(p->schema)));
+	buf_add(out, p->front.ptr, p->front.len);
 	if (p->show_ts) {
 		struct schema_field ts = { .kind = REC_TIME };
 
@@ -332,7 +380,7 @@ static void json_record(struct render_plan *p, const struct rec_head *h, struct 
 
 		if (!p->show[i] || p->values[i].len == 0 || p->values[i].ptr[0] == 0xc0)
 			continue;
-		buf_printf(out, ",\"%s\":", p->fields[i].name);
+		buf_add(out, p->keys[i].ptr, p->keys[i].len);
 		if (p->fields[i].kind == REC_IP16)
 			json_bytes(&p->fields[i], render_address(p, (int)i), out);
 		else

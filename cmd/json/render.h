@@ -27,9 +27,9 @@ void render_plan_free(struct render_plan *p);
 bool render_record(struct render_plan *p, const struct rec_head *h, struct bytes raw,
 		   struct buf *out);
 
-/* Who made the record, where its type says so (fields stage or parser); else empty. Borrowed
- * from raw. */
-struct bytes render_producer(const struct render_plan *p, struct bytes raw);
+/* Who made the record last rendered, where its type says so (fields stage or parser); else empty.
+ * Borrowed from its raw bytes. */
+struct bytes render_producer(const struct render_plan *p);
 
 /* ---- pieces, also used by other printers ---- */
 
@@ -37,7 +37,8 @@ struct bytes render_producer(const struct render_plan *p, struct bytes raw);
  * UTF-8 becomes the four characters \xHH (with the backslash escaped). */
 void json_string(struct buf *out, struct bytes b);
 void json_time(struct buf *out, uint64_t ns); /* seconds with 9 decimals */
-void iso_time(struct buf *out, uint64_t ns);  /* 2026-01-02T03:04:05.000000006Z */
+void number_text(struct buf *out, uint64_t v);
+void iso_time(struct buf *out, uint64_t ns); /* 2026-01-02T03:04:05.000000006Z */
 void ip_text(struct buf *out, struct bytes address);
 
 #endif

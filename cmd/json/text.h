@@ -26,6 +26,8 @@ struct render_plan {
 	const struct text_style *style; /* text: how to write it; NULL = all fields as name=value */
 	int *brief;                     /* text: the style's fields in the schema; -1 = not shown */
 	const char *color;
+	struct buf front, key_text; /* JSON: what is the same in every line */
+	struct bytes *keys;         /* by field, in key_text */
 };
 
 /* Fills values; false where the record does not fit. */

@@ -99,11 +99,25 @@ void iso_time(struct buf *out, uint64_t ns)
 		   tm.tm_mday, tm.tm_hour, tm.tm_min, tm.tm_sec, (unsigned)(ns % 1000000000));
 }
 
+void number_text(struct buf *out, uint64_t v)
+{
+	uint8_t text[20], *at = text + sizeof(text);
+
+	do
+		*--at = (uint8_t)('0' + v % 10);
+	while (v /= 10);
+	buf_add(out, at, (size_t)(text + sizeof(text) - at));
+}
+
 void ip_text(struct buf *out, struct bytes address)
 {
 	char text[INET6_ADDRSTRLEN];
 
-	if (address.len == 4 || address.len == 16)
-		buf_add_str(out, inet_ntop(address.len == 4 ? AF_INET : AF_INET6, address.ptr, text,
-					   sizeof(text)));
+	for (size_t i = 0; i < address.len && address.len == 4; i++) {
+		if (i)
+			buf_add_byte(out, '.');
+		number_text(out, address.ptr[i]);
+	}
+	if (address.len == 16)
+		buf_add_str(out, inet_ntop(AF_INET6, address.ptr, text, sizeof(text)));
 }

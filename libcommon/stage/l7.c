@@ -10,7 +10,8 @@
 enum {
 	DEFAULT_FLOWS = 262144,
 	DEFAULT_BUFFER = 64 * 1024,
-	CLAIM_BYTES = 1024, /* kept per direction while undecided */
+	CLAIM_BYTES = 1024,  /* kept per direction while undecided */
+	OTHER_SLOTS = 65536, /* a power of two */
 	FLOW_ANOMALIES = 32,
 	SCRATCH_BLOCK = 64 * 1024,
 	SCRATCH_MAX = 1024 * 1024,
@@ -67,6 +68,9 @@ struct l7 {
 	struct l7_flow *newest, *oldest;
 	struct l7_scratch *scratch;
 	size_t scratch_used;
+	/* Most records belong to flows that are somebody else's: these are told by one look here,
+	 * by flow id. A slot that another flow took only costs the long way round. */
+	uint64_t other[OTHER_SLOTS];
 };
 
 /* ---- the flow table ------------------------------------------------------------------------ */
@@ -88,6 +92,23 @@ static void lru_push(struct l7 *l7, struct l7_flow *f)
 	f->older = l7->newest;
 	*(l7->newest ? &l7->newest->newer : &l7->oldest) = f;
 	l7->newest = f;
+}
+
+/* Ids are frame numbers: neighbours in time lie side by side. +1: 0 is no flow. */
+static inline uint64_t *other_slot(struct l7 *l7, uint64_t id)
+{
+	return &l7->other[id & (OTHER_SLOTS - 1)];
+}
+
+static void flow_other(struct l7_flow *f)
+{
+	f->mode = MODE_OTHER;
+	*other_slot(f->l7, f->id) = f->id + 1;
+}
+
+bool l7_is_other(struct l7 *l7, uint64_t flow)
+{
+	return *other_slot(l7, flow) == flow + 1;
 }
 
 static struct l7_flow *flow_find(struct l7 *l7, uint64_t id)
@@ -155,7 +176,9 @@ static void session_close(struct l7_flow *f, enum l7_end why)
 
 	if (f->mode != MODE_OURS)
 		return;
-	f->mode = why == L7_END_DONE ? MODE_OTHER : MODE_OVER;
+	f->mode = MODE_OVER;
+	if (why == L7_END_DONE)
+		flow_other(f);
 	if (f->l7->parser->end)
 		f->l7->parser->end(f, why);
 	scratch_reset(f->l7);
@@ -173,6 +196,8 @@ static void flow_forget(struct l7 *l7, struct l7_flow *f)
 	while (*at != f)
 		at = &(*at)->next;
 	*at = f->next;
+	if (l7_is_other(l7, f->id))
+		*other_slot(l7, f->id) = 0;
 	lru_remove(l7, f);
 	side_drop(l7, &f->side[0]);
 	side_drop(l7, &f->side[1]);
@@ -399,9 +424,12 @@ static void stream_ask(struct l7_flow *f, enum l7_dir dir, struct bytes data)
 	struct l7_first first = { f->key.proto, f->key.orig_p, f->key.resp_p,
 				  f->midstream, dir,           data };
 
-	buf_add(&s->kept, data.ptr, data.len);
-	f->l7->stats.memory += s->kept.size;
-	first.data = buf_bytes(&s->kept);
+	if (s->kept.len) { /* copied only where the first bytes did not tell */
+		f->l7->stats.memory -= s->kept.size;
+		buf_add(&s->kept, data.ptr, data.len);
+		f->l7->stats.memory += s->kept.size;
+		first.data = buf_bytes(&s->kept);
+	}
 	s->segments++;
 	if (s->segments == 1) {
 		s->start_ts = f->now;
@@ -413,13 +441,18 @@ static void stream_ask(struct l7_flow *f, enum l7_dir dir, struct bytes data)
 		for (int i = 0; i < 2 && f->mode == MODE_OURS; i++) {
 			enum l7_dir d = i ? dir : (enum l7_dir) !dir;
 			struct l7_side *one = &f->side[d];
+			struct bytes all = d == dir ? first.data : buf_bytes(&one->kept);
 
-			one->fed += one->kept.len;
-			if (one->kept.len)
-				side_offer(f, d, buf_bytes(&one->kept), d == dir ? data.len : 0);
+			one->fed += all.len;
+			if (all.len)
+				side_offer(f, d, all, d == dir ? data.len : 0);
 		}
 		return;
 	case L7_MAYBE:
+		if (s->kept.len == 0) {
+			buf_add(&s->kept, data.ptr, data.len);
+			f->l7->stats.memory += s->kept.size;
+		}
 		if (s->kept.len <= CLAIM_BYTES)
 			return;
 		break;
@@ -430,7 +463,7 @@ static void stream_ask(struct l7_flow *f, enum l7_dir dir, struct bytes data)
 	buf_release(&s->kept);
 	/* One side's refusal is enough unless the other side has not spoken yet: a client that
 	 * sends nothing recognisable while the server does is not ours either. */
-	f->mode = MODE_OTHER;
+	flow_other(f);
 	f->l7->stats.memory -= peer->kept.size;
 	buf_release(&peer->kept);
 }
@@ -447,7 +480,7 @@ static struct l7_flow *stream_flow(struct l7 *l7, const struct rec_head *h,
 		f->midstream = s->flags & STREAM_MIDSTREAM;
 		/* A flow whose beginning went elsewhere is not ours to guess at. */
 		if (s->offset != 0 || !l7->parser->feed)
-			f->mode = MODE_OTHER;
+			flow_other(f);
 	}
 	f->now = h->ts;
 	f->n = h->n;
@@ -512,7 +545,7 @@ bool l7_packet(struct l7 *l7, const struct rec_head *h, const struct rec_packet 
 		if (c == L7_YES)
 			claim(f);
 		else if (c == L7_NO)
-			f->mode = MODE_OTHER;
+			flow_other(f);
 	} else if (f->mode == MODE_OURS) {
 		flow_tick(f);
 		flow_settle(f);

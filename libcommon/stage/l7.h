@@ -133,6 +133,9 @@ struct l7 *l7_new(const struct l7_parser *parser, const struct l7_host *host,
 /* True: the record belongs to this parser (consumed); false: it is somebody else's. */
 bool l7_stream(struct l7 *l7, const struct rec_head *h, const struct rec_stream *s);
 bool l7_packet(struct l7 *l7, const struct rec_head *h, const struct rec_packet *p);
+/* Is the flow known to be somebody else's? Then its records need not even be decoded. False says
+ * nothing. */
+bool l7_is_other(struct l7 *l7, uint64_t flow);
 /* They always pass on as well. */
 void l7_stream_end(struct l7 *l7, const struct rec_head *h, const struct rec_stream_end *e);
 void l7_flow_end(struct l7 *l7, const struct rec_head *h, const struct rec_flow *fl);

@@ -52,6 +52,22 @@ static void tool_pass(struct stage *st, struct bytes raw)
 		stage_pass(st, raw);
 }
 
+/* Of a flow record the engine needs two fields: decoding the rest would be work for nothing. */
+static const struct rec_field brief_fields[] = {
+	{ "event", REC_ENUM, REC_ONE, offsetof(struct rec_flow, event), &rec_enum_flow_event, NULL,
+	  "" },
+	{ "reason", REC_ENUM, REC_ONE, offsetof(struct rec_flow, reason), &rec_enum_flow_reason,
+	  NULL, "" },
+};
+static const struct rec_desc flow_brief = {
+	.name = "flow",
+	.id = REC_flow,
+	.major = 1,
+	.size = sizeof(struct rec_flow),
+	.fields = brief_fields,
+	.nfields = sizeof(brief_fields) / sizeof(brief_fields[0]),
+};
+
 static void tool_record(struct stage *st, const struct stage_rec *r)
 {
 	union {
@@ -63,6 +79,10 @@ static void tool_record(struct stage *st, const struct stage_rec *r)
 	struct rec_head h;
 	bool ours = false;
 
+	if (r->head.type != REC_flow && l7_is_other(tool.l7, r->head.flow)) {
+		tool_pass(st, r->raw);
+		return;
+	}
 	switch (r->head.type) {
 	case REC_stream:
 		if (!stage_decode(st, &rec_stream_desc, r, &h, &u.stream))
@@ -82,7 +102,7 @@ static void tool_record(struct stage *st, const struct stage_rec *r)
 		l7_stream_end(tool.l7, &h, &u.stream_end);
 		break;
 	case REC_flow:
-		if (!stage_decode(st, &rec_flow_desc, r, &h, &u.flow))
+		if (!stage_decode(st, &flow_brief, r, &h, &u.flow))
 			return;
 		l7_flow_end(tool.l7, &h, &u.flow);
 		break;
@@ -115,8 +135,7 @@ static void tool_finish(struct stage *st)
 int l7_main(const struct l7_parser *parser, int argc, char **argv)
 {
 	static const struct rec_desc *const reads[] = { &rec_stream_desc, &rec_packet_desc,
-							&rec_stream_end_desc, &rec_flow_desc,
-							NULL };
+							&rec_stream_end_desc, &flow_brief, NULL };
 	struct stage_ops ops = {
 		.name = parser->name,
 		.summary = parser->summary,
