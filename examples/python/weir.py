@@ -2,134 +2,130 @@
 
     import weir
     for rec in weir.records(types=["stream"]):          # each a dict by field name
-        weir.emit("mine.login", 1, {"user": "str"}, rec, user="alice")
+        weir.emit("login", 1, {"user": "str"}, rec, user="alice")
 
-Keeps the contract: hello, schemas, marks before waiting, passing on what is not taken (unless
---only was given), an end record with the books, the first SIGINT ignored.
+Keeps the contract: hello first, schemas before records, marks before waiting, what is not taken
+passes on byte for byte (with --only nothing does), an end record with the books, the first SIGINT
+is ignored. Exits with 4 where the input ends without its end record.
 """
-import os
-import signal
-import sys
-import time
-
+import os, signal, sys, time, zlib
 import msgpack
 
 HELLO, SCHEMA, MARK, BOOKS, END, FIRST_DATA, FIRST_CUSTOM = 0, 1, 2, 3, 4, 32, 1000
+KEY = {"proto": "u8", "orig_h": "ip", "orig_p": "u16", "resp_h": "ip", "resp_p": "u16"}
 only = "--only" in sys.argv
 name = os.path.basename(sys.argv[0]).removesuffix(".py").removeprefix("weir-") or "python"
-_out = sys.stdout.buffer
-_schemas, _declared, _own = {}, {}, {}
-_count = {"in": 0, "made": 0, "out": 0, "consumed": 0, "filtered": 0}
-_state = {"upstream": 0, "n": 0, "marked": 0, "current": None, "hello": False}
-_stream = time.time_ns() & 0x7FFFFFFFFFFFFFFF ^ os.getpid()
-_ledgers = []
 
 
-def fileno():
-    return sys.stdin.fileno()
+class Stream:
+    """What is true from a hello to its end; `cat a b |` gives two."""
+
+    def __init__(self, hello):
+        self.id, self.upstream = time.time_ns(), hello[7]
+        self.schemas, self.declared, self.own = {}, {}, {}  # by id: read, written; our ids by name
+        self.marks = {}                                     # source: [n and ts reached, n marked]
+        self.count = dict.fromkeys(("in", "made", "out", "consumed", "filtered"), 0)
+        self.current = None                                 # (raw, schema) of the record at hand
+
+    def declare(self, schema):
+        if self.declared.get(schema[4]) != schema[5:]:
+            self.declared[schema[4]] = schema[5:]
+            write(schema)
+
+    def reach(self, source, n, ts=0):
+        m = self.marks.setdefault(source, [0, 0, 0])
+        m[0], m[1] = max(m[0], n), max(m[1], ts)
+
+    def end(self, cause, ledgers=()):
+        rows = [[name, self.id, "in", self.upstream, self.count["in"]], [name, self.id, "out_to", 0, self.count["out"]]]
+        rows += [[name, self.id, k, 0, v] for k, v in self.count.items() if k != "in"]
+        last = max((m[0] for m in self.marks.values()), default=0)
+        write([END, 0, 0, last, cause, self.count["out"], [*(ledgers or ()), *rows]])
 
 
-def _pack(fields):
-    _out.write(msgpack.packb(fields, use_bin_type=True))
+stream = None
 
 
-def _hello(h):
-    # offer, program, version, stream, pipeline, state, live, sources, command
-    _pack([HELLO, 0, 0, 0, h[4], "weir-" + name, "0.1.0", _stream, h[8], 0, h[10], h[11], " ".join(sys.argv)])
-    _state["upstream"], _state["hello"] = h[7], True
-
-
-def _declare(schema):
-    if _declared.get(schema[4]) != schema[4:]:
-        _declared[schema[4]] = schema[4:]
-        _pack(schema)
-
-
-def _mark():
-    if _state["n"] > _state["marked"] and _state["hello"]:
-        _pack([MARK, 0, 0, _state["n"], 0])
-        _state["marked"] = _state["n"]
-    _out.flush()
+def write(rec):
+    sys.stdout.buffer.write(msgpack.packb(rec, use_bin_type=True))
 
 
 def emit(type_name, major, fields, like, **values):
-    """One record of your own type; its flow, key, time and n are those of the record `like`."""
-    key = {"proto": "u8", "orig_h": "ip", "orig_p": "u16", "resp_h": "ip", "resp_p": "u16"}
-    if type_name not in _own:
-        _own[type_name] = FIRST_CUSTOM + len(_own)
-        rows = [[k, t] for k, t in {**key, **fields}.items()]
-        _declare([SCHEMA, 0, 0, 0, _own[type_name], type_name, major, rows])
-    size = 4 if like.get("ip_version") == 4 else None
-    head = [like["proto"], like["orig_h"][:size], like["orig_p"], like["resp_h"][:size], like["resp_p"]]
-    _pack([_own[type_name], like["ts"], like["flow"], like["n"], *head, *(values.get(f) for f in fields)])
-    _count["made"] += 1
-    _count["out"] += 1
+    """A record of your own type, with the flow, key, time and n of the record `like`."""
+    if type_name not in stream.own:
+        at = FIRST_CUSTOM + zlib.crc32(type_name.encode()) % 60000
+        taken = {*stream.schemas, *stream.own.values()}
+        stream.own[type_name] = at = next(i for i in range(at, 65536) if i not in taken)
+        stream.declare([SCHEMA, 0, 0, 0, at, type_name, major, [list(f) for f in {**KEY, **fields}.items()]])
+    size = 4 if like.get("ip_version") == 4 else 16  # the hot types keep IPv4 in the first 4 of 16 bytes
+    key = [like[k][:size] if k.endswith("_h") else like[k] for k in KEY]
+    write([stream.own[type_name], like["ts"], like["flow"], like["n"], *key, *map(values.get, fields)])
+    stream.count["made"] += 1
+    stream.count["out"] += 1
 
 
 def pass_on():
-    """The record at hand goes on, byte for byte (with --only it is left out)."""
-    raw, schema = _state["current"]
-    if only:
-        _count["filtered"] += 1
-    else:
-        _declare(schema)
-        _out.write(raw)
-        _count["out"] += 1
+    """The record at hand goes on, byte for byte; with --only it is left out."""
+    raw, schema = stream.current
+    stream.current = None
+    stream.count["filtered" if only else "out"] += 1
+    if not only:
+        stream.declare(schema)
+        sys.stdout.buffer.write(raw)
 
 
-def _control(rec):
+def control(rec):
+    global stream
     if rec[0] == HELLO:
-        _hello(rec)
+        stream = stream or Stream(rec)  # one that continues leaves all as it is
+        write([HELLO, 0, 0, 0, bytes(157), "weir-" + name, "0.1.0", stream.id, *rec[8:12], " ".join(sys.argv)])
     elif rec[0] == SCHEMA:
-        _schemas[rec[4]] = (rec, [f[0] for f in rec[7]])
+        if rec[4] in stream.own.values():
+            sys.exit(f"weir-{name}: type {rec[4]} comes from a stage before as well")
+        stream.schemas[rec[4]] = rec
     elif rec[0] == MARK:
-        _state["n"] = max(_state["n"], rec[3])
+        stream.reach(rec[4], rec[3], rec[1])
     elif rec[0] == END:
-        _state["cause"] = rec[4]
-        _ledgers.extend(rec[6] or [])
+        stream.end(rec[4], rec[6])
+        stream = None
 
 
-def _end(cause):
-    rows = [[name, _stream, "in", _state["upstream"], _count["in"]], [name, _stream, "out_to", 0, _count["out"]]]
-    rows += [[name, _stream, k, 0, _count[k]] for k in ("made", "out", "consumed", "filtered")]
-    _pack([END, 0, 0, _state["n"], cause, _count["out"], _ledgers + rows])
-    _out.flush()
+def flush():
+    """Before waiting: how far we are, else an ordered join behind us may wait for ever."""
+    for source, m in stream.marks.items() if stream else ():
+        if m[0] > m[2]:
+            write([MARK, m[1], 0, m[0], source])
+            m[2] = m[0]
+    sys.stdout.buffer.flush()
 
 
 def records(types):
-    """Yields the records of these types as dicts; a type that is not named passes on. What you do
-    not pass_on() of the named ones counts as consumed."""
+    """The records of these types, as dicts; all others pass on. One of the named types that you
+    do not pass_on() counts as consumed. Does not return: ends the program with the input."""
     signal.signal(signal.SIGINT, lambda *_: signal.signal(signal.SIGINT, signal.SIG_DFL))
     signal.signal(signal.SIGPIPE, signal.SIG_DFL)
     unpacker = msgpack.Unpacker(raw=False, max_buffer_size=1 << 20, unicode_errors="surrogateescape")
-    held, base = b"", 0
-    while True:
-        _mark()
-        chunk = os.read(fileno(), 65536)
-        if not chunk:
-            break
+    held, base = b"", 0  # bytes read whose records are not done with, and their place in the input
+    while chunk := (flush(), os.read(0, 65536))[1]:
         unpacker.feed(chunk)
-        held += chunk
-        done = 0
+        held, done = held + chunk, 0
         for rec in unpacker:
-            end = unpacker.tell() - base
-            raw, done = held[done:end], end
+            start, done = done, unpacker.tell() - base
             if rec[0] < FIRST_DATA:
-                _control(rec)
+                control(rec)
                 continue
-            _count["in"] += 1
-            _state["n"] = max(_state["n"], rec[3])
-            schema, fields = _schemas[rec[0]]
-            _state["current"] = (raw, schema)
-            if schema[5] not in types:
+            schema = stream.schemas[rec[0]]
+            stream.count["in"] += 1
+            stream.reach(rec[2] >> 48, rec[3])
+            stream.current = held[start:done], schema
+            if schema[5] in types:
+                fields = (f[0] for f in schema[7])
+                yield {"type": schema[5], "ts": rec[1], "flow": rec[2], "n": rec[3], **dict(zip(fields, rec[4:]))}
+                stream.count["consumed"] += stream.current is not None
+            else:
                 pass_on()
-                continue
-            before = _count["out"] + _count["filtered"], _count["made"]
-            yield {"type": schema[5], "ts": rec[1], "flow": rec[2], "n": rec[3], **dict(zip(fields, rec[4:]))}
-            passed = _count["out"] + _count["filtered"] - before[0] - (_count["made"] - before[1])
-            _count["consumed"] += 0 if passed else 1
         held, base = held[done:], base + done
-    if not _state["hello"]:
-        sys.exit(f"weir-{name}: no stream")
-    _end(_state.get("cause", 3))
-    sys.exit(0 if "cause" in _state else 4)
+    if stream:
+        stream.end(3)  # truncated
+    sys.stdout.buffer.flush()
+    sys.exit(4 if stream or held or not base else 0)

@@ -176,6 +176,9 @@ def others(cap, t):
     conn = Tcp(cap, t + 100 * MS, CLIENT, 40030, PRINTER, 9100, rtt=MS, timestamps=False).open()
     conn.send(0, b"\x1b%-12345X@PJL INFO STATUS\r\n").send(1, b"@PJL INFO STATUS\r\nCODE=10001\r\nONLINE=TRUE\r\n\f")
     conn.reset(1)
+    # The server speaks first.
+    conn = Tcp(cap, t + 400 * MS, CLIENT, 40031, API, 25).open().wait(15 * MS)
+    conn.send(1, b"220 mail.example.com ESMTP ready\r\n").send(0, b"QUIT\r\n").send(1, b"221 2.0.0 Bye\r\n").close(1)
 
 
 def main():

@@ -9,6 +9,7 @@ from packets import (ACK, FIN, MS, NULL, PSH, RAW, RST, SECOND, SLL, SYN, A, Cap
                      ng_block, ng_interface, ng_packet, ng_section, noise, pcap, pcapng, tcp, udp)
 
 START = 1767225600 * SECOND
+LINES_START = 1700000000 * SECOND
 CLIENT, SERVER = "192.0.2.1", "198.51.100.2"
 CLIENT6, SERVER6 = "2001:db8::1", "2001:db8:1::2"
 GET = b"GET / HTTP/1.1\r\nHost: example.com\r\n\r\n"
@@ -282,6 +283,16 @@ def dns_unanswered():
     for i in range(3):
         cap.datagram(START + i * 5 * SECOND, CLIENT, 5353, SERVER, 53, dns(7, "example.com", A))
     return pcap(cap)
+
+
+def lines():
+    """A protocol of text lines on port 7777, for the example parser: a frame each millisecond."""
+    conn = Tcp(Capture(), LINES_START, CLIENT, 40000, "198.51.100.1", 7777, rtt=0)
+    for side, flags, data in ((0, SYN, b""), (1, SYN | ACK, b""), (0, ACK, b""), (0, ACK | PSH, b"hello\nworld\n"),
+                              (1, ACK | PSH, b"ok\n"), (0, FIN | ACK, b""), (1, FIN | ACK, b""), (0, ACK, b"")):
+        conn.segment(side, flags, data)
+        conn.t = LINES_START + len(conn.cap.frames) * MS
+    return pcap(conn.cap)
 
 
 def vlan():
