@@ -73,6 +73,7 @@ test: deps
 check-programs: $(UNITS) $(FUZZERS)
 lint:
 	@tests/lint/run
+bench: export WEIR_MORE_DEPS = nfdump tcpflow tshark
 bench: deps
 	@$(MAKE) --no-print-directory -s -j$$(nproc) all $(BENCHES) && tests/bench/run "$(B)"
 fuzz:

@@ -1,0 +1,428 @@
+#!/usr/bin/env python3
+"""pipelines: runs whole pipelines against the tools people use now, and writes docs/performance.md.
+
+    pipelines.py BUILD_DIR PAGE [C_BENCH_OUTPUT]
+
+Prints a line "NAME ratio goal ok|MISSED" per goal. Sizes come from the environment:
+    BENCH_PACKETS  of the mix [2500000]       BENCH_SMALL   of 64-byte packets [5000000]
+    BENCH_FLOWS    they belong to [1000000]   BENCH_SLICE   packets that tshark gets [100000]
+    BENCH_RUNS     of each side [5]           BENCH_DIR     where inputs are made and kept [a
+    BENCH_ONLY     comma list of parts: flow,whole,tshark,streams,mallocs [all]   temporary one]
+
+Both sides of a comparison run in turn; the median counts. CPU is user and system time of all
+processes of a side, as wait4 tells it. Memory is the highest sum of PSS over these processes,
+sampled 20 times a second in a run of its own. Output goes to memory (/dev/shm) on both sides.
+"""
+import os
+import re
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+ROOT = os.path.dirname(os.path.dirname(HERE))
+SAMPLE_S = 0.05
+TSHARK_FIELDS = """frame.number frame.time_epoch ip.src ipv6.src tcp.srcport udp.srcport ip.dst ipv6.dst tcp.dstport
+udp.dstport dns.id dns.flags.response dns.flags.opcode dns.flags.rcode dns.flags.authoritative dns.flags.recdesired
+dns.qry.name dns.qry.type dns.qry.class dns.a dns.aaaa dns.resp.name dns.resp.type dns.resp.ttl dns.time
+http.request.method http.host http.request.uri http.request.version http.user_agent http.referer http.response.code
+http.response.phrase http.content_type http.content_length http.server http.time
+tls.handshake.type tls.handshake.version tls.handshake.extensions_server_name tls.handshake.ciphersuite
+tls.handshake.extension.type tls.handshake.extensions_supported_group tls.handshake.extensions_alpn_str
+tls.handshake.sig_hash_alg tls.handshake.ja3 tls.handshake.ja3s""".split()
+# The same, as weir names them: the records that tshark's filter lets through.
+WEIR_TYPES = "dns,http,tls"
+
+
+def size(name, default):
+    return int(os.environ.get("BENCH_" + name, default))
+
+
+class Side:
+    """One way to do a job: commands that run together, consumers first, and what to empty before."""
+
+    def __init__(self, name, commands, clean=None, output=None, check=None):
+        self.name, self.commands, self.clean, self.output, self.check = name, commands, clean, output, check
+        self.wall, self.cpu, self.pss, self.parts = [], [], [], []
+
+    def median(self, what):
+        return statistics.median(getattr(self, what))
+
+
+def descendants(roots):
+    """These processes and all below them that run now."""
+    parent = {}
+    for entry in os.listdir("/proc"):
+        if entry.isdigit():
+            try:
+                with open("/proc/%s/stat" % entry) as f:
+                    parent[int(entry)] = int(f.read().rpartition(")")[2].split()[1])
+            except (OSError, IndexError):
+                continue
+    found = set(roots)
+    grown = True
+    while grown:
+        more = {pid for pid, up in parent.items() if up in found} - found
+        found |= more
+        grown = bool(more)
+    return found
+
+
+def pss_of(pid):
+    try:
+        with open("/proc/%d/smaps_rollup" % pid) as f:
+            return sum(int(line.split()[1]) for line in f if line.startswith("Pss:")) * 1024
+    except (OSError, ValueError):
+        return 0
+
+
+def sample(roots, stop, top):
+    while not stop.wait(SAMPLE_S):
+        top[0] = max(top[0], sum(pss_of(pid) for pid in descendants(roots)))
+
+
+def run(side, memory=False):
+    for folder in side.clean or []:
+        shutil.rmtree(folder, ignore_errors=True)
+        os.makedirs(folder)
+    stop, top, thread = threading.Event(), [0], None
+    log = tempfile.TemporaryFile()
+    start = time.monotonic()
+    procs = [subprocess.Popen(c, stdin=subprocess.DEVNULL, stderr=log,
+                              stdout=side.output or subprocess.DEVNULL) for c in side.commands]
+    if memory:
+        thread = threading.Thread(target=sample, args=([p.pid for p in procs], stop, top))
+        thread.start()
+    parts, bad = [], []
+    for proc, command in zip(procs, side.commands):
+        _, status, usage = os.wait4(proc.pid, 0)
+        proc.returncode = os.waitstatus_to_exitcode(status)
+        parts.append(usage.ru_utime + usage.ru_stime)
+        if proc.returncode:
+            bad.append("%s ended with %d" % (" ".join(command[:2]), proc.returncode))
+    wall = time.monotonic() - start
+    if thread:
+        stop.set()
+        thread.join()
+    log.seek(0)
+    text = log.read().decode(errors="replace")
+    if side.check and not bad:
+        bad += [why for why in [side.check(text)] if why]
+    if bad:
+        sys.exit("bench: %s: %s\n%s" % (side.name, "; ".join(bad), text[-2000:]))
+    if memory:
+        side.pss.append(top[0])
+    else:
+        side.wall.append(wall)
+        side.cpu.append(sum(parts))
+        side.parts.append(parts)
+    return text
+
+
+class Page:
+    """The goals and figures so far."""
+
+    def __init__(self):
+        self.goals, self.figures, self.notes, self.missed = [], [], [], 0
+
+    def goal(self, name, what, ratio, bound, least):
+        ok = ratio >= bound if least else ratio <= bound
+        self.missed += not ok
+        sign = ">=" if least else "<="
+        print("%-28s %8.2f %s %-5g %s" % (name, ratio, sign, bound, "ok" if ok else "MISSED"), flush=True)
+        self.goals.append((what, "%.2f" % ratio, "%s %g" % (sign, bound), "yes" if ok else "no"))
+
+    def figure(self, what, side, packets):
+        cpu, wall = side.median("cpu"), side.median("wall")
+        pss = "%.1f" % (side.median("pss") / 1e6) if side.pss else "-"
+        parts = [statistics.median(p) for p in zip(*side.parts)]
+        names = [os.path.basename(c[0]).replace("weir-", "") for c in side.commands]
+        per = ", ".join("%s %.0f" % (n, p / packets * 1e9) for n, p in zip(names[::-1], parts[::-1]))
+        print("#   %-24s %-34s %6.2f Mpkt/s %6.0f ns CPU, PSS %s MB%s" %
+              (what, side.name, packets / wall / 1e6, cpu / packets * 1e9, pss,
+               " (%s)" % per if len(names) > 1 else ""), flush=True)
+        self.figures.append((what, side.name, "%.2f" % (packets / wall / 1e6), "%.0f" % (cpu / packets * 1e9), pss,
+                             per if len(names) > 1 else ""))
+
+
+class Bench:
+    def __init__(self, build, folder, page):
+        self.exec = os.path.join(build, "libexec", "weir")
+        self.weir = os.path.join(build, "bin", "weir")
+        self.folder, self.page, self.rings = folder, page, 0
+        self.runs = max(1, size("RUNS", 5))
+        self.memory_dir = "/dev/shm" if os.access("/dev/shm", os.W_OK) else folder
+        self.out = tempfile.mkdtemp(prefix="weir-bench-", dir=self.memory_dir)
+        self.made = {}
+
+    def input(self, kind, *numbers):
+        path = os.path.join(self.folder, "-".join([kind] + [str(n) for n in numbers]) + ".pcap")
+        if not os.path.exists(path):
+            subprocess.run([sys.executable, os.path.join(ROOT, "tests", "gen", "make_bench.py"), kind, path + ".part"] +
+                           [str(n) for n in numbers], check=True)
+            os.rename(path + ".part", path)
+        with open(path, "rb") as f:  # from the page cache on both sides
+            while f.read(1 << 24):
+                pass
+        return path
+
+    def stage(self, name):
+        return os.path.join(self.exec, "weir-" + name)
+
+    def chain(self, stages):
+        """Commands for stages joined by rings, consumers first. stages: [[name, arg, ..], ..]"""
+        commands = []
+        for i, stage in enumerate(stages):
+            command = [self.stage(stage[0])] + stage[1:] + ["-q"]
+            if i:
+                command += ["-i", "shm:bench%d-%d,reader=next" % (os.getpid(), self.rings)]
+                self.rings += 1
+            if i + 1 < len(stages):
+                command += ["-o", "shm:bench%d-%d,readers=next" % (os.getpid(), self.rings)]
+            commands.insert(0, command)
+        self.rings += 1
+        return commands
+
+    def nfpcapd(self, path, packets, flows):
+        folder = os.path.join(self.out, "nfpcapd")
+
+        def check(text):
+            found = re.search(r"Packets: (\d+)", text)
+            return None if found and int(found.group(1)) == packets else "did not count %d packets" % packets
+        return Side("nfpcapd", [["nfpcapd", "-r", path, "-w", folder, "-B", str(max(524288, flows * 2))]], [folder],
+                    check=check)
+
+    def compare(self, sides, memory=False):
+        for side in sides:
+            run(side)  # not counted
+            for what in (side.wall, side.cpu, side.parts):
+                what.clear()
+        for _ in range(self.runs):
+            for side in sides:
+                run(side)
+        for _ in range(3 if memory else 0):
+            for side in sides:
+                run(side, memory=True)
+
+    # ---- the parts ----
+
+    def flow(self):
+        small, flows = size("SMALL", 5000000), size("FLOWS", 1000000)
+        for name, path, packets, table in (("mix", self.mix, self.packets, 0),
+                                           ("small", self.input("small", small, flows), small, flows)):
+            limit = ["--max-flows", str(max(262144, table + 1024))]
+            us = Side("weir read, flow", self.chain([["read", path], ["flow", "-o", "null:"] + limit]))
+            sides = [us]
+            if have("nfpcapd"):
+                sides.append(self.nfpcapd(path, packets, table))
+            self.compare(sides, memory=True)
+            what = "flows, " + name
+            for side in sides:
+                self.page.figure(what, side, packets)
+            if len(sides) < 2:
+                continue
+            peer = sides[1]
+            self.page.goal("flow_%s_rate" % name, "read and flow against nfpcapd, %s: packets/s" % name,
+                           peer.median("wall") / us.median("wall"), 3, True)
+            self.page.goal("flow_%s_cpu" % name, "read and flow against nfpcapd, %s: CPU" % name,
+                           us.median("cpu") / peer.median("cpu"), 0.6, False)
+            self.page.goal("flow_%s_memory" % name, "read and flow against nfpcapd, %s: memory" % name,
+                           us.median("pss") / peer.median("pss"), 1, False)
+
+    def whole(self):
+        us = Side("weir FILE", [[self.weir, self.mix, "-q", "-o", "/dev/null", "--format", "json"]])
+        stages = [["read", self.mix], ["flow"], ["reasm"], ["tls"], ["http"], ["dns"],
+                  ["json", "-o", os.path.join(self.out, "json")]]
+        parts = Side("its stages one by one", self.chain(stages))
+        records = Side("the same without json", self.chain(stages[:-1][:-1] + [["dns", "-o", "null:"]]))
+        sides = [us, parts, records]
+        if have("nfpcapd"):
+            sides.append(self.nfpcapd(self.mix, self.packets, 0))
+        self.compare(sides, memory=True)
+        for side in sides:
+            self.page.figure("flows, dns, http, tls", side, self.packets)
+        if len(sides) > 3:
+            self.page.goal("whole_cpu", "flows, DNS, HTTP and TLS as JSON lines against nfpcapd: CPU",
+                           us.median("cpu") / sides[3].median("cpu"), 1.5, False)
+
+    def tshark(self):
+        if not have("tshark"):
+            return
+        packets = size("SLICE", 100000)
+        paths = [self.input("mix", packets), self.input("mix", 1)]
+        command = ["tshark", "-n", "-Y", "dns or http or tls.handshake", "-T", "fields"]
+        for field in TSHARK_FIELDS:
+            command += ["-e", field]
+        full, start = [Side("tshark", [command + ["-r", path]]) for path in paths]
+        us = Side("weir FILE -t dns,http,tls",
+                  [[self.weir, self.mix, "-q", "-o", "/dev/null", "--format", "json", "-t", WEIR_TYPES]])
+        self.compare([us, full, start])
+        # What it takes to start is not counted against it.
+        for what in ("wall", "cpu"):
+            setattr(full, what, [max(t - start.median(what), 1e-6) for t in getattr(full, what)])
+        full.parts = [[c] for c in full.cpu]
+        self.page.figure("dns, http, tls fields", us, self.packets)
+        self.page.figure("dns, http, tls fields", full, packets)
+        self.page.goal("tshark_rate", "DNS, HTTP and TLS fields against tshark: packets/s",
+                       (full.median("wall") / packets) / (us.median("wall") / self.packets), 40, True)
+
+    def streams(self):
+        folders = [os.path.join(self.out, name) for name in ("weir-streams", "tcpflow")]
+        us = Side("weir read, flow, reasm, streams",
+                  self.chain([["read", self.part], ["flow"], ["reasm"], ["streams", "-d", folders[0]]]), folders)
+        digest = Side("the same, streams --digest",
+                      self.chain([["read", self.part], ["flow"], ["reasm"], ["streams", "--digest"]]), folders)
+        sides = [us, digest]
+        if have("tcpflow"):
+            sides.append(Side("tcpflow", [["tcpflow", "-q", "-r", self.part, "-o", folders[1]]], folders))
+        self.compare(sides)
+        for side in sides:
+            self.page.figure("streams to files", side, self.part_packets)
+        if len(sides) > 2:
+            self.page.goal("streams_cpu", "streams to files against tcpflow: CPU",
+                           us.median("cpu") / sides[2].median("cpu"), 0.4, False)
+
+    def mallocs(self):
+        """What a longer input asks for more, per packet: start-up and warming tables cancel out."""
+        library = os.path.join(self.folder, "mallocs.so")
+        subprocess.run([os.environ.get("CC", "cc"), "-D_GNU_SOURCE", "-O2", "-shared", "-fPIC", "-o", library,
+                        os.path.join(HERE, "preload", "mallocs.c")], check=True)
+        counts = []
+        for path in (self.input("mix", self.packets // 2), self.mix):
+            done = subprocess.run([self.weir, path, "-q", "-o", "/dev/null", "--format", "json"], check=True,
+                                  stderr=subprocess.PIPE, env=dict(os.environ, LD_PRELOAD=library))
+            counts.append({name: int(n) for name, n in
+                           re.findall(r"^mallocs weir-(\S+) (\d+)$", done.stderr.decode(), re.M)})
+        more = self.packets - self.packets // 2
+        per = {name: (n - counts[0][name]) / more for name, n in counts[1].items()}
+        self.page.notes.append("Calls of malloc, calloc and realloc per packet of the mix in steady state: " +
+                               ", ".join("%s %.4f" % (n, per[n]) for n in sorted(per, key=per.get)) + ".")
+        for name in ("read", "flow", "reasm"):
+            self.page.goal("mallocs_" + name, "calls of malloc per packet in weir-%s" % name, per[name], 0.001, False)
+
+    def run(self):
+        only = [p for p in os.environ.get("BENCH_ONLY", "").split(",") if p]
+        self.packets = size("PACKETS", 2500000)
+        self.part_packets = min(self.packets, size("STREAMS", 1000000))
+        self.mix = self.input("mix", self.packets)
+        self.part = self.input("mix", self.part_packets)
+        for part in (self.flow, self.whole, self.tshark, self.streams, self.mallocs):
+            if not only or part.__name__ in only:
+                part()
+
+
+def have(peer):
+    if shutil.which(peer):
+        return True
+    if peer not in have.said:
+        have.said.add(peer)
+        print("# no %s here: left out" % peer, flush=True)
+    return False
+
+
+have.said = set()
+
+
+def c_benches(page, path):
+    """Ratios among the figures that the programs in C printed, and the figures."""
+    with open(path) as f:
+        text = f.read()
+
+    def number(pattern):
+        found = re.search(pattern, text, re.M)
+        return float(found.group(1)) if found else None
+    for name, what, pattern, bound, least in (
+            ("ring_rate", "ring against pipe, records of 300 bytes: records/s", r"^ring against pipe: ([\d.]+)", 4, True),
+            ("codec_encode", "encode against msgpack-c: rate", r"^codec encode_ratio ([\d.]+)", 5, True),
+            ("codec_decode", "decode against msgpack-c: rate", r"^codec decode_ratio ([\d.]+)", 15, True),
+            ("track_1M_10k", "tracking 1 M flows against 10 k: rate", r"^1 M flows at x([\d.]+)", 0.6, True),
+            ("track_allocated", "bytes allocated by tracking in steady state",
+             r"^bytes allocated in steady state: (\d+)", 0, False),
+            ("reasm_allocated", "blocks allocated by reassembly in steady state",
+             r"^reasm steady_blocks_allocated (\d+)", 0, False)):
+        value = number(pattern)
+        if value is not None:
+            page.goal(name, what, value, bound, least)
+    return text
+
+
+def table(head, rows):
+    widths = [max(len(r[i]) for r in [head] + rows) for i in range(len(head))]
+    lines = ["| " + " | ".join(c.ljust(w) for c, w in zip(r, widths)) + " |" for r in [head] + rows]
+    lines.insert(1, "|" + "|".join("-" * (w + 2) for w in widths) + "|")
+    return "\n".join(lines)
+
+
+def machine():
+    cores = os.cpu_count() or 1
+    with open("/proc/meminfo") as f:
+        memory = int(f.readline().split()[1]) // (1024 * 1024) + 1
+    return "%d core%s, %d GiB of memory" % (cores, "s" * (cores != 1), memory)
+
+
+PAGE = """# Performance
+
+`make bench` makes its inputs, measures, and writes this page. Ratios are what is promised; the absolute figures hold for
+one machine (%s) on one day, and no test asserts them.
+
+- **mix**: %d packets, mean %d bytes: DNS, HTTP, TLS, bulk transfers with repeats and swapped segments, small messages,
+  media over UDP; some 15 %% of it IPv6.
+- **small**: %d packets of 64 bytes in %d flows, all of them open at once.
+- Both sides of a comparison run in turn, %d times each; medians. CPU is user and system time over all processes of a
+  side. Memory is the highest sum of PSS over its processes, sampled 20 times a second in runs of their own. Inputs lie
+  in the page cache, outputs in memory, on both sides. weir runs with its sandbox, and with its books kept.
+- nfpcapd writes its flow files, tcpflow its stream files. What tshark takes to start is not counted against it.
+
+## Goals
+
+%s
+
+## Figures
+
+CPU is in ns per packet, memory in MB; in the last column ns per packet by stage.
+
+%s
+
+%s
+## Parts
+
+What the benches in C print: record codec, tracking, reassembly, rings.
+
+```
+%s
+```
+"""
+
+
+def main():
+    if len(sys.argv) not in (3, 4):
+        sys.exit(__doc__.strip())
+    page, text = Page(), ""
+    if len(sys.argv) == 4:
+        text = c_benches(page, sys.argv[3])
+    folder, mine = os.environ.get("BENCH_DIR"), None
+    if not folder:
+        folder = mine = tempfile.mkdtemp(prefix="weir-bench-")
+    os.makedirs(folder, exist_ok=True)
+    bench = Bench(os.path.abspath(sys.argv[1]), folder, page)
+    try:
+        bench.run()
+        mean = os.path.getsize(bench.mix) // bench.packets - 16
+    finally:
+        shutil.rmtree(bench.out, ignore_errors=True)
+        if mine:
+            shutil.rmtree(mine, ignore_errors=True)
+    with open(sys.argv[2], "w") as f:
+        f.write(PAGE % (machine(), bench.packets, mean, size("SMALL", 5000000), size("FLOWS", 1000000), bench.runs,
+                        table(("what", "measured", "goal", "met"), page.goals),
+                        table(("what", "by", "Mpkt/s", "CPU", "PSS", "stages"), page.figures),
+                        "".join(n + "\n" for n in page.notes), text.strip()))
+    print("# %d goals, %d missed; %s written" % (len(page.goals), page.missed, sys.argv[2]))
+
+
+if __name__ == "__main__":
+    main()
