@@ -1,0 +1,79 @@
+#!/usr/bin/env bats
+# What the pages tell a reader to type, typed word for word in a copy of the tree.
+load helper
+
+setup_file() {
+	mkdir "$BATS_FILE_TMPDIR/tree"
+	(cd "$top" && git ls-files -z 2>/dev/null || find . -path ./build -prune -o -type f -print0) |
+		tar -C "$top" --null --ignore-failed-read -cf - -T - 2>/dev/null | tar -C "$BATS_FILE_TMPDIR/tree" -xf -
+}
+
+@test "docs: the commands of README.md do what it shows" {
+	run "$top/tests/bats/blocks.py" "$top/README.md" "$BATS_FILE_TMPDIR/tree"
+	echo "$output"
+	[ "$status" -eq 0 ]
+}
+
+@test "docs: the commands of docs/write-a-parser.md do what it shows" {
+	run "$top/tests/bats/blocks.py" "$top/docs/write-a-parser.md" "$BATS_FILE_TMPDIR/tree"
+	echo "$output"
+	[ "$status" -eq 0 ]
+}
+
+@test "docs: a page whose output differs is found" {
+	printf '```sh\necho a\necho b\n```\n\n```text\na\n...\n```\n' >"$BATS_TEST_TMPDIR/good.md"
+	printf '```sh\necho a\n```\n\n```text\nb\n```\n' >"$BATS_TEST_TMPDIR/bad.md"
+	printf '```sh\nfalse\n```\n\n```text\n```\n' >"$BATS_TEST_TMPDIR/fails.md"
+	"$top/tests/bats/blocks.py" "$BATS_TEST_TMPDIR/good.md" "$BATS_TEST_TMPDIR"
+	run "$top/tests/bats/blocks.py" "$BATS_TEST_TMPDIR/bad.md" "$BATS_TEST_TMPDIR"
+	[ "$status" -eq 1 ]
+	run "$top/tests/bats/blocks.py" "$BATS_TEST_TMPDIR/fails.md" "$BATS_TEST_TMPDIR"
+	[ "$status" -eq 1 ]
+}
+
+@test "docs: every file that a page links to is there" {
+	cd "$top"
+	local bad=0 page link dir
+	for page in README.md docs/*.md proto/README.md; do
+		dir=$(dirname "$page")
+		while read -r link; do
+			[ -e "$dir/$link" ] || { echo "$page: $link"; bad=1; }
+		done < <(grep -o ']([^)#]*' "$page" | sed 's/^](//' | grep -v -e '^http' -e '^$')
+	done
+	[ "$bad" = 0 ]
+}
+
+@test "docs: the two commands of README.md are those of the Makefile and of .ci/run" {
+	cd "$top"
+	grep -qE '^    make demo ' README.md
+	grep -qE '^    make test ' README.md
+	grep -qE '^demo: deps' Makefile
+	grep -qE '^test: deps' Makefile
+	grep -qE '^tests "make test" make .*\btest$' .ci/run
+}
+
+@test "docs: the example parser in the tree is the one of the page" {
+	cd "$top"
+	for file in line.def line.c; do
+		sed -n "/^cat >$file <<'END'$/,/^END$/p" docs/write-a-parser.md | sed '1d;$d' |
+			diff - "examples/parser-line/$file"
+	done
+}
+
+@test "docs: every name of ours in docs/names.md is a field of that record" {
+	cd "$top"
+	python3 - <<'END'
+import re
+fields = {}
+for section in re.split(r"^##+ ", open("docs/records.md").read(), flags=re.M)[1:]:
+    fields[section.split()[0]] = set(re.findall(r"^\| `(\w+)` \|", section, re.M))
+checked = 0
+for section in re.split(r"^## ", open("docs/names.md").read(), flags=re.M)[1:]:
+    kind = section.split()[0].rstrip(":")
+    known = fields[kind] if kind in fields else fields["dns"] | {"type", "ts", "flow", "n", "community_id"}
+    for name in re.findall(r"^\| `(\w+)` \|", section, re.M):
+        assert name in known, f"{kind} has no field {name}"
+        checked += 1
+assert checked > 80, checked
+END
+}

@@ -1,0 +1,48 @@
+#!/usr/bin/env bats
+# The examples of the manual pages, run where the captures they name exist.
+load helper
+
+# The command lines of a page's EXAMPLES: from .Dl and literal blocks, mdoc's escapes undone.
+examples() {
+	sed -n '/^\.Sh EXAMPLES/,/^\.Sh [^E]/p' "$1" | sed -e 's/^\.Dl //' -e 's/^\$ //' |
+		sed -e ':a' -e '/[|\\]$/{N;s/\n[[:space:]]*/ /;ba' -e '}' |
+		sed -e 's/\\(dq/"/g' -e 's/\\(aq/'"'"'/g' -e 's/\\-/-/g' -e 's/\\&//g' -e 's/\\e/\\/g' |
+		grep '^weir ' || true
+}
+
+setup_file() {
+	cd "$BATS_FILE_TMPDIR"
+	mkdir examples
+	cp "$top/examples/demo.pcap" examples/
+	for name in trace x a b rx tx; do cp examples/demo.pcap $name.pcap; done
+}
+
+@test "man: every page of a tool has an example that runs and prints something" {
+	cd "$BATS_FILE_TMPDIR"
+	local bad=0 page line ran
+	for page in "$top"/docs/man/*.1; do
+		ran=0
+		while IFS= read -r line; do
+			case $line in *" /"* | *" &") continue ;; esac # files of the reader's own, jobs in the background
+			line=${line//| less/| cat}
+			if ! bash -c "set -o pipefail; $line" >out.txt 2>err.txt </dev/null; then
+				echo "${page##*/}: $line"
+				cat err.txt
+				bad=1
+			fi
+			[ ! -s out.txt ] || ran=1
+		done < <(examples "$page")
+		[ "$ran" = 1 ] || { echo "${page##*/}: no example that prints something"; bad=1; }
+	done
+	[ "$bad" = 0 ]
+}
+
+@test "man: the fan-out of weir-stage(7) gives what the chain gives" {
+	cd "$BATS_FILE_TMPDIR"
+	sed -n '/^\.Sh EXAMPLES/,/^\.Sh SEE/p' "$top/docs/man/weir-stage.7" | sed -n '/^\.Bd/,/^\.Ed/p' | sed '/^\./d' >fan.sh
+	grep -q 'readers=' fan.sh
+	sed -i "s/shm:\([a-z]\)/shm:man$$\1/g" fan.sh
+	timeout 60 bash fan.sh >fan.out
+	weir read x.pcap | weir flow | weir reasm | weir dns | weir tls | weir json | grep -e '"type":"dns"' -e '"type":"tls"' >chain.out
+	grep -e '"type":"dns"' -e '"type":"tls"' fan.out | cmp - chain.out
+}
