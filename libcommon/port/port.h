@@ -74,7 +74,9 @@ enum port_state { PORT_DATA, PORT_EMPTY, PORT_EOF, PORT_ERROR };
  * errno says why, EMSGSIZE where have >= PORT_MAX_VIEW. A ring whose producer died without closing
  * gives PORT_ERROR with EPIPE after its last byte. */
 enum port_state port_in_view(struct port_in *p, size_t have, int timeout_ms, struct bytes *view);
-/* Done with the first n bytes of the view. On a ring this frees the space (after the effect). */
+/* Done with the first n bytes of the view. On a ring this frees the space (after the effect), and
+ * a producer that waits is woken when that is worth it; with n = 0, which says that the caller is
+ * about to wait for something else, in any case. */
 void port_in_consume(struct port_in *p, size_t n);
 /* Would port_in_view(p, have, 0, ..) give new bytes or the end without waiting? */
 bool port_in_ready(struct port_in *p, size_t have);

@@ -159,8 +159,8 @@ enum port_state ring_in_view(struct ring_in *in, size_t have, int timeout_ms, st
 void ring_in_consume(struct ring_in *in, size_t n)
 {
 	in->tail += n;
-	if (in->tail - in->synced >= in->sync_step)
-		sync_tail(in, false);
+	if (n == 0 || in->tail - in->synced >= in->sync_step)
+		sync_tail(in, n == 0);
 	else
 		__atomic_store_n(&in->page->tail, in->tail, __ATOMIC_RELEASE);
 }

@@ -366,6 +366,14 @@ static void input_release(struct input *in)
 	port_in_view(in->port, 0, 0, &in->view);
 }
 
+/* Before waiting for anything: no producer of ours may sleep on although there is space again. */
+void stage_inputs_rest(struct stage *st)
+{
+	for (size_t i = 0; i < st->ninputs; i++)
+		if (!st->inputs[i].eof)
+			port_in_consume(st->inputs[i].port, 0);
+}
+
 /* Waits for more bytes. Marks first: whoever joins us downstream must know how far we are. */
 static void input_fill(struct stage *st, struct input *in)
 {
@@ -377,6 +385,7 @@ static void input_fill(struct stage *st, struct input *in)
 	state = port_in_view(in->port, have, 0, &in->view);
 	if (state == PORT_EMPTY) {
 		stage_mark(st);
+		stage_inputs_rest(st);
 		if (stage_stopping(st)) {
 			in->eof = true;
 			return;
@@ -488,7 +497,7 @@ static void input_advance(struct stage *st, struct input *in)
 		if (len < 0)
 			return;
 		if (len == 0) {
-			if (!port_in_ready(in->port, in->view.len - in->pos))
+			if (!port_in_ready(in->port, in->view.len))
 				return;
 			input_fill(st, in);
 			continue;

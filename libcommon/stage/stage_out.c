@@ -61,6 +61,7 @@ static uint8_t *output_space(struct stage *st, struct output *o, size_t n)
 		/* About to wait for space. Everything committed becomes visible, and that is all a
 		 * mark could say: a reader with a full ring is not starved. */
 		port_out_flush(o->port);
+		stage_inputs_rest(st);
 		at = port_out_reserve(o->port, n, true);
 	}
 	if (!at)

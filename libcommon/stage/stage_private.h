@@ -112,6 +112,7 @@ extern volatile sig_atomic_t stage_sigint, stage_sigterm, stage_sigusr1;
 void stage_inputs_open(struct stage *st);
 bool stage_inputs_step(struct stage *st); /* false: all have ended */
 void stage_inputs_close(struct stage *st);
+void stage_inputs_rest(struct stage *st);
 void stage_inputs_low(const struct stage *st, uint64_t *n, uint64_t *ts);
 
 /* stage_out.c */
