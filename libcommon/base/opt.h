@@ -34,18 +34,20 @@ struct opt {
 	const char *metavar, *help;
 };
 
-#define OPT_ROW(letter, name, type, config, member, metavar, help) \
-	{ letter, name, type, offsetof(config, member), metavar, help }
+#define OPT_ROW(letter, name, type, config, member, metavar, help)                                 \
+	{                                                                                          \
+		letter, name, type, offsetof(config, member), metavar, help                        \
+	}
 
 struct opt_tool {
-	const char *name;       /* "weir-flow" */
-	const char *summary;    /* one line */
-	const char *operands;   /* "FILE..." or "" */
-	const char *epilog;     /* printed after the options: what goes in and out, examples; or NULL */
+	const char *name;     /* "weir-flow" */
+	const char *summary;  /* one line */
+	const char *operands; /* "FILE..." or "" */
+	const char *epilog; /* printed after the options: what goes in and out, examples; or NULL */
 };
 
-struct opt_group { /* several tables may be parsed together, each with its own struct */
-	const char *title;         /* heading in --help, or NULL */
+struct opt_group {         /* several tables may be parsed together, each with its own struct */
+	const char *title; /* heading in --help, or NULL */
 	const struct opt *options; /* ends with a zero row */
 	void *config;
 };
@@ -56,7 +58,7 @@ struct opt_group { /* several tables may be parsed together, each with its own s
  * operands, which are moved to argv[1].. ; unknown options, bad values and missing arguments
  * end the process with 2. */
 int opt_parse(const struct opt_tool *tool, const struct opt_group *groups, size_t ngroups, int argc,
-	char **argv);
+	      char **argv);
 
 /* Each ends the process with 2 and a line naming `what` where the text is no such value. */
 uint64_t opt_duration(const char *text, const char *what);

@@ -14,12 +14,12 @@
 #include "libcommon/record/expand.h"
 
 enum {
-	REC_PREFIX = 33,            /* bytes of the canonical prefix */
-	REC_FIRST_DATA = 32,        /* types below are control records */
+	REC_PREFIX = 33,     /* bytes of the canonical prefix */
+	REC_FIRST_DATA = 32, /* types below are control records */
 	REC_FIRST_CUSTOM = 1000,
 	REC_MAX_DEPTH = 8,
 	REC_MAX_ITEMS = 16384,
-	REC_MAX_BODY = 256 * 1024,    /* a record without its payload */
+	REC_MAX_BODY = 256 * 1024, /* a record without its payload */
 	REC_MAX_PAYLOAD = 256 * 1024,
 	REC_MAX = REC_MAX_BODY + REC_MAX_PAYLOAD,
 };
@@ -68,7 +68,7 @@ static inline bool rec_is_canonical(struct bytes raw)
 static inline struct rec_head rec_head_fast(const uint8_t *p)
 {
 	return (struct rec_head){ be16_get(p + 4), be64_get(p + 7), be64_get(p + 16),
-		be64_get(p + 25) };
+				  be64_get(p + 25) };
 }
 
 static inline void rec_head_put(uint8_t *p, const struct rec_head *h, uint16_t nfields)
@@ -93,7 +93,7 @@ bool rec_canonical(struct bytes raw, struct buf *out);
 /* Appends the record. rec points at the C struct of desc. Packed by msgpack-c behind our
  * prefix. A str that is not UTF-8 goes out as bin. Works for hot types too (the oracle). */
 void rec_pack(struct buf *out, const struct rec_desc *desc, const struct rec_head *h,
-	const void *rec);
+	      const void *rec);
 
 /* Appends the schema record that describes desc, under the id the stream uses for it. */
 void rec_pack_schema(struct buf *out, const struct rec_desc *desc, uint16_t id, uint64_t n);
@@ -109,7 +109,7 @@ struct schema_field {
 	const char *name;
 	enum rec_kind kind;
 	bool list;
-	const struct schema *sub;   /* REC_SUB */
+	const struct schema *sub;       /* REC_SUB */
 	const char *const *enum_values; /* REC_ENUM, indexed by number, NULL for holes */
 	size_t enum_count;
 };
@@ -130,7 +130,7 @@ const char *rec_kind_name(enum rec_kind k);
  * here, as each value is checked when it is read; so are str and bytes. */
 struct rec_binding;
 struct rec_binding *rec_bind(const struct schema *s, const struct rec_desc *desc,
-	const char **missing);
+			     const char **missing);
 void rec_binding_free(struct rec_binding *b);
 
 /* Decodes one whole record into the C struct of the binding's description. Lists and their
@@ -138,11 +138,22 @@ void rec_binding_free(struct rec_binding *b);
  * Absent fields are zero. Fields beyond the schema are skipped. False where the record does not
  * fit its schema, or a number its field; then rec is zeroed. */
 bool rec_decode(const struct rec_binding *b, struct bytes raw, struct rec_head *h, void *rec,
-	struct buf *arena);
+		struct buf *arena);
 
 /* ---- walking values, for printers that know only the schema ------------------------------ */
 
-enum mp_type { MP_NIL, MP_BOOL, MP_UINT, MP_INT, MP_FLOAT, MP_STR, MP_BIN, MP_ARRAY, MP_MAP, MP_BAD };
+enum mp_type {
+	MP_NIL,
+	MP_BOOL,
+	MP_UINT,
+	MP_INT,
+	MP_FLOAT,
+	MP_STR,
+	MP_BIN,
+	MP_ARRAY,
+	MP_MAP,
+	MP_BAD
+};
 
 struct mp_value {
 	enum mp_type type;

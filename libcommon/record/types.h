@@ -131,11 +131,13 @@ struct rec_desc {
 };
 
 /* Enumerations: REC_verdict_DELIVER and so on, and the tables rec_enum_verdict. */
-#define ENUM(name, what) enum rec_##name {
+#define ENUM(name, what)                                                                           \
+	enum rec_##name                                                                            \
+	{
 #define VALUE(name, id, num, text) REC_##name##_##id = num,
-#define ENUM_END(name) \
-	}              \
-	;              \
+#define ENUM_END(name)                                                                             \
+	}                                                                                          \
+	;                                                                                          \
 	extern const struct rec_enum rec_enum_##name;
 #include "proto/enums.def"
 #undef ENUM
@@ -155,11 +157,11 @@ enum {
 };
 
 enum {
-	PACKET_NEW = 1,          /* first packet of a flow instance */
-	PACKET_MIDSTREAM = 2,    /* the flow's start was not seen */
-	PACKET_ANCHOR = 4,       /* fixes this direction's offset 0 */
-	PACKET_FIN = 8,          /* closes this direction at offset + payload length */
-	PACKET_RST = 16,         /* a reset that was accepted: closes both */
+	PACKET_NEW = 1,       /* first packet of a flow instance */
+	PACKET_MIDSTREAM = 2, /* the flow's start was not seen */
+	PACKET_ANCHOR = 4,    /* fixes this direction's offset 0 */
+	PACKET_FIN = 8,       /* closes this direction at offset + payload length */
+	PACKET_RST = 16,      /* a reset that was accepted: closes both */
 	PACKET_BAD_CSUM = 32,
 	PACKET_CSUM_UNREADY = 64,
 	PACKET_SNAPPED = 128,

@@ -29,11 +29,11 @@ struct l7_flow; /* one flow; the parser's state hangs off it */
 
 /* What is known of a flow when it may be claimed. */
 struct l7_first {
-	uint8_t proto;           /* IPPROTO_TCP, IPPROTO_UDP, .. */
+	uint8_t proto; /* IPPROTO_TCP, IPPROTO_UDP, .. */
 	uint16_t orig_p, resp_p;
 	bool midstream;
-	enum l7_dir dir;         /* who sent `data` */
-	struct bytes data;       /* first bytes of that direction (stream), or the datagram */
+	enum l7_dir dir;   /* who sent `data` */
+	struct bytes data; /* first bytes of that direction (stream), or the datagram */
 };
 
 struct l7_parser {
@@ -49,8 +49,9 @@ struct l7_parser {
 	enum l7_claim (*claims)(const struct l7_first *first);
 
 	/* The unread bytes of one direction. Emits what is whole in them and returns how many it is
-	 * done with; the rest comes again, longer. The first l7_scanned() bytes were offered before.
-	 * Called again at once while it makes progress only by its own loop: return what is done. */
+	 * done with; the rest comes again, longer. The first l7_scanned() bytes were offered
+	 * before. Called again at once while it makes progress only by its own loop: return what is
+	 * done. */
 	size_t (*feed)(struct l7_flow *f, enum l7_dir dir, struct bytes data);
 	/* One datagram (UDP). */
 	void (*datagram)(struct l7_flow *f, enum l7_dir dir, struct bytes data);
@@ -96,16 +97,16 @@ void *l7_scratch(struct l7_flow *f, size_t n);
 
 /* l7_emit(f, dns, .trans_id = 7): one record with this flow's key; n is the frame at hand, ts
  * its time. l7_emit_at: with another ts (start of the thing described). */
-#define l7_emit(f, type, ...) \
+#define l7_emit(f, type, ...)                                                                      \
 	l7_emit_rec(f, l7_now(f), &rec_##type##_desc, &(struct rec_##type){ __VA_ARGS__ })
-#define l7_emit_at(f, ts, type, ...) \
+#define l7_emit_at(f, ts, type, ...)                                                               \
 	l7_emit_rec(f, ts, &rec_##type##_desc, &(struct rec_##type){ __VA_ARGS__ })
 /* The record's key member, where it has one, is filled in. */
 void l7_emit_rec(struct l7_flow *f, uint64_t ts, const struct rec_desc *desc, void *rec);
 
 /* An anomaly record; at most 32 per flow, then counted only. Strings may be NULL. */
 void l7_violation(struct l7_flow *f, enum l7_dir dir, const char *name, enum rec_severity severity,
-	const char *state, const char *event, const char *expected);
+		  const char *state, const char *event, const char *expected);
 /* The flow can't be parsed any further: one anomaly (<parser>_parse_error, event = why), one
  * session_end, and no further call but end(). */
 void l7_poison(struct l7_flow *f, const char *why);
@@ -124,12 +125,12 @@ struct l7_host {
 	void *ctx;
 	/* A record made by the parser or the engine. rec is desc's C struct. */
 	void (*emit)(void *ctx, const struct rec_desc *desc, const struct rec_head *h,
-		const void *rec);
+		     const void *rec);
 };
 
 struct l7;
 struct l7 *l7_new(const struct l7_parser *parser, const struct l7_host *host,
-	const struct l7_limits *limits);
+		  const struct l7_limits *limits);
 /* True: the record belongs to this parser (consumed); false: it is somebody else's. */
 bool l7_stream(struct l7 *l7, const struct rec_head *h, const struct rec_stream *s);
 bool l7_packet(struct l7 *l7, const struct rec_head *h, const struct rec_packet *p);

@@ -14,7 +14,8 @@ struct stage;
 
 struct stage_rec {
 	struct rec_head head;
-	struct bytes raw; /* the whole record; canonical prefix; borrowed until the callback returns */
+	/* the whole record; canonical prefix; borrowed until the callback returns */
+	struct bytes raw;
 };
 
 enum stage_kind {
@@ -24,17 +25,17 @@ enum stage_kind {
 };
 
 struct stage_ops {
-	const char *name;    /* "flow"; the program is weir-flow */
+	const char *name; /* "flow"; the program is weir-flow */
 	const char *summary;
 	const char *operands, *epilog; /* for --help; NULL for none */
 	enum stage_kind kind;
-	const struct opt *options; /* the tool's own; NULL for none */
-	void *config;              /* their destination */
+	const struct opt *options;      /* the tool's own; NULL for none */
+	void *config;                   /* their destination */
 	const struct opt *more_options; /* a second table, for frames round a tool like l7_main */
 	void *more_config;
 	const struct rec_desc *const *reads; /* types it decodes; NULL-ended. A stream whose schema
-	                                        lacks a required field of one ends the stage (3) */
-	unsigned sandbox;          /* enum sandbox_needs */
+						lacks a required field of one ends the stage (3) */
+	unsigned sandbox;                    /* enum sandbox_needs */
 
 	/* After parsing, before the sandbox: open files, allocate. argv[1..argc] are operands. */
 	void (*open)(struct stage *st, int argc, char **argv);
@@ -65,15 +66,15 @@ void *stage_config(struct stage *st);
 void **stage_user(struct stage *st);
 
 /* ---- fates: exactly one per input record ---- */
-void stage_pass(struct stage *st, struct bytes raw);         /* to every output, byte for byte */
-void stage_consume(struct stage *st, uint64_t n);            /* n input records became something else */
-void stage_filter(struct stage *st, uint64_t n);             /* left out on purpose */
+void stage_pass(struct stage *st, struct bytes raw); /* to every output, byte for byte */
+void stage_consume(struct stage *st, uint64_t n);    /* n input records became something else */
+void stage_filter(struct stage *st, uint64_t n);     /* left out on purpose */
 void stage_drop(struct stage *st, const char *reason, uint64_t n);
 
 /* ---- making records ---- */
 /* Cold types; also custom ones: the schema goes out before the first. */
 void stage_emit(struct stage *st, const struct rec_desc *desc, const struct rec_head *h,
-	const void *rec);
+		const void *rec);
 /* Hot types: write at most n bytes at the returned place, then commit what was written (one
  * whole record). The schema is sent first where it is new. Never NULL: waits for space; where
  * every output is broken it gives scratch memory and the loop ends soon. */
@@ -89,7 +90,7 @@ void stage_source(struct stage *st, uint64_t source, const char *name, uint64_t 
 /* Decodes one of `reads` into its C struct: the fast layout, else by binding. False: malformed;
  * the record has then been dropped and counted (dropped.malformed) - the caller does nothing. */
 bool stage_decode(struct stage *st, const struct rec_desc *desc, const struct stage_rec *r,
-	struct rec_head *h, void *rec);
+		  struct rec_head *h, void *rec);
 /* The schema of a type as its stream declared it (custom ids are unified over the inputs), or
  * NULL. */
 const struct schema *stage_schema(struct stage *st, uint16_t type);

@@ -26,22 +26,22 @@ static inline void check_case(const char *title)
 	check_title = title;
 }
 
-#define CHECK(cond)                                                                   \
-	do {                                                                          \
-		if (!(cond)) {                                                        \
-			printf("# %s:%d: %s\n", __FILE__, __LINE__, #cond);           \
-			check_bad = 1;                                                \
-		}                                                                     \
+#define CHECK(cond)                                                                                \
+	do {                                                                                       \
+		if (!(cond)) {                                                                     \
+			printf("# %s:%d: %s\n", __FILE__, __LINE__, #cond);                        \
+			check_bad = 1;                                                             \
+		}                                                                                  \
 	} while (0)
 
-#define CHECK_EQ(a, b)                                                                         \
-	do {                                                                                   \
-		long long check_a = (long long)(a), check_b = (long long)(b);                  \
-		if (check_a != check_b) {                                                      \
-			printf("# %s:%d: %s is %lld, not %lld\n", __FILE__, __LINE__, #a,      \
-				check_a, check_b);                                             \
-			check_bad = 1;                                                         \
-		}                                                                              \
+#define CHECK_EQ(a, b)                                                                             \
+	do {                                                                                       \
+		long long check_a = (long long)(a), check_b = (long long)(b);                      \
+		if (check_a != check_b) {                                                          \
+			printf("# %s:%d: %s is %lld, not %lld\n", __FILE__, __LINE__, #a, check_a, \
+			       check_b);                                                           \
+			check_bad = 1;                                                             \
+		}                                                                                  \
 	} while (0)
 
 /* The last line of main(): return check_end(); */

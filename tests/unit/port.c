@@ -81,7 +81,8 @@ static void test_grammar(void)
 	CHECK(parses("shm:x,readers=a,b,size=4M", true) && ep.kind == ENDPOINT_SHM && ep.fd == -1);
 	CHECK(!strcmp(ep.name, "x") && ep.nreaders == 2 && ep.size == 4 << 20);
 	CHECK(!strcmp(ep.readers[0], "a") && !strcmp(ep.readers[1], "b"));
-	CHECK(parses("shm:x,size=2048K,readers=a,b,c", true) && ep.nreaders == 3 && ep.size == 2 << 20);
+	CHECK(parses("shm:x,size=2048K,readers=a,b,c", true) && ep.nreaders == 3 &&
+	      ep.size == 2 << 20);
 	CHECK(parses("shm:x,reader=a", false) && !strcmp(ep.reader, "a"));
 	CHECK(parses("shm:fd=5,pages=6:7:8", true) && ep.fd == 5 && ep.npages == 3);
 	CHECK(ep.pages[0] == 6 && ep.pages[2] == 8);
