@@ -3,6 +3,7 @@
 
 #include <arpa/inet.h>
 #include <stdio.h>
+#include <string.h>
 
 void stream_address(const uint8_t *addr, uint8_t ip_version, char out[STREAM_NAME])
 {
@@ -19,27 +20,41 @@ void stream_place(const uint8_t *addr, uint8_t ip_version, uint16_t port, char o
 	snprintf(out, STREAM_NAME, ip_version == 6 ? "[%.64s]:%u" : "%.64s:%u", text, port);
 }
 
-static void padded(const uint8_t *addr, uint8_t ip_version, uint16_t port, char out[STREAM_NAME])
+/* Number as so many digits; returns what is behind them. One name a file: no printf here. */
+static char *digits(char *to, unsigned value, int n)
+{
+	for (int i = n; i-- > 0; value /= 10)
+		to[i] = (char)('0' + value % 10);
+	return to + n;
+}
+
+static char *padded(char *to, const uint8_t *addr, uint8_t ip_version, uint16_t port)
 {
 	char text[STREAM_NAME];
+	size_t n;
 
 	if (ip_version == 4) {
-		snprintf(out, STREAM_NAME, "%03u.%03u.%03u.%03u.%05u", addr[0], addr[1], addr[2],
-			 addr[3], port);
-		return;
+		for (int i = 0; i < 4; i++) {
+			to = digits(to, addr[i], 3);
+			*to++ = '.';
+		}
+		return digits(to, port, 5);
 	}
 	stream_address(addr, ip_version, text);
-	snprintf(out, STREAM_NAME, "%.46s.%05u", text, port);
+	n = strlen(text); /* at most INET6_ADDRSTRLEN - 1 */
+	memcpy(to, text, n);
+	to += n;
+	*to++ = '.';
+	return digits(to, port, 5);
 }
 
 void stream_name(const struct stream_ends *e, uint32_t again, char out[STREAM_NAME])
 {
-	char src[STREAM_NAME], dst[STREAM_NAME];
-	int n;
+	char *to = padded(out, e->src, e->ip_version, e->sport);
 
-	padded(e->src, e->ip_version, e->sport, src);
-	padded(e->dst, e->ip_version, e->dport, dst);
-	n = snprintf(out, STREAM_NAME, "%.54s-%.54s", src, dst);
+	*to++ = '-';
+	to = padded(to, e->dst, e->ip_version, e->dport);
+	*to = 0;
 	if (again)
-		snprintf(out + n, STREAM_NAME - (size_t)n, "c%u", again);
+		snprintf(to, STREAM_NAME - (size_t)(to - out), "c%u", again);
 }
