@@ -17,8 +17,11 @@ ALL_TOOLS := $(notdir $(wildcard cmd/*))
 # A tool whose libraries (cmd/<tool>/pkgs) are not here is left out, with one line.
 tool_pkgs = $(shell cat cmd/$(1)/pkgs 2>/dev/null)
 have      = $(if $(tool_pkgs),$(shell pkg-config --exists $(tool_pkgs) && echo yes),yes)
+# Goals that make their own start, once the dependencies are there, need none of this yet.
+ifneq ($(filter-out deps demo test lint bench fuzz clean,$(or $(MAKECMDGOALS),all)),)
 ifndef TOOLS
 TOOLS    := $(foreach t,$(ALL_TOOLS),$(if $(call have,$t),$t,$(info left out: weir-$t (needs $(call tool_pkgs,$t)))))
+endif
 endif
 PKGS    := $(sort $(LIB_PKGS) $(foreach t,$(TOOLS),$(call tool_pkgs,$t)))
 CPPFLAGS += $(shell pkg-config --cflags $(PKGS) 2>/dev/null)
@@ -71,8 +74,8 @@ demo: deps
 test: deps
 	@$(MAKE) --no-print-directory -s -j$$(nproc) all check-programs && tests/run "$(B)"
 check-programs: $(UNITS) $(FUZZERS)
-lint:
-	@tests/lint/run
+lint: deps
+	@$(MAKE) --no-print-directory -s -j$$(nproc) all && tests/lint/run "$(B)"
 bench: export WEIR_MORE_DEPS = nfdump tcpflow tshark
 bench: deps
 	@$(MAKE) --no-print-directory -s -j$$(nproc) all $(BENCHES) && tests/bench/run "$(B)"
