@@ -340,6 +340,39 @@ static void json_value(const struct render_plan *p, const struct schema_field *f
 	buf_add_byte(out, ']');
 }
 
+/* A number or a short string, told by its first byte and written at once; false: the long way. */
+static inline bool json_short(const struct render_plan *p, const struct schema_field *f,
+			      struct bytes v, struct buf *out)
+{
+	uint8_t m = v.ptr[0];
+	uint64_t u;
+
+	if (f->kind == REC_STR && m >= 0xa0 && m < 0xc0) {
+		json_string(out, BYTES(v.ptr + 1, v.len - 1));
+		return true;
+	}
+	if (f->kind == REC_STR && m == 0xd9) {
+		json_string(out, BYTES(v.ptr + 2, v.len - 2));
+		return true;
+	}
+	if (f->kind > REC_U64 && f->kind != REC_ENUM && f->kind != REC_TIME && f->kind != REC_DUR)
+		return false;
+	if (m < 0x80)
+		u = m;
+	else if (m == 0xcc)
+		u = v.ptr[1];
+	else if (m == 0xcd)
+		u = be16_get(v.ptr + 1);
+	else if (m == 0xce)
+		u = be32_get(v.ptr + 1);
+	else if (m == 0xcf)
+		u = be64_get(v.ptr + 1);
+	else
+		return false;
+	json_uint(p, f, u, out);
+	return true;
+}
+
 static void json_cid(struct render_plan *p, const struct rec_head *h, struct buf *out)
 {
 	struct render_cid *slot = &p->cids[(h->flow * 0x9e3779b97f4a7c15ull) >> 52];
@@ -381,6 +414,8 @@ static void json_record(struct render_plan *p, const struct rec_head *h, struct 
 		if (!p->show[i] || p->values[i].len == 0 || p->values[i].ptr[0] == 0xc0)
 			continue;
 		buf_add(out, p->keys[i].ptr, p->keys[i].len);
+		if (!p->fields[i].list && json_short(p, &p->fields[i], p->values[i], out))
+			continue;
 		if (p->fields[i].kind == REC_IP16)
 			json_bytes(&p->fields[i], render_address(p, (int)i), out);
 		else

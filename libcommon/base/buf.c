@@ -22,25 +22,6 @@ uint8_t *buf_reserve(struct buf *b, size_t n)
 	return b->ptr + b->len;
 }
 
-void buf_add(struct buf *b, const void *p, size_t n)
-{
-	if (n) {
-		memcpy(buf_reserve(b, n), p, n);
-		b->len += n;
-	}
-}
-
-void buf_add_str(struct buf *b, const char *s)
-{
-	buf_add(b, s, strlen(s));
-}
-
-void buf_add_byte(struct buf *b, uint8_t c)
-{
-	*buf_reserve(b, 1) = c;
-	b->len++;
-}
-
 void buf_printf(struct buf *b, const char *fmt, ...)
 {
 	va_list ap;

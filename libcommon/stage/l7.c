@@ -77,7 +77,9 @@ struct l7 {
 
 static size_t bucket_of(const struct l7 *l7, uint64_t id)
 {
-	return (size_t)((id * 0x9e3779b97f4a7c15ull) >> 32) & l7->mask;
+	/* Ids are frame numbers: flows of one time share cache lines of the table, and no two of
+	 * a window as long as the table share a bucket. */
+	return (size_t)(id ^ id >> 48) & l7->mask;
 }
 
 static void lru_remove(struct l7 *l7, struct l7_flow *f)
