@@ -80,8 +80,8 @@ def control(rec):
         stream = stream or Stream(rec)  # one that continues leaves all as it is
         write([HELLO, 0, 0, 0, bytes(157), "weir-" + name, "0.1.0", stream.id, *rec[8:12], " ".join(sys.argv)])
     elif rec[0] == SCHEMA:
-        if rec[4] in stream.own.values():
-            sys.exit(f"weir-{name}: type {rec[4]} comes from a stage before as well")
+        if rec[4] in stream.own.values() and rec[5:] != stream.declared[rec[4]]:
+            sys.exit(f"weir-{name}: type {rec[4]} is ours, and another of a stage before")
         stream.schemas[rec[4]] = rec
     elif rec[0] == MARK:
         stream.reach(rec[4], rec[3], rec[1])

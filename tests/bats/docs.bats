@@ -77,3 +77,22 @@ for section in re.split(r"^## ", open("docs/names.md").read(), flags=re.M)[1:]:
 assert checked > 80, checked
 END
 }
+
+@test "docs: make demo shows its command, the lines of the golden file and what to try next" {
+	"$top/tests/demo" "$WEIR_BUILD" 2>/dev/null >"$BATS_TEST_TMPDIR/out"
+	[ "$(head -n 1 "$BATS_TEST_TMPDIR/out")" = '$ weir examples/demo.pcap' ]
+	grep -q '^Try next' "$BATS_TEST_TMPDIR/out"
+	[ "$(grep -c '^00:00:' "$BATS_TEST_TMPDIR/out")" -eq "$(wc -l <"$top/tests/golden/demo.txt")" ]
+	! grep -q $'\033' "$BATS_TEST_TMPDIR/out"
+	script -qec "'$top/tests/demo' '$WEIR_BUILD'" /dev/null >"$BATS_TEST_TMPDIR/tty"
+	grep -q $'\033\\[36m00:00:' "$BATS_TEST_TMPDIR/tty"
+}
+
+@test "docs: the demo capture is what its generator writes, and holds what it should" {
+	python3 "$top/tests/gen/make_demo.py" "$BATS_TEST_TMPDIR/demo.pcap"
+	cmp "$BATS_TEST_TMPDIR/demo.pcap" "$top/examples/demo.pcap"
+	local golden=$top/tests/golden/demo.txt
+	for what in ' dns  ' ' http  ' ' tls  ' ' gap  ' ' flow  ' '\[2001:db8' 'vlan 120' 'NXDOMAIN' 'unanswered' 'ShADdtF' 'missing'; do
+		grep -q "$what" "$golden"
+	done
+}
