@@ -21,6 +21,7 @@ void stage_inputs_open(struct stage *st)
 		in->name = names[i];
 		in->port = port_in_open(names[i]);
 		in->types = xcalloc(65536, sizeof(struct in_type *));
+		in->known = xcalloc(65536, sizeof(struct in_type *));
 		snprintf(in->program, sizeof(in->program), "an unknown program");
 	}
 	st->ninputs = n;
@@ -48,7 +49,8 @@ void stage_inputs_close(struct stage *st)
 		for (size_t id = 0; in->types && id < 65536; id++)
 			type_free(in->types[id]);
 		free(in->types);
-		in->types = NULL;
+		free(in->known);
+		in->types = in->known = NULL;
 	}
 	for (size_t i = 0; i < st->nschemas; i++)
 		schema_free(st->schemas[i]);
@@ -115,7 +117,7 @@ static void input_hello(struct stage *st, struct input *in, struct bytes raw)
 		in->ended = in->data = false;
 		for (size_t id = 0; id < 65536; id++) {
 			type_free(in->types[id]);
-			in->types[id] = NULL;
+			in->types[id] = in->known[id] = NULL;
 		}
 		if (st->ops->restart)
 			st->ops->restart(st);
@@ -258,8 +260,10 @@ static void input_schema(struct stage *st, struct input *in, struct bytes raw)
 	t->hash = stage_schema_hash(buf_bytes(&t->schema_raw));
 	t->schema = schema_intern(st, in, s, t->hash);
 	type_bind(st, in, t);
+	if (in->types[id] && in->known[in->types[id]->id] == in->types[id])
+		in->known[in->types[id]->id] = NULL;
 	type_free(in->types[id]);
-	in->types[id] = t;
+	in->types[id] = in->known[t->id] = t;
 }
 
 static void input_end(struct stage *st, struct input *in, struct bytes raw)
@@ -594,29 +598,18 @@ bool stage_inputs_step(struct stage *st)
 
 const struct schema *stage_schema(struct stage *st, uint16_t type)
 {
-	if (st->current && st->current->types[type] && st->current->types[type]->id == type)
-		return st->current->types[type]->schema;
+	if (st->current && st->current->known[type])
+		return st->current->known[type]->schema;
 	for (size_t i = 0; i < st->ninputs; i++)
-		for (uint32_t k = 0; k < 65536; k++)
-			if (st->inputs[i].types[k] && st->inputs[i].types[k]->id == type)
-				return st->inputs[i].types[k]->schema;
-	return NULL;
-}
-
-static const struct in_type *type_by_unified(const struct input *in, uint16_t id)
-{
-	if (in->types[id] && in->types[id]->id == id)
-		return in->types[id];
-	for (uint32_t k = REC_FIRST_CUSTOM; k < 65536; k++)
-		if (in->types[k] && in->types[k]->id == id)
-			return in->types[k];
+		if (st->inputs[i].known[type])
+			return st->inputs[i].known[type]->schema;
 	return NULL;
 }
 
 bool stage_decode(struct stage *st, const struct rec_desc *desc, const struct stage_rec *r,
 		  struct rec_head *h, void *rec)
 {
-	const struct in_type *t = type_by_unified(st->current, r->head.type);
+	const struct in_type *t = st->current->known[r->head.type];
 	bool ok = false;
 
 	if (t && t->fast && desc == &rec_packet_desc)

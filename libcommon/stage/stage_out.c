@@ -253,7 +253,7 @@ bool stage_outputs_close(struct stage *st)
 void stage_pass(struct stage *st, struct bytes raw)
 {
 	uint16_t id = be16_get(raw.ptr + 4);
-	const struct in_type *t = st->current ? st->current->types[id] : NULL;
+	const struct in_type *t = st->current ? st->current->known[id] : NULL;
 
 	if (t && st->declared_hash[t->id] != t->hash)
 		stage_declare(st, t->id, t->hash, buf_bytes(&t->schema_raw));

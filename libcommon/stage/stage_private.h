@@ -33,6 +33,7 @@ struct input {
 	struct bytes view;
 	size_t pos;             /* bytes of the view already dealt with */
 	struct in_type **types; /* by id as on this input; 65,536 slots */
+	struct in_type **known; /* the same, by the id under which they go on */
 	uint64_t *in;           /* books: records from the current producer */
 	char program[64];
 	uint64_t stream;
