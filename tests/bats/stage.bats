@@ -1,0 +1,292 @@
+#!/usr/bin/env bats
+# What every stage keeps to: records pass byte for byte, schemas are bound by name, inputs are
+# joined in order, the sandbox holds, and each counter of a law is watched.
+load helper
+load ../stages/build
+
+chain="weir dns | weir http | weir tls"
+mangle=$top/tests/stages/mangle.py
+
+setup_file() {
+	local demo=$top/examples/demo.pcap dir=$BATS_FILE_TMPDIR
+	weir read "$demo" >"$dir/frames.weir"
+	weir flow -i "$dir/frames.weir" >"$dir/packets.weir"
+	weir reasm -i "$dir/packets.weir" >"$dir/streams.weir"
+	bash -c "$chain" <"$dir/streams.weir" >"$dir/all.weir"
+	weir json -i "$dir/all.weir" >"$dir/all.json"
+	stage_program pass
+	stage_program prefixed
+	python3 "$top/tests/stages/many_requests.py" 10000 >"$dir/many.pcap"
+}
+
+setup() {
+	dir=$BATS_FILE_TMPDIR
+	cd "$BATS_TEST_TMPDIR" || return 1
+}
+
+# ---- what passes ----
+
+@test "stage: a filter that passes everything changes no byte of any record" {
+	"$dir/weir-pass" -i "$dir/all.weir" >passed.weir
+	types="packet stream flow stream_end session_end anomaly dns http tls"
+	# shellcheck disable=SC2086
+	cmp <("$mangle" show $types <"$dir/all.weir") <("$mangle" show $types <passed.weir)
+	[ "$("$mangle" show $types <passed.weir | wc -l)" -gt 100 ]
+}
+
+@test "stage: appended fields and unknown enum values pass byte for byte through every stage" {
+	"$mangle" appended <"$dir/streams.weir" >in.weir
+	bash -c "set -o pipefail; $chain" <in.weir >out.weir
+	types="flow stream_end anomaly"
+	# shellcheck disable=SC2086
+	"$mangle" show $types <in.weir >before
+	# shellcheck disable=SC2086
+	# What the parsers add is anomaly records of their own.
+	"$mangle" show $types <out.weir | grep -vxFf before >new || true
+	! grep -v '^anomaly' new
+	"$mangle" show $types <out.weir | grep -xFf before >after
+	cmp before after
+	grep -q "$(printf tomorrow | xxd -p 2>/dev/null || echo 746f6d6f72726f77)" after
+	weir json -i out.weir | grep -q '"field_of_tomorrow":"tomorrow"'
+	weir json -i out.weir --types flow | grep -q 'value_of_tomorrow'
+}
+
+@test "stage: a type that no stage knows passes flow, reasm and the parsers byte for byte" {
+	"$mangle" custom mine 1000 <"$dir/streams.weir" >in.weir
+	bash -c "set -o pipefail; $chain" <in.weir >out.weir
+	cmp <("$mangle" show mine <in.weir) <("$mangle" show mine <out.weir)
+	[ "$("$mangle" show mine <out.weir | wc -l)" -gt 5 ]
+	weir json -i out.weir --types mine | grep -q '"who":"mine"'
+	"$mangle" custom mine 1000 <"$dir/packets.weir" | weir reasm >out.weir
+	cmp <("$mangle" show mine <in.weir) <("$mangle" show mine <out.weir)
+}
+
+@test "stage: a control record of tomorrow is no error" {
+	"$mangle" unknown <"$dir/streams.weir" | bash -c "set -o pipefail; $chain | weir json" | cmp - "$dir/all.json"
+}
+
+@test "stage: the hello of another version that says more is read" {
+	"$mangle" hello 9.9.9 <"$dir/streams.weir" | bash -c "set -o pipefail; $chain | weir json" | cmp - "$dir/all.json"
+}
+
+@test "stage: the shortest integers, as Python packs them, are read like our own at every joint" {
+	for joint in "frames flow|weir_reasm" "packets reasm" "streams dns"; do
+		read -r file stages <<<"$joint"
+		stages="weir ${stages//|weir_/ | weir }"
+		[ "$file" = streams ] && stages="cat"
+		"$mangle" shortest <"$dir/$file.weir" >short.weir
+		[ "$(stat -c %s short.weir)" -lt "$(stat -c %s "$dir/$file.weir")" ]
+		bash -c "set -o pipefail; $stages | $chain | weir json" <short.weir | cmp - "$dir/all.json"
+	done
+	"$mangle" shortest <"$dir/all.weir" | weir json | cmp - "$dir/all.json"
+}
+
+@test "stage: a text that comes as bytes is read as a text" {
+	"$mangle" texts_as_bytes <"$dir/all.weir" | weir json | cmp - "$dir/all.json"
+	"$mangle" texts_as_bytes <"$dir/streams.weir" | bash -c "set -o pipefail; $chain | weir json" | cmp - "$dir/all.json"
+}
+
+# ---- what does not ----
+
+@test "stage: a missing required field exits 3, one line names field and producer" {
+	for case in "packet dir dns reasm streams" "stream offset http reasm streams" "flow event tls reasm streams" \
+		"frame wire_len flow read frames" "packet verdict reasm flow packets"; do
+		read -r type field tool producer file <<<"$case"
+		"$mangle" without "$type" "$field" <"$dir/$file.weir" >in.weir
+		run weir "$tool" -i in.weir -o null:
+		[ "$status" -eq 3 ]
+		[ "${#lines[@]}" -eq 1 ]
+		[[ "$output" == *"type '$type' from weir-$producer "*"required field '$field'" ]]
+	done
+}
+
+@test "stage: another major version of a type exits 3 and names the type" {
+	for case in "packet dns streams" "stream tls streams" "frame flow frames"; do
+		read -r type tool file <<<"$case"
+		"$mangle" major "$type" 2 <"$dir/$file.weir" >in.weir
+		run weir "$tool" -i in.weir -o null:
+		[ "$status" -eq 3 ]
+		[ "${#lines[@]}" -eq 1 ]
+		[[ "$output" == *"'$type'"*version* ]]
+	done
+}
+
+@test "stage: a stage that does not read a type does not care for its version" {
+	"$mangle" major frame 2 <"$dir/frames.weir" >in.weir
+	run "$dir/weir-pass" -i in.weir -o null:
+	[ "$status" -eq 0 ]
+	[ -z "$output" ]
+}
+
+# ---- joins ----
+
+@test "join: two custom types with one id are told apart, one type with two ids is one" {
+	"$mangle" custom alpha 1000 <"$dir/streams.weir" >a.weir
+	"$mangle" custom beta 1000 <"$dir/streams.weir" >b.weir
+	"$mangle" custom alpha 1007 <"$dir/streams.weir" >c.weir
+	flows=$("$mangle" show flow <"$dir/streams.weir" | wc -l)
+	weir dns -i a.weir -i b.weir -i c.weir >joined.weir
+	"$mangle" ids <joined.weir >ids
+	[ "$(wc -l <ids)" -eq 2 ]
+	grep -q "^alpha [0-9]* $((2 * flows))$" ids
+	grep -q "^beta [0-9]* $flows$" ids
+	[ "$(cut -d ' ' -f 2 ids | sort -u | wc -l)" -eq 2 ]
+	weir json -i a.weir -i b.weir -i c.weir --types alpha,beta >joined.json
+	[ "$(grep -c '"type":"alpha".*"who":"alpha"' joined.json)" -eq $((2 * flows)) ]
+	[ "$(grep -c '"type":"beta".*"who":"beta"' joined.json)" -eq "$flows" ]
+}
+
+@test "join: inputs are joined in order of n, whatever order they are named in" {
+	weir dns --only -i "$dir/streams.weir" >d.weir
+	weir http --only -i "$dir/streams.weir" >h.weir
+	weir tls -i <(weir http -i <(weir dns -i "$dir/streams.weir")) >rest.weir
+	bash -c "weir json -i d.weir -i h.weir" >one.json
+	bash -c "weir json -i h.weir -i d.weir" >two.json
+	cmp one.json two.json
+	python3 - one.json <<'END'
+import json, sys
+n = [json.loads(line)["n"] for line in open(sys.argv[1])]
+assert n == sorted(n) and len(n) > 20, n
+END
+	# The fan-out finds what the chain finds, the third branch passing on the rest.
+	weir json --types dns,http -i d.weir -i h.weir | cmp - <(weir json --types dns,http -i "$dir/all.weir")
+}
+
+fan_out() {
+	local ring=weir-test-$$-$RANDOM
+	weir reasm -i "$dir/many.weir" -o "shm:$ring,readers=dns,http,size=1M" 3>&- &
+	weir json -i <(weir dns --only -i "shm:$ring,reader=dns") -i <(weir http --only -i "shm:$ring,reader=http")
+}
+
+@test "join: a fan-out over a small ring ends though one branch is quiet, and fast; without marks it hangs" {
+	export dir
+	export -f fan_out
+	weir read "$dir/many.pcap" | weir flow >"$dir/many.weir"
+	start=$SECONDS
+	timeout -k 1 60 bash -c fan_out >out.json
+	[ $((SECONDS - start)) -lt 10 ]
+	[ "$(grep -c '"type":"http"' out.json)" -eq 10000 ]
+	weir reasm -i "$dir/many.weir" | weir http | weir json --types http | cmp - <(grep '"type":"http"' out.json)
+	# The same without marks: nothing is left to say that the quiet branch has come as far.
+	export WEIR_TEST_NO_MARKS=1
+	status=0
+	setsid timeout -k 1 3 bash -c fan_out >hung.json 2>/dev/null || status=$?
+	[ "$status" -ge 124 ]
+	[ "$(wc -l <hung.json)" -lt 10000 ]
+}
+
+@test "join: the whole pipeline on a capture of one protocol does not crawl" {
+	start=$SECONDS
+	[ "$(weir "$dir/many.pcap" -q --ring-size 1M --types http | wc -l)" -eq 10000 ]
+	[ $((SECONDS - start)) -lt 10 ]
+}
+
+# ---- a parser that is lost ----
+
+@test "stage: HTTP is garbage to a length-prefixed parser: one anomaly and one session_end a flow" {
+	"$dir/weir-prefixed" --only -i "$dir/streams.weir" | weir json >out.json
+	flows=$(weir json -i "$dir/streams.weir" --types flow | grep '"event":"end"' | grep -c '"resp_p":80,.*')
+	for type in anomaly session_end; do
+		[ "$(grep -c "\"type\":\"$type\"" out.json)" -gt 0 ]
+		[ -z "$(grep "\"type\":\"$type\"" out.json | grep -o '"flow":[0-9]*' | sort | uniq -d)" ]
+	done
+	[ "$(grep -c '"type":"anomaly"' out.json)" -eq "$(grep -c '"type":"session_end"' out.json)" ]
+	[ "$(grep -c '"type":"session_end"' out.json)" -le "$flows" ]
+	[ "$(grep -c '"name":"prefixed_parse_error"' out.json)" -eq "$(grep -c '"type":"anomaly"' out.json)" ]
+}
+
+# ---- books ----
+
+@test "books: an off-by-one of any counter in a law of any stage is caught" {
+	stages=(read flow reasm dns http tls)
+	missed=
+	weir books -i "$dir/all.weir" >/dev/null
+	for i in "${!stages[@]}"; do
+		stage=${stages[$i]}
+		case $stage in
+		read) in="weir read '$top/examples/demo.pcap'" counters="made out out_to" ;;
+		flow) in="weir flow -i '$dir/frames.weir'" counters="in made out out_to consumed filtered frames.in frames.packet flows.in" ;;
+		reasm) in="weir reasm -i '$dir/packets.weir'" counters="in made out out_to consumed filtered bytes.in bytes.delivered" ;;
+		*) in="weir $stage -i '$dir/streams.weir'" counters="in made out out_to consumed filtered" ;;
+		esac
+		for counter in $counters; do
+			status=0
+			WEIR_TEST_BOOKS=$stage:$counter:1 bash -c "$in" >off.weir 2>said || status=$?
+			grep -q '^weir-'"$stage"': books are off' said || status=0
+			if [ "$status" -ne 6 ]; then
+				weir books -i off.weir >table 2>&1 || status=$?
+			fi
+			[ "$status" -eq 6 ] || missed+=" $stage:$counter"
+		done
+	done
+	echo "missed:$missed"
+	[ -z "$missed" ]
+}
+
+# ---- the sandbox ----
+
+@test "sandbox: a stage whose parser opens a file, makes a socket, forks or runs a program is killed" {
+	! sanitized || skip "sanitizers need more than the sandbox leaves"
+	for bad in open socket fork exec; do
+		status=0
+		WEIR_PASS_BAD=$bad "$dir/weir-pass" -i "$dir/streams.weir" -o null: 2>said || status=$?
+		[ "$status" -eq 159 ]
+		! grep -q done said
+	done
+	# The same with the sandbox off comes through: it was the sandbox.
+	WEIR_PASS_BAD=open run "$dir/weir-pass" --sandbox off -i "$dir/streams.weir" -o null:
+	[ "$status" -eq 0 ]
+	[[ "$output" == *"open: done, got "[0-9]* ]]
+}
+
+@test "sandbox: a running stage has no capability, no new privileges, a filter, and is nobody" {
+	! sanitized || skip "sanitizers need more than the sandbox leaves"
+	for tool in flow reasm dns http tls json books; do
+		mkfifo "$tool.fifo"
+		weir "$tool" -i "$tool.fifo" -o null: 2>/dev/null 3>&- &
+		pid=$!
+		exec 9>"$tool.fifo"
+		head -c 300 "$dir/frames.weir" >&9
+		for _ in $(seq 100); do
+			grep -q '^Seccomp:.*2' "/proc/$pid/status" && break
+			sleep 0.02
+		done
+		grep -q '^NoNewPrivs:[[:space:]]*1$' "/proc/$pid/status"
+		grep -q '^Seccomp:[[:space:]]*2$' "/proc/$pid/status"
+		grep -q '^CapEff:[[:space:]]*0*$' "/proc/$pid/status"
+		grep -q '^CapPrm:[[:space:]]*0*$' "/proc/$pid/status"
+		if [ "$(id -u)" -eq 0 ]; then
+			grep -q '^Uid:[[:space:]]*65534[[:space:]]*65534[[:space:]]*65534' "/proc/$pid/status"
+		fi
+		exec 9>&-
+		wait "$pid" || true
+	done
+}
+
+@test "sandbox: behind the filter no stage calls what is not on its list" {
+	! sanitized || skip "sanitizers need more than the sandbox leaves"
+	command -v strace >/dev/null || skip "no strace"
+	bin=$WEIR_BUILD/libexec/weir
+	listed="read|readv|write|writev|pread64|lseek|close|poll|ppoll|fstat|newfstatat|ftruncate|futex|clock_gettime"
+	listed+="|gettimeofday|time|nanosleep|clock_nanosleep|mmap|munmap|madvise|brk|rt_sig[a-z]*|restart_syscall|getrandom"
+	listed+="|sched_yield|getpid|gettid|getrusage|sysinfo|exit|exit_group|kill|tgkill|fcntl|mremap|mprotect|ioctl"
+	for case in "read $top/examples/demo.pcap" "flow -i $dir/frames.weir" "reasm -i $dir/packets.weir" \
+		"dns -i $dir/streams.weir" "http -i $dir/streams.weir" "tls -i $dir/streams.weir" \
+		"json -i $dir/all.weir" "books -i $dir/all.weir" "streams -i $dir/streams.weir --digest"; do
+		read -r tool args <<<"$case"
+		allowed=$listed
+		# Files that are named on the command line are opened as they come.
+		[ "$tool" = read ] && allowed+="|openat|statx|getdents64"
+		# shellcheck disable=SC2086
+		strace -f -o trace "$bin/weir-$tool" $args -o null: 2>said || {
+			grep -q 'ptrace' said && skip "no ptrace here"
+			false
+		}
+		sed 's/^[0-9]* *//' trace | awk '/^seccomp\(SECCOMP_SET_MODE_FILTER.* = 0$/ { n = NR } { line[NR] = $0 }
+			END { for (i = n + 1; n && i <= NR; i++) print line[i] }' >after
+		[ -s after ]
+		grep -oE '^[a-z0-9_]+\(' after | sort -u | tr -d '(' | grep -vxE "$allowed" >odd || true
+		echo "$tool: $(tr '\n' ' ' <odd)"
+		[ ! -s odd ]
+	done
+}

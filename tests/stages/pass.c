@@ -1,0 +1,55 @@
+/* weir-pass: passes everything on. With WEIR_PASS_BAD it does on the first record what no stage
+ * may: opens a file, makes a socket, starts a program. */
+#include <fcntl.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "libcommon/stage/stage.h"
+
+static const char *bad;
+
+static void misbehave(void)
+{
+	int fd = -1;
+
+	if (strcmp(bad, "open") == 0)
+		fd = open("/etc/passwd", O_RDONLY);
+	else if (strcmp(bad, "socket") == 0)
+		fd = socket(AF_INET, SOCK_STREAM, 0);
+	else if (strcmp(bad, "exec") == 0)
+		execl("/bin/true", "true", (char *)NULL);
+	else if (strcmp(bad, "fork") == 0)
+		fd = fork();
+	warn("%s: done, got %d", bad, fd);
+}
+
+static void pass_open(struct stage *st, int argc, char **argv)
+{
+	(void)st;
+	(void)argc;
+	(void)argv;
+	bad = getenv("WEIR_PASS_BAD");
+}
+
+static void pass_batch(struct stage *st, const struct stage_rec *recs, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		stage_pass(st, recs[i].raw);
+	if (bad)
+		misbehave();
+	bad = NULL;
+}
+
+int main(int argc, char **argv)
+{
+	static const struct stage_ops ops = {
+		.name = "pass",
+		.summary = "pass everything on",
+		.kind = STAGE_FILTER,
+		.open = pass_open,
+		.batch = pass_batch,
+	};
+
+	return stage_main(&ops, argc, argv);
+}
