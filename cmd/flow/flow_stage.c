@@ -201,10 +201,56 @@ static void input_group(struct state *s, const struct stage_rec *recs, size_t n)
 	stage_consume(s->st, count);
 }
 
+static void open_counters(struct state *s)
+{
+	char name[40];
+
+	s->in = stage_counter(s->st, "frames.in");
+	for (unsigned i = 0; i < LAYERS_FATES; i++) {
+		snprintf(name, sizeof(name), "frames.%s", layers_fate_name((enum layers_fate)i));
+		s->fates[i] = stage_counter(s->st, name);
+	}
+	s->started = stage_counter(s->st, "flows.in");
+	for (unsigned i = FLOW_END_FIN; i <= FLOW_END_ABORT; i++) {
+		snprintf(name, sizeof(name), "flows.%s", rec_enum_text(&rec_enum_flow_reason, i));
+		s->ends[i] = stage_counter(s->st, name);
+	}
+	s->ends[FLOW_END_NONE] = s->ends[FLOW_END_ABORT];
+	s->suppressed = stage_counter(s->st, "anomalies_suppressed");
+	s->time_back = stage_counter(s->st, "time_back");
+}
+
+/* The state for one stream. Another one may follow the first (`cat a b |`). */
+static struct state *state_new(struct stage *st)
+{
+	const struct flow_config *c = stage_config(st);
+	struct state *s = xcalloc(1, sizeof(*s));
+	struct tracker_config t = {
+		.update = c->update, .start = on_start, .end = on_end, .user = s
+	};
+
+	s->st = st;
+	s->events = flow_events(c->events, c->update);
+	s->parse_flags = c->checksum ? 0 : LAYERS_NO_CHECKSUM;
+	s->ignore_scope = c->ignore_scope;
+	s->source_clock = xcalloc(SOURCES, sizeof(*s->source_clock));
+	flow_timeouts(t.table.timeout, &c->timeout);
+	t.table.max_flows = (uint32_t)c->max_flows;
+	if (getrandom(t.table.secret, sizeof(t.table.secret), 0) != sizeof(t.table.secret))
+		die_errno("random numbers");
+	s->tracker = tracker_new(&t);
+	if (!s->tracker)
+		die("no memory for %u flows", t.table.max_flows);
+	open_counters(s);
+	return s;
+}
+
 static void flow_batch(struct stage *st, const struct stage_rec *recs, size_t n)
 {
 	struct state *s = *stage_user(st);
 
+	if (!s)
+		s = *stage_user(st) = state_new(st);
 	while (n) {
 		size_t run = 0;
 
@@ -225,6 +271,8 @@ static void flow_finish(struct stage *st)
 {
 	struct state *s = *stage_user(st);
 
+	if (!s)
+		return;
 	s->now.n = stage_last_n(st);
 	tracker_on_end(s->tracker, on_last_end);
 	tracker_finish(s->tracker, FLOW_END_OF_INPUT);
@@ -234,51 +282,15 @@ static void flow_finish(struct stage *st)
 	*stage_user(st) = NULL;
 }
 
-static void open_counters(struct state *s)
-{
-	char name[40];
-
-	s->in = stage_counter(s->st, "frames.in");
-	for (unsigned i = 0; i < LAYERS_FATES; i++) {
-		snprintf(name, sizeof(name), "frames.%s", layers_fate_name((enum layers_fate)i));
-		s->fates[i] = stage_counter(s->st, name);
-	}
-	s->started = stage_counter(s->st, "flows.in");
-	for (unsigned i = FLOW_END_FIN; i <= FLOW_END_ABORT; i++) {
-		snprintf(name, sizeof(name), "flows.%s", rec_enum_text(&rec_enum_flow_reason, i));
-		s->ends[i] = stage_counter(s->st, name);
-	}
-	s->ends[FLOW_END_NONE] = s->ends[FLOW_END_ABORT];
-	s->suppressed = stage_counter(s->st, "anomalies_suppressed");
-	s->time_back = stage_counter(s->st, "time_back");
-}
-
 static void flow_open(struct stage *st, int argc, char **argv)
 {
 	const struct flow_config *c = stage_config(st);
-	struct state *s = xcalloc(1, sizeof(*s));
-	struct tracker_config t = {
-		.update = c->update, .start = on_start, .end = on_end, .user = s
-	};
 
 	if (argc)
 		die_usage("unexpected operand '%s'", argv[1]);
 	if (!c->max_flows || c->max_flows >= 1u << 30)
 		die_usage("max-flows must be between 1 and %u", (1u << 30) - 1);
-	s->st = st;
-	s->events = flow_events(c->events, c->update);
-	s->parse_flags = c->checksum ? 0 : LAYERS_NO_CHECKSUM;
-	s->ignore_scope = c->ignore_scope;
-	s->source_clock = xcalloc(SOURCES, sizeof(*s->source_clock));
-	flow_timeouts(t.table.timeout, &c->timeout);
-	t.table.max_flows = (uint32_t)c->max_flows;
-	if (getrandom(t.table.secret, sizeof(t.table.secret), 0) != sizeof(t.table.secret))
-		die_errno("random numbers");
-	s->tracker = tracker_new(&t);
-	if (!s->tracker)
-		die("no memory for %u flows", t.table.max_flows);
-	open_counters(s);
-	*stage_user(st) = s;
+	*stage_user(st) = state_new(st);
 }
 
 static const struct rec_desc *const flow_reads[] = { &rec_frame_desc, NULL };

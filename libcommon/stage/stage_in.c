@@ -125,7 +125,9 @@ static void input_hello(struct stage *st, struct input *in, struct bytes raw)
 		for (size_t i = 0; i < st->nnames; i++)
 			free(st->names[i].name);
 		st->nnames = known = 0;
-		st->hello_sent = false;
+		st->hello_sent = false; /* behind a hello every type is declared anew */
+		if (st->declared_hash)
+			memset(st->declared_hash, 0, 65536 * sizeof(*st->declared_hash));
 	}
 	snprintf(in->program, sizeof(in->program), "%.*s %.*s", (int)hello.program.len,
 		 (const char *)hello.program.ptr, (int)hello.version.len,
