@@ -10,7 +10,7 @@
 #include "libcommon/stage/stage.h"
 
 enum {
-	BATCH = 64,         /* records handed to ops->batch at once, at most */
+	BATCH = 64, /* records handed to ops->batch at once, at most */
 	MAX_ENDPOINTS = 64,
 	MAX_READS = 16,
 	MAX_SCHEMAS = 1024,
@@ -19,10 +19,10 @@ enum {
 
 /* A record type as one input declares it. */
 struct in_type {
-	uint16_t id;            /* under which it goes on: custom ids are unified over the inputs */
-	bool fast;              /* hot, and laid out as ours */
-	uint64_t hash;          /* of the schema record under `id` */
-	struct buf schema_raw;  /* that record */
+	uint16_t id;           /* under which it goes on: custom ids are unified over the inputs */
+	bool fast;             /* hot, and laid out as ours */
+	uint64_t hash;         /* of the schema record under `id` */
+	struct buf schema_raw; /* that record */
 	struct schema *schema;
 	struct rec_binding *binds[MAX_READS]; /* by index in ops->reads */
 };
@@ -81,10 +81,10 @@ struct stage {
 
 	struct output outputs[MAX_ENDPOINTS];
 	size_t noutputs;
-	struct buf scratch;            /* reserve() when every output is broken or there is none */
+	struct buf scratch; /* reserve() when every output is broken or there is none */
 	uint8_t *reserved;
-	uint64_t *declared_hash;       /* by type id: which schema the outputs know it under */
-	uint64_t *own_hash;            /* by type id: hash of our own description */
+	uint64_t *declared_hash; /* by type id: which schema the outputs know it under */
+	uint64_t *own_hash;      /* by type id: hash of our own description */
 	struct buf packed;
 	uint64_t marked_n;
 
