@@ -30,7 +30,7 @@ struct state {
 	uint64_t *source_clock; /* highest time of each */
 	uint64_t *in, *fates[LAYERS_FATES];
 	uint64_t *ends[FLOW_END_ABORT + 1];
-	uint64_t *suppressed, *time_back, *started;
+	uint64_t *suppressed, *time_back, *started, *open;
 	struct item items[GROUP];
 };
 
@@ -68,6 +68,7 @@ static void on_start(void *user, const struct flow *f)
 	struct state *s = user;
 
 	++*s->started;
+	++*s->open;
 	if (wants(s, REC_flow_event_START))
 		flow_emit(s->st, &s->now, f, REC_flow_event_START, FLOW_END_NONE);
 }
@@ -77,6 +78,7 @@ static void on_end(void *user, const struct flow *f, enum flow_end_reason why)
 	struct state *s = user;
 
 	++*s->ends[why];
+	--*s->open;
 	if (wants(s, REC_flow_event_END))
 		flow_emit(s->st, &s->now, f, REC_flow_event_END, why);
 }
@@ -211,6 +213,7 @@ static void open_counters(struct state *s)
 		s->fates[i] = stage_counter(s->st, name);
 	}
 	s->started = stage_counter(s->st, "flows.in");
+	s->open = stage_counter(s->st, "flows.open");
 	for (unsigned i = FLOW_END_FIN; i <= FLOW_END_ABORT; i++) {
 		snprintf(name, sizeof(name), "flows.%s", rec_enum_text(&rec_enum_flow_reason, i));
 		s->ends[i] = stage_counter(s->st, name);
