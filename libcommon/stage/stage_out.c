@@ -6,6 +6,8 @@
 
 #include "libcommon/stage/stage_private.h"
 
+enum { SCHEMAS_EVERY = 64 << 20 };
+
 void stage_outputs_open(struct stage *st)
 {
 	static const char *const standard[] = { "-" };
@@ -23,6 +25,7 @@ void stage_outputs_open(struct stage *st)
 	st->marked_n = getenv("WEIR_TEST_NO_MARKS") ? UINT64_MAX : 0;
 	st->declared_hash = xcalloc(65536, sizeof(uint64_t));
 	st->own_hash = xcalloc(65536, sizeof(uint64_t));
+	st->kept_hash = xcalloc(65536, sizeof(uint64_t));
 }
 
 bool stage_outputs_broken(const struct stage *st)
@@ -83,8 +86,9 @@ static void write_all(struct stage *st, struct bytes raw)
 }
 
 /* `lost` is the part of out_to that a broken output did not take. */
-static void count_out(struct stage *st)
+static void count_out(struct stage *st, size_t bytes)
 {
+	st->since_schemas += bytes;
 	for (size_t i = 0; i < st->noutputs; i++) {
 		++*st->outputs[i].out_to;
 		if (__builtin_expect(st->outputs[i].broken, 0))
@@ -139,9 +143,20 @@ void stage_declare(struct stage *st, uint16_t id, uint64_t hash, struct bytes sc
 		return;
 	st->declared_hash[id] = hash;
 	write_all(st, schema_raw);
+	if (st->kept_hash[id] == hash)
+		return;
+	st->kept_hash[id] = hash;
 	for (size_t i = 0; i < st->noutputs; i++)
 		if (!st->outputs[i].broken)
 			port_out_preamble(st->outputs[i].port, schema_raw);
+}
+
+/* A long stream declares its types again from time to time, so that a file can be read from the
+ * middle: the next record of each type finds it undeclared. */
+static void schemas_again(struct stage *st)
+{
+	st->since_schemas = 0;
+	memset(st->declared_hash, 0, 65536 * sizeof(*st->declared_hash));
 }
 
 uint64_t stage_schema_hash(struct bytes schema_raw)
@@ -169,6 +184,8 @@ static inline void need_own(struct stage *st, const struct rec_desc *desc)
 {
 	uint64_t own = st->own_hash[desc->id];
 
+	if (__builtin_expect(st->since_schemas > SCHEMAS_EVERY, 0))
+		schemas_again(st);
 	if (__builtin_expect(own == 0 || st->declared_hash[desc->id] != own, 0))
 		declare_own(st, desc);
 }
@@ -244,7 +261,8 @@ bool stage_outputs_close(struct stage *st)
 	st->noutputs = 0;
 	free(st->declared_hash);
 	free(st->own_hash);
-	st->declared_hash = st->own_hash = NULL;
+	free(st->kept_hash);
+	st->declared_hash = st->own_hash = st->kept_hash = NULL;
 	return whole;
 }
 
@@ -255,10 +273,12 @@ void stage_pass(struct stage *st, struct bytes raw)
 	uint16_t id = be16_get(raw.ptr + 4);
 	const struct in_type *t = st->current ? st->current->known[id] : NULL;
 
+	if (__builtin_expect(st->since_schemas > SCHEMAS_EVERY, 0))
+		schemas_again(st);
 	if (t && st->declared_hash[t->id] != t->hash)
 		stage_declare(st, t->id, t->hash, buf_bytes(&t->schema_raw));
 	write_all(st, raw);
-	count_out(st);
+	count_out(st, raw.len);
 }
 
 void stage_emit(struct stage *st, const struct rec_desc *desc, const struct rec_head *h,
@@ -281,7 +301,7 @@ void stage_emit(struct stage *st, const struct rec_desc *desc, const struct rec_
 		return;
 	}
 	write_all(st, buf_bytes(&st->packed));
-	count_out(st);
+	count_out(st, st->packed.len);
 }
 
 uint8_t *stage_reserve(struct stage *st, const struct rec_desc *desc, size_t n)
@@ -325,5 +345,5 @@ void stage_commit(struct stage *st, size_t n)
 			break;
 		}
 	}
-	count_out(st);
+	count_out(st, n);
 }

@@ -85,6 +85,8 @@ struct stage {
 	uint8_t *reserved;
 	uint64_t *declared_hash; /* by type id: which schema the outputs know it under */
 	uint64_t *own_hash;      /* by type id: hash of our own description */
+	uint64_t *kept_hash;     /* by type id: which schema the rings' preambles hold */
+	uint64_t since_schemas;  /* bytes written since all types were last declared */
 	struct buf packed;
 	uint64_t marked_n;
 

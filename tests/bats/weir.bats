@@ -106,3 +106,9 @@ load helper
 	run bash -c "weir '$top/examples/demo.pcap' -q --format text --color always | grep -c \$'\033'"
 	[ "$output" -gt 10 ]
 }
+
+@test "weir: a long stream declares its types again every 64 MiB" {
+	python3 "$top/tests/gen/make_bench.py" small "$BATS_TEST_TMPDIR/small.pcap" 600000 1000
+	schemas=$(weir read "$BATS_TEST_TMPDIR/small.pcap" | LC_ALL=C grep -aoP '\xdc\x00\x08\xcd\x00\x01\xcf' | wc -l)
+	[ "$schemas" -eq 2 ]
+}
