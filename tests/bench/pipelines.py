@@ -6,8 +6,9 @@
 Prints a line "NAME ratio goal ok|MISSED" per goal. Sizes come from the environment:
     BENCH_PACKETS  of the mix [2500000]       BENCH_SMALL   of 64-byte packets [5000000]
     BENCH_FLOWS    they belong to [1000000]   BENCH_SLICE   packets that tshark gets [100000]
-    BENCH_RUNS     of each side [5]           BENCH_DIR     where inputs are made and kept [a
-    BENCH_ONLY     comma list of parts: flow,whole,tshark,streams,mallocs [all]   temporary one]
+    BENCH_RUNS     of each side [5]           BENCH_DIR     where inputs are made and kept [none]
+    BENCH_STREAMS  packets of the mix whose streams become files [1000000]
+    BENCH_ONLY     comma list of parts: flow,whole,tshark,streams,mallocs [all]
 
 Both sides of a comparison run in turn; the median counts. CPU is user and system time of all
 processes of a side, as wait4 tells it. Memory is the highest sum of PSS over these processes,
@@ -361,7 +362,7 @@ def machine():
     cores = os.cpu_count() or 1
     with open("/proc/meminfo") as f:
         memory = int(f.readline().split()[1]) // (1024 * 1024) + 1
-    return "%d core%s, %d GiB of memory" % (cores, "s" * (cores != 1), memory)
+    return "%d core%s, %d GiB of memory, load average %.1f" % (cores, "s" * (cores != 1), memory, os.getloadavg()[1])
 
 
 PAGE = """# Performance
