@@ -23,7 +23,7 @@ static bool gives(struct order *o, const char *want)
 	bool same;
 
 	order_flush(o, &out);
-	same = out.len == strlen(want) && memcmp(out.ptr, want, out.len) == 0;
+	same = bytes_is(buf_bytes(&out), want);
 	if (!same)
 		printf("# got %.*s, not %s\n", (int)out.len, (const char *)out.ptr, want);
 	buf_release(&out);
