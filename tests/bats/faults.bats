@@ -145,9 +145,10 @@ END
 
 @test "pipes: a reader that leaves is no news: 141 all the way up, and nothing is said" {
 	run bash -c "
-		weir read -q $(printf "'$demo' %.0s" $(seq 40)) 2>>said | weir flow 2>>said | weir reasm 2>>said |
+		weir read -q $(printf "'$demo' %.0s" $(seq 300)) 2>>said | weir flow 2>>said | weir reasm 2>>said |
 			weir json --types packet,stream,flow 2>>said | head -n 1 >first
 		echo \"\${PIPESTATUS[*]}\""
+	echo "$output"
 	[ "$output" = "141 141 141 141 0" ]
 	[ ! -s said ]
 	[ "$(wc -l <first)" -eq 1 ]
