@@ -279,7 +279,7 @@ static void name_one(void *ctx, const char *name, const char *path)
 
 static int unknown(const char *word)
 {
-	struct names names = { { "help", "list", "version" }, 3 };
+	static struct names names = { { "help", "list", "version" }, 3 };
 	const char *near;
 
 	lookup_each(name_one, &names);
