@@ -176,7 +176,7 @@ static void print_record(struct stage *st, const struct stage_rec *r)
 		if (stage_schema(st, r->head.type))
 			stage_filter(st, 1);
 		else
-			stage_drop(st, "no_schema", 1);
+			stage_undeclared(st, r->head.type);
 		return;
 	}
 	if (o->count && r->head.n != o->n)

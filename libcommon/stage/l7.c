@@ -289,7 +289,8 @@ static void side_keep(struct l7_flow *f, struct l7_side *s, struct bytes rest)
 			buf_release(&s->kept);
 		s->kept.len = 0;
 	} else if (s->kept.len && rest.ptr >= s->kept.ptr && rest.ptr < s->kept.ptr + s->kept.len) {
-		memmove(s->kept.ptr, rest.ptr, rest.len);
+		if (rest.ptr != s->kept.ptr) /* else every small segment would move all of it */
+			memmove(s->kept.ptr, rest.ptr, rest.len);
 		s->kept.len = rest.len;
 	} else {
 		s->kept.len = 0;
@@ -480,6 +481,7 @@ static struct l7_flow *stream_flow(struct l7 *l7, const struct rec_head *h,
 		key_set(&f->key, s->ip_version, s->proto, s->orig_h, s->resp_h, s->orig_p,
 			s->resp_p);
 		f->midstream = s->flags & STREAM_MIDSTREAM;
+		f->side[s->dir ? L7_RESP : L7_ORIG].offset = s->offset;
 		/* A flow whose beginning went elsewhere is not ours to guess at. */
 		if (s->offset != 0 || !l7->parser->feed)
 			flow_other(f);
@@ -758,6 +760,8 @@ void *l7_scratch(struct l7_flow *f, size_t n)
 	struct l7 *l7 = f->l7;
 	struct l7_scratch *s = l7->scratch;
 
+	if (n > SCRATCH_MAX)
+		return NULL;
 	n = (n + 15) & ~(size_t)15;
 	if (n > SCRATCH_MAX - l7->scratch_used)
 		return NULL;

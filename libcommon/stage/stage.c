@@ -372,6 +372,14 @@ void stage_drop(struct stage *st, const char *reason, uint64_t n)
 	*books_counter(st->page, name, 0) += n;
 }
 
+void stage_undeclared(struct stage *st, uint16_t type)
+{
+	if (books_value(st->page, "dropped.no_schema") == 0)
+		warn("records of type %u came without a schema", type);
+	stage_drop(st, "no_schema", 1);
+	stage_exit(st, EXIT_SCHEMA);
+}
+
 uint64_t *stage_counter(struct stage *st, const char *name)
 {
 	return books_counter(st->page, name, 0);

@@ -91,6 +91,9 @@ void stage_source(struct stage *st, uint64_t source, const char *name, uint64_t 
  * the record has then been dropped and counted (dropped.malformed) - the caller does nothing. */
 bool stage_decode(struct stage *st, const struct rec_desc *desc, const struct stage_rec *r,
 		  struct rec_head *h, void *rec);
+/* The record at hand is of a type that its stream never declared: dropped, counted, said once,
+ * exit 3. */
+void stage_undeclared(struct stage *st, uint16_t type);
 /* The schema of a type as its stream declared it (custom ids are unified over the inputs), or
  * NULL. */
 const struct schema *stage_schema(struct stage *st, uint16_t type);

@@ -629,7 +629,9 @@ bool stage_decode(struct stage *st, const struct rec_desc *desc, const struct st
 	for (size_t i = 0; t && st->ops->reads[i]; i++)
 		if (st->ops->reads[i] == desc && t->binds[i])
 			ok = rec_decode(t->binds[i], r->raw, h, rec, &st->arena);
-	if (!ok)
-		stage_drop(st, t ? "malformed" : "no_schema", 1);
+	if (!t)
+		stage_undeclared(st, r->head.type);
+	else if (!ok)
+		stage_drop(st, "malformed", 1);
 	return ok;
 }
