@@ -290,3 +290,14 @@ fan_out() {
 		[ ! -s odd ]
 	done
 }
+
+@test "stage: records of a type that was never declared are said once, counted, exit 3" {
+	weir read "$top/examples/demo.pcap" | weir flow | weir reasm >"$BATS_TEST_TMPDIR/r.weir"
+	/usr/bin/python3 "$top/tests/stages/mangle.py" drop 1 <"$BATS_TEST_TMPDIR/r.weir" >"$BATS_TEST_TMPDIR/bare.weir"
+	for tool in dns json; do
+		run --separate-stderr weir "$tool" -i "$BATS_TEST_TMPDIR/bare.weir" -o null:
+		[ "$status" -eq 3 ]
+		[ "${#stderr_lines[@]}" -eq 1 ]
+		[[ "$stderr" == *"without a schema"* ]]
+	done
+}
