@@ -218,6 +218,15 @@ static void flow_evict(struct l7 *l7, struct l7_flow *f, uint64_t now, uint64_t 
 	flow_forget(l7, f);
 }
 
+bool l7_knows(struct l7 *l7, uint64_t flow)
+{
+	const struct l7_flow *f = l7->buckets[bucket_of(l7, flow)];
+
+	while (f && f->id != flow)
+		f = f->next;
+	return f != NULL;
+}
+
 static struct l7_flow *flow_make(struct l7 *l7, const struct rec_head *h)
 {
 	struct l7_flow *f;

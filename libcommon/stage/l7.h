@@ -137,6 +137,8 @@ bool l7_packet(struct l7 *l7, const struct rec_head *h, const struct rec_packet 
 /* Is the flow known to be somebody else's? Then its records need not even be decoded. False says
  * nothing. */
 bool l7_is_other(struct l7 *l7, uint64_t flow);
+/* Has the engine anything of this flow? Where not, its end need not be decoded either. */
+bool l7_knows(struct l7 *l7, uint64_t flow);
 /* They always pass on as well. */
 void l7_stream_end(struct l7 *l7, const struct rec_head *h, const struct rec_stream_end *e);
 void l7_flow_end(struct l7 *l7, const struct rec_head *h, const struct rec_flow *fl);

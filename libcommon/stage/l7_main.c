@@ -79,7 +79,8 @@ static void tool_record(struct stage *st, const struct stage_rec *r)
 	struct rec_head h;
 	bool ours = false;
 
-	if (r->head.type != REC_flow && l7_is_other(tool.l7, r->head.flow)) {
+	if (r->head.type == REC_flow ? !l7_knows(tool.l7, r->head.flow)
+				     : l7_is_other(tool.l7, r->head.flow)) {
 		tool_pass(st, r->raw);
 		return;
 	}
