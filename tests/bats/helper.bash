@@ -1,5 +1,6 @@
 # helper: what every bats file loads. WEIR_BUILD is the build folder; weir is first in PATH.
 # shellcheck shell=bash
+bats_require_minimum_version 1.5.0
 top=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 WEIR_BUILD=${WEIR_BUILD:-$top/build/plain}
 export PATH="$WEIR_BUILD/bin:$PATH" LC_ALL=C.UTF-8

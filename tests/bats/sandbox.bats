@@ -1,0 +1,81 @@
+#!/usr/bin/env bats
+# What a running stage can still do. Not for sanitizer builds: they need more than it leaves.
+load helper
+load ../stages/build
+
+setup_file() {
+	local demo=$top/examples/demo.pcap dir=$BATS_FILE_TMPDIR
+	weir read "$demo" >"$dir/frames.weir"
+	weir flow -i "$dir/frames.weir" >"$dir/packets.weir"
+	weir reasm -i "$dir/packets.weir" >"$dir/streams.weir"
+	weir dns -i "$dir/streams.weir" | weir http | weir tls >"$dir/all.weir"
+	stage_program pass
+}
+
+setup() {
+	dir=$BATS_FILE_TMPDIR
+	cd "$BATS_TEST_TMPDIR" || return 1
+}
+
+@test "sandbox: a stage whose parser opens a file, makes a socket, forks or runs a program is killed" {
+	for bad in open socket fork exec; do
+		status=0
+		WEIR_PASS_BAD=$bad "$dir/weir-pass" -i "$dir/streams.weir" -o null: 2>said || status=$?
+		[ "$status" -eq 159 ]
+		! grep -q done said
+	done
+	# The same with the sandbox off comes through: it was the sandbox.
+	WEIR_PASS_BAD=open run "$dir/weir-pass" --sandbox off -i "$dir/streams.weir" -o null:
+	[ "$status" -eq 0 ]
+	[[ "$output" == *"open: done, got "[0-9]* ]]
+}
+
+@test "sandbox: a running stage has no capability, no new privileges, a filter, and is nobody" {
+	for tool in flow reasm dns http tls json books; do
+		mkfifo "$tool.fifo"
+		weir "$tool" -i "$tool.fifo" -o null: 2>/dev/null 3>&- &
+		pid=$!
+		exec 9>"$tool.fifo"
+		head -c 300 "$dir/frames.weir" >&9
+		for _ in $(seq 100); do
+			grep -q '^Seccomp:.*2' "/proc/$pid/status" && break
+			sleep 0.02
+		done
+		grep -q '^NoNewPrivs:[[:space:]]*1$' "/proc/$pid/status"
+		grep -q '^Seccomp:[[:space:]]*2$' "/proc/$pid/status"
+		grep -q '^CapEff:[[:space:]]*0*$' "/proc/$pid/status"
+		grep -q '^CapPrm:[[:space:]]*0*$' "/proc/$pid/status"
+		if [ "$(id -u)" -eq 0 ]; then
+			grep -q '^Uid:[[:space:]]*65534[[:space:]]*65534[[:space:]]*65534' "/proc/$pid/status"
+		fi
+		exec 9>&-
+		wait "$pid" || true
+	done
+}
+
+@test "sandbox: behind the filter no stage calls what is not on its list" {
+	command -v strace >/dev/null || skip "no strace"
+	bin=$WEIR_BUILD/libexec/weir
+	listed="read|readv|write|writev|pread64|lseek|close|poll|ppoll|fstat|newfstatat|ftruncate|futex|clock_gettime"
+	listed+="|gettimeofday|time|nanosleep|clock_nanosleep|mmap|munmap|madvise|brk|rt_sig[a-z]*|restart_syscall|getrandom"
+	listed+="|sched_yield|getpid|gettid|getrusage|sysinfo|exit|exit_group|kill|tgkill|fcntl|mremap|mprotect|ioctl"
+	for case in "read $top/examples/demo.pcap" "flow -i $dir/frames.weir" "reasm -i $dir/packets.weir" \
+		"dns -i $dir/streams.weir" "http -i $dir/streams.weir" "tls -i $dir/streams.weir" \
+		"json -i $dir/all.weir" "books -i $dir/all.weir" "streams -i $dir/streams.weir --digest"; do
+		read -r tool args <<<"$case"
+		allowed=$listed
+		# Files that are named on the command line are opened as they come.
+		[ "$tool" = read ] && allowed+="|openat|statx|getdents64"
+		# shellcheck disable=SC2086
+		strace -f -o trace "$bin/weir-$tool" $args -o null: 2>said || {
+			grep -q 'ptrace' said && skip "no ptrace here"
+			false
+		}
+		sed 's/^[0-9]* *//' trace | awk '/^seccomp\(SECCOMP_SET_MODE_FILTER.* = 0$/ { n = NR } { line[NR] = $0 }
+			END { for (i = n + 1; n && i <= NR; i++) print line[i] }' >after
+		[ -s after ]
+		grep -oE '^[a-z0-9_]+\(' after | sort -u | tr -d '(' | grep -vxE "$allowed" >odd || true
+		echo "$tool: $(tr '\n' ' ' <odd)"
+		[ ! -s odd ]
+	done
+}
