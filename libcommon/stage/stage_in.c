@@ -402,7 +402,12 @@ static void input_fill(struct stage *st, struct input *in)
 		}
 		state = port_in_view(in->port, have, -1, &in->view);
 	}
-	if (state == PORT_ERROR) {
+	if (state == PORT_ERROR && errno == EPIPE && !in->hello) {
+		/* A producer that died before its first word has said why itself. */
+		in->eof = true;
+		st->cause = REC_end_cause_TRUNCATED;
+		stage_exit(st, EXIT_TRUNCATED);
+	} else if (state == PORT_ERROR) {
 		input_cut(st, in, errno == EPIPE ? "the producer died" : strerror(errno));
 	} else if (state == PORT_EOF) {
 		if (in->view.len > 0)

@@ -112,3 +112,9 @@ load helper
 	schemas=$(weir read "$BATS_TEST_TMPDIR/small.pcap" | LC_ALL=C grep -aoP '\xdc\x00\x08\xcd\x00\x01\xcf' | wc -l)
 	[ "$schemas" -eq 2 ]
 }
+
+@test "weir: where the reader can't start, its line is the only one" {
+	run weir ./no-such.pcap -q
+	[ "$status" -eq 1 ]
+	[ "${#lines[@]}" -eq 1 ]
+}
