@@ -192,8 +192,15 @@ ssize_t rec_measure(struct bytes b, const char **why)
 bool rec_head_get(struct bytes raw, struct rec_head *h, uint32_t *nfields, size_t *body_at)
 {
 	struct cursor c = cursor_of(raw);
-	struct mp_value outer = mp_next(&c), v[4];
+	struct mp_value outer, v[4];
 
+	if (rec_is_canonical(raw) && be16_get(raw.ptr + 1) >= 4) {
+		*h = rec_head_fast(raw.ptr);
+		*nfields = be16_get(raw.ptr + 1) - 4u;
+		*body_at = REC_PREFIX;
+		return true;
+	}
+	outer = mp_next(&c);
 	if (outer.type != MP_ARRAY || outer.count < 4)
 		return false;
 	for (int i = 0; i < 4; i++) {
