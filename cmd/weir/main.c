@@ -245,22 +245,25 @@ static void list_one(void *ctx, const char *name, const char *path)
 	printf("%-12s %s\n", name, path);
 }
 
-/* The manual page: of a checkout where this runs from one, else the installed one. */
+/* The manual page: of the checkout that this was built in, else the one installed with it, else
+ * what the tool itself says. */
 static int show_help(const char *name)
 {
-	char page[PATH_SIZE + 64], path[PATH_SIZE];
-	const char *dir = lookup_libexec();
+	static const char *const places[] = { "../../../../docs/man", "../../share/man/man1" };
+	char page[PATH_SIZE + 128], path[PATH_SIZE];
 
-	snprintf(page, sizeof(page), "%s/../../../../docs/man/weir%s%s.1", dir, *name ? "-" : "",
-		 name);
-	if (access(page, R_OK) != 0)
-		snprintf(page, sizeof(page), "weir%s%s", *name ? "-" : "", name);
 	if (*name && !lookup_tool(name, path, sizeof(path)))
 		die_usage("no tool 'weir-%s'; try 'weir list'", name);
-	execlp("man", "man", page, (char *)NULL);
-	if (*name)
-		execl(path, path, "--help", (char *)NULL);
-	die_errno("cannot run 'man'");
+	if (!*name)
+		snprintf(path, sizeof(path), "/proc/self/exe");
+	for (size_t i = 0; i < sizeof(places) / sizeof(places[0]); i++) {
+		snprintf(page, sizeof(page), "%s/%s/weir%s%s.1", lookup_libexec(), places[i],
+			 *name ? "-" : "", name);
+		if (access(page, R_OK) == 0)
+			execlp("man", "man", page, (char *)NULL);
+	}
+	execl(path, path, "--help", (char *)NULL);
+	die_errno("cannot run '%s'", path);
 }
 
 struct names {

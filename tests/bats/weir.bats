@@ -118,3 +118,13 @@ load helper
 	[ "$status" -eq 1 ]
 	[ "${#lines[@]}" -eq 1 ]
 }
+
+@test "weir help: the page of a tool, or what the tool says where no page is found" {
+	mkdir "$BATS_TEST_TMPDIR/moved" && cp -r "$WEIR_BUILD/bin" "$WEIR_BUILD/libexec" "$BATS_TEST_TMPDIR/moved"
+	run "$BATS_TEST_TMPDIR/moved/bin/weir" help dns
+	[ "$status" -eq 0 ]
+	[[ "$output" == "weir-dns: "*"--only"* ]]
+	run weir help nosuch
+	[ "$status" -eq 2 ]
+	[[ "$output" == *"no tool 'weir-nosuch'"* ]]
+}
