@@ -279,6 +279,7 @@ static void flow_finish(struct stage *st)
 	s->now.n = stage_last_n(st);
 	tracker_on_end(s->tracker, on_last_end);
 	tracker_finish(s->tracker, FLOW_END_OF_INPUT);
+	*stage_counter(st, "checksum_hosts_full") += tracker_hosts_full(s->tracker);
 	tracker_free(s->tracker);
 	free(s->source_clock);
 	free(s);

@@ -11,13 +11,6 @@
 
 const char *tool_name = "weir";
 
-static void (*hook)(void);
-
-void die_hook(void (*fn)(void))
-{
-	hook = fn;
-}
-
 static void say(const char *fmt, va_list ap, bool with_errno)
 {
 	int err = errno;
@@ -32,17 +25,6 @@ static void say(const char *fmt, va_list ap, bool with_errno)
 	line[n++] = '\n';
 	if (write(STDERR_FILENO, line, (size_t)n) < 0)
 		return;
-}
-
-static void leave(enum exit_code code) __attribute__((noreturn));
-static void leave(enum exit_code code)
-{
-	void (*fn)(void) = hook;
-
-	hook = NULL;
-	if (fn)
-		fn();
-	exit(code);
 }
 
 void warn(const char *fmt, ...)
@@ -68,7 +50,7 @@ void warn_errno(const char *fmt, ...)
 	va_start(ap, fmt);                                                                         \
 	say(fmt, ap, with_errno);                                                                  \
 	va_end(ap);                                                                                \
-	leave(code)
+	exit(code)
 
 void die(const char *fmt, ...)
 {

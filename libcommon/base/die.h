@@ -31,7 +31,4 @@ void die_code(enum exit_code code, const char *fmt, ...)
 /* calloc that dies. n * size may not overflow. */
 void *xcalloc(size_t n, size_t size) __attribute__((malloc, returns_nonnull));
 
-/* Where the process dies, what is registered here runs first (books, final records). */
-void die_hook(void (*fn)(void));
-
 #endif

@@ -432,17 +432,3 @@ void stage_source(struct stage *st, uint64_t source, const char *name, uint64_t 
 	if (st->hello_sent && st->nnames > known)
 		stage_hello(st, true);
 }
-
-const char *stage_source_name(struct stage *st, uint64_t n, uint64_t *file_n)
-{
-	const struct source_name *best = NULL;
-
-	for (size_t i = 0; i < st->nnames; i++)
-		if (st->names[i].first_n <= n && (!best || st->names[i].first_n >= best->first_n))
-			best = &st->names[i];
-	if (!best)
-		return NULL;
-	if (file_n)
-		*file_n = n - best->first_n + 1;
-	return best->name;
-}

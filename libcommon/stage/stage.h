@@ -97,8 +97,6 @@ void stage_undeclared(struct stage *st, uint16_t type);
 /* The schema of a type as its stream declared it (custom ids are unified over the inputs), or
  * NULL. */
 const struct schema *stage_schema(struct stage *st, uint16_t type);
-/* The file that a frame number lies in, by the hellos seen: NULL where unknown. */
-const char *stage_source_name(struct stage *st, uint64_t n, uint64_t *file_n);
 uint64_t stage_last_n(struct stage *st); /* highest n seen so far (sources: made) */
 
 /* ---- counters and ends ---- */
