@@ -67,28 +67,50 @@ bool port_out_is_null(const struct port_out *p)
 	return p->null;
 }
 
-uint8_t *port_out_reserve(struct port_out *p, size_t n, bool wait)
+/* A broken port has no room, and whatever is committed to it is lost at once. */
+static void shut_if_broken(struct port_out *p)
 {
-	return p->err ? NULL : p->ops->reserve(p, n, wait);
+	if (p->err)
+		p->end = p->due = p->at = p->base;
 }
 
-void port_out_commit(struct port_out *p, size_t n)
+void port_out_hand_over(struct port_out *p)
 {
+	size_t n = (size_t)(p->at - p->base);
+
 	p->written += n;
 	if (p->err)
 		p->lost += n;
 	else
 		p->ops->commit(p, n);
+	shut_if_broken(p);
+}
+
+uint8_t *port_out_more(struct port_out *p, size_t n, bool wait)
+{
+	uint8_t *at;
+
+	port_out_hand_over(p);
+	if (p->err)
+		return NULL;
+	at = p->ops->reserve(p, n, wait);
+	shut_if_broken(p);
+	return at;
 }
 
 bool port_out_flush(struct port_out *p)
 {
-	return !p->err && p->ops->flush(p);
+	bool good;
+
+	port_out_hand_over(p);
+	good = !p->err && p->ops->flush(p);
+	shut_if_broken(p);
+	return good;
 }
 
 size_t port_out_pending(const struct port_out *p)
 {
-	return p->err ? 0 : p->ops->pending(p);
+	return p->err ? 0 : p->ops->pending(p) + (size_t)(p->at - p->base);
 }
 
 bool port_out_preamble(struct port_out *p, struct bytes b)
@@ -105,7 +127,7 @@ bool port_out_broken(const struct port_out *p, int *err)
 
 uint64_t port_out_written(const struct port_out *p)
 {
-	return p->written;
+	return p->written + (uint64_t)(p->at - p->base);
 }
 
 uint64_t port_out_lost(const struct port_out *p)
@@ -117,6 +139,7 @@ bool port_out_close(struct port_out *p)
 {
 	bool good;
 
+	port_out_hand_over(p);
 	p->ops->close(p);
 	good = !p->err && !p->lost;
 	free(p->name);

@@ -22,7 +22,21 @@ extern volatile int port_give_up;
 
 /* ---- output ------------------------------------------------------------------------------ */
 
-struct port_out;
+/* Its fields belong to port.h and the transports. Most records find room between at and end, and
+ * are one of many up to due: those touch nothing else. */
+struct port_out {
+	uint8_t *base; /* committed from here .. */
+	uint8_t *at;   /* .. to here, and not yet handed to the transport */
+	uint8_t *end;  /* reserved up to here without asking */
+	uint8_t *due;  /* a commit that comes this far is handed over; base < due */
+	const struct port_out_ops *ops;
+	char *name; /* the endpoint's text, for messages */
+	int err;    /* errno-like; 0 while it works */
+	bool tty, null;
+	uint64_t written, lost; /* up to base */
+	uint64_t published;     /* a ring: bytes that readers can see */
+	size_t longest;         /* a ring: no record can be longer */
+};
 
 /* Opens; ends the process (1, or 2 for wrong grammar) with one line where it can't.
  * Creates files with mode 0666 & ~umask, truncating. */
@@ -34,10 +48,10 @@ bool port_out_is_null(const struct port_out *p);
  * port is broken with EMSGSIZE). Returns NULL where space must be waited for and `wait` is false;
  * with wait it blocks and gives NULL only where the other side is gone for good
  * (port_out_broken says so). */
-uint8_t *port_out_reserve(struct port_out *p, size_t n, bool wait);
+static inline uint8_t *port_out_reserve(struct port_out *p, size_t n, bool wait);
 /* The first n of the reserved bytes are now part of the stream. Whole records only. Published
  * at the batch size (ring 32 KiB, fd 64 KiB) or by port_out_flush. */
-void port_out_commit(struct port_out *p, size_t n);
+static inline void port_out_commit(struct port_out *p, size_t n);
 /* Publishes / writes all committed bytes. Blocks on a full pipe, also over signals. False where
  * broken. */
 bool port_out_flush(struct port_out *p);
@@ -56,6 +70,22 @@ uint64_t port_out_lost(const struct port_out *p);
 /* Flushes, closes (a ring is marked closed: readers see the end of the stream after the last
  * byte), frees. False where something could not be delivered. */
 bool port_out_close(struct port_out *p);
+
+/* The way round, for what has no room or is due. */
+uint8_t *port_out_more(struct port_out *p, size_t n, bool wait);
+void port_out_hand_over(struct port_out *p);
+
+static inline uint8_t *port_out_reserve(struct port_out *p, size_t n, bool wait)
+{
+	return n <= (size_t)(p->end - p->at) ? p->at : port_out_more(p, n, wait);
+}
+
+static inline void port_out_commit(struct port_out *p, size_t n)
+{
+	p->at += n;
+	if (p->at >= p->due)
+		port_out_hand_over(p);
+}
 
 /* ---- input ------------------------------------------------------------------------------- */
 

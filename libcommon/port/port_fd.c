@@ -85,6 +85,22 @@ static enum progress out_write(struct fd_out *o, bool wait)
 	return ALL;
 }
 
+static void fd_window(struct fd_out *o)
+{
+	size_t held = o->len - o->done;
+
+	port_out_window(&o->port, o->buf + o->len, o->size - o->len,
+			held < PORT_BATCH ? PORT_BATCH - held : 1);
+}
+
+static void fd_grow(struct fd_out *o, size_t size)
+{
+	o->size = size;
+	o->buf = realloc(o->buf, size);
+	if (!o->buf)
+		die("out of memory");
+}
+
 static uint8_t *fd_reserve(struct port_out *p, size_t n, bool wait)
 {
 	struct fd_out *o = (struct fd_out *)p;
@@ -99,15 +115,14 @@ static uint8_t *fd_reserve(struct port_out *p, size_t n, bool wait)
 			memmove(o->buf, o->buf + o->done, o->len);
 			o->done = 0;
 		}
-		if (o->len >= PORT_BATCH)
+		if (o->len >= PORT_BATCH) {
+			fd_window(o);
 			return NULL;
+		}
 	}
-	if (o->len + n > o->size) {
-		o->size = PORT_BATCH + n;
-		o->buf = realloc(o->buf, o->size);
-		if (!o->buf)
-			die("out of memory");
-	}
+	if (o->len + n > o->size)
+		fd_grow(o, PORT_BATCH + n);
+	fd_window(o);
 	return o->buf + o->len;
 }
 
@@ -118,11 +133,15 @@ static void fd_commit(struct port_out *p, size_t n)
 	o->len += n;
 	if (o->len - o->done >= PORT_BATCH)
 		out_write(o, false);
+	fd_window(o);
 }
 
 static bool fd_flush(struct port_out *p)
 {
-	return out_write((struct fd_out *)p, true) == ALL;
+	bool all = out_write((struct fd_out *)p, true) == ALL;
+
+	fd_window((struct fd_out *)p);
+	return all;
 }
 
 static size_t fd_pending(const struct port_out *p)
@@ -214,6 +233,8 @@ struct port_out *port_fd_out(const struct endpoint *ep, const char *text)
 			make_wait_free(o);
 		}
 	}
+	fd_grow(o, PORT_BATCH);
+	fd_window(o);
 	return &o->port;
 }
 

@@ -294,6 +294,15 @@ static void say_missing(struct ring_port_out *o)
 	o->said = true;
 }
 
+static void ring_window(struct ring_port_out *o)
+{
+	size_t room, due;
+	uint8_t *at = ring_out_window(o->ring, &room, &due);
+
+	port_out_window(&o->port, at, room, due);
+	o->port.published = ring_out_head(o->ring);
+}
+
 static uint8_t *ring_reserve(struct port_out *p, size_t n, bool wait)
 {
 	struct ring_port_out *o = (struct ring_port_out *)p;
@@ -305,6 +314,7 @@ static uint8_t *ring_reserve(struct port_out *p, size_t n, bool wait)
 		if (!at && !err)
 			say_missing(o);
 	}
+	ring_window(o);
 	if (err)
 		broke(o, err);
 	return at;
@@ -312,12 +322,18 @@ static uint8_t *ring_reserve(struct port_out *p, size_t n, bool wait)
 
 static void ring_commit(struct port_out *p, size_t n)
 {
-	ring_out_commit(((struct ring_port_out *)p)->ring, n);
+	struct ring_port_out *o = (struct ring_port_out *)p;
+
+	ring_out_commit(o->ring, n);
+	ring_window(o);
 }
 
 static bool ring_flush(struct port_out *p)
 {
-	ring_out_publish(((struct ring_port_out *)p)->ring);
+	struct ring_port_out *o = (struct ring_port_out *)p;
+
+	ring_out_publish(o->ring);
+	ring_window(o);
 	return true;
 }
 
@@ -373,6 +389,8 @@ struct port_out *port_ring_out(const struct endpoint *ep, const char *text)
 	o->port.ops = &ops;
 	o->named = ep->fd < 0;
 	o->ring = o->named ? create(ep, text) : inherit(ep, text);
+	o->port.longest = ring_out_longest(o->ring);
+	ring_window(o);
 	return &o->port;
 }
 

@@ -173,6 +173,11 @@ struct ring_out *ring_out_over(struct ring_header *h, uint8_t *data,
 /* As port_out_reserve, waiting at most timeout_ms; *err is left alone or says what broke. */
 uint8_t *ring_out_reserve(struct ring_out *o, size_t n, int timeout_ms, int *err);
 void ring_out_commit(struct ring_out *o, size_t n);
+/* What may be written and committed at the returned place without a further reserve, and after
+ * how many committed bytes ring_out_commit() would publish (never 0). */
+uint8_t *ring_out_window(const struct ring_out *o, size_t *room, size_t *due);
+uint64_t ring_out_head(const struct ring_out *o);  /* bytes published so far */
+size_t ring_out_longest(const struct ring_out *o); /* that can be reserved */
 void ring_out_publish(struct ring_out *o);
 size_t ring_out_pending(const struct ring_out *o);
 bool ring_out_preamble(struct ring_out *o, struct bytes b);

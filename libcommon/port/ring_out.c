@@ -192,6 +192,23 @@ void ring_out_commit(struct ring_out *o, size_t n)
 		ring_out_publish(o);
 }
 
+uint8_t *ring_out_window(const struct ring_out *o, size_t *room, size_t *due)
+{
+	*room = o->limit - o->pos;
+	*due = o->batch - (o->pos - o->head);
+	return o->data + (o->pos & (o->size - 1));
+}
+
+uint64_t ring_out_head(const struct ring_out *o)
+{
+	return o->head;
+}
+
+size_t ring_out_longest(const struct ring_out *o)
+{
+	return o->size / 2;
+}
+
 static void wake_readers(struct ring_out *o)
 {
 	__atomic_fetch_add(&o->live->data, 1, __ATOMIC_SEQ_CST);

@@ -5,15 +5,8 @@
 #include "libcommon/port/endpoint.h"
 #include "libcommon/port/port.h"
 
-/* A transport's own struct starts with one of these. */
-struct port_out {
-	const struct port_out_ops *ops;
-	char *name; /* the endpoint's text, for messages */
-	int err;    /* errno-like; 0 while it works */
-	bool tty, null;
-	uint64_t written, lost;
-};
-
+/* A transport's own struct starts with a struct port_out. Each of the first three leaves behind
+ * where the next bytes go (port_out_window), unless the port broke. */
 struct port_out_ops {
 	uint8_t *(*reserve)(struct port_out *p, size_t n, bool wait);
 	void (*commit)(struct port_out *p, size_t n);
@@ -23,6 +16,15 @@ struct port_out_ops {
 	/* Delivers and frees all but the struct itself and its name. */
 	void (*close)(struct port_out *p);
 };
+
+/* The next bytes go to `at`, which has room for n; the commit that brings their sum to `due` is
+ * to be handed over. */
+static inline void port_out_window(struct port_out *p, uint8_t *at, size_t n, size_t due)
+{
+	p->base = p->at = at;
+	p->end = at + n;
+	p->due = at + due;
+}
 
 struct port_in {
 	const struct port_in_ops *ops;
