@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "cmd/reasm/flows.h"
+#include "libcommon/stage/brief.h"
 
 enum { COUNTERS = 20 };
 
@@ -131,12 +132,18 @@ static void on_packet(struct stage *st, struct reasm *reasm, const struct stage_
 
 static void on_flow(struct stage *st, struct reasm *reasm, const struct stage_rec *rec)
 {
-	struct rec_head h;
+	static struct brief fields = { .names = { "event", "reason" } };
+	uint8_t v[BRIEF_MAX];
+	struct rec_head h = rec->head;
 	struct rec_flow fl;
 
 	if (reasm_knows(reasm, rec->head.flow)) {
-		if (!stage_decode(st, &rec_flow_desc, rec, &h, &fl))
+		if (brief_read(st, &fields, rec, v)) {
+			fl.event = v[0];
+			fl.reason = v[1];
+		} else if (!stage_decode(st, &rec_flow_desc, rec, &h, &fl)) {
 			return;
+		}
 		if (fl.event == REC_flow_event_END)
 			reasm_flow_end(reasm, &h, (enum rec_flow_reason)fl.reason);
 	}

@@ -1,6 +1,7 @@
 /* l7_main: a whole parser tool: a stage round the engine of l7.c. */
 #include <netinet/in.h>
 
+#include "libcommon/stage/brief.h"
 #include "libcommon/stage/l7.h"
 #include "libcommon/stage/stage.h"
 
@@ -52,7 +53,11 @@ static void tool_pass(struct stage *st, struct bytes raw)
 		stage_pass(st, raw);
 }
 
-/* Of a flow record the engine needs two fields: decoding the rest would be work for nothing. */
+/* Of the records that end things the engine needs two fields: decoding the rest would be work for
+ * nothing. */
+static struct brief flow_fields = { .names = { "event", "reason" } };
+static struct brief stream_end_fields = { .names = { "dir", "reason" } };
+
 static const struct rec_field brief_fields[] = {
 	{ "event", REC_ENUM, REC_ONE, offsetof(struct rec_flow, event), &rec_enum_flow_event, NULL,
 	  "" },
@@ -67,6 +72,32 @@ static const struct rec_desc flow_brief = {
 	.fields = brief_fields,
 	.nfields = sizeof(brief_fields) / sizeof(brief_fields[0]),
 };
+
+static bool flow_decode(struct stage *st, const struct stage_rec *r, struct rec_head *h,
+			struct rec_flow *fl)
+{
+	uint8_t v[BRIEF_MAX];
+
+	if (!brief_read(st, &flow_fields, r, v))
+		return stage_decode(st, &flow_brief, r, h, fl);
+	*h = r->head;
+	fl->event = v[0];
+	fl->reason = v[1];
+	return true;
+}
+
+static bool stream_end_decode(struct stage *st, const struct stage_rec *r, struct rec_head *h,
+			      struct rec_stream_end *e)
+{
+	uint8_t v[BRIEF_MAX];
+
+	if (!brief_read(st, &stream_end_fields, r, v))
+		return stage_decode(st, &rec_stream_end_desc, r, h, e);
+	*h = r->head;
+	e->dir = v[0];
+	e->reason = v[1];
+	return true;
+}
 
 static void tool_record(struct stage *st, const struct stage_rec *r)
 {
@@ -98,12 +129,12 @@ static void tool_record(struct stage *st, const struct stage_rec *r)
 		ours = u.packet.proto == IPPROTO_UDP && l7_packet(tool.l7, &h, &u.packet);
 		break;
 	case REC_stream_end:
-		if (!stage_decode(st, &rec_stream_end_desc, r, &h, &u.stream_end))
+		if (!stream_end_decode(st, r, &h, &u.stream_end))
 			return;
 		l7_stream_end(tool.l7, &h, &u.stream_end);
 		break;
 	case REC_flow:
-		if (!stage_decode(st, &flow_brief, r, &h, &u.flow))
+		if (!flow_decode(st, r, &h, &u.flow))
 			return;
 		l7_flow_end(tool.l7, &h, &u.flow);
 		break;
@@ -147,6 +178,7 @@ int l7_main(const struct l7_parser *parser, int argc, char **argv)
 		.more_options = own_options,
 		.more_config = &tool,
 		.reads = reads,
+		.skims = true,
 		.open = tool_open,
 		.batch = tool_batch,
 		.finish = tool_finish,
