@@ -18,7 +18,7 @@ enum layer {
 	LAYER_PPP,
 	LAYER_CHDLC,
 	LAYER_L4,
-	LAYERS_KINDS,
+	LAYER_COUNT,
 	LAYER_ENDS, /* fates are counted from here */
 };
 
@@ -453,7 +453,7 @@ static enum layer layer_l4(struct walk *w)
 	}
 }
 
-static enum layer (*const layer_steps[LAYERS_KINDS])(struct walk *) = {
+static enum layer (*const layer_steps[LAYER_COUNT])(struct walk *) = {
 	[LAYER_ETHERNET] = layer_ethernet,
 	[LAYER_ETHERTYPE] = layer_ethertype,
 	[LAYER_VLAN] = layer_vlan,
@@ -507,7 +507,7 @@ enum layers_fate layers_parse(struct layers *l, uint32_t link_type, struct bytes
 	memset(l, 0, offsetof(struct layers, src));
 	l->ip_version = l->proto = l->checksum = l->nvlans = 0;
 	/* An ethertype looked up is no header. */
-	for (unsigned headers = 0; next < LAYERS_KINDS; headers += next != LAYER_ETHERTYPE) {
+	for (unsigned headers = 0; next < LAYER_COUNT; headers += next != LAYER_ETHERTYPE) {
 		if (headers == LAYERS_MAX && next != LAYER_ETHERTYPE && next != LAYER_L4)
 			return LAYERS_TOO_MANY_LAYERS;
 		next = layer_steps[next](&w);
