@@ -9,22 +9,26 @@
 enum { SLAB_FLOWS = 64, SOURCES = 65536, TCP_SYN = 2, TCP_ACK = 16 };
 #define FRAME_MASK (((uint64_t)1 << 48) - 1)
 
+/* What every packet of a flow touches stands in front, then each direction's part in a line of
+ * its own. */
 struct flow {
-	struct flow *chain, *newer, *older; /* bucket; by last use */
+	struct flow *chain; /* in its bucket */
 	uint64_t id, last_ts;
-	struct rec_stream about; /* what all its stream records share */
+	uint64_t listed; /* the clock when it was last put in front of the list */
 	uint32_t packets;
 	uint32_t base[2]; /* sequence number of offset 0 */
 	bool has_base[2], used[2], ended[2];
 	bool late; /* its first packets were not seen here */
 	uint8_t anomalies;
-	uint64_t ignored[2];
 	struct assembly dir[2];
+	struct flow *newer, *older; /* by last use, nearly: see used_now() */
+	uint64_t ignored[2];
+	struct rec_stream about; /* what all its stream records share */
 };
 
 struct slab {
-	struct slab *next;
 	struct flow flows[SLAB_FLOWS];
+	struct slab *next;
 };
 
 struct reasm {
@@ -35,15 +39,18 @@ struct reasm {
 	struct flow **buckets, *free, *newest, *oldest;
 	struct slab *slabs;
 	uint64_t mask;
+	uint64_t clock; /* packets of known flows so far */
 	uint32_t max_flows;
 	uint64_t *first_n; /* by source: the first frame seen here, 0 = none yet */
 };
 
 /* ---- the table ---- */
 
+/* Ids are frame numbers: flows of one time share cache lines of the table, and no two of a window
+ * as long as the table share a bucket. */
 static struct flow **bucket_of(struct reasm *r, uint64_t id)
 {
-	return &r->buckets[(id * 0x9e3779b97f4a7c15u) >> 24 & r->mask];
+	return &r->buckets[(id ^ id >> 48) & r->mask];
 }
 
 static struct flow *flow_find(struct reasm *r, uint64_t id)
@@ -53,6 +60,23 @@ static struct flow *flow_find(struct reasm *r, uint64_t id)
 	while (f && f->id != id)
 		f = f->chain;
 	return f;
+}
+
+void reasm_ahead(struct reasm *r, uint64_t flow, enum reasm_ahead how)
+{
+	struct flow **bucket = bucket_of(r, flow), *f;
+
+	if (how == REASM_AHEAD_TABLE) {
+		__builtin_prefetch(bucket);
+		return;
+	}
+	f = *bucket;
+	if (!f)
+		return;
+	__builtin_prefetch(f);
+	__builtin_prefetch(&f->dir[0]);
+	__builtin_prefetch(&f->dir[1]);
+	__builtin_prefetch(&f->about);
 }
 
 static void used_unlink(struct reasm *r, struct flow *f)
@@ -67,8 +91,9 @@ static void used_unlink(struct reasm *r, struct flow *f)
 		r->oldest = f->newer;
 }
 
-static void used_now(struct reasm *r, struct flow *f)
+static void used_push(struct reasm *r, struct flow *f)
 {
+	f->listed = r->clock;
 	f->newer = NULL;
 	f->older = r->newest;
 	if (r->newest)
@@ -78,13 +103,26 @@ static void used_now(struct reasm *r, struct flow *f)
 	r->newest = f;
 }
 
+/* Moving a flow in the list costs two other flows' cache lines, so one that was moved within the
+ * last max_flows / 16 packets stays: the oldest is the least recently used to within so many. */
+static void used_now(struct reasm *r, struct flow *f)
+{
+	r->clock++;
+	if (r->clock - f->listed <= r->max_flows / 16 || r->newest == f)
+		return;
+	used_unlink(r, f);
+	used_push(r, f);
+}
+
 static struct flow *flow_alloc(struct reasm *r)
 {
 	struct flow *f = r->free;
 
 	if (!f) {
-		struct slab *s = xcalloc(1, sizeof(*s));
+		struct slab *s = aligned_alloc(_Alignof(struct slab), sizeof(*s));
 
+		if (!s)
+			die("out of memory");
 		s->next = r->slabs;
 		r->slabs = s;
 		for (int i = SLAB_FLOWS - 1; i >= 0; i--) {
@@ -113,11 +151,16 @@ static void flow_forget(struct reasm *r, struct flow *f)
 
 /* ---- what leaves ---- */
 
+static struct flow *flow_of(struct assembly *a)
+{
+	return (struct flow *)((char *)(a - a->which) - offsetof(struct flow, dir));
+}
+
 static void on_data(void *ctx, struct assembly *a, uint64_t offset, struct bytes data,
 		    uint64_t first_n, uint64_t first_ts)
 {
 	struct reasm *r = ctx;
-	struct flow *f = a->owner;
+	struct flow *f = flow_of(a);
 	struct rec_head h = { REC_stream, r->now.ts, f->id, r->now.n };
 
 	f->about.dir = a->which;
@@ -132,7 +175,7 @@ static void on_gap(void *ctx, struct assembly *a, uint64_t offset, uint64_t len,
 		   enum rec_gap_reason why)
 {
 	struct reasm *r = ctx;
-	struct flow *f = a->owner;
+	struct flow *f = flow_of(a);
 	struct rec_head h = { REC_stream, r->now.ts, f->id, r->now.n };
 	struct rec_stream s = f->about;
 
@@ -168,7 +211,7 @@ static struct rec_key key_of(const struct rec_stream *s)
 static void on_overlap(void *ctx, struct assembly *a, uint64_t offset, uint64_t len)
 {
 	struct reasm *r = ctx;
-	struct flow *f = a->owner;
+	struct flow *f = flow_of(a);
 	struct rec_head h = { REC_anomaly, r->now.ts, f->id, r->now.n };
 	struct rec_anomaly rec = {
 		.key = key_of(&f->about),
@@ -270,7 +313,7 @@ static struct flow *flow_make(struct reasm *r, const struct rec_head *h, const s
 	f->id = h->flow;
 	f->chain = *bucket;
 	*bucket = f;
-	used_now(r, f);
+	used_push(r, f);
 	f->about = (struct rec_stream){
 		.flags = p->flags & PACKET_MIDSTREAM ? STREAM_MIDSTREAM : 0,
 		.ip_version = p->ip_version,
@@ -281,10 +324,7 @@ static struct flow *flow_make(struct reasm *r, const struct rec_head *h, const s
 	};
 	memcpy(f->about.orig_h, p->orig_h, 16);
 	memcpy(f->about.resp_h, p->resp_h, 16);
-	for (uint8_t d = 0; d < 2; d++) {
-		f->dir[d].owner = f;
-		f->dir[d].which = d;
-	}
+	f->dir[1].which = 1;
 	/* Attached after the flow began, or it was evicted once: what came before is not a hole
 	 * that may still be filled. */
 	f->late = !(p->flags & PACKET_NEW) &&
@@ -362,8 +402,7 @@ void reasm_packet(struct reasm *r, const struct rec_head *h, const struct rec_pa
 		if (!takes)
 			return;
 		f = flow_make(r, h, p);
-	} else if (r->newest != f) {
-		used_unlink(r, f);
+	} else {
 		used_now(r, f);
 	}
 	f->packets++;

@@ -22,7 +22,8 @@ struct reasm_host {
 
 struct reasm_limits {
 	struct assembly_limits assembly;
-	uint32_t max_flows; /* beyond, the least recently used one goes */
+	uint32_t max_flows; /* beyond, the least recently used one goes, to within
+			      max_flows / 16 packets */
 };
 
 struct reasm_stats {
@@ -41,6 +42,10 @@ struct reasm_limits reasm_limits_default(void);
 struct reasm *reasm_new(const struct reasm_limits *limits, const struct reasm_host *host);
 void reasm_free(struct reasm *r);
 
+/* Packets of this flow will come soon: asks for the memory that they need. TABLE first, some
+ * records earlier than FLOW, which reads what TABLE asked for. */
+enum reasm_ahead { REASM_AHEAD_TABLE, REASM_AHEAD_FLOW };
+void reasm_ahead(struct reasm *r, uint64_t flow, enum reasm_ahead how);
 /* A packet record of a TCP flow. */
 void reasm_packet(struct reasm *r, const struct rec_head *h, const struct rec_packet *p);
 /* Is anything of the flow kept? */

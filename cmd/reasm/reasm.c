@@ -7,7 +7,7 @@
 #include "cmd/reasm/flows.h"
 #include "libcommon/stage/brief.h"
 
-enum { COUNTERS = 20 };
+enum { COUNTERS = 20, AHEAD = 4 /* records */ };
 
 struct reasm_stage {
 	struct reasm *reasm;
@@ -115,11 +115,25 @@ static void on_emit(void *ctx, const struct rec_desc *desc, const struct rec_hea
 
 /* ---- records in ---- */
 
+/* Is it surely a packet of another protocol? Told by one byte, where the fields before it have
+ * their full width. */
+static bool is_not_tcp(struct bytes raw)
+{
+	const struct wire_packet *w = (const struct wire_packet *)raw.ptr;
+
+	return raw.len >= sizeof(*w) && w->flags.mark == 0xce && w->ip_version.mark == 0xcc &&
+	       w->proto.mark == 0xcc && w->proto.v != IPPROTO_TCP;
+}
+
 static void on_packet(struct stage *st, struct reasm *reasm, const struct stage_rec *rec)
 {
 	struct rec_head h;
 	struct rec_packet p;
 
+	if (is_not_tcp(rec->raw)) {
+		stage_pass(st, rec->raw);
+		return;
+	}
 	if (!rec_packet_get(rec->raw, &h, &p) && !stage_decode(st, &rec_packet_desc, rec, &h, &p))
 		return;
 	if (p.proto != IPPROTO_TCP) {
@@ -154,7 +168,11 @@ void reasm_batch(struct stage *st, const struct stage_rec *recs, size_t n)
 {
 	struct reasm_stage *s = *stage_user(st);
 
+	for (size_t i = 0; i < n; i++)
+		reasm_ahead(s->reasm, recs[i].head.flow, REASM_AHEAD_TABLE);
 	for (size_t i = 0; i < n; i++) {
+		if (i + AHEAD < n)
+			reasm_ahead(s->reasm, recs[i + AHEAD].head.flow, REASM_AHEAD_FLOW);
 		if (recs[i].head.type == REC_packet)
 			on_packet(st, s->reasm, &recs[i]);
 		else if (recs[i].head.type == REC_flow)

@@ -63,35 +63,34 @@ struct assembly_group {
 	uint64_t memcap_hits, history_dropped, blocks_refused;
 };
 
-/* One direction. A zeroed struct is a valid one that starts at offset 0. */
-struct assembly {
-	uint64_t next;    /* offset of the first byte not yet accounted for */
-	uint64_t highest; /* one behind the highest offset seen */
-	uint64_t acked;   /* the peer has acknowledged everything below */
-	uint64_t fin_at;  /* where the direction ends, if has_fin */
-	uint64_t
-		held_to; /* bytes below were sent with the SYN and are not yet accepted; 0 = none */
-	struct block *head, *tail; /* by offset, never overlapping, all at or above next */
-	uint64_t queued;           /* their bytes, missing ones left out */
-	uint32_t blocks;
+/* One direction. A zeroed struct is a valid one that starts at offset 0. What a segment in order
+ * needs stands in the first 64 bytes. */
+struct __attribute__((aligned(64))) assembly {
+	uint64_t next;      /* offset of the first byte not yet accounted for */
+	uint64_t highest;   /* one behind the highest offset seen */
+	uint64_t acked;     /* the peer has acknowledged everything below */
+	uint64_t held_to;   /* bytes below were sent with the SYN and not yet accepted; 0 = none */
+	struct block *head; /* by offset, never overlapping, all at or above next */
+	uint64_t delivered, segments;
+	uint32_t blocks; /* in the list at head */
 	bool has_fin;
 	uint8_t which; /* for the owner: direction number */
-	void *owner;
+	uint8_t nurgent;
+	uint8_t list; /* index in holders, 0 = in none */
 
+	uint64_t fin_at; /* where the direction ends, if has_fin */
+	struct block *tail;
+	uint64_t queued; /* bytes in the list, missing ones left out */
 	/* Since when the hole below the head is acknowledged: ack, time, packet count. */
 	uint64_t covered_ack, covered_ts;
 	uint32_t covered_packets;
-
-	uint8_t nurgent;
-	uint8_t list; /* index in holders, 0 = in none */
-	uint64_t urgent_at[REASM_URGENT_PENDING];
-	struct holder holder;
-	struct block *old_head, *old_tail; /* history: the last bytes delivered */
 	uint32_t old_bytes;
-	struct holder old_holder;
+	struct block *old_head, *old_tail; /* history: the last bytes delivered */
+	struct holder holder, old_holder;
+	uint64_t urgent_at[REASM_URGENT_PENDING];
 
-	uint64_t delivered, gap_bytes, gaps, urgent, skipped;
-	uint64_t retransmitted, overlaps, out_of_order, segments, high_watermark;
+	uint64_t gap_bytes, gaps, urgent, skipped;
+	uint64_t retransmitted, overlaps, out_of_order, high_watermark;
 	uint64_t gap_reasons[REASM_GAP_REASONS];
 };
 
