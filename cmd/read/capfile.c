@@ -227,7 +227,7 @@ static enum capfile_state ended(struct capfile *c)
 	return fail(c, CAPFILE_DAMAGED, c->in.offset - back, "%s", c->ng.why);
 }
 
-enum capfile_state capfile_next(struct capfile *c, struct cap_frame *f, int timeout_ms)
+enum capfile_state capfile_more(struct capfile *c, struct cap_frame *f, int timeout_ms)
 {
 	enum capfile_state state;
 	enum input_state input;

@@ -43,9 +43,28 @@ enum capfile_state {
 /* Takes over the descriptor; chunk: bytes of one read(2). */
 void capfile_open(struct capfile *c, const char *name, uint32_t index, int fd, size_t chunk,
 		  uint64_t *bytes_read);
+/* capfile_next() of any layout, from wherever the file is. */
+enum capfile_state capfile_more(struct capfile *c, struct cap_frame *f, int timeout_ms);
+
 /* The next frame; its data is valid until the next call on this file. Waits at most timeout_ms
  * (-1: for ever) for input. After any of the last three states the file is to be closed. */
-enum capfile_state capfile_next(struct capfile *c, struct cap_frame *f, int timeout_ms);
+static inline enum capfile_state capfile_next(struct capfile *c, struct cap_frame *f,
+					      int timeout_ms)
+{
+	struct bytes view, rest;
+
+	/* Nearly every frame lies whole in the window. */
+	if (c->layout == LAYOUT_BULK) {
+		rest = view = input_view(&c->in);
+		if (bulk_next(&c->bulk, &rest, f) == CAP_FRAME) {
+			input_consume(&c->in, view.len - rest.len);
+			c->frames++;
+			return CAPFILE_FRAME;
+		}
+	}
+	return capfile_more(c, f, timeout_ms);
+}
+
 /* Where the file tells the link type of the frame just given (pcapng: where the frame is). */
 uint64_t capfile_link_at(const struct capfile *c, const struct cap_frame *f);
 /* Closed files are LAYOUT_UNKNOWN with fd -1; closing twice is harmless. */

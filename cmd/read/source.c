@@ -154,8 +154,8 @@ static void link_changed(struct stage *st, struct source *s, struct capfile *fil
 }
 
 /* One copy: out of the file's window into the output. */
-static void emit(struct stage *st, struct source *s, struct capfile *file,
-		 const struct cap_frame *f)
+static inline __attribute__((always_inline)) void
+emit(struct stage *st, struct source *s, struct capfile *file, const struct cap_frame *f)
 {
 	struct rec_head h = { REC_frame, f->ts, (uint64_t)SOURCE_ID << 48, ++s->n };
 	struct rec_frame r = {

@@ -58,7 +58,7 @@ static void both_orders_and_units(void)
 		struct image m = { .big = i & 1 };
 		uint32_t scale = i & 2 ? 1 : 1000;
 		struct bulk b;
-		struct cap_frame f;
+		struct cap_frame f = { 0 };
 		struct bytes in;
 
 		put_header(&m, i & 2 ? 0xa1b23c4d : 0xa1b2c3d4, 4, 113);
@@ -91,7 +91,7 @@ static void cut_at_every_byte(void)
 	for (size_t n = BULK_FILE_HEADER; n <= m.len; n++) {
 		struct bytes all = exact(&m, n), in = all;
 		size_t whole = 0, at = BULK_FILE_HEADER;
-		struct cap_frame f;
+		struct cap_frame f = { 0 };
 		struct bulk b;
 		uint64_t got = 0;
 
@@ -115,7 +115,7 @@ static void cut_at_every_byte(void)
 static void limits(void)
 {
 	struct image m = { 0 };
-	struct cap_frame f;
+	struct cap_frame f = { 0 };
 	struct bytes in;
 	struct bulk b;
 
