@@ -1,56 +1,7 @@
 /* measure: where a record ends, and whether we accept it, before anything else looks at it. */
 #include "libcommon/record/record.h"
 
-enum mark_class { MARK_BAD, MARK_SCALAR, MARK_BLOB, MARK_PAYLOAD, MARK_ARRAY, MARK_MAP };
-
-/* What a marker byte says: the bytes of marker and length field (or of the whole scalar), and
- * which bits of a fix marker are its count. */
-static const struct mark {
-	uint8_t class, size, fix;
-} marks[256] = {
-	[0x00 ... 0x7f] = { MARK_SCALAR, 1, 0 },
-	[0x80 ... 0x8f] = { MARK_MAP, 1, 0x0f },
-	[0x90 ... 0x9f] = { MARK_ARRAY, 1, 0x0f },
-	[0xa0 ... 0xbf] = { MARK_BLOB, 1, 0x1f },
-	[0xc0] = { MARK_SCALAR, 1, 0 },
-	[0xc2 ... 0xc3] = { MARK_SCALAR, 1, 0 },
-	[0xc4] = { MARK_PAYLOAD, 2, 0 },
-	[0xc5] = { MARK_PAYLOAD, 3, 0 },
-	[0xc6] = { MARK_PAYLOAD, 5, 0 },
-	[0xca] = { MARK_SCALAR, 5, 0 },
-	[0xcb] = { MARK_SCALAR, 9, 0 },
-	[0xcc] = { MARK_SCALAR, 2, 0 },
-	[0xcd] = { MARK_SCALAR, 3, 0 },
-	[0xce] = { MARK_SCALAR, 5, 0 },
-	[0xcf] = { MARK_SCALAR, 9, 0 },
-	[0xd0] = { MARK_SCALAR, 2, 0 },
-	[0xd1] = { MARK_SCALAR, 3, 0 },
-	[0xd2] = { MARK_SCALAR, 5, 0 },
-	[0xd3] = { MARK_SCALAR, 9, 0 },
-	[0xd9] = { MARK_BLOB, 2, 0 },
-	[0xda] = { MARK_BLOB, 3, 0 },
-	[0xdb] = { MARK_BLOB, 5, 0 },
-	[0xdc] = { MARK_ARRAY, 3, 0 },
-	[0xdd] = { MARK_ARRAY, 5, 0 },
-	[0xde] = { MARK_MAP, 3, 0 },
-	[0xdf] = { MARK_MAP, 5, 0 },
-	[0xe0 ... 0xff] = { MARK_SCALAR, 1, 0 },
-};
-
-/* The count or length behind a marker whose m->size bytes are all there. */
-static inline uint32_t mark_count(const struct mark *m, const uint8_t *p)
-{
-	switch (m->size) {
-	case 1:
-		return p[0] & m->fix;
-	case 2:
-		return p[1];
-	case 3:
-		return be16_get(p + 1);
-	default:
-		return be32_get(p + 1);
-	}
-}
+#include "libcommon/record/mark.h"
 
 static ssize_t reject(const char **why, const char *what)
 {
@@ -70,7 +21,14 @@ static int scan_begin(struct rec_scan *s, struct bytes b, const char **why)
 
 	if (b.len == 0)
 		return 0;
-	m = &marks[b.ptr[0]];
+	if (rec_is_canonical(b)) {
+		count = be16_get(b.ptr + 1);
+		if (count >= 4 && count <= REC_MAX_ITEMS) {
+			*s = (struct rec_scan){ REC_PREFIX, count, count - 4, { count - 4 }, 1 };
+			return 1;
+		}
+	}
+	m = &rec_marks[b.ptr[0]];
 	if (m->class != MARK_ARRAY)
 		return (int)reject(why, "not an array");
 	if (b.len < m->size)
@@ -82,9 +40,9 @@ static int scan_begin(struct rec_scan *s, struct bytes b, const char **why)
 		return (int)reject(why, "more than 16384 items");
 	if (b.len == m->size)
 		return 0;
-	if (marks[b.ptr[m->size]].class != MARK_SCALAR)
+	if (!mark_is_scalar(&rec_marks[b.ptr[m->size]]))
 		return (int)reject(why, "the type is not a number");
-	if (b.len < (size_t)m->size + marks[b.ptr[m->size]].size)
+	if (b.len < (size_t)m->size + rec_marks[b.ptr[m->size]].size)
 		return 0;
 	c = cursor_of(BYTES(b.ptr + m->size, b.len - m->size));
 	type = mp_next(&c);
@@ -93,6 +51,24 @@ static int scan_begin(struct rec_scan *s, struct bytes b, const char **why)
 	*s = (struct rec_scan){ .at = m->size, .items = count, .owed = count, .depth = 1 };
 	s->left[0] = count;
 	return 1;
+}
+
+/* The plain values that come next in the innermost container. Only as far as nothing could be
+ * wrong: before PLAIN_END no body can be too long, and what is cut or last is left alone. */
+static inline void scan_plain(struct rec_scan *s, struct bytes b)
+{
+	enum { PLAIN_END = REC_MAX_BODY - REC_MAX_ITEMS };
+	size_t end = b.len < PLAIN_END ? b.len : PLAIN_END;
+	uint32_t *left = &s->left[s->depth - 1], n;
+	const uint8_t *p;
+
+	if (s->at >= end)
+		return;
+	p = b.ptr + s->at;
+	n = *left - (uint32_t)mark_run(&p, b.ptr + end, *left);
+	*left -= n;
+	s->owed -= n;
+	s->at = (uint32_t)(p - b.ptr);
 }
 
 ssize_t rec_scan_more(struct rec_scan *s, struct bytes b, const char **why)
@@ -110,13 +86,16 @@ ssize_t rec_scan_more(struct rec_scan *s, struct bytes b, const char **why)
 		while (s->left[s->depth - 1] == 0)
 			if (--s->depth == 0)
 				return s->at;
+		scan_plain(s, b);
+		if (s->left[s->depth - 1] == 0)
+			continue;
 		if (s->at >= b.len)
 			return 0;
-		m = &marks[b.ptr[s->at]];
+		m = &rec_marks[b.ptr[s->at]];
 		if (m->class == MARK_BAD)
 			return reject(why, "an ext type or unknown marker");
 		end = (uint64_t)s->at + m->size;
-		if (m->class != MARK_SCALAR) {
+		if (!mark_is_scalar(m)) {
 			if (end > b.len)
 				return 0;
 			n = mark_count(m, b.ptr + s->at);

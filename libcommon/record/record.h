@@ -167,8 +167,71 @@ struct mp_value {
 	struct bytes bytes; /* MP_STR, MP_BIN */
 };
 
-/* The next value; containers are entered. MP_BAD (and c->failed) at the end or on nonsense. */
-struct mp_value mp_next(struct cursor *c);
+/* The number that is not negative at p, where left > 0 bytes are: how many of them it takes, 0
+ * where it is something else, signed, or so near to the end that mp_next_other() must look. */
+static inline size_t mp_uint_at(const uint8_t *p, size_t left, uint64_t *v)
+{
+	size_t size;
+
+	if (*p <= 0x7f) {
+		*v = *p;
+		return 1;
+	}
+	if ((*p & 0xfc) != 0xcc || left <= 8)
+		return 0;
+	size = (size_t)1 << (*p & 3);
+	*v = be64_get(p + 1) >> (64 - 8 * size);
+	return 1 + size;
+}
+
+/* The same for a str or bin of at most 255 bytes. */
+static inline size_t mp_blob_at(const uint8_t *p, size_t left, struct bytes *b)
+{
+	size_t skip = 1, n = *p & 0x1f;
+
+	if ((*p & 0xe0) != 0xa0) {
+		if ((*p != 0xc4 && *p != 0xd9) || left == 1)
+			return 0;
+		skip = 2;
+		n = p[1];
+	}
+	if (n > left - skip)
+		return 0;
+	*b = BYTES(p + skip, n);
+	return skip + n;
+}
+
+/* mp_next() for all other forms, and at the end of the bytes. */
+struct mp_value mp_next_other(struct cursor *c);
+
+/* The next value; containers are entered. MP_BAD (and c->failed) at the end or on nonsense.
+ * The forms that records are made of are read in line: then nothing is put together only to be
+ * taken apart again. */
+static inline struct mp_value mp_next(struct cursor *c)
+{
+	const uint8_t *p = c->pos;
+	size_t left = cursor_left(c), size;
+	struct bytes b;
+	uint64_t v;
+
+	if (left == 0 || c->failed)
+		return mp_next_other(c);
+	if (*p == 0xc0) {
+		c->pos = p + 1;
+		return (struct mp_value){ .type = MP_NIL };
+	}
+	size = mp_uint_at(p, left, &v);
+	if (size) {
+		c->pos = p + size;
+		return (struct mp_value){ .type = MP_UINT, .u = v };
+	}
+	size = mp_blob_at(p, left, &b);
+	if (size) {
+		c->pos = p + size;
+		return (struct mp_value){ .type = *p == 0xc4 ? MP_BIN : MP_STR, .bytes = b };
+	}
+	return mp_next_other(c);
+}
 /* Skips one whole value. False where there is none. Never recurses. */
 bool mp_skip(struct cursor *c);
 

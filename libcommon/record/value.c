@@ -1,6 +1,38 @@
 /* value: msgpack values out of a checked cursor, one at a time. */
 #include "libcommon/record/record.h"
 
+#include "libcommon/record/mark.h"
+
+const struct mark rec_marks[256] = {
+	[0x00 ... 0x7f] = { MARK_SINGLE, 1, 0 },
+	[0x80 ... 0x8f] = { MARK_MAP, 1, 0x0f },
+	[0x90 ... 0x9f] = { MARK_ARRAY, 1, 0x0f },
+	[0xa0 ... 0xbf] = { MARK_BLOB, 1, 0x1f },
+	[0xc0] = { MARK_SINGLE, 1, 0 },
+	[0xc2 ... 0xc3] = { MARK_SINGLE, 1, 0 },
+	[0xc4] = { MARK_PAYLOAD, 2, 0 },
+	[0xc5] = { MARK_PAYLOAD, 3, 0 },
+	[0xc6] = { MARK_PAYLOAD, 5, 0 },
+	[0xca] = { MARK_SCALAR, 5, 0 },
+	[0xcb] = { MARK_SCALAR, 9, 0 },
+	[0xcc] = { MARK_SCALAR, 2, 0 },
+	[0xcd] = { MARK_SCALAR, 3, 0 },
+	[0xce] = { MARK_SCALAR, 5, 0 },
+	[0xcf] = { MARK_SCALAR, 9, 0 },
+	[0xd0] = { MARK_SCALAR, 2, 0 },
+	[0xd1] = { MARK_SCALAR, 3, 0 },
+	[0xd2] = { MARK_SCALAR, 5, 0 },
+	[0xd3] = { MARK_SCALAR, 9, 0 },
+	[0xd9] = { MARK_BLOB, 2, 0 },
+	[0xda] = { MARK_BLOB, 3, 0 },
+	[0xdb] = { MARK_BLOB, 5, 0 },
+	[0xdc] = { MARK_ARRAY, 3, 0 },
+	[0xdd] = { MARK_ARRAY, 5, 0 },
+	[0xde] = { MARK_MAP, 3, 0 },
+	[0xdf] = { MARK_MAP, 5, 0 },
+	[0xe0 ... 0xff] = { MARK_SINGLE, 1, 0 },
+};
+
 static struct mp_value mp_bad(struct cursor *c)
 {
 	c->failed = true;
@@ -44,16 +76,13 @@ static struct mp_value mp_float(struct cursor *c, bool wide)
 	return v;
 }
 
+/* fixstr, bin 8 and str 8 come here only where they are cut. */
 static struct mp_value mp_marked(struct cursor *c, uint8_t mark)
 {
 	switch (mark) {
-	case 0xc0:
-		return (struct mp_value){ .type = MP_NIL };
 	case 0xc2:
 	case 0xc3:
 		return (struct mp_value){ .type = MP_BOOL, .b = mark & 1 };
-	case 0xc4:
-		return mp_blob(c, MP_BIN, cursor_u8(c));
 	case 0xc5:
 		return mp_blob(c, MP_BIN, cursor_be16(c));
 	case 0xc6:
@@ -77,8 +106,6 @@ static struct mp_value mp_marked(struct cursor *c, uint8_t mark)
 		return mp_signed((int32_t)cursor_be32(c));
 	case 0xd3:
 		return mp_signed((int64_t)cursor_be64(c));
-	case 0xd9:
-		return mp_blob(c, MP_STR, cursor_u8(c));
 	case 0xda:
 		return mp_blob(c, MP_STR, cursor_be16(c));
 	case 0xdb:
@@ -96,7 +123,7 @@ static struct mp_value mp_marked(struct cursor *c, uint8_t mark)
 	}
 }
 
-struct mp_value mp_next(struct cursor *c)
+struct mp_value mp_next_other(struct cursor *c)
 {
 	struct mp_value v;
 	uint8_t mark;
@@ -104,40 +131,41 @@ struct mp_value mp_next(struct cursor *c)
 	if (c->failed || c->pos == c->end)
 		return mp_bad(c);
 	mark = *c->pos++;
-	if (mark <= 0x7f)
-		return (struct mp_value){ .type = MP_UINT, .u = mark };
 	if (mark >= 0xe0)
 		return (struct mp_value){ .type = MP_INT, .i = (int8_t)mark };
 	if (mark <= 0x8f)
 		return (struct mp_value){ .type = MP_MAP, .count = mark & 0x0f };
 	if (mark <= 0x9f)
 		return (struct mp_value){ .type = MP_ARRAY, .count = mark & 0x0f };
-	if (mark <= 0xbf)
-		return mp_blob(c, MP_STR, mark & 0x1f);
 	v = mp_marked(c, mark);
 	return c->failed ? mp_bad(c) : v;
 }
 
 /* Each value still owed takes at least one byte, so a count above what is left ends the walk:
  * it takes at most one step a byte. */
-bool mp_skip(struct cursor *c)
+bool mp_skip_many(struct cursor *c, uint64_t owed)
 {
-	uint64_t owed = 1;
+	while (!c->failed) {
+		struct mp_value v;
 
-	while (owed) {
-		struct mp_value v = mp_next(c);
-
+		owed = mark_run(&c->pos, c->end, owed);
+		if (owed == 0)
+			return true;
+		v = mp_next(c);
 		owed--;
 		if (v.type == MP_ARRAY)
 			owed += v.count;
 		else if (v.type == MP_MAP)
 			owed += 2 * (uint64_t)v.count;
-		if (v.type == MP_BAD || owed > cursor_left(c)) {
+		if (owed > cursor_left(c))
 			c->failed = true;
-			return false;
-		}
 	}
-	return true;
+	return false;
+}
+
+bool mp_skip(struct cursor *c)
+{
+	return mp_skip_many(c, 1);
 }
 
 /* RFC 3629 section 4: no overlong forms, no surrogates, nothing above U+10FFFF. */

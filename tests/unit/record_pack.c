@@ -404,7 +404,7 @@ static void test_tables(void)
 		CHECK(d->id < REC_FIRST_CUSTOM);
 		CHECK(d->size <= sizeof(rec));
 	}
-	CHECK(!rec_builtin_find(999) && !rec_builtin_find(5));
+	CHECK(!rec_builtin_find(999) && !rec_builtin_find(31));
 	CHECK(!rec_builtin_named(bytes_str("dns_rr")));
 	CHECK(rec_builtin_find(REC_dns) == &rec_dns_desc);
 	check_case("an enumeration knows its names and not those of others' numbers");
