@@ -4,6 +4,7 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
+#include "cmd/json/key_cache.h"
 #include "cmd/json/order.h"
 #include "cmd/json/render.h"
 #include "libcommon/stage/stage.h"
@@ -39,14 +40,20 @@ static const struct opt options[] = {
 	{ 0 },
 };
 
+enum { MAX_HELD = 64 << 20, HAND_OVER = 32 << 10 };
+
+/* What is known of a record type. */
+struct printed {
+	const struct schema *made_for;
+	struct render_plan *plan; /* NULL: not printed */
+	uint64_t *seen;
+};
+
 struct printer {
 	struct render_options render;
 	const char **types;
-	struct render_plan **plans; /* by record type */
-	const struct schema **made_for;
+	struct printed *known; /* by record type */
 	struct order order;
-	struct buf out;
-	uint64_t **seen; /* by record type */
 	uint64_t *cap_hits;
 };
 
@@ -103,10 +110,9 @@ static void printer_open(struct stage *st, int argc, char **argv)
 		o->fields = split(config.fields);
 	if (config.exclude)
 		o->exclude = split(config.exclude);
-	printer.plans = xcalloc(65536, sizeof(*printer.plans));
-	printer.made_for = xcalloc(65536, sizeof(*printer.made_for));
-	printer.seen = xcalloc(65536, sizeof(*printer.seen));
-	printer.order.max_bytes = 64u << 20;
+	if (o->format == RENDER_JSON)
+		o->keys = key_cache_new();
+	printer.known = xcalloc(65536, sizeof(*printer.known));
 	printer.cap_hits = stage_counter(st, "order_cap_hits");
 }
 
@@ -131,80 +137,104 @@ static bool type_wanted(const char *name)
 	return true;
 }
 
+static void hand_over(struct stage *st)
+{
+	struct bytes lines = order_lines(&printer.order);
+
+	if (lines.len)
+		stage_text(st, lines);
+	order_take(&printer.order);
+}
+
+/* No more lines of the frame number at hand will come. */
+static void settle(struct stage *st)
+{
+	order_settle(&printer.order);
+	if (printer.order.held >= HAND_OVER)
+		hand_over(st);
+}
+
 static void flush(struct stage *st)
 {
-	order_flush(&printer.order, &printer.out);
-	stage_text(st, buf_bytes(&printer.out));
-	printer.out.len = 0;
+	settle(st);
+	hand_over(st);
 }
 
 /* What passed by, printed or not: "seen.dns". */
-static void count_type(struct stage *st, uint16_t type, const char *name)
+static uint64_t *type_counter(struct stage *st, const char *name)
 {
 	char counter[64];
 
 	snprintf(counter, sizeof(counter), "seen.%s", name);
-	printer.seen[type] = stage_counter(st, counter);
+	return stage_counter(st, counter);
 }
 
-/* The plan for the type, made anew where its schema changed; NULL: not printed. */
-static struct render_plan *plan_for(struct stage *st, uint16_t type)
+/* How the type is printed, thought over anew where its schema changed; NULL: not declared. Good
+ * until the batch ends. */
+static const struct printed *type_known(struct stage *st, uint16_t type)
 {
 	const struct schema *s = stage_schema(st, type);
+	struct printed *t = &printer.known[type];
 
 	if (!s)
 		return NULL;
-	if (printer.made_for[type] != s) {
-		render_plan_free(printer.plans[type]);
-		printer.made_for[type] = s;
-		count_type(st, type, schema_name(s));
-		printer.plans[type] =
-			type_wanted(schema_name(s)) ? render_plan_new(s, &printer.render) : NULL;
+	if (t->made_for != s) {
+		const char *name = schema_name(s);
+
+		render_plan_free(t->plan);
+		t->made_for = s;
+		t->seen = type_counter(st, name);
+		t->plan = type_wanted(name) ? render_plan_new(s, &printer.render) : NULL;
 	}
-	return printer.plans[type];
+	return t;
 }
 
-static void print_record(struct stage *st, const struct stage_rec *r)
+enum fate { PRINTED, LEFT_OUT, GONE };
+
+static enum fate print_record(struct stage *st, const struct printed *t, const struct stage_rec *r)
 {
 	struct order *o = &printer.order;
-	struct render_plan *p = plan_for(st, r->head.type);
 	size_t from;
 
-	if (printer.seen[r->head.type])
-		++*printer.seen[r->head.type];
-	if (!p) {
-		if (stage_schema(st, r->head.type))
-			stage_filter(st, 1);
-		else
-			stage_undeclared(st, r->head.type);
-		return;
-	}
-	if (o->count && r->head.n != o->n)
-		flush(st);
-	if (o->lines.len > o->max_bytes) {
+	if (r->head.n != o->n)
+		settle(st);
+	if (o->lines.len - o->held > MAX_HELD) {
 		++*printer.cap_hits;
-		flush(st);
+		settle(st);
 	}
 	o->n = r->head.n;
 	from = o->lines.len;
-	if (!render_record(p, &r->head, r->raw, &o->lines)) {
-		o->lines.len = from;
+	if (!render_record(t->plan, &r->head, r->raw, &o->lines)) {
 		stage_drop(st, "malformed", 1);
-		return;
+		return GONE;
 	}
-	if (o->lines.len == from) {
-		stage_filter(st, 1);
-		return;
-	}
-	order_add(o, r->head.type, schema_name(printer.made_for[r->head.type]), r->head.flow,
-		  render_producer(p), from);
-	stage_consume(st, 1);
+	if (o->lines.len == from)
+		return LEFT_OUT;
+	order_add(o, r->head.type, schema_name(t->made_for), r->head.flow, render_producer(t->plan),
+		  from);
+	return PRINTED;
 }
 
 static void printer_batch(struct stage *st, const struct stage_rec *recs, size_t n)
 {
-	for (size_t i = 0; i < n; i++)
-		print_record(st, &recs[i]);
+	const struct printed *t = NULL;
+	uint64_t fates[GONE + 1] = { 0 };
+
+	for (size_t i = 0; i < n; i++) {
+		const struct stage_rec *r = &recs[i];
+
+		if (!t || r->head.type != recs[i - 1].head.type)
+			t = type_known(st, r->head.type);
+		if (!t) {
+			stage_undeclared(st, r->head.type);
+			continue;
+		}
+		++*t->seen;
+		fates[t->plan ? print_record(st, t, r) : LEFT_OUT]++;
+	}
+	stage_consume(st, fates[PRINTED]);
+	stage_filter(st, fates[LEFT_OUT]);
+	hand_over(st);
 }
 
 static void printer_mark(struct stage *st, uint64_t source, uint64_t n, uint64_t ts)

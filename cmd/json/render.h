@@ -5,6 +5,8 @@
 #include "libcommon/base/buf.h"
 #include "libcommon/record/record.h"
 
+struct key_cache;
+
 enum render_format { RENDER_JSON, RENDER_TEXT };
 
 struct render_options {
@@ -15,6 +17,8 @@ struct render_options {
 	uint16_t seed;  /* of the Community ID */
 	/* Names; NULL-ended, NULL = all / none. */
 	const char *const *fields, *const *exclude;
+	/* Shared by all plans of these options; NULL: nothing is kept from record to record. */
+	struct key_cache *keys;
 };
 
 /* How records of one declared type are written; made once per schema. */

@@ -1,40 +1,8 @@
-/* text: a record as one aligned line for people. Shares the plan with render.c. */
+/* text: a record as one aligned line for people. */
 #ifndef WEIR_JSON_TEXT_H
 #define WEIR_JSON_TEXT_H
 
-#include "cmd/json/render.h"
-#include "libcommon/record/community_id.h"
-
-struct render_cid {
-	uint64_t flow;
-	bool set;
-	char text[COMMUNITY_ID_SIZE];
-};
-
-struct text_style;
-
-struct render_plan {
-	struct render_options options;
-	const struct schema *schema;
-	const struct schema_field *fields;
-	size_t nfields;
-	bool *show;
-	bool show_ts, show_flow, show_n, show_cid, has_key;
-	int proto, orig_h, orig_p, resp_h, resp_p, ip_version, producer;
-	struct render_cid *cids;
-	struct bytes *values;           /* of the record at hand, by field */
-	const struct text_style *style; /* text: how to write it; NULL = all fields as name=value */
-	int *brief;                     /* text: the style's fields in the schema; -1 = not shown */
-	const char *color;
-	struct buf front, key_text; /* JSON: what is the same in every line */
-	struct bytes *keys;         /* by field, in key_text */
-};
-
-/* Fills values; false where the record does not fit. */
-bool render_scan(struct render_plan *p, struct bytes raw);
-struct mp_value render_value(const struct render_plan *p, int field);
-struct bytes render_address(const struct render_plan *p, int field);
-bool render_key(const struct render_plan *p, struct rec_key *key);
+#include "cmd/json/plan.h"
 
 void text_plan(struct render_plan *p);
 /* Appends the line; nothing where the options leave this record out. */

@@ -44,14 +44,20 @@ static void cut_torn_line(struct stage *st, size_t written)
 		lseek(st->text_fd, at - (off_t)(written - whole), SEEK_SET);
 }
 
-static void text_break(struct stage *st, size_t written)
+static uint64_t count_lines(struct bytes text)
 {
 	uint64_t lines = 0;
+
+	for (size_t i = 0; i < text.len; i++)
+		lines += text.ptr[i] == '\n';
+	return lines;
+}
+
+static void text_break(struct stage *st, size_t written)
+{
 	int err = errno;
 
-	for (size_t i = written; i < st->text.len; i++)
-		lines += st->text.ptr[i] == '\n';
-	*st->text_lost += lines;
+	*st->text_lost += count_lines(BYTES(st->text.ptr + written, st->text.len - written));
 	st->text_broken = true;
 	st->broken_errno = err;
 	if (err == EPIPE)
@@ -81,7 +87,7 @@ bool stage_text_flush(struct stage *st)
 void stage_text(struct stage *st, struct bytes lines)
 {
 	if (st->text_broken) {
-		++*st->text_lost;
+		*st->text_lost += count_lines(lines);
 		return;
 	}
 	buf_add(&st->text, lines.ptr, lines.len);

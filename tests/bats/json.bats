@@ -44,6 +44,27 @@ END
 	[ "$two" -eq $((2 * one)) ]
 }
 
+@test "json: flow numbers that come again in a second stream get their own Community ID" {
+	python3 - "$BATS_TEST_TMPDIR" <<'END'
+import sys
+# One packet over UDP between two addresses; the streams differ in the address alone.
+for name, last in ("a", 1), ("b", 2):
+    ip = bytes.fromhex("4500001d00010000401100000a000001c0000200") [:-1] + bytes([last])
+    frame = bytes(12) + b"\x08\x00" + ip + bytes.fromhex("04d200350009000061")
+    head = bytes.fromhex("d4c3b2a10200040000000000000000000000040001000000")
+    size = len(frame).to_bytes(4, "little")
+    with open(f"{sys.argv[1]}/{name}.pcap", "wb") as f:
+        f.write(head + bytes(8) + size + size + frame)
+END
+	for x in a b; do
+		weir read "$BATS_TEST_TMPDIR/$x.pcap" | weir flow >"$BATS_TEST_TMPDIR/$x.weir"
+		weir json -i "$BATS_TEST_TMPDIR/$x.weir" --types flow >"$BATS_TEST_TMPDIR/$x.json"
+	done
+	grep -q '"resp_h":"192.0.2.1"' "$BATS_TEST_TMPDIR/a.json"
+	cat "$BATS_TEST_TMPDIR"/[ab].weir | weir json --types flow >"$BATS_TEST_TMPDIR/both.json"
+	cat "$BATS_TEST_TMPDIR"/[ab].json | cmp - "$BATS_TEST_TMPDIR/both.json"
+}
+
 @test "json: a cut stream is said once, exit 4, what came before is printed" {
 	head -c 20000 "$BATS_FILE_TMPDIR/all.weir" >"$BATS_TEST_TMPDIR/cut.weir"
 	run --separate-stderr weir json -i "$BATS_TEST_TMPDIR/cut.weir"

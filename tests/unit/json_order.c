@@ -19,14 +19,14 @@ static void add(struct order *o, const struct line *l)
 
 static bool gives(struct order *o, const char *want)
 {
-	struct buf out = { 0 };
 	bool same;
 
-	order_flush(o, &out);
-	same = bytes_is(buf_bytes(&out), want);
+	order_settle(o);
+	same = bytes_is(order_lines(o), want);
 	if (!same)
-		printf("# got %.*s, not %s\n", (int)out.len, (const char *)out.ptr, want);
-	buf_release(&out);
+		printf("# got %.*s, not %s\n", (int)order_lines(o).len, (const char *)o->lines.ptr,
+		       want);
+	order_take(o);
 	return same;
 }
 
@@ -98,7 +98,27 @@ int main(void)
 	add(&o, &(struct line){ 38, "anomaly", 1, "flow", "1" });
 	CHECK(gives(&o, "123"));
 
-	check_case("after a flush nothing is held");
+	check_case("many records of one frame number are sorted as few are");
+	for (uint64_t i = 0; i < 100; i++)
+		add(&o, &(struct line){ 40, "dns", 99 - i, "", i % 2 ? "a" : "b" });
+	order_settle(&o);
+	CHECK_EQ(order_lines(&o).len, 100);
+	for (size_t i = 0; i < 100; i += 2)
+		CHECK(memcmp(order_lines(&o).ptr + i, "ab", 2) == 0);
+	order_take(&o);
+
+	check_case("what is settled can be taken while the next lines are held");
+	add(&o, &(struct line){ 40, "dns", 1, "", "1" });
+	order_settle(&o);
+	add(&o, &(struct line){ 40, "dns", 2, "", "33" });
+	add(&o, &(struct line){ 36, "stream_end", 2, "", "2" });
+	CHECK(bytes_is(order_lines(&o), "1"));
+	order_take(&o);
+	CHECK_EQ(order_lines(&o).len, 0);
+	add(&o, &(struct line){ 34, "flow", 2, "", "4" });
+	CHECK(gives(&o, "4233"));
+
+	check_case("after that nothing is held");
 	CHECK_EQ(o.count, 0);
 	CHECK(gives(&o, ""));
 	order_release(&o);

@@ -1,6 +1,9 @@
 /* json_render: records as JSON, by the schema alone. */
+#include <arpa/inet.h>
+#include <inttypes.h>
 #include <stdlib.h>
 
+#include "cmd/json/key_cache.h"
 #include "cmd/json/render.h"
 #include "tests/unit/check.h"
 
@@ -61,6 +64,111 @@ static void test_strings(void)
 	CHECK(string_is(BYTES_LIT("\xe2\x82"), "\"\\\\xe2\\\\x82\""));
 	CHECK(string_is(BYTES_LIT("\xc0\x80"), "\"\\\\xc0\\\\x80\""));            /* overlong */
 	CHECK(string_is(BYTES_LIT("\xed\xa0\x80"), "\"\\\\xed\\\\xa0\\\\x80\"")); /* surrogate */
+}
+
+/* Each place of a string of each length has each byte in turn: the same comes out as where every
+ * byte is a string of its own. */
+static void test_string_words(void)
+{
+	uint8_t text[40];
+	struct buf out = { 0 }, want = { 0 };
+	int wrong = 0;
+
+	check_case("an escape is found at every place of strings of every length");
+	for (size_t len = 1; len <= sizeof(text); len++) {
+		for (size_t at = 0; at < len; at++) {
+			for (unsigned c = 0; c < 256; c++) {
+				memset(text, 'x', sizeof(text));
+				text[at] = (uint8_t)c;
+				out.len = want.len = 0;
+				json_string(&out, BYTES(text, len));
+				json_string(&want, BYTES(text + at, 1));
+				wrong += out.len != want.len + len - 1 ||
+					 memcmp(out.ptr + at + 1, want.ptr + 1, want.len - 2) != 0;
+				for (size_t i = 1; i <= at; i++)
+					wrong += out.ptr[i] != 'x';
+				for (size_t i = 0; i < len - 1 - at; i++)
+					wrong += out.ptr[out.len - 2 - i] != 'x';
+			}
+		}
+	}
+	CHECK_EQ(wrong, 0);
+	buf_release(&out);
+	buf_release(&want);
+}
+
+static bool number_is_right(uint64_t v)
+{
+	static struct buf out;
+	char want[64];
+
+	out.len = 0;
+	number_text(&out, v);
+	buf_add_byte(&out, ' ');
+	json_time(&out, v);
+	snprintf(want, sizeof(want), "%" PRIu64 " %" PRIu64 ".%09u", v, v / 1000000000,
+		 (unsigned)(v % 1000000000));
+	return bytes_is(buf_bytes(&out), want);
+}
+
+static uint64_t random_bits(void)
+{
+	static uint64_t x = 1;
+
+	x = x * 6364136223846793005u + 1442695040888963407u;
+	return x ^ x >> 29;
+}
+
+static void test_numbers(void)
+{
+	int wrong = 0;
+
+	check_case("numbers and times of every length have all their digits");
+	for (uint64_t v = 0; v < 200000; v++)
+		wrong += !number_is_right(v);
+	for (uint64_t v = 1, next = 0; v > next; next = v, v *= 10)
+		wrong += !number_is_right(v - 1) + !number_is_right(v) + !number_is_right(v + 1);
+	for (int i = 0; i < 200000; i++) {
+		uint64_t v = random_bits();
+
+		wrong += !number_is_right(v >> (v & 63));
+	}
+	wrong += !number_is_right(UINT64_MAX);
+	CHECK_EQ(wrong, 0);
+}
+
+/* The C library writes them as RFC 5952 says, too. */
+static void test_addresses(void)
+{
+	struct buf out = { 0 };
+	char want[INET6_ADDRSTRLEN];
+	int wrong = 0;
+
+	check_case("addresses are written as in RFC 5952, wherever their zeros are");
+	for (int i = 0; i < 300000; i++) {
+		uint64_t zero = random_bits(), narrow = random_bits();
+		uint8_t a[16];
+
+		for (size_t g = 0; g < 8; g++) {
+			uint16_t v = (uint16_t)(random_bits() >> 20);
+
+			if (zero >> (8 + 2 * g) & 3)
+				v = 0;
+			else if (narrow >> (8 + 3 * g) & 4)
+				v = (uint16_t)(v >> 4 * (narrow >> (8 + 3 * g) & 3));
+			be16_put(a + 2 * g, v);
+		}
+		if (zero >> 60 == 0)
+			memcpy(a, "\0\0\0\0\0\0\0\0\0\0\xff\xff", 12);
+		out.len = 0;
+		ip_text(&out, BYTES(a, 16));
+		wrong += !bytes_is(buf_bytes(&out), inet_ntop(AF_INET6, a, want, sizeof(want)));
+		out.len = 0;
+		ip_text(&out, BYTES(a, 4));
+		wrong += !bytes_is(buf_bytes(&out), inet_ntop(AF_INET, a, want, sizeof(want)));
+	}
+	CHECK_EQ(wrong, 0);
+	buf_release(&out);
 }
 
 static void test_records(void)
@@ -174,6 +282,56 @@ static void test_hot(void)
 		 "{\"type\":\"packet\",\"orig_h\":\"c000:201::\",\"payload\":\"6162\"}\n"));
 }
 
+/* Appends what the plan makes of a session_end of that flow and key. */
+static void add_line(struct buf *out, struct render_plan *p, uint64_t flow, uint8_t last)
+{
+	static struct buf raw;
+	struct rec_head h = { REC_session_end, 0, flow, 1 };
+	struct rec_session_end e = {
+		.key = { { 4, { 192, 0, 2, last } }, { 4, { 198, 51, 100, 1 } }, 1000, 80, 6 },
+		.parser = BYTES_LIT("http"),
+	};
+
+	raw.len = 0;
+	rec_pack(&raw, &rec_session_end_desc, &h, &e);
+	CHECK(render_record(p, &h, buf_bytes(&raw), out));
+	CHECK(bytes_is(render_producer(p), "http"));
+}
+
+static void test_kept_keys(void)
+{
+	const char *less[] = { "orig_p", NULL };
+	struct render_options kept = { .format = RENDER_JSON, .community_id = true }, not_kept;
+	struct schema *s = schema_of(&rec_session_end_desc);
+	struct buf a = { 0 }, b = { 0 };
+
+	check_case("what is kept of a flow's key is not taken for another key of the same number");
+	for (int round = 0; round < 2; round++) {
+		struct render_plan *with, *without;
+
+		kept.exclude = round ? less : NULL;
+		not_kept = kept;
+		kept.keys = key_cache_new();
+		with = render_plan_new(s, &kept);
+		without = render_plan_new(s, &not_kept);
+		for (uint64_t i = 0; i < 50000; i++) {
+			a.len = b.len = 0;
+			add_line(&a, with, i / 4, (uint8_t)(i / 2));
+			add_line(&b, without, i / 4, (uint8_t)(i / 2));
+			if (!bytes_equal(buf_bytes(&a), buf_bytes(&b)))
+				break;
+		}
+		CHECK(bytes_equal(buf_bytes(&a), buf_bytes(&b)));
+		render_plan_free(with);
+		render_plan_free(without);
+		key_cache_free(kept.keys);
+		kept.keys = NULL;
+	}
+	schema_free(s);
+	buf_release(&a);
+	buf_release(&b);
+}
+
 /* Every cut and every flipped byte of a record is rendered or refused, and never read past. */
 static void test_damage(void)
 {
@@ -222,9 +380,13 @@ static void test_damage(void)
 int main(void)
 {
 	test_strings();
+	test_string_words();
+	test_numbers();
+	test_addresses();
 	test_records();
 	test_lists();
 	test_hot();
+	test_kept_keys();
 	test_damage();
 	return check_end();
 }

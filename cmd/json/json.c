@@ -1,0 +1,582 @@
+/* json: a record as one line of JSON, in one pass over its bytes. */
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "cmd/json/key_cache.h"
+#include "cmd/json/plan.h"
+#include "cmd/json/put.h"
+#include "libcommon/base/die.h"
+#include "libcommon/record/community_id.h"
+
+/* A field, with everything that does not change from record to record made beforehand. */
+struct json_field {
+	struct bytes key;          /* ,"name": */
+	const struct bytes *texts; /* of an enumeration: "name" by number; ptr NULL for holes */
+	size_t ntexts;
+	const struct json_shape *sub;
+	enum rec_kind kind;
+	bool show, list, by_version;
+};
+
+struct json_shape {
+	struct json_field *fields;
+	size_t count;
+};
+
+struct json_plan {
+	struct json_shape shape;
+	struct buf texts;      /* what the fields point to; never grows after it was made */
+	struct buf front;      /* up to the value of ts */
+	size_t room;           /* the longest key with the longest value that is not a blob */
+	bool iso_time;         /* times are text */
+	bool key_first;        /* the key is the first five fields, as in every type of ours */
+	bool out_of_order;     /* values are needed before their turn: scan first */
+	struct key_cache *ids; /* key_first: shared; else of this plan */
+	const struct render_plan *render; /* whose plan this is */
+	struct buf *out;                  /* of the record at hand */
+	struct buf plain;                 /* it, where its prefix was not canonical */
+};
+
+enum { KEY_FIELDS = 5 };
+
+/* ---- the plan ------------------------------------------------------------------------------- */
+
+static size_t texts_size(const struct schema_field *f, size_t n)
+{
+	size_t sum = 0;
+
+	for (size_t i = 0; i < n; i++) {
+		sum += strlen(f[i].name) + 4;
+		for (size_t v = 0; v < f[i].enum_count; v++)
+			if (f[i].enum_values[v])
+				sum += 2 * strlen(f[i].enum_values[v]) + 2; /* all escaped */
+		if (f[i].sub) {
+			size_t count;
+			const struct schema_field *fields = schema_fields(f[i].sub, &count);
+
+			sum += texts_size(fields, count);
+		}
+	}
+	return sum;
+}
+
+static struct bytes text_since(const struct json_plan *j, size_t from)
+{
+	return BYTES(j->texts.ptr + from, j->texts.len - from);
+}
+
+static void plan_enum(struct json_plan *j, const struct schema_field *s, struct json_field *f,
+		      size_t *longest)
+{
+	struct bytes *texts = xcalloc(s->enum_count + 1, sizeof(*texts));
+
+	for (size_t v = 0; v < s->enum_count; v++) {
+		size_t from = j->texts.len;
+
+		if (!s->enum_values[v])
+			continue;
+		json_string(&j->texts, bytes_str(s->enum_values[v]));
+		texts[v] = text_since(j, from);
+		if (texts[v].len > *longest)
+			*longest = texts[v].len;
+	}
+	f->texts = texts;
+	f->ntexts = s->enum_count;
+}
+
+static void plan_shape(struct json_plan *j, struct json_shape *shape,
+		       const struct schema_field *fields, size_t n)
+{
+	shape->fields = xcalloc(n + 1, sizeof(*shape->fields));
+	shape->count = n;
+	for (size_t i = 0; i < n; i++) {
+		const struct schema_field *s = &fields[i];
+		struct json_field *f = &shape->fields[i];
+		size_t from = j->texts.len, longest = PUT_IP > PUT_TIME ? PUT_IP : PUT_TIME;
+
+		buf_printf(&j->texts, ",\"%s\":", s->name);
+		f->key = text_since(j, from);
+		f->kind = s->kind;
+		f->list = s->list;
+		f->show = true;
+		if (s->kind == REC_ENUM)
+			plan_enum(j, s, f, &longest);
+		if (f->key.len + longest + 8 > j->room)
+			j->room = f->key.len + longest + 8;
+		if (s->kind == REC_SUB && s->sub) {
+			struct json_shape *sub = xcalloc(1, sizeof(*sub));
+			size_t count;
+			const struct schema_field *under = schema_fields(s->sub, &count);
+
+			f->sub = sub;
+			plan_shape(j, sub, under, count);
+		}
+	}
+}
+
+static bool is_key_first(const struct render_plan *p)
+{
+	static const enum rec_kind kinds[KEY_FIELDS] = { REC_U8, REC_IP, REC_U16, REC_IP, REC_U16 };
+
+	for (size_t i = 0; i < KEY_FIELDS; i++)
+		if (i >= p->nfields || p->fields[i].kind != kinds[i] || p->fields[i].list)
+			return false;
+	return p->proto == 0 && p->orig_h == 1 && p->orig_p == 2 && p->resp_h == 3 &&
+	       p->resp_p == 4 && p->ip_version < 0;
+}
+
+void json_plan(struct render_plan *p)
+{
+	struct json_plan *j = p->json = xcalloc(1, sizeof(*j));
+
+	j->render = p;
+	j->iso_time = p->options.iso_time;
+	buf_reserve(&j->texts, texts_size(p->fields, p->nfields) + 2 * PUT_SLACK);
+	plan_shape(j, &j->shape, p->fields, p->nfields);
+	j->key_first = is_key_first(p);
+	j->out_of_order = p->show_cid && !j->key_first;
+	for (size_t i = 0; i < p->nfields; i++) {
+		struct json_field *f = &j->shape.fields[i];
+
+		f->show = p->show[i];
+		f->by_version = f->kind == REC_IP16;
+		j->out_of_order |= f->show && f->by_version;
+	}
+	if (j->key_first)
+		j->ids = p->options.keys;
+	else if (p->show_cid && p->options.keys)
+		j->ids = key_cache_new();
+	buf_add_str(&j->front, "{\"type\":");
+	json_string(&j->front, bytes_str(schema_name(p->schema)));
+	if (p->show_ts)
+		buf_add_str(&j->front, ",\"ts\":");
+}
+
+static void shape_release(struct json_shape *shape)
+{
+	for (size_t i = 0; i < shape->count; i++) {
+		struct json_shape *sub = (struct json_shape *)shape->fields[i].sub;
+
+		if (sub)
+			shape_release(sub);
+		free(sub);
+		free((void *)shape->fields[i].texts);
+	}
+	free(shape->fields);
+}
+
+void json_plan_free(struct json_plan *j)
+{
+	if (!j)
+		return;
+	shape_release(&j->shape);
+	buf_release(&j->texts);
+	buf_release(&j->front);
+	buf_release(&j->plain);
+	if (!j->key_first)
+		key_cache_free(j->ids);
+	free(j);
+}
+
+/* ---- values --------------------------------------------------------------------------------- */
+
+static inline uint8_t *json_number(uint8_t *at, uint64_t v)
+{
+	/* Beyond 2^53 a reader that holds numbers as doubles would change it. */
+	if (__builtin_expect(v <= 1ull << 53, 1))
+		return put_number(at, v);
+	*at++ = '"';
+	at = put_number(at, v);
+	*at++ = '"';
+	return at;
+}
+
+static inline uint8_t *json_bool(uint8_t *at, bool yes)
+{
+	memcpy(at, yes ? "true" : "fals", 4);
+	at[4] = 'e';
+	return at + 5 - yes;
+}
+
+static inline uint8_t *json_time_value(const struct json_plan *j, uint8_t *at, uint64_t ns)
+{
+	return j->iso_time ? put_iso_time(at, ns) : put_seconds(at, ns);
+}
+
+static inline uint8_t *json_uint(const struct json_plan *j, const struct json_field *f, uint8_t *at,
+				 uint64_t v)
+{
+	if (f->kind == REC_ENUM && v < f->ntexts && f->texts[v].ptr)
+		return put_text(at, f->texts[v]);
+	if (f->kind == REC_TIME)
+		return json_time_value(j, at, v);
+	if (f->kind == REC_DUR)
+		return put_seconds(at, v);
+	return json_number(at, v);
+}
+
+static uint8_t *json_hex(const struct json_plan *j, uint8_t *at, struct bytes b)
+{
+	at = put_room(j->out, at, 2 * b.len + 2);
+	*at++ = '"';
+	for (size_t i = 0; i < b.len; i++)
+		at = put_hex_byte(at, b.ptr[i]);
+	*at++ = '"';
+	return at;
+}
+
+/* Bytes of any kind but str. */
+static uint8_t *json_bytes(const struct json_plan *j, const struct json_field *f, uint8_t *at,
+			   struct bytes b)
+{
+	if ((f->kind == REC_IP || f->kind == REC_IP16) && (b.len == 4 || b.len == 16)) {
+		*at++ = '"';
+		at = put_ip(at, b);
+		*at++ = '"';
+	} else if (f->kind == REC_MAC && b.len == 6) {
+		*at++ = '"';
+		for (size_t i = 0; i < 6; i++) {
+			at = put_hex_byte(at, b.ptr[i]);
+			*at++ = i < 5 ? ':' : '"';
+		}
+	} else {
+		at = json_hex(j, at, b);
+	}
+	return at;
+}
+
+static inline uint8_t *json_blob(const struct json_plan *j, const struct json_field *f, uint8_t *at,
+				 struct bytes b)
+{
+	return f->kind == REC_STR ? put_string(j->out, at, b) : json_bytes(j, f, at, b);
+}
+
+static uint8_t *json_fields(const struct json_plan *j, const struct json_shape *shape, size_t from,
+			    size_t to, struct cursor *in, uint8_t *at);
+
+/* A sub-record: an array on the wire, an object in JSON. */
+static uint8_t *json_sub(const struct json_plan *j, const struct json_shape *sub, uint32_t count,
+			 struct cursor *c, uint8_t *at)
+{
+	size_t from = (size_t)(at - j->out->ptr);
+
+	at = json_fields(j, sub, 0, count < sub->count ? count : sub->count, c, at);
+	for (size_t i = sub->count; i < count && !c->failed; i++)
+		skip_value(c);
+	at = put_room(j->out, at, 2);
+	if (at == j->out->ptr + from)
+		at++;
+	j->out->ptr[from] = '{'; /* for the comma before the first key */
+	*at++ = '}';
+	return at;
+}
+
+/* An item of any form. */
+static __attribute__((noinline)) uint8_t *
+json_odd(const struct json_plan *j, const struct json_field *f, struct cursor *c, uint8_t *at)
+{
+	const uint8_t *start = c->pos;
+	struct mp_value v = mp_next(c);
+
+	switch (v.type) {
+	case MP_BOOL:
+		return json_bool(at, v.b);
+	case MP_UINT:
+		return json_uint(j, f, at, v.u);
+	case MP_INT:
+		*at++ = '-';
+		return put_number(at, -(uint64_t)v.i);
+	case MP_FLOAT:
+		if (v.f - v.f == 0) /* neither infinite nor NaN */
+			return at + snprintf((char *)at, PUT_SLACK, "%.17g", v.f);
+		break;
+	case MP_STR:
+	case MP_BIN:
+		return json_blob(j, f, at, v.bytes);
+	case MP_ARRAY:
+		if (f->sub)
+			return json_sub(j, f->sub, v.count, c, at);
+		/* fall through */
+	default: /* raw values, maps: shown as the bytes they are */
+		c->pos = start;
+		mp_skip(c);
+		if (v.type != MP_NIL && v.type != MP_BAD)
+			return json_hex(j, at, BYTES(start, (size_t)(c->pos - start)));
+	}
+	memcpy(at, "null", 4);
+	return at + 4;
+}
+
+/* A number in one of the forms that it is packed in. Reads 8 bytes that end with it: at least that
+ * many lie before the end of any number behind a canonical prefix. */
+static inline bool take_uint(struct cursor *c, uint64_t *v)
+{
+	uint8_t m = c->pos[0];
+	unsigned width;
+
+	if (m < 0x80) {
+		*v = m;
+		c->pos++;
+		return true;
+	}
+	width = 1u << (m & 3);
+	if ((m & 0xfc) != 0xcc || cursor_left(c) <= width)
+		return false;
+	c->pos += 1 + width;
+	*v = be64_get(c->pos - 8) & ~0ull >> (64 - 8 * width);
+	return true;
+}
+
+/* A blob of less than 256 bytes. */
+static inline bool take_blob(struct cursor *c, struct bytes *b)
+{
+	uint8_t m = c->pos[0];
+	size_t left = cursor_left(c), head = 1, n;
+
+	if (m >= 0xa0 && m < 0xc0) {
+		n = m & 31u;
+	} else if ((m == 0xd9 || m == 0xc4) && left >= 2) {
+		head = 2;
+		n = c->pos[1];
+	} else {
+		return false;
+	}
+	if (left < head + n)
+		return false;
+	*b = BYTES(c->pos + head, n);
+	c->pos += head + n;
+	return true;
+}
+
+/* `at` has j->room. */
+static inline uint8_t *json_item(const struct json_plan *j, const struct json_field *f,
+				 struct cursor *c, uint8_t *at)
+{
+	struct cursor slow = *c;
+	struct bytes b;
+	uint64_t v;
+
+	if (__builtin_expect(cursor_left(c) != 0, 1)) {
+		if (take_uint(c, &v))
+			return json_uint(j, f, at, v);
+		if (take_blob(c, &b))
+			return json_blob(j, f, at, b);
+		if ((c->pos[0] & 0xfe) == 0xc2)
+			return json_bool(at, *c->pos++ & 1);
+	}
+	at = json_odd(j, f, &slow, at);
+	*c = slow;
+	return at;
+}
+
+static uint8_t *json_list(const struct json_plan *j, const struct json_field *f, struct cursor *in,
+			  uint8_t *at)
+{
+	struct cursor c = *in;
+	struct mp_value v = mp_next(&c);
+
+	if (v.type != MP_ARRAY)
+		return json_odd(j, f, in, at);
+	*at++ = '[';
+	for (uint32_t i = 0; i < v.count && !c.failed; i++) {
+		at = put_room(j->out, at, j->room);
+		if (i)
+			*at++ = ',';
+		at = json_item(j, f, &c, at);
+	}
+	at = put_room(j->out, at, 1);
+	*at++ = ']';
+	*in = c;
+	return at;
+}
+
+static uint8_t *json_address(const struct json_plan *j, const struct json_field *f,
+			     struct cursor *c, uint8_t *at)
+{
+	skip_value(c);
+	return json_bytes(j, f, at, render_address(j->render, (int)(f - j->shape.fields)));
+}
+
+/* The fields [from, to) that are there, each with its comma and key. */
+static uint8_t *json_fields(const struct json_plan *j, const struct json_shape *shape, size_t from,
+			    size_t to, struct cursor *in, uint8_t *at)
+{
+	struct cursor c = *in, slow;
+
+	for (size_t i = from; i < to && !c.failed; i++) {
+		const struct json_field *f = &shape->fields[i];
+
+		if (!f->show || (cursor_left(&c) && *c.pos == 0xc0)) {
+			slow = c;
+			skip_value(&slow);
+			c = slow;
+			continue;
+		}
+		at = put_text(put_room(j->out, at, j->room), f->key);
+		if (__builtin_expect(!f->list && !f->by_version, 1)) {
+			at = json_item(j, f, &c, at);
+			continue;
+		}
+		slow = c;
+		at = f->by_version ? json_address(j, f, &slow, at) : json_list(j, f, &slow, at);
+		c = slow;
+	}
+	*in = c;
+	return at;
+}
+
+/* ---- the line ------------------------------------------------------------------------------- */
+
+/* The Community ID of the record last scanned, where it has one. */
+static uint8_t *json_id(const struct render_plan *p, uint8_t *at)
+{
+	char id[COMMUNITY_ID_SIZE];
+	struct rec_key key;
+	size_t n;
+
+	if (!render_key(p, &key) || !community_id(&key, p->options.seed, id))
+		return at;
+	n = strlen(id);
+	at = put_room(p->json->out, at, n + 20);
+	memcpy(at, ",\"community_id\":\"", 17);
+	memcpy(at + 17, id, n);
+	at[17 + n] = '"';
+	return at + 18 + n;
+}
+
+static uint8_t *json_cached(const struct key_slot *s, struct buf *out, uint8_t *at)
+{
+	at = put_room(out, at, KEY_CACHE_TEXT);
+	memcpy(at, s->text, KEY_CACHE_TEXT);
+	return at + s->text_len;
+}
+
+static struct bytes written_since(const struct buf *out, size_t from, const uint8_t *at)
+{
+	return BYTES(out->ptr + from, (size_t)(at - out->ptr) - from);
+}
+
+/* The Community ID and the five fields of the key, where they come first: mostly those that an
+ * earlier record of the flow had. */
+static uint8_t *json_key(struct render_plan *p, const struct rec_head *h, size_t count,
+			 struct cursor *c, uint8_t *at)
+{
+	struct json_plan *j = p->json;
+	bool keep = j->ids && count == KEY_FIELDS;
+	const uint8_t *start = c->pos;
+	size_t from = (size_t)(at - j->out->ptr);
+
+	if (keep) {
+		const struct key_slot *s =
+			key_cache_find(j->ids, h->flow, BYTES(start, cursor_left(c)));
+
+		if (s) {
+			c->pos += s->raw_len;
+			return json_cached(s, j->out, at);
+		}
+	}
+	if (p->show_cid) {
+		if (!render_scan(p, *c, (uint32_t)count, KEY_FIELDS)) {
+			c->failed = true;
+			return at;
+		}
+		at = json_id(p, at);
+	}
+	at = json_fields(j, &j->shape, 0, count, c, at);
+	if (keep && !c->failed)
+		key_cache_keep(j->ids, h->flow, BYTES(start, (size_t)(c->pos - start)),
+			       written_since(j->out, from, at));
+	return at;
+}
+
+/* The Community ID where the key lies elsewhere; the record was scanned. */
+static uint8_t *json_id_alone(struct render_plan *p, const struct rec_head *h, uint8_t *at)
+{
+	struct json_plan *j = p->json;
+	size_t from = (size_t)(at - j->out->ptr);
+	const struct key_slot *s;
+	struct rec_key key;
+	struct bytes raw;
+
+	if (!j->ids)
+		return json_id(p, at);
+	if (!render_key(p, &key))
+		return at;
+	raw = BYTES(&key, offsetof(struct rec_key, proto) + sizeof(key.proto));
+	s = key_cache_find(j->ids, h->flow, raw);
+	if (s)
+		return json_cached(s, j->out, at);
+	at = json_id(p, at);
+	key_cache_keep(j->ids, h->flow, raw, written_since(j->out, from, at));
+	return at;
+}
+
+static uint8_t *json_head(const struct render_plan *p, const struct rec_head *h, uint8_t *at)
+{
+	const struct json_plan *j = p->json;
+
+	at = put_room(j->out, at, j->front.len + PUT_TIME + 2 * (PUT_NUMBER + 8));
+	memcpy(at, j->front.ptr, j->front.len);
+	at += j->front.len;
+	if (p->show_ts)
+		at = json_time_value(j, at, h->ts);
+	if (p->show_flow && h->type >= REC_FIRST_DATA + 1) {
+		memcpy(at, ",\"flow\":", 8);
+		at = json_number(at + 8, h->flow);
+	}
+	if (p->show_n) {
+		memcpy(at, ",\"n\":", 5);
+		at = json_number(at + 5, h->n);
+	}
+	return at;
+}
+
+bool json_record(struct render_plan *p, const struct rec_head *h, struct bytes raw, struct buf *out)
+{
+	struct json_plan *j = p->json;
+	struct cursor c;
+	size_t count, first = 0;
+	uint8_t *at;
+
+	j->out = out;
+	if (!rec_is_canonical(raw)) {
+		j->plain.len = 0;
+		if (!rec_canonical(raw, &j->plain))
+			return false;
+		raw = buf_bytes(&j->plain);
+	}
+	count = be16_get(raw.ptr + 1);
+	if (count < 4)
+		return false;
+	count -= 4;
+	c = cursor_of(BYTES(raw.ptr + REC_PREFIX, raw.len - REC_PREFIX));
+	if (j->out_of_order && !render_scan(p, c, (uint32_t)count, p->nfields))
+		return false;
+	if (count > p->nfields)
+		count = p->nfields;
+	at = json_head(p, h, buf_reserve(out, 1));
+	if (j->key_first) {
+		first = count < KEY_FIELDS ? count : KEY_FIELDS;
+		at = json_key(p, h, first, &c, at);
+	} else if (p->show_cid) {
+		at = json_id_alone(p, h, at);
+	}
+	p->made_by = BYTES(NULL, 0);
+	if (p->producer >= 0 && (size_t)p->producer >= first && (size_t)p->producer < count) {
+		struct cursor ahead;
+		struct mp_value v;
+
+		at = json_fields(j, &j->shape, first, (size_t)p->producer, &c, at);
+		first = (size_t)p->producer;
+		ahead = c;
+		v = mp_next(&ahead);
+		if (v.type == MP_STR || v.type == MP_BIN)
+			p->made_by = v.bytes;
+	}
+	at = json_fields(j, &j->shape, first, count, &c, at);
+	at = put_room(out, at, 2);
+	memcpy(at, "}\n", 2);
+	out->len = (size_t)(at + 2 - out->ptr);
+	return !c.failed;
+}
