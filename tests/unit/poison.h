@@ -1,0 +1,38 @@
+/* poison: while poisoned is set, an allocation ends the test. Include it in one file of a program.
+ * The sanitizers bring their own allocator: there it does nothing. */
+#ifndef WEIR_POISON_H
+#define WEIR_POISON_H
+
+#include <stdbool.h>
+#include <stdlib.h>
+
+static bool poisoned;
+
+#if defined(__GLIBC__) && !defined(WEIR_SANITIZE)
+extern void *__libc_malloc(size_t size);
+extern void *__libc_calloc(size_t count, size_t size);
+extern void *__libc_realloc(void *p, size_t size);
+
+void *malloc(size_t size)
+{
+	if (poisoned)
+		abort();
+	return __libc_malloc(size);
+}
+
+void *calloc(size_t count, size_t size)
+{
+	if (poisoned)
+		abort();
+	return __libc_calloc(count, size);
+}
+
+void *realloc(void *p, size_t size)
+{
+	if (poisoned)
+		abort();
+	return __libc_realloc(p, size);
+}
+#endif
+
+#endif
