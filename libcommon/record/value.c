@@ -168,12 +168,34 @@ bool mp_skip(struct cursor *c)
 	return mp_skip_many(c, 1);
 }
 
+/* Bytes at both ends of the piece that is looked at may be looked at twice. */
+static inline bool is_ascii(const uint8_t *p, size_t n)
+{
+	uint64_t word, last = 0;
+	uint32_t half, end;
+
+	if (n >= 8) {
+		memcpy(&last, p + n - 8, 8);
+		for (size_t i = 0; i + 8 < n; i += 8) {
+			memcpy(&word, p + i, 8);
+			last |= word;
+		}
+	} else if (n >= 4) {
+		memcpy(&half, p, 4);
+		memcpy(&end, p + n - 4, 4);
+		last = half | end;
+	} else if (n) {
+		last = p[0] | p[n / 2] | p[n - 1];
+	}
+	return !(last & 0x8080808080808080u);
+}
+
 /* RFC 3629 section 4: no overlong forms, no surrogates, nothing above U+10FFFF. */
 bool rec_is_utf8(struct bytes b)
 {
 	const uint8_t *p = b.ptr, *end;
 
-	if (b.len == 0)
+	if (is_ascii(p, b.len))
 		return true;
 	end = p + b.len;
 	while (p < end) {
