@@ -6,12 +6,13 @@
 #include <string.h>
 
 #include "libcommon/base/die.h"
+#include "libcommon/stage/l7_others.h"
+#include "libcommon/stage/l7_pool.h"
 
 enum {
 	DEFAULT_FLOWS = 262144,
 	DEFAULT_BUFFER = 64 * 1024,
-	CLAIM_BYTES = 1024,  /* kept per direction while undecided */
-	OTHER_SLOTS = 65536, /* a power of two */
+	CLAIM_BYTES = 1024, /* kept per direction while undecided */
 	FLOW_ANOMALIES = 32,
 	SCRATCH_BLOCK = 64 * 1024,
 	SCRATCH_MAX = 1024 * 1024,
@@ -22,7 +23,7 @@ enum l7_mode {
 	MODE_UNDECIDED,
 	MODE_OURS,  /* claimed; consumed */
 	MODE_OVER,  /* was ours: poisoned, or ended by a gap; still consumed, not called */
-	MODE_OTHER, /* somebody else's; passes */
+	MODE_OTHER, /* somebody else's: about to be given up, or one too many for l7_others */
 };
 
 struct l7_side {
@@ -37,18 +38,19 @@ struct l7_side {
 };
 
 struct l7_flow {
-	struct l7 *l7;
-	struct l7_flow *next;          /* hash chain, or free list */
-	struct l7_flow *newer, *older; /* least recently used list */
+	struct l7_flow *next; /* hash chain */
 	uint64_t id, now, n;
-	struct rec_key key;
-	struct l7_side side[2];
-	uint64_t messages;
-	unsigned anomalies;
+	uint64_t listed; /* the clock when it was last put in front of the list */
+	struct l7 *l7;
+	void *state;
 	uint8_t mode;
 	bool midstream, snapped, stop_over, stop_done;
+	struct l7_side side[2];
+	struct rec_key key;
+	unsigned anomalies;
+	uint64_t messages;
 	const char *why;
-	void *state;
+	struct l7_flow *newer, *older; /* by last use, nearly: see flow_used() */
 };
 
 struct l7_scratch {
@@ -64,13 +66,13 @@ struct l7 {
 	struct l7_stats stats;
 	struct l7_flow **buckets;
 	size_t mask;
-	struct l7_flow *free_flows;
+	struct l7_pool flows, states;
 	struct l7_flow *newest, *oldest;
+	uint64_t clock; /* records of known flows so far */
 	struct l7_scratch *scratch;
 	size_t scratch_used;
-	/* Most records belong to flows that are somebody else's: these are told by one look here,
-	 * by flow id. A slot that another flow took only costs the long way round. */
-	uint64_t other[OTHER_SLOTS];
+	/* Most records belong to flows that are somebody else's, and most flows are. */
+	struct l7_others others;
 };
 
 /* ---- the flow table ------------------------------------------------------------------------ */
@@ -90,39 +92,44 @@ static void lru_remove(struct l7 *l7, struct l7_flow *f)
 
 static void lru_push(struct l7 *l7, struct l7_flow *f)
 {
+	f->listed = l7->clock;
 	f->newer = NULL;
 	f->older = l7->newest;
 	*(l7->newest ? &l7->newest->newer : &l7->oldest) = f;
 	l7->newest = f;
 }
 
-/* Ids are frame numbers: neighbours in time lie side by side. +1: 0 is no flow. */
-static inline uint64_t *other_slot(struct l7 *l7, uint64_t id)
-{
-	return &l7->other[id & (OTHER_SLOTS - 1)];
-}
-
-static void flow_other(struct l7_flow *f)
-{
-	f->mode = MODE_OTHER;
-	*other_slot(f->l7, f->id) = f->id + 1;
-}
-
 bool l7_is_other(struct l7 *l7, uint64_t flow)
 {
-	return *other_slot(l7, flow) == flow + 1;
+	return l7_others_find(&l7->others, flow) != NULL;
 }
 
-static struct l7_flow *flow_find(struct l7 *l7, uint64_t id)
+static struct l7_flow *flow_lookup(const struct l7 *l7, uint64_t id)
 {
 	struct l7_flow *f = l7->buckets[bucket_of(l7, id)];
 
 	while (f && f->id != id)
 		f = f->next;
-	if (f && f != l7->newest) {
-		lru_remove(l7, f);
-		lru_push(l7, f);
-	}
+	return f;
+}
+
+/* Moving a flow in the list costs two other flows' cache lines, so one that was moved within the
+ * last max_flows / 16 records stays: the oldest is the least recently used to within so many. */
+static void flow_used(struct l7 *l7, struct l7_flow *f)
+{
+	l7->clock++;
+	if (l7->clock - f->listed <= l7->limits.max_flows / 16 || f == l7->newest)
+		return;
+	lru_remove(l7, f);
+	lru_push(l7, f);
+}
+
+static struct l7_flow *flow_find(struct l7 *l7, uint64_t id)
+{
+	struct l7_flow *f = flow_lookup(l7, id);
+
+	if (f)
+		flow_used(l7, f);
 	return f;
 }
 
@@ -178,16 +185,14 @@ static void session_close(struct l7_flow *f, enum l7_end why)
 
 	if (f->mode != MODE_OURS)
 		return;
-	f->mode = MODE_OVER;
-	if (why == L7_END_DONE)
-		flow_other(f);
+	f->mode = why == L7_END_DONE ? MODE_OTHER : MODE_OVER;
 	if (f->l7->parser->end)
 		f->l7->parser->end(f, why);
 	scratch_reset(f->l7);
 	session_end(f, reasons[why]);
 	side_drop(f->l7, &f->side[0]);
 	side_drop(f->l7, &f->side[1]);
-	free(f->state);
+	l7_pool_give(&f->l7->states, f->state);
 	f->state = NULL;
 }
 
@@ -198,14 +203,11 @@ static void flow_forget(struct l7 *l7, struct l7_flow *f)
 	while (*at != f)
 		at = &(*at)->next;
 	*at = f->next;
-	if (l7_is_other(l7, f->id))
-		*other_slot(l7, f->id) = 0;
 	lru_remove(l7, f);
 	side_drop(l7, &f->side[0]);
 	side_drop(l7, &f->side[1]);
-	free(f->state);
-	f->next = l7->free_flows;
-	l7->free_flows = f;
+	l7_pool_give(&l7->states, f->state);
+	l7_pool_give(&l7->flows, f);
 	l7->stats.flows--;
 }
 
@@ -220,33 +222,44 @@ static void flow_evict(struct l7 *l7, struct l7_flow *f, uint64_t now, uint64_t 
 
 bool l7_knows(struct l7 *l7, uint64_t flow)
 {
-	const struct l7_flow *f = l7->buckets[bucket_of(l7, flow)];
-
-	while (f && f->id != flow)
-		f = f->next;
-	return f != NULL;
+	return l7_is_other(l7, flow) || flow_lookup(l7, flow);
 }
 
-static struct l7_flow *flow_make(struct l7 *l7, const struct rec_head *h)
+static struct l7_flow *flow_make(struct l7 *l7, const struct rec_head *h, uint64_t id)
 {
 	struct l7_flow *f;
-	size_t b = bucket_of(l7, h->flow);
+	size_t b = bucket_of(l7, id);
 
 	if (l7->stats.flows >= l7->limits.max_flows)
 		flow_evict(l7, l7->oldest, h->ts, h->n);
-	f = l7->free_flows;
-	if (f)
-		l7->free_flows = f->next;
-	else
-		f = xcalloc(1, sizeof(*f));
-	memset(f, 0, sizeof(*f));
+	f = l7_pool_take(&l7->flows);
 	f->l7 = l7;
-	f->id = h->flow;
+	f->id = id;
 	f->next = l7->buckets[b];
 	l7->buckets[b] = f;
 	lru_push(l7, f);
 	l7->stats.flows++;
 	return f;
+}
+
+/* From now on the flow of this record is somebody else's. Where too many such flows have
+ * neighbouring ids, the oldest of them gets a struct, so that it is not asked about again. */
+static void other_add(struct l7 *l7, const struct rec_head *h)
+{
+	uint64_t out;
+
+	if (l7_others_add(&l7->others, h->flow, &out))
+		flow_make(l7, h, out)->mode = MODE_OTHER;
+}
+
+/* The end of each record's way: a flow that turned out to be somebody else's needs no struct. */
+static bool flow_left(struct l7 *l7, struct l7_flow *f, const struct rec_head *h)
+{
+	if (f->mode != MODE_OTHER)
+		return false;
+	flow_forget(l7, f);
+	other_add(l7, h);
+	return true;
 }
 
 static void key_set(struct rec_key *k, uint8_t ip_version, uint8_t proto, const uint8_t *orig_h,
@@ -421,7 +434,7 @@ static void claim(struct l7_flow *f)
 	const struct l7_parser *p = f->l7->parser;
 
 	f->mode = MODE_OURS;
-	f->state = p->state_size ? xcalloc(1, p->state_size) : NULL;
+	f->state = p->state_size ? l7_pool_take(&f->l7->states) : NULL;
 	f->l7->stats.claimed++;
 	flow_tick(f);
 	flow_settle(f);
@@ -475,105 +488,135 @@ static void stream_ask(struct l7_flow *f, enum l7_dir dir, struct bytes data)
 	buf_release(&s->kept);
 	/* One side's refusal is enough unless the other side has not spoken yet: a client that
 	 * sends nothing recognisable while the server does is not ours either. */
-	flow_other(f);
+	f->mode = MODE_OTHER;
 	f->l7->stats.memory -= peer->kept.size;
 	buf_release(&peer->kept);
 }
 
+/* NULL: the flow is somebody else's. */
 static struct l7_flow *stream_flow(struct l7 *l7, const struct rec_head *h,
 				   const struct rec_stream *s)
 {
 	struct l7_flow *f = flow_find(l7, h->flow);
 
 	if (!f) {
-		f = flow_make(l7, h);
+		if (l7_is_other(l7, h->flow))
+			return NULL;
+		/* A flow whose beginning went elsewhere is not ours to guess at. */
+		if (s->offset != 0 || !l7->parser->feed) {
+			other_add(l7, h);
+			return NULL;
+		}
+		f = flow_make(l7, h, h->flow);
 		key_set(&f->key, s->ip_version, s->proto, s->orig_h, s->resp_h, s->orig_p,
 			s->resp_p);
 		f->midstream = s->flags & STREAM_MIDSTREAM;
-		f->side[s->dir ? L7_RESP : L7_ORIG].offset = s->offset;
-		/* A flow whose beginning went elsewhere is not ours to guess at. */
-		if (s->offset != 0 || !l7->parser->feed)
-			flow_other(f);
 	}
 	f->now = h->ts;
 	f->n = h->n;
-	return f;
+	return f->mode == MODE_OTHER ? NULL : f;
 }
 
-bool l7_stream(struct l7 *l7, const struct rec_head *h, const struct rec_stream *s)
+static void stream_take(struct l7_flow *f, const struct rec_stream *s)
 {
 	enum l7_dir dir = s->dir ? L7_RESP : L7_ORIG;
-	struct l7_flow *f = stream_flow(l7, h, s);
 
 	if (f->mode == MODE_UNDECIDED && s->gap) {
 		/* Nothing can be claimed across a hole but a fresh start behind it. */
-		l7->stats.memory -= f->side[dir].kept.size;
+		f->l7->stats.memory -= f->side[dir].kept.size;
 		buf_release(&f->side[dir].kept);
 		f->side[dir].segments = 0;
 		f->side[dir].missing += s->gap;
 		f->side[dir].offset = s->offset + s->gap;
 		f->midstream = true;
-		return false;
+		return;
 	}
 	if (f->mode == MODE_UNDECIDED) {
 		stream_ask(f, dir, s->payload);
-		return f->mode == MODE_OURS || f->mode == MODE_OVER;
+		return;
 	}
-	if (f->mode == MODE_OTHER)
-		return false;
 	if (f->mode == MODE_OURS) {
 		flow_tick(f);
 		flow_settle(f);
 	}
 	if (f->mode != MODE_OURS)
-		return f->mode == MODE_OVER;
+		return;
 	if (s->gap)
 		side_gap(f, dir, s->gap, (enum rec_gap_reason)s->gap_reason);
 	else if (s->payload.len)
 		side_data(f, dir, s->payload);
-	return f->mode != MODE_OTHER;
 }
 
-bool l7_packet(struct l7 *l7, const struct rec_head *h, const struct rec_packet *p)
+bool l7_stream(struct l7 *l7, const struct rec_head *h, const struct rec_stream *s)
 {
-	enum l7_dir dir = p->dir ? L7_RESP : L7_ORIG;
-	struct l7_flow *f;
+	struct l7_flow *f = stream_flow(l7, h, s);
 
-	if (!l7->parser->datagram)
+	if (!f)
 		return false;
-	f = flow_find(l7, h->flow);
+	stream_take(f, s);
+	return !flow_left(l7, f, h) && f->mode != MODE_UNDECIDED;
+}
+
+/* NULL: the flow is somebody else's. */
+static struct l7_flow *packet_flow(struct l7 *l7, const struct rec_head *h,
+				   const struct rec_packet *p)
+{
+	struct l7_flow *f = flow_find(l7, h->flow);
+
 	if (!f) {
-		f = flow_make(l7, h);
+		if (l7_is_other(l7, h->flow))
+			return NULL;
+		f = flow_make(l7, h, h->flow);
 		key_set(&f->key, p->ip_version, p->proto, p->orig_h, p->resp_h, p->orig_p,
 			p->resp_p);
 		f->midstream = p->flags & PACKET_MIDSTREAM;
 	}
 	f->now = h->ts;
 	f->n = h->n;
+	return f->mode == MODE_OTHER ? NULL : f;
+}
+
+/* True where the parser got it. */
+static bool packet_take(struct l7_flow *f, const struct rec_packet *p)
+{
+	const struct l7_parser *parser = f->l7->parser;
+	enum l7_dir dir = p->dir ? L7_RESP : L7_ORIG;
+
 	if (f->mode == MODE_UNDECIDED) {
 		struct l7_first first = { f->key.proto, f->key.orig_p, f->key.resp_p,
 					  f->midstream, dir,           p->payload };
-		enum l7_claim c = l7->parser->claims ? l7->parser->claims(&first) : L7_YES;
+		enum l7_claim c = parser->claims ? parser->claims(&first) : L7_YES;
 
 		if (c == L7_YES)
 			claim(f);
 		else if (c == L7_NO)
-			flow_other(f);
+			f->mode = MODE_OTHER;
 	} else if (f->mode == MODE_OURS) {
 		flow_tick(f);
 		flow_settle(f);
 	}
-	if (f->mode == MODE_OURS) {
-		f->side[dir].fed += p->payload.len;
-		f->side[dir].start_ts = h->ts;
-		f->side[dir].start_n = h->n;
-		f->side[dir].segments = 1;
-		f->snapped = p->flags & PACKET_SNAPPED;
-		l7->parser->datagram(f, dir, p->payload);
-		flow_settle(f);
-		return true;
-	}
-	return f->mode == MODE_OVER;
+	if (f->mode != MODE_OURS)
+		return f->mode == MODE_OVER;
+	f->side[dir].fed += p->payload.len;
+	f->side[dir].start_ts = f->now;
+	f->side[dir].start_n = f->n;
+	f->side[dir].segments = 1;
+	f->snapped = p->flags & PACKET_SNAPPED;
+	parser->datagram(f, dir, p->payload);
+	flow_settle(f);
+	return true;
+}
+
+bool l7_packet(struct l7 *l7, const struct rec_head *h, const struct rec_packet *p)
+{
+	struct l7_flow *f = l7->parser->datagram ? packet_flow(l7, h, p) : NULL;
+	bool ours;
+
+	if (!f)
+		return false;
+	ours = packet_take(f, p);
+	flow_left(l7, f, h);
+	return ours;
 }
 
 void l7_stream_end(struct l7 *l7, const struct rec_head *h, const struct rec_stream_end *e)
@@ -597,13 +640,14 @@ void l7_stream_end(struct l7 *l7, const struct rec_head *h, const struct rec_str
 		l7->parser->eof(f, dir, (enum rec_stream_reason)e->reason);
 		flow_settle(f);
 	}
+	flow_left(l7, f, h);
 }
 
 void l7_flow_end(struct l7 *l7, const struct rec_head *h, const struct rec_flow *fl)
 {
 	struct l7_flow *f;
 
-	if (fl->event != REC_flow_event_END)
+	if (fl->event != REC_flow_event_END || l7_others_remove(&l7->others, h->flow))
 		return;
 	f = flow_find(l7, h->flow);
 	if (!f)
@@ -639,6 +683,7 @@ void l7_finish(struct l7 *l7, uint64_t last_n)
 		flow_forget(l7, all[k]);
 	}
 	free(all);
+	l7_others_clear(&l7->others);
 }
 
 /* ---- making and freeing -------------------------------------------------------------------- */
@@ -661,6 +706,9 @@ struct l7 *l7_new(const struct l7_parser *parser, const struct l7_host *host,
 		n *= 2;
 	l7->mask = n - 1;
 	l7->buckets = xcalloc(n, sizeof(struct l7_flow *));
+	l7_others_init(&l7->others);
+	l7_pool_init(&l7->flows, sizeof(struct l7_flow));
+	l7_pool_init(&l7->states, parser->state_size);
 	return l7;
 }
 
@@ -670,12 +718,9 @@ void l7_free(struct l7 *l7)
 		return;
 	while (l7->newest)
 		flow_forget(l7, l7->newest);
-	while (l7->free_flows) {
-		struct l7_flow *f = l7->free_flows;
-
-		l7->free_flows = f->next;
-		free(f);
-	}
+	l7_pool_release(&l7->flows);
+	l7_pool_release(&l7->states);
+	l7_others_release(&l7->others);
 	scratch_reset(l7);
 	free(l7->scratch);
 	free(l7->buckets);

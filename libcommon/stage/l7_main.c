@@ -110,30 +110,31 @@ static void tool_record(struct stage *st, const struct stage_rec *r)
 	struct rec_head h;
 	bool ours = false;
 
-	if (r->head.type == REC_flow ? !l7_knows(tool.l7, r->head.flow)
-				     : l7_is_other(tool.l7, r->head.flow)) {
-		tool_pass(st, r->raw);
-		return;
-	}
 	switch (r->head.type) {
 	case REC_stream:
+		if (l7_is_other(tool.l7, r->head.flow))
+			break;
 		if (!stage_decode(st, &rec_stream_desc, r, &h, &u.stream))
 			return;
 		ours = l7_stream(tool.l7, &h, &u.stream);
 		break;
 	case REC_packet:
-		if (!tool.parser->datagram)
+		if (!tool.parser->datagram || l7_is_other(tool.l7, r->head.flow))
 			break;
 		if (!stage_decode(st, &rec_packet_desc, r, &h, &u.packet))
 			return;
 		ours = u.packet.proto == IPPROTO_UDP && l7_packet(tool.l7, &h, &u.packet);
 		break;
 	case REC_stream_end:
+		if (l7_is_other(tool.l7, r->head.flow))
+			break;
 		if (!stream_end_decode(st, r, &h, &u.stream_end))
 			return;
 		l7_stream_end(tool.l7, &h, &u.stream_end);
 		break;
 	case REC_flow:
+		if (!l7_knows(tool.l7, r->head.flow))
+			break;
 		if (!flow_decode(st, r, &h, &u.flow))
 			return;
 		l7_flow_end(tool.l7, &h, &u.flow);

@@ -4,6 +4,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "libcommon/stage/l7_others.h"
 #include "tests/unit/check.h"
 
 static struct buf events;
@@ -226,6 +227,9 @@ static void flow_event(uint64_t flow, int event, int reason)
 
 /* ---- claims ---- */
 
+/* Ids so far apart share a set of l7_others. */
+enum { CROWDED = L7_OTHER_SETS * L7_OTHER_WAYS };
+
 static size_t soil_state(struct l7_flow *f, enum l7_dir dir, struct bytes data)
 {
 	struct state *s = l7_state(f);
@@ -257,6 +261,39 @@ static void claims(void)
 	SAW("ask 0 'a';");
 	flow_event(1, REC_flow_event_END, REC_flow_reason_FIN);
 	SAW("");
+	finish();
+
+	check_case(
+		"so is each of many refused flows whose ids fall into one set of those remembered");
+	BEGIN(0);
+	parser.claims = log_claims;
+	for (int i = 0; i < 8; i++)
+		claim_answer[i] = L7_NO;
+	for (uint64_t i = 1; i <= 30; i++)
+		CHECK(!text(i * CROWDED, 0, 0, "a"));
+	CHECK_EQ(asked, 30);
+	CHECK_EQ(l7_stats(l7)->flows, 30 - L7_OTHER_WAYS);
+	for (uint64_t i = 1; i <= 30; i++) {
+		CHECK(!text(i * CROWDED, 1, 0, "c"));
+		CHECK(l7_knows(l7, i * CROWDED));
+		flow_event(i * CROWDED, REC_flow_event_END, REC_flow_reason_FIN);
+		CHECK(!l7_knows(l7, i * CROWDED));
+	}
+	CHECK_EQ(asked, 30);
+	events.len = 0;
+	finish();
+
+	check_case("a refused flow is asked about again where another stream has the same id");
+	BEGIN(0);
+	parser.claims = log_claims;
+	claim_answer[0] = L7_NO;
+	CHECK(!text(1, 0, 0, "a"));
+	CHECK(l7_is_other(l7, 1));
+	l7_finish(l7, frame);
+	CHECK(!l7_is_other(l7, 1));
+	claim_answer[1] = L7_YES;
+	CHECK(text(1, 0, 0, "a"));
+	events.len = 0;
 	finish();
 
 	check_case("an undecided flow is asked with all bytes so far, each direction its own");
