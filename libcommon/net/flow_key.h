@@ -25,12 +25,40 @@ bool icmp_is_reply(uint8_t proto, uint16_t type);
 /* A hash of the VLAN ids, the same in every process; 0 for none. */
 uint64_t flow_scope(const uint16_t *vlans, unsigned n);
 
-/* SipHash-1-3 of the key: the secret decides about buckets and nothing that is put out. */
-uint64_t flow_key_hash(const struct flow_key *key, const uint64_t secret[2]);
+enum { FLOW_KEY_WORDS = 6, FLOW_SECRET_WORDS = 8 };
+
+static inline uint64_t flow_key_word(const struct flow_key *key, unsigned i)
+{
+	uint64_t v;
+
+	memcpy(&v, (const uint8_t *)key + i * sizeof(v), sizeof(v));
+	return v;
+}
+
+/* A hash of the key that decides about buckets and nothing that is put out. NH of UMAC (RFC 4418
+ * 5.2.2, on 64-bit words): whatever two keys someone chooses, the secret being random, its 128
+ * bits are the same with a probability of 2^-64. A last keyed multiplication spreads them over
+ * all bits of the result. */
+static inline uint64_t flow_key_hash(const struct flow_key *key,
+				     const uint64_t secret[FLOW_SECRET_WORDS])
+{
+	unsigned __int128 sum = 0;
+
+	for (unsigned i = 0; i < FLOW_KEY_WORDS; i += 2)
+		sum += (unsigned __int128)(flow_key_word(key, i) + secret[i]) *
+		       (flow_key_word(key, i + 1) + secret[i + 1]);
+	sum = (unsigned __int128)((uint64_t)sum ^ secret[FLOW_KEY_WORDS]) *
+	      ((uint64_t)(sum >> 64) ^ secret[FLOW_KEY_WORDS + 1]);
+	return (uint64_t)sum ^ (uint64_t)(sum >> 64);
+}
 
 static inline bool flow_key_equal(const struct flow_key *a, const struct flow_key *b)
 {
-	return memcmp(a, b, sizeof(*a)) == 0;
+	uint64_t differs = 0;
+
+	for (unsigned i = 0; i < FLOW_KEY_WORDS; i++)
+		differs |= flow_key_word(a, i) ^ flow_key_word(b, i);
+	return !differs;
 }
 
 #endif

@@ -7,6 +7,7 @@
 enum {
 	BUCKET_SLOTS = 7,
 	RADIX = 256,
+	FEW = 24, /* so many are put in order by insertion */
 };
 
 /* One cache line. A flow lies in the first bucket from its home on that had a free slot;
@@ -40,7 +41,7 @@ struct flow_table {
 };
 
 _Static_assert(sizeof(struct bucket) == 64, "a bucket is a cache line");
-_Static_assert(offsetof(struct flow, id) == 64, "a look at a flow is one cache line");
+_Static_assert(offsetof(struct flow, packets) == 64, "a look at a flow is one cache line");
 
 static void *map_pages(size_t size)
 {
@@ -126,23 +127,26 @@ void flow_table_prefetch(const struct flow_table *t, uint64_t hash)
 	__builtin_prefetch(&t->buckets[hash & t->mask], 1);
 }
 
-static void prefetch_flow(const struct flow *f)
+static inline void prefetch_flow(const struct flow *f)
 {
-	for (size_t at = 0; at < sizeof(*f); at += 64)
+	for (size_t at = 0; at < offsetof(struct flow, history); at += 64)
 		__builtin_prefetch((const char *)f + at, 1);
 }
 
-void flow_table_prefetch_flow(const struct flow_table *t, uint64_t hash)
+struct flow *flow_table_guess(const struct flow_table *t, uint64_t hash)
 {
 	const struct bucket *b = &t->buckets[hash & t->mask];
 	uint32_t tag = tag_of(hash);
 
 	for (unsigned i = 0; i < BUCKET_SLOTS; i++) {
 		if (b->slots[i].tag == tag && b->slots[i].flow) {
-			prefetch_flow(&t->flows[b->slots[i].flow - 1]);
-			return;
+			struct flow *f = &t->flows[b->slots[i].flow - 1];
+
+			prefetch_flow(f);
+			return f;
 		}
 	}
+	return NULL;
 }
 
 struct flow *flow_find(struct flow_table *t, const struct flow_key *key, uint64_t hash)
@@ -282,6 +286,7 @@ void flow_remove(struct flow_table *t, struct flow *f)
 {
 	index_remove(t, flow_hash(t, &f->key), index_of(t, f));
 	list_remove(t, f);
+	f->key.ip_version = 0;
 	f->next = t->free;
 	t->free = index_of(t, f);
 	t->count--;
@@ -341,33 +346,59 @@ static void choose(struct flow_table *t, size_t at, uint32_t flow)
 	t->chosen[at] = (struct choice){ t->flows[flow].id, flow };
 }
 
+static void sort_few(struct choice *c, size_t n)
+{
+	for (size_t i = 1; i < n; i++) {
+		struct choice one = c[i];
+		size_t at = i;
+
+		for (; at && c[at - 1].id > one.id; at--)
+			c[at] = c[at - 1];
+		c[at] = one;
+	}
+}
+
+/* Moves the choices to the other array, in the order of the byte at `shift`. */
+static void sort_by_byte(struct flow_table *t, size_t n, unsigned shift)
+{
+	size_t at[RADIX] = { 0 }, sum = 0;
+	struct choice *other = t->scratch;
+
+	for (size_t i = 0; i < n; i++)
+		at[t->chosen[i].id >> shift & 0xff]++;
+	for (unsigned b = 0; b < RADIX; b++) {
+		size_t count = at[b];
+
+		at[b] = sum;
+		sum += count;
+	}
+	for (size_t i = 0; i < n; i++)
+		other[at[t->chosen[i].id >> shift & 0xff]++] = t->chosen[i];
+	t->scratch = t->chosen;
+	t->chosen = other;
+}
+
 /* Sorts the first n choices by id: a byte at a time, those bytes left out that are all equal. */
 static void sort_chosen(struct flow_table *t, size_t n)
 {
-	uint64_t any = 0, all = UINT64_MAX;
+	uint64_t any = 0, all = UINT64_MAX, last = 0;
+	bool sorted = true;
 
-	for (size_t i = 0; i < n; i++) {
-		any |= t->chosen[i].id;
-		all &= t->chosen[i].id;
+	if (n <= FEW) {
+		sort_few(t->chosen, n);
+		return;
 	}
-	for (unsigned shift = 0; shift < 64; shift += 8) {
-		size_t at[RADIX] = { 0 }, sum = 0;
-		struct choice *other = t->scratch;
+	for (size_t i = 0; i < n; i++) {
+		uint64_t id = t->chosen[i].id;
 
-		if (!((any ^ all) >> shift & 0xff))
-			continue;
-		for (size_t i = 0; i < n; i++)
-			at[t->chosen[i].id >> shift & 0xff]++;
-		for (unsigned b = 0; b < RADIX; b++) {
-			size_t count = at[b];
-
-			at[b] = sum;
-			sum += count;
-		}
-		for (size_t i = 0; i < n; i++)
-			other[at[t->chosen[i].id >> shift & 0xff]++] = t->chosen[i];
-		t->scratch = t->chosen;
-		t->chosen = other;
+		sorted &= id >= last;
+		last = id;
+		any |= id;
+		all &= id;
+	}
+	for (unsigned shift = 0; !sorted && shift < 64; shift += 8) {
+		if ((any ^ all) >> shift & 0xff)
+			sort_by_byte(t, n, shift);
 	}
 }
 
@@ -396,8 +427,8 @@ size_t flow_table_all(struct flow_table *t)
 {
 	size_t n = 0;
 
-	for (unsigned c = 0; c < FLOW_CLASSES; c++) {
-		for (uint32_t at = t->lists[c].head; at != FLOW_NIL; at = t->flows[at].next)
+	for (uint32_t at = 0; at < t->touched; at++) { /* by place: nearly in order, and fast */
+		if (t->flows[at].key.ip_version)
 			choose(t, n++, at);
 	}
 	sort_chosen(t, n);
@@ -408,7 +439,11 @@ struct flow *flow_table_chosen(struct flow_table *t, size_t i)
 {
 	enum { AHEAD = 8 };
 
-	if (i + AHEAD < t->config.max_flows) /* a stale choice costs nothing but the hint */
-		prefetch_flow(&t->flows[t->chosen[i + AHEAD].flow]);
+	if (i + AHEAD < t->config.max_flows) { /* a stale choice costs nothing but the hint */
+		const struct flow *next = &t->flows[t->chosen[i + AHEAD].flow];
+
+		for (size_t at = 0; at < sizeof(*next); at += 64)
+			__builtin_prefetch((const char *)next + at);
+	}
 	return &t->flows[t->chosen[i].flow];
 }

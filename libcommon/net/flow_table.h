@@ -35,38 +35,39 @@ struct sctp {
 	uint8_t over; /* enum sctp_over */
 };
 
+/* What each packet reads or changes comes first, in as few cache lines as it takes. */
 struct flow {
-	struct flow_key key;
+	struct flow_key key; /* ip_version 0: not in use */
 	uint32_t next, prev; /* neighbours in the list of the class */
 	uint64_t last;       /* the table's clock at the last packet, ns */
 
-	uint64_t id, start;  /* id: source << 48 | first frame */
 	uint64_t packets[2]; /* all pairs: originator, responder */
-	uint64_t wire_bytes[2], ip_bytes[2];
+	uint64_t wire_bytes[2], ip_bytes[2], payload[2];
 
-	uint64_t payload[2];
-	uint64_t reported; /* when it was last reported */
-	uint32_t bad_checksums[2];
-	uint32_t anomalies; /* reported ones */
-	uint8_t mac[2][6];
+	uint64_t id;   /* source << 48 | first frame */
 	uint8_t class; /* enum flow_class */
 	uint8_t orig;  /* index of the originator in key */
 	uint8_t bits;  /* the owner's */
 	uint8_t nvlans;
-	uint16_t vlans[4]; /* outermost first, as many as fit */
-	struct history history;
+	uint32_t anomalies; /* reported ones */
 	union {
 		struct tcp tcp;
 		struct sctp sctp;
 	};
+	struct history history;
+
+	uint64_t start, reported; /* reported: when it last was */
+	uint32_t bad_checksums[2];
+	uint8_t mac[2][6];
+	uint16_t vlans[4]; /* outermost first, as many as fit */
 };
 
 struct flow_table;
 
 struct flow_table_config {
 	uint32_t max_flows;
-	uint64_t timeout[FLOW_CLASSES]; /* ns; UINT64_MAX = never */
-	uint64_t secret[2];
+	uint64_t timeout[FLOW_CLASSES];     /* ns; UINT64_MAX = never */
+	uint64_t secret[FLOW_SECRET_WORDS]; /* random */
 };
 
 /* NULL where there is no memory. */
@@ -75,9 +76,17 @@ void flow_table_free(struct flow_table *t);
 
 uint64_t flow_hash(const struct flow_table *t, const struct flow_key *key);
 
-/* Ask for the index's cache line, and, some packets later, for the flow's own. */
+/* Asks for the index's cache line. */
 void flow_table_prefetch(const struct flow_table *t, uint64_t hash);
-void flow_table_prefetch_flow(const struct flow_table *t, uint64_t hash);
+/* Some packets later: asks for the flow's own, and returns the flow that the key probably has, or
+ * NULL. Good until the table is cleared; flow_is() says whether it is right. */
+struct flow *flow_table_guess(const struct flow_table *t, uint64_t hash);
+
+/* Is f, which need not be in use any more, the flow of this key? */
+static inline bool flow_is(const struct flow *f, const struct flow_key *key)
+{
+	return flow_key_equal(&f->key, key);
+}
 
 /* NULL where there is none. */
 struct flow *flow_find(struct flow_table *t, const struct flow_key *key, uint64_t hash);

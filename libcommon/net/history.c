@@ -1,26 +1,15 @@
 /* history: Zeek's one-line story of a connection, bounded. */
 #include "libcommon/net/history.h"
 
-#include <stdbool.h>
 #include <string.h>
 
 /* First appearances: 2 x (s h f r a d i q c g t w) and ^. */
 _Static_assert(HISTORY_SIZE >= 2 * 12 + 1 + HISTORY_REPEATS, "room for first appearances");
 
-static void add(struct history *h, unsigned dir, char letter)
+void history_add(struct history *h, unsigned dir, char letter)
 {
 	if (h->len < HISTORY_SIZE)
 		h->text[h->len++] = dir ? letter : (char)(letter - 'a' + 'A');
-}
-
-static bool is_first(struct history *h, unsigned dir, char letter)
-{
-	uint32_t bit = 1u << (letter - 'a');
-
-	if (h->seen[dir] & bit)
-		return false;
-	h->seen[dir] |= bit;
-	return true;
 }
 
 static void repeat(struct history *h, unsigned dir, char letter)
@@ -28,7 +17,7 @@ static void repeat(struct history *h, unsigned dir, char letter)
 	if (h->repeats == HISTORY_REPEATS)
 		return;
 	h->repeats++;
-	add(h, dir, letter);
+	history_add(h, dir, letter);
 }
 
 static unsigned letter_index(const char *letters, char letter)
@@ -38,18 +27,12 @@ static unsigned letter_index(const char *letters, char letter)
 	return at ? (unsigned)(at - letters) & 3 : 0;
 }
 
-void history_once(struct history *h, unsigned dir, char letter)
-{
-	if (is_first(h, dir, letter))
-		add(h, dir, letter);
-}
-
 void history_seq(struct history *h, unsigned dir, char letter, uint32_t seq)
 {
 	uint32_t *last = &h->seq[dir][letter_index("shfr", letter)];
 
-	if (is_first(h, dir, letter))
-		add(h, dir, letter);
+	if (history_is_first(h, dir, letter))
+		history_add(h, dir, letter);
 	else if (*last != seq)
 		repeat(h, dir, letter);
 	*last = seq;
@@ -63,8 +46,8 @@ void history_count(struct history *h, unsigned dir, char letter)
 	if (*count == UINT32_MAX)
 		return;
 	if (++*count == 1) {
-		if (is_first(h, dir, letter))
-			add(h, dir, letter);
+		if (history_is_first(h, dir, letter))
+			history_add(h, dir, letter);
 		return;
 	}
 	while (power < *count && power <= UINT32_MAX / 10)

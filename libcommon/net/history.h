@@ -6,6 +6,7 @@
 #ifndef WEIR_HISTORY_H
 #define WEIR_HISTORY_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 enum { HISTORY_SIZE = 40, HISTORY_REPEATS = 15 };
@@ -19,10 +20,27 @@ struct history {
 };
 
 /* Each letter is given in lower case; dir 0 is the originator. */
-void history_once(struct history *h, unsigned dir, char letter);
+void history_add(struct history *h, unsigned dir, char letter);
 void history_seq(struct history *h, unsigned dir, char letter, uint32_t seq);
 void history_count(struct history *h, unsigned dir, char letter);
 /* '^': the direction was turned round. */
 void history_mark(struct history *h, char mark);
+
+/* Does this side have the letter from now on only? */
+static inline bool history_is_first(struct history *h, unsigned dir, char letter)
+{
+	uint32_t bit = 1u << (letter - 'a');
+
+	if (h->seen[dir] & bit)
+		return false;
+	h->seen[dir] |= bit;
+	return true;
+}
+
+static inline void history_once(struct history *h, unsigned dir, char letter)
+{
+	if (history_is_first(h, dir, letter))
+		history_add(h, dir, letter);
+}
 
 #endif

@@ -64,9 +64,9 @@ void tracker_prepare(struct tracker *t, struct tracked *p, uint64_t scope)
 	flow_table_prefetch(t->table, p->hash);
 }
 
-void tracker_prefetch(struct tracker *t, const struct tracked *p)
+void tracker_prefetch(struct tracker *t, struct tracked *p)
 {
-	flow_table_prefetch_flow(t->table, p->hash);
+	p->flow = flow_table_guess(t->table, p->hash);
 }
 
 /* ---- ends ------------------------------------------------------------------------------- */
@@ -347,7 +347,7 @@ static void input_other(struct flow *f, struct tracked *p, bool damaged)
 void tracker_packet(struct tracker *t, struct tracked *p)
 {
 	const struct layers *l = p->layers;
-	struct flow *f = flow_find(t->table, &p->key, p->hash);
+	struct flow *f = p->flow;
 	struct tcp_segment s = { .seq = l->seq,
 				 .ack = l->ack,
 				 .flags = l->tcp_flags,
@@ -356,6 +356,8 @@ void tracker_packet(struct tracker *t, struct tracked *p)
 				 .options = l->tcp_options };
 	bool damaged;
 
+	if (!f || !flow_is(f, &p->key))
+		f = flow_find(t->table, &p->key, p->hash);
 	p->is_new = p->update = p->bad_checksum = p->offload = false;
 	if (f)
 		s.idle = p->now - f->last;

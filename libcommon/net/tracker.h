@@ -39,7 +39,7 @@ struct tracked {
 	uint32_t wire_len;
 	bool csum_unready;
 	/* out */
-	struct flow *flow;
+	struct flow *flow; /* between tracker_prefetch() and tracker_packet(): a guess, or NULL */
 	unsigned dir;
 	struct tcp_result tcp; /* for others: verdict, keep */
 	bool is_new, update, bad_checksum;
@@ -55,7 +55,7 @@ void tracker_free(struct tracker *t);
 /* Key, hash and a prefetch for a packet that parsed; a batch calls it for all its packets, then
  * tracker_prefetch(), then tracker_packet() one by one. */
 void tracker_prepare(struct tracker *t, struct tracked *p, uint64_t scope);
-void tracker_prefetch(struct tracker *t, const struct tracked *p);
+void tracker_prefetch(struct tracker *t, struct tracked *p);
 /* Ends what has expired by now, by ascending flow id. */
 void tracker_time(struct tracker *t, uint64_t now);
 /* Where the table is full a flow is given up first. */

@@ -106,7 +106,8 @@ static double track(struct tracker *t, uint32_t flows, uint64_t *allocated)
 
 static struct tracker *new_tracker(uint32_t flows)
 {
-	struct tracker_config c = { .table = { .max_flows = flows + BATCH, .secret = { 3, 4 } },
+	struct tracker_config c = { .table = { .max_flows = flows + BATCH,
+					       .secret = { 3, 4, 5, 6, 7, 8, 9, 10 } },
 				    .end = on_end };
 	struct tracker *t;
 

@@ -66,11 +66,13 @@ static void test_icmp(void)
 
 static void test_hash(void)
 {
-	uint64_t secret[2] = { 1, 2 }, other[2] = { 1, 3 };
+	uint64_t secret[FLOW_SECRET_WORDS], other[FLOW_SECRET_WORDS];
 	unsigned spread[64] = { 0 }, most = 0;
 	struct flow_key k;
 	uint16_t vlan[2] = { 100, 200 }, turned[2] = { 200, 100 };
 
+	for (unsigned i = 0; i < FLOW_SECRET_WORDS; i++)
+		secret[i] = (i + 1) * UINT64_C(0x9e3779b97f4a7c15);
 	check_case("the hash is spread evenly, and depends on the secret and on every field");
 	for (unsigned i = 0; i < 64000; i++) {
 		struct layers l = packet(6, (uint8_t)(i >> 8), (uint16_t)i, 2, 80);
@@ -81,7 +83,11 @@ static void test_hash(void)
 	for (unsigned i = 0; i < 64; i++)
 		most = spread[i] > most ? spread[i] : most;
 	CHECK(most < 1200);
-	CHECK(flow_key_hash(&k, secret) != flow_key_hash(&k, other));
+	for (unsigned i = 0; i < FLOW_SECRET_WORDS; i++) {
+		memcpy(other, secret, sizeof(other));
+		other[i] ^= 1;
+		CHECK_EQ(flow_key_hash(&k, secret) != flow_key_hash(&k, other), true);
+	}
 	struct flow_key j = k;
 	j.scope = 1;
 	CHECK(flow_key_hash(&k, secret) != flow_key_hash(&j, secret));
