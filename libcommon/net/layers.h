@@ -16,7 +16,7 @@ enum {
 	LAYERS_TUNNELS_MAX = 8, /* of them with an IP header outside */
 	LAYERS_IP6_EXT_MAX = 8, /* IPv6 extension headers of one packet */
 	LAYERS_PORTS_MAX = 32,  /* UDP ports of tunnels */
-	LAYERS_VXLAN_PORT = 4789,
+	LAYERS_PORT_WORDS = 16,
 };
 
 /* What became of a frame: a packet, or why not. */
@@ -49,25 +49,26 @@ const char *layers_fate_name(enum layers_fate fate);
 
 /* What a frame may be wrapped in, a step of its path. */
 enum layers_kind {
-	LAYERS_VLAN,    /* id: VLAN id. IEEE 802.1Q, 802.1ad and their forerunners */
-	LAYERS_MPLS,    /* label. RFC 3032, 4385, 4448 */
-	LAYERS_PPPOE,   /* session. RFC 2516 */
-	LAYERS_GRE,     /* key. RFC 2784, 2890, 1701; over UDP: RFC 8086 */
-	LAYERS_PPTP,    /* call id. RFC 2637 */
-	LAYERS_NVGRE,   /* VSID. RFC 7637 */
-	LAYERS_ERSPAN,  /* session. Types I, II and III */
-	LAYERS_VXLAN,   /* VNI. RFC 7348; group policy and generic protocol extension, too */
-	LAYERS_GENEVE,  /* VNI. RFC 8926 */
-	LAYERS_GTP,     /* TEID. 3GPP TS 29.281, G-PDUs */
-	LAYERS_IPIP,    /* no id. 4in4, 4in6, 6in4, 6in6. RFC 2003, 2473, 4213 */
-	LAYERS_TEREDO,  /* no id. RFC 4380 */
-	LAYERS_L2TP,    /* tunnel << 16 | session. RFC 2661, data messages */
-	LAYERS_AYIYA,   /* no id */
-	LAYERS_ETHERIP, /* no id. RFC 3378 */
-	LAYERS_MPLS_IP, /* no id: labels follow. RFC 4023, 7510 */
-	LAYERS_VNTAG,   /* destination << 16 | source. IEEE 802.1BR's forerunner */
-	LAYERS_MACSEC,  /* SCI, where it is sent. IEEE 802.1AE, in clear */
-	LAYERS_NSH,     /* service path. RFC 8300 */
+	LAYERS_VLAN,      /* id: VLAN id. IEEE 802.1Q, 802.1ad and their forerunners */
+	LAYERS_MPLS,      /* label. RFC 3032, 4385, 4448 */
+	LAYERS_PPPOE,     /* session. RFC 2516 */
+	LAYERS_GRE,       /* key. RFC 2784, 2890, 1701; over UDP: RFC 8086 */
+	LAYERS_PPTP,      /* call id. RFC 2637 */
+	LAYERS_NVGRE,     /* VSID. RFC 7637 */
+	LAYERS_ERSPAN,    /* session. Types I, II and III */
+	LAYERS_VXLAN,     /* VNI. RFC 7348, with or without the group policy extension */
+	LAYERS_VXLAN_GPE, /* VNI. draft-ietf-nvo3-vxlan-gpe */
+	LAYERS_GENEVE,    /* VNI. RFC 8926 */
+	LAYERS_GTP,       /* TEID. 3GPP TS 29.281, G-PDUs */
+	LAYERS_IPIP,      /* no id. 4in4, 4in6, 6in4, 6in6. RFC 2003, 2473, 4213 */
+	LAYERS_TEREDO,    /* no id. RFC 4380 */
+	LAYERS_L2TP,      /* tunnel << 16 | session. RFC 2661, data messages */
+	LAYERS_AYIYA,     /* no id */
+	LAYERS_ETHERIP,   /* no id. RFC 3378 */
+	LAYERS_MPLS_IP,   /* no id: labels follow. RFC 4023, 7510 */
+	LAYERS_VNTAG,     /* destination << 16 | source. IEEE 802.1BR's forerunner */
+	LAYERS_MACSEC,    /* SCI, where it is sent. IEEE 802.1AE, in clear */
+	LAYERS_NSH,       /* service path. RFC 8300 */
 	LAYERS_KINDS,
 };
 
@@ -87,18 +88,19 @@ struct layers_step {
 /* What is taken apart. Make one with layers_decap_parse(); NULL is everything, at the ports of
  * the RFCs. VLAN tags are always read. */
 struct layers_config {
-	uint64_t kinds;       /* 1 << enum layers_kind */
-	uint64_t port_filter; /* 1 << port % 64, of all that follow */
+	uint64_t kinds; /* 1 << enum layers_kind */
+	/* A bit for each port that follows, by its low bits: no for nearly all others. */
+	uint64_t port_filter[LAYERS_PORT_WORDS];
 	unsigned nports;
 	struct layers_port {
 		uint16_t port;
 		uint8_t kind; /* enum layers_kind */
-		bool gpe;     /* VXLAN-GPE's header */
 	} ports[LAYERS_PORTS_MAX];
 };
 
 /* Takes "auto", "none" or a list of kinds' names ("gre,vxlan"), where a UDP tunnel may have its
- * ports ("vxlan=4789,8472,gtp=2152": a number belongs to the name before it). False: *why says
+ * ports instead of the RFC's ("auto,vxlan=4789,8472,gtp=2152": a number belongs to the name before
+ * it). False: *why says
  * what is wrong (static text), and config is undefined. */
 bool layers_decap_parse(const char *text, struct layers_config *config, const char **why);
 
