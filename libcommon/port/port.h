@@ -60,6 +60,17 @@ size_t port_out_pending(const struct port_out *p);
 /* The head of the stream (hello and schemas) for late readers; a ring keeps it, others ignore
  * it. Appends; false where the preamble area (64 KiB) is full. */
 bool port_out_preamble(struct port_out *p, struct bytes b);
+/* A ring: bytes that readers can see so far, and the longest record it takes. Others: 0. */
+static inline uint64_t port_out_published(const struct port_out *p)
+{
+	return p->published;
+}
+
+static inline size_t port_out_longest(const struct port_out *p)
+{
+	return p->longest;
+}
+
 /* EPIPE (also: all readers of a ring are gone), ENOSPC, EMSGSIZE, EINTR (port_give_up).
  * errno-like reason in *err where not NULL. */
 bool port_out_broken(const struct port_out *p, int *err);

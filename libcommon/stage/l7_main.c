@@ -179,6 +179,7 @@ int l7_main(const struct l7_parser *parser, int argc, char **argv)
 		.more_options = own_options,
 		.more_config = &tool,
 		.reads = reads,
+		.skims = true,
 		.open = tool_open,
 		.batch = tool_batch,
 		.finish = tool_finish,

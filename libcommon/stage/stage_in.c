@@ -5,7 +5,7 @@
 
 #include "libcommon/stage/stage_private.h"
 
-enum { RELEASE_BYTES = 64 * 1024, AHEAD_BYTES = 2048 };
+enum { RELEASE_BYTES = 64 * 1024, AHEAD_BYTES = 2048, AHEAD_RECORDS = 8 };
 
 void stage_inputs_open(struct stage *st)
 {
@@ -303,6 +303,30 @@ static void input_end(struct stage *st, struct input *in, struct bytes raw)
 		st->last_n = h.n;
 }
 
+/* The lengths of the records to come. They are the producer's word: input_record() believes one
+ * only as far as it does no harm. */
+static void input_index(struct input *in, struct bytes raw)
+{
+	struct cursor c;
+	struct mp_value lengths;
+	struct rec_head h;
+	uint32_t items, at = 0;
+	size_t body;
+
+	in->index.next = in->index.count = 0;
+	if (!rec_head_get(raw, &h, &items, &body))
+		return;
+	c = cursor_of(BYTES(raw.ptr + body, raw.len - body));
+	lengths = mp_next(&c);
+	if (lengths.type != MP_BIN)
+		return;
+	for (size_t i = 0; i < lengths.bytes.len / 2 && i < INDEX_MAX; i++) {
+		in->index.start[i] = at;
+		at += be16_get(lengths.bytes.ptr + 2 * i);
+		in->index.start[++in->index.count] = at;
+	}
+}
+
 static void input_control(struct stage *st, struct input *in, const struct rec_head *h,
 			  struct bytes raw)
 {
@@ -321,6 +345,9 @@ static void input_control(struct stage *st, struct input *in, const struct rec_h
 	case REC_end:
 		input_end(st, in, raw);
 		break;
+	case REC_index:
+		input_index(in, raw);
+		return;
 	default: /* books, and what later versions add */
 		break;
 	}
@@ -336,23 +363,54 @@ static void input_cut(struct stage *st, struct input *in, const char *what)
 	in->eof = true;
 }
 
+/* The length of the record at hand by the index; 0: it has to be measured. What is believed of a
+ * wrong one: the record lies within the view and its prefix is one. A hot record says its own
+ * length, others are decoded within theirs, and sinks, which walk through what nobody has
+ * decoded, measure them. */
+static inline size_t indexed_length(const struct stage *st, struct input *in, struct bytes rest)
+{
+	unsigned next = in->index.next;
+	size_t len;
+
+	if (next >= in->index.count || st->ops->kind == STAGE_SINK)
+		return 0;
+	len = in->index.start[next + 1] - in->index.start[next];
+	return len <= rest.len && rec_is_canonical(BYTES(rest.ptr, len)) ? len : 0;
+}
+
+/* The producer wrote these lines on another core: asks for those of the records to come. A
+ * prefetch beyond the view does no harm. */
+static inline void fetch_ahead(const struct stage *st, const struct input *in, const uint8_t *at,
+			       size_t len)
+{
+	unsigned next = in->index.next, last = in->index.count;
+
+	if (st->ops->skims && next < last) {
+		if (next + AHEAD_RECORDS < last)
+			last = next + AHEAD_RECORDS;
+		__builtin_prefetch(at + (in->index.start[last] - in->index.start[next]));
+	} else {
+		for (size_t i = 0; i < len; i += 64)
+			__builtin_prefetch(at + AHEAD_BYTES + i);
+	}
+}
+
 /* The next whole record behind in->pos: its length, 0 where more bytes are needed, -1 where the
  * input is over for good (said). */
 static ssize_t input_record(struct stage *st, struct input *in, struct stage_rec *r)
 {
 	struct bytes rest = { in->view.ptr + in->pos, in->view.len - in->pos };
 	const char *why = NULL;
-	ssize_t len = rest.len ? rec_measure(rest, &why) : 0;
+	ssize_t len = rest.len ? (ssize_t)indexed_length(st, in, rest) : 0;
 	uint32_t items;
 	size_t body;
 
+	if (len == 0 && rest.len)
+		len = rec_measure(rest, &why);
 	if (len == 0)
 		return 0;
 	if (len > 0) {
-		/* The producer wrote these lines on another core: ask for the ones to come. A
-		 * prefetch beyond the view does no harm. */
-		for (size_t i = 0; i < (size_t)len; i += 64)
-			__builtin_prefetch(rest.ptr + AHEAD_BYTES + i);
+		fetch_ahead(st, in, rest.ptr, (size_t)len);
 		r->raw = BYTES(rest.ptr, (size_t)len);
 		if (rec_is_canonical(r->raw)) {
 			r->head = rec_head_fast(rest.ptr);
@@ -364,6 +422,13 @@ static ssize_t input_record(struct stage *st, struct input *in, struct stage_rec
 	}
 	input_cut(st, in, why ? why : "this is no record");
 	return -1;
+}
+
+/* The record at hand has been taken from the view. */
+static inline void input_take(struct input *in, ssize_t len)
+{
+	in->pos += (size_t)len;
+	in->index.next += in->index.next < in->index.count;
 }
 
 /* Gives back what was dealt with, so that the producer can go on while we do. */
@@ -475,8 +540,8 @@ static ssize_t deliver_run(struct stage *st, struct input *in, uint64_t limit)
 		control = r->head.type < REC_FIRST_DATA;
 		if (!control && r->head.n > limit)
 			break;
+		input_take(in, len);
 		if (!control && !is_odd(in, r)) {
-			in->pos += (size_t)len;
 			n++;
 			continue;
 		}
@@ -489,7 +554,6 @@ static ssize_t deliver_run(struct stage *st, struct input *in, uint64_t limit)
 			make_plain(st, in, &recs[0]);
 			deliver(st, in, recs, 1);
 		}
-		in->pos += (size_t)len;
 	}
 	deliver(st, in, recs, n);
 	return len;
@@ -518,8 +582,8 @@ static void input_advance(struct stage *st, struct input *in)
 			continue;
 		}
 		if (in->head.head.type < REC_FIRST_DATA) {
+			input_take(in, len);
 			input_control(st, in, &in->head.head, in->head.raw);
-			in->pos += (size_t)len;
 			continue;
 		}
 		in->has_head = true;

@@ -6,7 +6,11 @@
 
 #include "libcommon/stage/stage_private.h"
 
-enum { SCHEMAS_EVERY = 64 << 20 };
+enum {
+	SCHEMAS_EVERY = 64 << 20,
+	INDEX_HEAD = REC_PREFIX + 2, /* bin 8 */
+	INDEX_BYTES = INDEX_HEAD + 2 * INDEX_RECORDS,
+};
 
 void stage_outputs_open(struct stage *st)
 {
@@ -53,34 +57,84 @@ static void output_break(struct stage *st, struct output *o)
 	}
 }
 
-static uint8_t *output_space(struct stage *st, struct output *o, size_t n)
+/* ---- the index of a ring's records ----------------------------------------------------------
+ * Readers of a ring need not measure records whose lengths an `index` record in front of them
+ * says. It is reserved with the first data record behind a publish, and filled in as more come,
+ * until they are published together: bytes that a reader can see never change. */
+
+static inline bool index_open(const struct output *o)
+{
+	return o->slot != o->slots_end && o->opened_at == port_out_published(o->port);
+}
+
+/* The bytes to keep in front of a data record of n bytes. */
+static inline size_t index_lead(const struct output *o, size_t n)
+{
+	return n + INDEX_BYTES <= port_out_longest(o->port) && !index_open(o) ? INDEX_BYTES : 0;
+}
+
+static void index_begin(const struct stage *st, struct output *o)
+{
+	uint8_t *at = o->record - INDEX_BYTES;
+
+	rec_head_put(at, &(struct rec_head){ REC_index, 0, 0, st->last_n }, 1);
+	at[REC_PREFIX] = 0xc4;
+	at[REC_PREFIX + 1] = 2 * INDEX_RECORDS;
+	o->slot = at + INDEX_HEAD;
+	o->slots_end = o->record;
+	memset(o->slot, 0, 2 * INDEX_RECORDS);
+	o->opened_at = port_out_published(o->port);
+}
+
+/* ---- writing -------------------------------------------------------------------------------- */
+
+/* Room for a record of n bytes. NULL: the output is broken. */
+static uint8_t *output_space(struct stage *st, struct output *o, size_t n, bool data)
 {
 	uint8_t *at;
 
 	if (o->broken)
 		return NULL;
-	at = port_out_reserve(o->port, n, false);
+	o->lead = data ? index_lead(o, n) : 0;
+	at = port_out_reserve(o->port, o->lead + n, false);
 	if (!at) {
 		/* About to wait for space. Everything committed becomes visible, and that is all a
 		 * mark could say: a reader with a full ring is not starved. */
-		port_out_flush(o->port);
+		for (size_t i = 0; i < st->noutputs; i++)
+			if (!st->outputs[i].broken)
+				port_out_flush(st->outputs[i].port);
 		stage_inputs_rest(st);
-		at = port_out_reserve(o->port, n, true);
+		o->lead = data ? index_lead(o, n) : 0;
+		at = port_out_reserve(o->port, o->lead + n, true);
 	}
-	if (!at)
+	if (!at) {
 		output_break(st, o);
-	return at;
+		return NULL;
+	}
+	return o->record = at + o->lead;
+}
+
+/* The record of n bytes at o->record is part of the stream. */
+static inline void output_commit(const struct stage *st, struct output *o, size_t n)
+{
+	if (o->lead)
+		index_begin(st, o);
+	if (index_open(o)) {
+		be16_put(o->slot, n <= UINT16_MAX ? (uint16_t)n : 0);
+		o->slot += 2;
+	}
+	port_out_commit(o->port, o->lead + n);
 }
 
 /* To every output, without counting. */
-static void write_all(struct stage *st, struct bytes raw)
+static void write_all(struct stage *st, struct bytes raw, bool data)
 {
 	for (size_t i = 0; i < st->noutputs; i++) {
-		uint8_t *at = output_space(st, &st->outputs[i], raw.len);
+		uint8_t *at = output_space(st, &st->outputs[i], raw.len, data);
 
 		if (at) {
 			memcpy(at, raw.ptr, raw.len);
-			port_out_commit(st->outputs[i].port, raw.len);
+			output_commit(st, &st->outputs[i], raw.len);
 		}
 	}
 }
@@ -128,7 +182,7 @@ void stage_hello(struct stage *st, bool continues)
 							    : LIST_OF(rows, st->nnames),
 			 .command = bytes_str(st->command),
 		 });
-	write_all(st, buf_bytes(&raw));
+	write_all(st, buf_bytes(&raw), false);
 	if (!st->hello_sent)
 		for (size_t i = 0; i < st->noutputs; i++)
 			port_out_preamble(st->outputs[i].port, buf_bytes(&raw));
@@ -142,7 +196,7 @@ void stage_declare(struct stage *st, uint16_t id, uint64_t hash, struct bytes sc
 	if (st->declared_hash[id] == hash)
 		return;
 	st->declared_hash[id] = hash;
-	write_all(st, schema_raw);
+	write_all(st, schema_raw, false);
 	if (st->kept_hash[id] == hash)
 		return;
 	st->kept_hash[id] = hash;
@@ -211,7 +265,7 @@ void stage_mark(struct stage *st)
 		rec_head_put(mark, &h, 1);
 		mark[REC_PREFIX] = 0xcf;
 		be64_put(mark + REC_PREFIX + 1, st->at_source);
-		write_all(st, BYTES(mark, sizeof(mark)));
+		write_all(st, BYTES(mark, sizeof(mark)), false);
 		st->marked_n = n;
 	}
 	for (size_t i = 0; i < st->noutputs; i++)
@@ -239,7 +293,7 @@ void stage_write_end(struct stage *st)
 	rec_pack(&raw, &rec_end_desc, &h,
 		 &(struct rec_end){
 			 .cause = st->cause, .records = *st->out, .ledger = LIST_OF(rows, all.n) });
-	write_all(st, buf_bytes(&raw));
+	write_all(st, buf_bytes(&raw), false);
 	buf_release(&raw);
 	books_release(&all);
 	free(rows);
@@ -277,7 +331,7 @@ void stage_pass(struct stage *st, struct bytes raw)
 		schemas_again(st);
 	if (t && st->declared_hash[t->id] != t->hash)
 		stage_declare(st, t->id, t->hash, buf_bytes(&t->schema_raw));
-	write_all(st, raw);
+	write_all(st, raw, true);
 	count_out(st, raw.len);
 }
 
@@ -300,7 +354,7 @@ void stage_emit(struct stage *st, const struct rec_desc *desc, const struct rec_
 		++*books_counter(st->page, "dropped.too_long", 0);
 		return;
 	}
-	write_all(st, buf_bytes(&st->packed));
+	write_all(st, buf_bytes(&st->packed), true);
 	count_out(st, st->packed.len);
 }
 
@@ -309,7 +363,7 @@ uint8_t *stage_reserve(struct stage *st, const struct rec_desc *desc, size_t n)
 	need_own(st, desc);
 	st->reserved = NULL;
 	for (size_t i = 0; i < st->noutputs && !st->reserved; i++)
-		st->reserved = output_space(st, &st->outputs[i], n);
+		st->reserved = output_space(st, &st->outputs[i], n, true);
 	if (!st->reserved) {
 		st->scratch.len = 0;
 		st->reserved = buf_reserve(&st->scratch, n);
@@ -331,17 +385,17 @@ void stage_commit(struct stage *st, size_t n)
 			first = false;
 			continue;
 		}
-		uint8_t *at = output_space(st, o, n);
+		uint8_t *at = output_space(st, o, n, true);
 
 		if (at) {
 			memcpy(at, st->reserved, n);
-			port_out_commit(o->port, n);
+			output_commit(st, o, n);
 		}
 	}
 	/* Committed last: the copies above read from it. */
 	for (size_t i = 0; i < st->noutputs; i++) {
 		if (!st->outputs[i].broken) {
-			port_out_commit(st->outputs[i].port, n);
+			output_commit(st, &st->outputs[i], n);
 			break;
 		}
 	}

@@ -15,6 +15,8 @@ enum {
 	MAX_READS = 16,
 	MAX_SCHEMAS = 1024,
 	HELLO_OFFER = 157,
+	INDEX_RECORDS = 64, /* whose lengths an index record of ours has room for */
+	INDEX_MAX = 127,    /* that are read from one */
 };
 
 /* A record type as one input declares it. */
@@ -39,6 +41,13 @@ struct input {
 	uint64_t stream;
 	uint64_t low_n, low_ts; /* nothing below will follow */
 	bool hello, ended, eof, data;
+	/* What the last `index` record said: record i of its run lies at start[i]..start[i + 1]
+	 * from the run's first byte, the next one to come is number `next`. Only a hint: see
+	 * stage_in.c. */
+	struct {
+		unsigned next, count;
+		uint32_t start[INDEX_MAX + 1];
+	} index;
 	/* join: the next data record, parsed and not yet delivered */
 	bool has_head;
 	struct stage_rec head;
@@ -48,6 +57,13 @@ struct output {
 	struct port_out *port;
 	uint64_t *out_to, *lost;
 	bool broken;
+	/* A ring: where the next length goes in the index record that is open. It lies in bytes
+	 * that are not published, and is closed by whatever publishes them. */
+	uint8_t *slot, *slots_end;
+	uint64_t opened_at; /* port_out_published() at that time */
+	/* between output_space() and output_commit() */
+	uint8_t *record;
+	size_t lead; /* bytes kept in front of it for a new index record */
 };
 
 struct source_name {

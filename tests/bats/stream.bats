@@ -2,6 +2,7 @@
 # Streams: one after the other, cut, from the middle, by crumbs, with late and restarted readers.
 bats_require_minimum_version 1.5.0
 load helper
+load ../stages/build
 
 mangle=$top/tests/stages/mangle.py
 chain="weir dns | weir http | weir tls"
@@ -12,6 +13,7 @@ setup_file() {
 	weir flow -i "$dir/frames.weir" | weir reasm >"$dir/streams.weir"
 	bash -c "$chain" <"$dir/streams.weir" >"$dir/all.weir"
 	weir json -i "$dir/all.weir" >"$dir/all.json"
+	stage_program pass
 }
 
 setup() {
@@ -149,4 +151,74 @@ many_frames() {
 	run unshare -m bash -c "mount -t tmpfs -o size=64k none /dev/shm && exec timeout 10 weir '$demo' -q | wc -l"
 	[ "$status" -eq 0 ]
 	[ "$output" -gt 50 ]
+}
+
+@test "index: what a ring carries says the length of the records behind it" {
+	ring=weirtest-$$-index
+	weir read -q "$demo" "$demo" "$demo" "$demo" -o "shm:$ring,readers=r" 3>&- &
+	pid=$!
+	for _ in $(seq 100); do
+		[ -e "/dev/shm/weir.$UID.$ring" ] && break
+		sleep 0.05
+	done
+	sleep 0.5
+	# From behind the header as far as the ring has been published.
+	python3 - "/dev/shm/weir.$UID.$ring" >published <<'END'
+import sys
+ring = open(sys.argv[1], "rb").read()
+head = int.from_bytes(ring[4096:4104], sys.byteorder)
+sys.stdout.buffer.write(ring[131072:131072 + head])
+END
+	weir json -i "shm:$ring,reader=r" >/dev/null
+	wait "$pid"
+	python3 "$mangle" indexed 100 <published
+}
+
+@test "index: right, missing for some records or zero, it changes nothing" {
+	weir flow -i "$dir/frames.weir" | weir json -t packet,flow,anomaly >flows.json
+	for way in "right" "right 5 3" "right 127 2" "right 127 1" "zero" "zero 7"; do
+		# shellcheck disable=SC2086
+		python3 "$mangle" index $way <"$dir/frames.weir" | weir flow | weir json -t packet,flow,anomaly |
+			cmp - flows.json
+		# shellcheck disable=SC2086
+		python3 "$mangle" index $way <"$dir/streams.weir" | bash -c "set -o pipefail; $chain | weir json" |
+			cmp - "$dir/all.json"
+	done
+}
+
+@test "index: wrong lengths are dropped as malformed or end the input with 4, nothing worse" {
+	used=0
+	for lie in short long huge tiny; do
+		for run in 1 2 64; do
+			for file in frames streams all; do
+				python3 "$mangle" index "$lie" "$run" <"$dir/$file.weir" >lie.weir
+				for tool in flow reasm dns http tls "dns --only" "json -t packet,stream,flow,dns" books; do
+					status=0
+					# shellcheck disable=SC2086
+					WEIR_TEST_READ=$((run * 700)) weir $tool -i lie.weir >out 2>said || status=$?
+					if [ "$status" -ne 0 ] && [ "$status" -ne 4 ]; then
+						echo "$tool, $lie $run, $file: $status, $(cat said)"
+						false
+					fi
+					[ "$status" -eq 0 ] || used=$((used + 1))
+				done
+			done
+		done
+	done
+	# They are not simply ignored: else nothing here is tested.
+	[ "$used" -gt 0 ]
+}
+
+@test "index: a stage that joins inputs reads each with its own" {
+	weir "$demo" | cmp - "$dir/all.json"
+	for way in "right 3" "right 64" "zero 5"; do
+		for p in dns http tls; do
+			only=$([ $p = dns ] || echo --only)
+			weir $p $only -i "$dir/streams.weir" >$p.weir
+			# shellcheck disable=SC2086
+			python3 "$mangle" index $way <$p.weir >$p.index
+		done
+		"$BATS_FILE_TMPDIR/weir-pass" -i dns.index -i http.index -i tls.index >joined.weir
+		weir json -i joined.weir | cmp - "$dir/all.json"
+	done
 }

@@ -10,7 +10,7 @@ import sys
 
 import msgpack
 
-HELLO, SCHEMA, END, FIRST_DATA = 0, 1, 4, 32
+HELLO, SCHEMA, END, INDEX, FIRST_DATA = 0, 1, 4, 5, 32
 HOT = ("frame", "packet", "stream")
 
 
@@ -139,6 +139,42 @@ def blob(records, size):
             yield canonical([SCHEMA, 0, 0, 0, 1000, "big", 1, [["text", "str"], ["number", "u8"]]])
             yield canonical([1000, 0, 0, fields[3], "x" * int(size), 1])
         yield raw
+
+
+LENGTHS = {
+    "right": lambda i, n: n,
+    "short": lambda i, n: n - 1 - i % 40 if i % 7 == 3 else n,
+    "long": lambda i, n: n + 1 + i % 2000 if i % 7 == 3 else n,
+    "zero": lambda i, n: 0 if i % 3 else n,
+    "huge": lambda i, n: 0xffff,
+    "tiny": lambda i, n: i % 40,
+}
+
+
+def index(records, lie, run="64", every="1"):
+    """An index in front of every so-manieth run of records, which says the truth or not."""
+    records, run, every = [raw for raw, _, _ in records], int(run), int(every)
+    for at in range(0, len(records), run):
+        if at // run % every == 0:
+            lengths = [LENGTHS[lie](i, len(raw)) for i, raw in enumerate(records[at:at + run])]
+            yield canonical([INDEX, 0, 0, 0, b"".join(min(n, 0xffff).to_bytes(2, "big") for n in lengths)])
+        yield from records[at:at + run]
+
+
+def indexed(records, least):
+    """Not a stream: the index records hold the length of all records behind each that has room."""
+    count, lengths, indexes = 0, [], 0
+    for raw, fields, _ in records:
+        if fields[0] == INDEX:
+            indexes += 1
+            lengths = [int.from_bytes(fields[4][i:i + 2], "big") for i in range(0, len(fields[4]), 2)]
+        elif lengths:
+            n = lengths.pop(0)
+            assert n in (0, len(raw)), "a wrong length"
+            lengths = lengths if n else []
+            count += n > 0
+    assert count >= int(least), f"only {count} lengths in {indexes} indexes"
+    yield f"{count} lengths\n".encode()
 
 
 def show(records, *names):
