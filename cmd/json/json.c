@@ -17,6 +17,7 @@ struct json_field {
 	const struct json_shape *sub;
 	enum rec_kind kind;
 	bool show, list, by_version;
+	bool simple; /* shown, and nothing else to mind */
 };
 
 struct json_shape {
@@ -39,6 +40,9 @@ struct json_plan {
 };
 
 enum { KEY_FIELDS = 5 };
+
+/* What the loop over the fields is made of: the cursor and the place stay in registers. */
+#define ALWAYS_INLINE inline __attribute__((always_inline))
 
 /* ---- the plan ------------------------------------------------------------------------------- */
 
@@ -100,6 +104,7 @@ static void plan_shape(struct json_plan *j, struct json_shape *shape,
 		f->kind = s->kind;
 		f->list = s->list;
 		f->show = true;
+		f->simple = !s->list;
 		if (s->kind == REC_ENUM)
 			plan_enum(j, s, f, &longest);
 		if (f->key.len + longest + 8 > j->room)
@@ -141,6 +146,7 @@ void json_plan(struct render_plan *p)
 
 		f->show = p->show[i];
 		f->by_version = f->kind == REC_IP16;
+		f->simple = f->show && !f->list && !f->by_version;
 		j->out_of_order |= f->show && f->by_version;
 	}
 	if (j->key_first)
@@ -204,8 +210,8 @@ static inline uint8_t *json_time_value(const struct json_plan *j, uint8_t *at, u
 	return j->iso_time ? put_iso_time(at, ns) : put_seconds(at, ns);
 }
 
-static inline uint8_t *json_uint(const struct json_plan *j, const struct json_field *f, uint8_t *at,
-				 uint64_t v)
+static ALWAYS_INLINE uint8_t *json_uint(const struct json_plan *j, const struct json_field *f,
+					uint8_t *at, uint64_t v)
 {
 	if (f->kind == REC_ENUM && v < f->ntexts && f->texts[v].ptr)
 		return put_text(at, f->texts[v]);
@@ -308,86 +314,104 @@ json_odd(const struct json_plan *j, const struct json_field *f, struct cursor *c
 	return at + 4;
 }
 
-/* A number in one of the forms that it is packed in. Reads 8 bytes that end with it: at least that
- * many lie before the end of any number behind a canonical prefix. */
-static inline bool take_uint(struct cursor *c, uint64_t *v)
+/* A number in one of the forms that it is packed in; NULL: not one. Reads 8 bytes that end with
+ * it: at least that many lie before the end of any number behind a canonical prefix. */
+static ALWAYS_INLINE const uint8_t *take_uint(const uint8_t *pos, const uint8_t *end, uint64_t *v)
 {
-	uint8_t m = c->pos[0];
-	unsigned width;
+	uint8_t m = pos[0];
+	unsigned width = 1u << (m & 3);
 
 	if (m < 0x80) {
 		*v = m;
-		c->pos++;
-		return true;
+		return pos + 1;
 	}
-	width = 1u << (m & 3);
-	if ((m & 0xfc) != 0xcc || cursor_left(c) <= width)
-		return false;
-	c->pos += 1 + width;
-	*v = be64_get(c->pos - 8) & ~0ull >> (64 - 8 * width);
-	return true;
+	if ((m & 0xfc) != 0xcc || (size_t)(end - pos) <= width)
+		return NULL;
+	pos += 1 + width;
+	*v = be64_get(pos - 8) & ~0ull >> (64 - 8 * width);
+	return pos;
 }
 
-/* A blob of less than 256 bytes. */
-static inline bool take_blob(struct cursor *c, struct bytes *b)
+/* A blob of less than 256 bytes; NULL: not one. */
+static ALWAYS_INLINE const uint8_t *take_blob(const uint8_t *pos, const uint8_t *end,
+					      struct bytes *b)
 {
-	uint8_t m = c->pos[0];
-	size_t left = cursor_left(c), head = 1, n;
+	uint8_t m = pos[0];
+	size_t left = (size_t)(end - pos), head = 1, n;
 
 	if (m >= 0xa0 && m < 0xc0) {
 		n = m & 31u;
 	} else if ((m == 0xd9 || m == 0xc4) && left >= 2) {
 		head = 2;
-		n = c->pos[1];
+		n = pos[1];
 	} else {
-		return false;
+		return NULL;
 	}
-	if (left < head + n)
-		return false;
-	*b = BYTES(c->pos + head, n);
-	c->pos += head + n;
-	return true;
+	*b = BYTES(pos + head, n);
+	return left < head + n ? NULL : pos + head + n;
 }
 
-/* `at` has j->room. */
-static inline uint8_t *json_item(const struct json_plan *j, const struct json_field *f,
-				 struct cursor *c, uint8_t *at)
+/* Where a value ended, and the place behind its text. next NULL: it is damaged. */
+struct step {
+	const uint8_t *next;
+	uint8_t *at;
+};
+
+/* `at` has j->room, pos < end. */
+static ALWAYS_INLINE struct step json_item(const struct json_plan *j, const struct json_field *f,
+					   const uint8_t *pos, const uint8_t *end, uint8_t *at)
 {
-	struct cursor slow = *c;
+	const uint8_t *next;
+	struct cursor c;
 	struct bytes b;
 	uint64_t v;
 
-	if (__builtin_expect(cursor_left(c) != 0, 1)) {
-		if (take_uint(c, &v))
-			return json_uint(j, f, at, v);
-		if (take_blob(c, &b))
-			return json_blob(j, f, at, b);
-		if ((c->pos[0] & 0xfe) == 0xc2)
-			return json_bool(at, *c->pos++ & 1);
-	}
-	at = json_odd(j, f, &slow, at);
-	*c = slow;
-	return at;
+	next = take_uint(pos, end, &v);
+	if (next)
+		return (struct step){ next, json_uint(j, f, at, v) };
+	next = take_blob(pos, end, &b);
+	if (next)
+		return (struct step){ next, json_blob(j, f, at, b) };
+	if ((pos[0] & 0xfe) == 0xc2)
+		return (struct step){ pos + 1, json_bool(at, pos[0] & 1) };
+	c = (struct cursor){ pos, end, false };
+	at = json_odd(j, f, &c, at);
+	return (struct step){ c.failed ? NULL : c.pos, at };
 }
 
-static uint8_t *json_list(const struct json_plan *j, const struct json_field *f, struct cursor *in,
+static uint8_t *json_list(const struct json_plan *j, const struct json_field *f, struct cursor *c,
 			  uint8_t *at)
 {
-	struct cursor c = *in;
-	struct mp_value v = mp_next(&c);
+	struct cursor start = *c;
+	struct mp_value v = mp_next(c);
+	const uint8_t *pos = c->pos, *const end = c->end;
 
-	if (v.type != MP_ARRAY)
-		return json_odd(j, f, in, at);
+	if (v.type != MP_ARRAY) {
+		*c = start;
+		return json_odd(j, f, c, at);
+	}
 	*at++ = '[';
-	for (uint32_t i = 0; i < v.count && !c.failed; i++) {
+	for (uint32_t i = 0; i < v.count; i++) {
+		struct step s;
+
+		if (pos == end) {
+			c->failed = true;
+			break;
+		}
 		at = put_room(j->out, at, j->room);
 		if (i)
 			*at++ = ',';
-		at = json_item(j, f, &c, at);
+		s = json_item(j, f, pos, end, at);
+		at = s.at;
+		if (!s.next) {
+			c->failed = true;
+			break;
+		}
+		pos = s.next;
 	}
+	c->pos = pos;
 	at = put_room(j->out, at, 1);
 	*at++ = ']';
-	*in = c;
 	return at;
 }
 
@@ -398,44 +422,61 @@ static uint8_t *json_address(const struct json_plan *j, const struct json_field 
 	return json_bytes(j, f, at, render_address(j->render, (int)(f - j->shape.fields)));
 }
 
+/* A field of any form, or one that is left out. */
+static __attribute__((noinline)) struct step
+json_other(const struct json_plan *j, const struct json_field *f, struct cursor c, uint8_t *at)
+{
+	if (!f->show)
+		skip_value(&c);
+	else if (f->by_version)
+		at = json_address(j, f, &c, at);
+	else
+		at = json_list(j, f, &c, at);
+	return (struct step){ c.failed ? NULL : c.pos, at };
+}
+
 /* The fields [from, to) that are there, each with its comma and key. */
 static uint8_t *json_fields(const struct json_plan *j, const struct json_shape *shape, size_t from,
-			    size_t to, struct cursor *in, uint8_t *at)
+			    size_t to, struct cursor *c, uint8_t *at)
 {
-	struct cursor c = *in, slow;
+	const uint8_t *pos = c->pos, *const end = c->end;
 
-	for (size_t i = from; i < to && !c.failed; i++) {
+	for (size_t i = from; i < to && pos; i++) {
 		const struct json_field *f = &shape->fields[i];
+		struct step s;
 
-		if (!f->show || (cursor_left(&c) && *c.pos == 0xc0)) {
-			slow = c;
-			skip_value(&slow);
-			c = slow;
+		if (pos == end) {
+			pos = NULL;
+			break;
+		}
+		if (*pos == 0xc0) {
+			pos++;
 			continue;
 		}
-		at = put_text(put_room(j->out, at, j->room), f->key);
-		if (__builtin_expect(!f->list && !f->by_version, 1)) {
-			at = json_item(j, f, &c, at);
-			continue;
-		}
-		slow = c;
-		at = f->by_version ? json_address(j, f, &slow, at) : json_list(j, f, &slow, at);
-		c = slow;
+		at = put_room(j->out, at, j->room);
+		if (f->show)
+			at = put_text(at, f->key);
+		if (__builtin_expect(f->simple, 1))
+			s = json_item(j, f, pos, end, at);
+		else
+			s = json_other(j, f, (struct cursor){ pos, end, false }, at);
+		pos = s.next;
+		at = s.at;
 	}
-	*in = c;
+	c->failed |= !pos;
+	if (pos)
+		c->pos = pos;
 	return at;
 }
 
 /* ---- the line ------------------------------------------------------------------------------- */
 
-/* The Community ID of the record last scanned, where it has one. */
-static uint8_t *json_id(const struct render_plan *p, uint8_t *at)
+static uint8_t *json_id(const struct render_plan *p, const struct rec_key *key, uint8_t *at)
 {
 	char id[COMMUNITY_ID_SIZE];
-	struct rec_key key;
 	size_t n;
 
-	if (!render_key(p, &key) || !community_id(&key, p->options.seed, id))
+	if (!community_id(key, p->options.seed, id))
 		return at;
 	n = strlen(id);
 	at = put_room(p->json->out, at, n + 20);
@@ -452,6 +493,29 @@ static uint8_t *json_cached(const struct key_slot *s, struct buf *out, uint8_t *
 	return at + s->text_len;
 }
 
+/* The key where it comes first; what is not there stays zero. False where it has no addresses. */
+static bool key_at(struct cursor c, size_t count, struct rec_key *key)
+{
+	struct mp_value v[KEY_FIELDS] = { 0 };
+	const struct bytes *a = &v[1].bytes, *b = &v[3].bytes;
+
+	*key = (struct rec_key){ 0 };
+	for (size_t i = 0; i < count; i++) {
+		v[i] = mp_next(&c);
+		if (v[i].type == MP_ARRAY || v[i].type == MP_MAP)
+			return false;
+	}
+	if (c.failed || (a->len != 4 && a->len != 16) || a->len != b->len)
+		return false;
+	key->orig_h.len = key->resp_h.len = (uint8_t)a->len;
+	memcpy(key->orig_h.b, a->ptr, a->len);
+	memcpy(key->resp_h.b, b->ptr, a->len);
+	key->proto = (uint8_t)v[0].u;
+	key->orig_p = (uint16_t)v[2].u;
+	key->resp_p = (uint16_t)v[4].u;
+	return true;
+}
+
 static struct bytes written_since(const struct buf *out, size_t from, const uint8_t *at)
 {
 	return BYTES(out->ptr + from, (size_t)(at - out->ptr) - from);
@@ -466,6 +530,7 @@ static uint8_t *json_key(struct render_plan *p, const struct rec_head *h, size_t
 	bool keep = j->ids && count == KEY_FIELDS;
 	const uint8_t *start = c->pos;
 	size_t from = (size_t)(at - j->out->ptr);
+	struct rec_key key;
 
 	if (keep) {
 		const struct key_slot *s =
@@ -476,13 +541,8 @@ static uint8_t *json_key(struct render_plan *p, const struct rec_head *h, size_t
 			return json_cached(s, j->out, at);
 		}
 	}
-	if (p->show_cid) {
-		if (!render_scan(p, *c, (uint32_t)count, KEY_FIELDS)) {
-			c->failed = true;
-			return at;
-		}
-		at = json_id(p, at);
-	}
+	if (p->show_cid && key_at(*c, count, &key))
+		at = json_id(p, &key, at);
 	at = json_fields(j, &j->shape, 0, count, c, at);
 	if (keep && !c->failed)
 		key_cache_keep(j->ids, h->flow, BYTES(start, (size_t)(c->pos - start)),
@@ -499,15 +559,15 @@ static uint8_t *json_id_alone(struct render_plan *p, const struct rec_head *h, u
 	struct rec_key key;
 	struct bytes raw;
 
-	if (!j->ids)
-		return json_id(p, at);
 	if (!render_key(p, &key))
 		return at;
+	if (!j->ids)
+		return json_id(p, &key, at);
 	raw = BYTES(&key, offsetof(struct rec_key, proto) + sizeof(key.proto));
 	s = key_cache_find(j->ids, h->flow, raw);
 	if (s)
 		return json_cached(s, j->out, at);
-	at = json_id(p, at);
+	at = json_id(p, &key, at);
 	key_cache_keep(j->ids, h->flow, raw, written_since(j->out, from, at));
 	return at;
 }

@@ -5,7 +5,7 @@
 
 #include "libcommon/base/die.h"
 
-enum { SLOT_BITS = 12 };
+enum { SLOT_BITS = 9 };
 
 struct key_cache {
 	struct key_slot slots[1 << SLOT_BITS];
