@@ -156,12 +156,11 @@ struct layers {
 	uint32_t seq, ack;   /* TCP; seq is SCTP's verification tag */
 	uint16_t tcp_flags, window, urgent;
 	uint16_t src_port, dst_port; /* ICMP: type and code; 0 where the protocol has none */
-	uint8_t nsteps;
-	uint8_t headers, tunnels;  /* used up of LAYERS_MAX and LAYERS_TUNNELS_MAX */
-	uint8_t src[16], dst[16];  /* IPv4: the first four bytes, the rest zero */
-	uint8_t ip_version, proto; /* of the innermost IP packet */
-	uint8_t checksum;          /* enum checksum_state: all IP headers and layer 4 together */
-	uint8_t nvlans;
+	uint8_t ip_version, proto;   /* of the innermost IP packet */
+	uint8_t checksum;            /* enum checksum_state: all IP headers and layer 4 together */
+	uint8_t nvlans, nsteps;
+	uint8_t headers, tunnels;   /* used up of LAYERS_MAX and LAYERS_TUNNELS_MAX */
+	uint8_t src[16], dst[16];   /* IPv4: the first four bytes, the rest zero */
 	uint16_t vlans[LAYERS_MAX]; /* ids, outermost first; priority tags (id 0) left out */
 	struct layers_fragment frag;
 	struct layers_step steps[LAYERS_MAX]; /* nsteps of them, outermost first */
