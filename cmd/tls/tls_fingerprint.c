@@ -1,23 +1,22 @@
 /* tls_fingerprint: JA3, JA3S and JA4 (client) of parsed hello messages. */
 #include "cmd/tls/tls.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 
 #include "libcommon/base/digest.h"
 
-enum { EXT_SERVER_NAME = 0, EXT_ALPN = 16 };
+enum { EXT_SERVER_NAME = 0, EXT_ALPN = 16, SORT_SHORT = 32, HASH_DIGITS = 12 };
 
 static void add_number(struct buf *out, uint16_t v)
 {
-	char text[5];
-	size_t at = sizeof(text);
+	unsigned digits = 1 + (v > 9) + (v > 99) + (v > 999) + (v > 9999);
+	uint8_t *at = buf_reserve(out, digits) + digits;
 
+	out->len += digits;
 	do {
-		text[--at] = (char)('0' + v % 10);
+		*--at = (uint8_t)('0' + v % 10);
 		v /= 10;
 	} while (v);
-	buf_add(out, text + at, sizeof(text) - at);
 }
 
 static void add_separated(struct buf *out, uint16_t v, bool *more)
@@ -172,14 +171,36 @@ static void add_hex(struct buf *out, uint16_t v, bool *more)
 	buf_add(out, hex_encode(BYTES(raw, 2), text), 4);
 }
 
+/* Insertion, for the usual short list only: a long one must not cost its square. */
+static void sort_values(uint8_t *list, size_t count)
+{
+	uint16_t v[SORT_SHORT];
+
+	if (count > SORT_SHORT) {
+		qsort(list, count, sizeof(uint16_t), by_value);
+		return;
+	}
+	if (count)
+		memcpy(v, list, count * sizeof(v[0]));
+	for (size_t i = 1; i < count; i++) {
+		uint16_t one = v[i];
+		size_t at = i;
+
+		for (; at && v[at - 1] > one; at--)
+			v[at] = v[at - 1];
+		v[at] = one;
+	}
+	if (count)
+		memcpy(list, v, count * sizeof(v[0]));
+}
+
 static void add_sorted(struct buf *out, struct buf *sort)
 {
 	size_t count = sort->len / sizeof(uint16_t);
 	bool more = false;
 	uint16_t v;
 
-	if (count)
-		qsort(sort->ptr, count, sizeof(uint16_t), by_value);
+	sort_values(sort->ptr, count);
 	for (size_t i = 0; i < count; i++) {
 		memcpy(&v, sort->ptr + i * sizeof(v), sizeof(v));
 		add_hex(out, v, &more);
@@ -227,20 +248,31 @@ static unsigned collect_exts(const struct tls_client_hello *h, struct buf *sort)
 /* The first 12 hex digits of the SHA-256 of raw[from..]; twelve zeros where that is empty. */
 static void short_hash(const struct buf *raw, size_t from, char out[13])
 {
-	char hex[DIGEST_HEX];
+	uint8_t digest[DIGEST_MAX];
 
-	memcpy(out, "000000000000", 13);
+	memcpy(out, "000000000000", HASH_DIGITS + 1);
 	if (raw->len == from)
 		return;
-	digest_hex(DIGEST_SHA256, BYTES(raw->ptr + from, raw->len - from), hex);
-	memcpy(out, hex, 12);
+	digest_raw(DIGEST_SHA256, BYTES(raw->ptr + from, raw->len - from), digest);
+	hex_encode(BYTES(digest, HASH_DIGITS / 2), out);
 }
+
+static void two_digits(char *at, unsigned v)
+{
+	v = v > 99 ? 99 : v;
+	at[0] = (char)('0' + v / 10);
+	at[1] = (char)('0' + v % 10);
+}
+
+/* Where parts b and c of a JA4 start. */
+enum { JA4_B = 11, JA4_C = JA4_B + HASH_DIGITS + 1 };
 
 void tls_ja4(const struct tls_client_hello *h, char transport, char out[TLS_JA4_SIZE],
 	     struct buf *raw, struct buf *sort)
 {
 	unsigned ciphers = collect_ciphers(h, sort), exts;
-	char a[11], b[13], c[13], alpn[3];
+	char alpn[3], *a;
+	const char *version = ja4_version(h);
 	size_t start = raw->len, from;
 	bool more = false;
 
@@ -248,7 +280,7 @@ void tls_ja4(const struct tls_client_hello *h, char transport, char out[TLS_JA4_
 	buf_add(raw, "----------_", 11);
 	from = raw->len;
 	add_sorted(raw, sort);
-	short_hash(raw, from, b);
+	short_hash(raw, from, out + JA4_B);
 	buf_add_byte(raw, '_');
 	from = raw->len;
 	exts = collect_exts(h, sort);
@@ -266,10 +298,15 @@ void tls_ja4(const struct tls_client_hello *h, char transport, char out[TLS_JA4_
 		if (!more)
 			raw->len = underscore;
 	}
-	short_hash(raw, from, c);
+	short_hash(raw, from, out + JA4_C);
 	ja4_alpn(h, alpn);
-	snprintf(a, sizeof(a), "%c%s%c%02u%02u%s", transport, ja4_version(h),
-		 h->has_sni ? 'd' : 'i', ciphers > 99 ? 99 : ciphers, exts > 99 ? 99 : exts, alpn);
-	memcpy(raw->ptr + start, a, 10);
-	snprintf(out, TLS_JA4_SIZE, "%s_%s_%s", a, b, c);
+	a = (char *)raw->ptr + start;
+	a[0] = transport;
+	memcpy(a + 1, version, 2);
+	a[3] = h->has_sni ? 'd' : 'i';
+	two_digits(a + 4, ciphers);
+	two_digits(a + 6, exts);
+	memcpy(a + 8, alpn, 2);
+	memcpy(out, a, JA4_B - 1);
+	out[JA4_B - 1] = out[JA4_C - 1] = '_';
 }
