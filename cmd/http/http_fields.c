@@ -17,20 +17,71 @@ void http_fields_start(struct http_side *side)
 
 /* ---- what a field means -------------------------------------------------------------------- */
 
-static void framing_field(struct l7_flow *f, enum http_who who, struct bytes name,
+/* The fields that mean something here. */
+enum field_id {
+	FIELD_OTHER,
+	FIELD_TRANSFER_ENCODING,
+	FIELD_CONTENT_LENGTH,
+	FIELD_CONTENT_TYPE,
+	FIELD_REFERER,
+	FIELD_USER_AGENT,
+	FIELD_ORIGIN,
+	FIELD_XFF,
+	FIELD_HOST,
+	FIELD_EXPECT,
+	FIELD_AUTHORIZATION,
+	FIELD_CONTENT_ENCODING,
+	FIELD_LOCATION,
+	FIELD_SERVER,
+	FIELD_SET_COOKIE,
+};
+
+static enum field_id field_id(struct bytes name)
+{
+	static const struct {
+		struct bytes name;
+		enum field_id id;
+	} known[] = {
+#define ROW(text, id) { { (const uint8_t *)text, sizeof(text) - 1 }, id }
+		ROW("transfer-encoding", FIELD_TRANSFER_ENCODING),
+		ROW("content-length", FIELD_CONTENT_LENGTH),
+		ROW("content-type", FIELD_CONTENT_TYPE),
+		ROW("referer", FIELD_REFERER),
+		ROW("user-agent", FIELD_USER_AGENT),
+		ROW("origin", FIELD_ORIGIN),
+		ROW("x-forwarded-for", FIELD_XFF),
+		ROW("host", FIELD_HOST),
+		ROW("expect", FIELD_EXPECT),
+		ROW("authorization", FIELD_AUTHORIZATION),
+		ROW("proxy-authorization", FIELD_AUTHORIZATION),
+		ROW("content-encoding", FIELD_CONTENT_ENCODING),
+		ROW("location", FIELD_LOCATION),
+		ROW("server", FIELD_SERVER),
+		ROW("set-cookie", FIELD_SET_COOKIE),
+#undef ROW
+	};
+
+	for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++)
+		if (name.len == known[i].name.len &&
+		    http_name_is(name, (const char *)known[i].name.ptr))
+			return known[i].id;
+	return FIELD_OTHER;
+}
+
+static void framing_field(struct l7_flow *f, enum http_who who, enum field_id id,
 			  struct bytes value)
 {
 	struct http_session *s = l7_state(f);
 	struct http_side *side = &s->side[who];
 	uint64_t n;
 
-	if (http_name_is(name, "transfer-encoding")) {
+	if (id == FIELD_TRANSFER_ENCODING) {
 		http_codings_add(&side->te, value);
 		if (side->te.lines > 1)
 			http_raise(f, who, HTTP_TAG_DUPLICATE_TE);
 		return;
 	}
-	if (!http_name_is(name, "content-length"))
+	if (id != FIELD_CONTENT_LENGTH)
 		return;
 	switch (http_content_length(value, &n)) {
 	case HTTP_NUMBER_BAD:
@@ -51,73 +102,84 @@ static void framing_field(struct l7_flow *f, enum http_who who, struct bytes nam
 	side->cl = HTTP_CL_GOOD;
 }
 
-static void request_field(struct l7_flow *f, struct http_exchange *ex, struct bytes name,
+/* A field whose value goes into the record as it is. */
+static void plain_field(struct http_exchange *ex, enum http_item item, struct bytes value, bool cut)
+{
+	http_exchange_text(ex, item, value);
+	if (cut)
+		http_exchange_cut(ex, item);
+}
+
+static void authorization_field(struct http_exchange *ex, struct bytes value)
+{
+	uint8_t user[HTTP_VALUE_MAX];
+	bool user_cut;
+	long n = http_basic_user(value, user, sizeof(user), &user_cut);
+
+	if (n >= 0)
+		http_exchange_text(ex, HTTP_USERNAME, BYTES(user, (size_t)n));
+	if (n >= 0 && user_cut)
+		http_exchange_cut(ex, HTTP_USERNAME);
+}
+
+static void request_field(struct l7_flow *f, struct http_exchange *ex, enum field_id id,
 			  struct bytes value, bool cut)
 {
-	static const struct {
-		const char *name;
-		enum http_item item;
-	} plain[] = {
-		{ "referer", HTTP_REFERRER },    { "user-agent", HTTP_USER_AGENT },
-		{ "origin", HTTP_ORIGIN },       { "content-type", HTTP_REQ_TYPE },
-		{ "x-forwarded-for", HTTP_XFF },
+	static const uint8_t plain[] = {
+		[FIELD_REFERER] = HTTP_REFERRER,      [FIELD_USER_AGENT] = HTTP_USER_AGENT,
+		[FIELD_ORIGIN] = HTTP_ORIGIN,         [FIELD_XFF] = HTTP_XFF,
+		[FIELD_CONTENT_TYPE] = HTTP_REQ_TYPE,
 	};
 	struct http_session *s = l7_state(f);
 
-	for (size_t i = 0; i < sizeof(plain) / sizeof(plain[0]); i++) {
-		if (http_name_is(name, plain[i].name)) {
-			http_exchange_text(ex, plain[i].item, value);
-			if (cut)
-				http_exchange_cut(ex, plain[i].item);
-			return;
-		}
-	}
-	if (http_name_is(name, "host")) {
+	switch (id) {
+	case FIELD_REFERER:
+	case FIELD_USER_AGENT:
+	case FIELD_ORIGIN:
+	case FIELD_CONTENT_TYPE:
+	case FIELD_XFF:
+		plain_field(ex, plain[id], value, cut);
+		break;
+	case FIELD_HOST:
 		if (s->side[HTTP_CLIENT].hosts++)
 			http_raise(f, HTTP_CLIENT, HTTP_TAG_DUPLICATE_HOST);
 		http_exchange_text(ex, HTTP_HOST, http_authority_host(value));
-	} else if (http_name_is(name, "expect")) {
+		break;
+	case FIELD_EXPECT:
 		s->side[HTTP_CLIENT].expect = http_name_is(value, "100-continue");
-	} else if (http_name_is(name, "authorization") ||
-		   http_name_is(name, "proxy-authorization")) {
-		uint8_t user[HTTP_VALUE_MAX];
-		bool user_cut;
-		long n = http_basic_user(value, user, sizeof(user), &user_cut);
-
-		if (n >= 0)
-			http_exchange_text(ex, HTTP_USERNAME, BYTES(user, (size_t)n));
-		if (n >= 0 && user_cut)
-			http_exchange_cut(ex, HTTP_USERNAME);
+		break;
+	case FIELD_AUTHORIZATION:
+		authorization_field(ex, value);
+		break;
+	default:
+		break;
 	}
 }
 
-static void response_field(struct http_exchange *ex, struct bytes name, struct bytes value,
-			   bool cut)
+static void response_field(struct http_exchange *ex, enum field_id id, struct bytes value, bool cut)
 {
-	static const struct {
-		const char *name;
-		enum http_item item;
-	} plain[] = {
-		{ "content-type", HTTP_RESP_TYPE },
-		{ "content-encoding", HTTP_ENCODING },
-		{ "location", HTTP_LOCATION },
-		{ "server", HTTP_SERVER_NAME },
+	static const uint8_t plain[] = {
+		[FIELD_CONTENT_TYPE] = HTTP_RESP_TYPE,
+		[FIELD_CONTENT_ENCODING] = HTTP_ENCODING,
+		[FIELD_LOCATION] = HTTP_LOCATION,
+		[FIELD_SERVER] = HTTP_SERVER_NAME,
 	};
+	size_t n = 0;
 
-	for (size_t i = 0; i < sizeof(plain) / sizeof(plain[0]); i++) {
-		if (http_name_is(name, plain[i].name)) {
-			http_exchange_text(ex, plain[i].item, value);
-			if (cut)
-				http_exchange_cut(ex, plain[i].item);
-			return;
-		}
-	}
-	if (http_name_is(name, "set-cookie")) {
-		size_t n = 0;
-
+	switch (id) {
+	case FIELD_CONTENT_TYPE:
+	case FIELD_CONTENT_ENCODING:
+	case FIELD_LOCATION:
+	case FIELD_SERVER:
+		plain_field(ex, plain[id], value, cut);
+		break;
+	case FIELD_SET_COOKIE:
 		while (n < value.len && value.ptr[n] != '=' && value.ptr[n] != ';')
 			n++;
 		http_exchange_cookie(ex, http_trim(BYTES(value.ptr, n)));
+		break;
+	default:
+		break;
 	}
 }
 
@@ -128,6 +190,7 @@ void http_fields_flush(struct l7_flow *f, enum http_who who)
 	const struct http_config *config = l7_config(f);
 	enum http_item headers = who == HTTP_CLIENT ? HTTP_REQ_HEADERS : HTTP_RESP_HEADERS;
 	struct http_field field;
+	enum field_id id;
 	bool named;
 
 	if (!side->field_open)
@@ -144,7 +207,8 @@ void http_fields_flush(struct l7_flow *f, enum http_who who)
 		return;
 	if (field.ws_before_colon)
 		http_raise(f, who, HTTP_TAG_WS_BEFORE_COLON);
-	framing_field(f, who, field.name, field.value);
+	id = field_id(field.name);
+	framing_field(f, who, id, field.value);
 	if (!side->ex || side->interim)
 		return;
 	/* Beyond the limits only what frames the message is looked at. */
@@ -154,9 +218,9 @@ void http_fields_flush(struct l7_flow *f, enum http_who who)
 		return;
 	}
 	if (who == HTTP_CLIENT)
-		request_field(f, side->ex, field.name, field.value, side->field_cut);
+		request_field(f, side->ex, id, field.value, side->field_cut);
 	else
-		response_field(side->ex, field.name, field.value, side->field_cut);
+		response_field(side->ex, id, field.value, side->field_cut);
 	if (config->headers) {
 		http_exchange_header(side->ex, who, field.name, field.value);
 		if (side->field_cut)

@@ -4,10 +4,14 @@
 /* RFC 9110 5.6.2: tchar. */
 static bool is_tchar(uint8_t c)
 {
-	static const char marks[] = "!#$%&'*+-.^_`|~";
+	static const bool set[256] = {
+		['!'] = true,         ['#' ... '\''] = true, ['*'] = true,
+		['+'] = true,         ['-'] = true,          ['.'] = true,
+		['0' ... '9'] = true, ['A' ... 'Z'] = true,  ['^' ... 'z'] = true,
+		['|'] = true,         ['~'] = true,
+	};
 
-	return (c >= '0' && c <= '9') || ((c | 0x20) >= 'a' && (c | 0x20) <= 'z') ||
-	       (c && memchr(marks, c, sizeof(marks) - 1));
+	return set[c];
 }
 
 static bool is_blank(uint8_t c)
@@ -39,8 +43,10 @@ static bool starts(struct bytes b, const char *s)
 
 struct bytes http_trim(struct bytes b)
 {
-	while (b.len && is_blank(b.ptr[0]))
-		b = from(b, 1);
+	while (b.len && is_blank(b.ptr[0])) {
+		b.ptr++;
+		b.len--;
+	}
 	while (b.len && is_blank(b.ptr[b.len - 1]))
 		b.len--;
 	return b;
@@ -198,13 +204,32 @@ enum http_line_kind http_status_line(struct bytes line, struct http_status_line 
 
 /* ---- fields -------------------------------------------------------------------------------- */
 
+/* How many bytes in front, in steps of eight, have no control character among them. */
+static size_t plain_len(struct bytes b)
+{
+	const uint64_t ones = 0x0101010101010101u, high = ones * 0x80;
+	size_t n = 0;
+
+	for (; b.len - n >= 8; n += 8) {
+		uint64_t w, del;
+
+		memcpy(&w, b.ptr + n, sizeof(w));
+		del = w ^ ones * 0x7f;
+		/* A byte below 0x20, or one that is 0x7f: 0 in del. A borrow out of such a byte may
+		 * accuse its neighbour too, but never clears one. */
+		if ((((w - ones * 0x20) & ~w) | ((del - ones) & ~del)) & high)
+			break;
+	}
+	return n;
+}
+
 bool http_field_parse(struct bytes line, struct http_field *f)
 {
 	const uint8_t *colon = memchr(line.ptr, ':', line.len);
 	size_t n;
 
 	memset(f, 0, sizeof(*f));
-	for (size_t i = 0; i < line.len; i++) {
+	for (size_t i = plain_len(line); i < line.len; i++) {
 		uint8_t c = line.ptr[i];
 
 		if (c < 0x20 || c == 0x7f) {
