@@ -69,6 +69,24 @@ bool dns_name_read(struct bytes msg, size_t *at, size_t end, struct dns_name *n,
 	return false;
 }
 
+/* Writes as many bytes of a label as stand for themselves and surely fit. */
+static size_t label_put(struct dns_text *t, const uint8_t *p, size_t n)
+{
+	static const bool as_is[256] = {
+		['!' ... '-'] = true,
+		['/' ... '['] = true,
+		[']' ... '~'] = true,
+	};
+	size_t i = 0, room = t->size - t->len;
+
+	if (room < n)
+		return 0;
+	for (; i < n && as_is[p[i]]; i++)
+		t->ptr[t->len + i] = (char)p[i];
+	t->len += i;
+	return i;
+}
+
 void dns_name_text(const struct dns_name *n, struct dns_text *t)
 {
 	size_t at = 0;
@@ -83,6 +101,7 @@ void dns_name_text(const struct dns_name *n, struct dns_text *t)
 
 		if (at++)
 			dns_text_char(t, '.');
+		at += label_put(t, n->wire + at, end - at);
 		for (; at < end; at++) {
 			uint8_t c = n->wire[at];
 

@@ -100,10 +100,10 @@ static void tx_name(const struct dns_tx *t, struct dns_name *n)
 }
 
 /* The transaction of this id, name and type whose query went in direction `dir`: there is at
- * most one. */
-static struct dns_tx *tx_find(struct dns_session *s, enum l7_dir dir, const struct dns_message *m)
+ * most one. hash: of that name. */
+static struct dns_tx *tx_find(struct dns_session *s, enum l7_dir dir, const struct dns_message *m,
+			      uint32_t hash)
 {
-	uint32_t hash = dns_name_hash(&m->qname);
 	struct dns_name name;
 
 	for (struct dns_tx *t = *bucket_of(s, m->id); t; t = t->next) {
@@ -375,7 +375,8 @@ static void query_add(struct l7_flow *f, enum l7_dir dir, const struct dns_messa
 		      struct bytes wire)
 {
 	struct dns_session *s = l7_state(f);
-	struct dns_tx *t = tx_find(s, dir, m), **bucket;
+	uint32_t hash = dns_name_hash(&m->qname);
+	struct dns_tx *t = tx_find(s, dir, m, hash), **bucket;
 
 	if (t && t->state == DNS_WAITING) {
 		t->retries += t->retries < UINT16_MAX;
@@ -398,7 +399,7 @@ static void query_add(struct l7_flow *f, enum l7_dir dir, const struct dns_messa
 	t->n = l7_n(f);
 	t->id = m->id;
 	t->qtype = m->qtype;
-	t->hash = dns_name_hash(&m->qname);
+	t->hash = hash;
 	t->dir = (uint8_t)dir;
 	t->len = (uint32_t)wire.len;
 	t->kept = (uint16_t)(wire.len < KEPT_LARGE ? wire.len : KEPT_LARGE);
@@ -415,7 +416,8 @@ static void response_add(struct l7_flow *f, enum l7_dir dir, const struct dns_me
 {
 	struct dns_session *s = l7_state(f);
 	enum l7_dir asked = (enum l7_dir) !dir;
-	struct dns_tx *t = m->qname.len ? tx_find(s, asked, m) : tx_find_by_id(s, asked, m->id);
+	struct dns_tx *t = m->qname.len ? tx_find(s, asked, m, dns_name_hash(&m->qname))
+					: tx_find_by_id(s, asked, m->id);
 
 	if (!t) {
 		l7_violation(f, dir, "dns_unsolicited", REC_severity_NOTE, NULL,

@@ -85,6 +85,37 @@ void dns_text_quoted(struct dns_text *t, struct bytes b)
 	dns_text_char(t, '"');
 }
 
+/* RFC 5952: no leading zeros, "::" for the longest run of two zero groups or more, the first of
+ * equals. For addresses whose first group is not zero: others may hold an IPv4 address. */
+static void ipv6_text(struct dns_text *t, const uint8_t *b)
+{
+	static const char digits[] = "0123456789abcdef";
+	unsigned from = 8, longest = 1;
+
+	for (unsigned i = 0, run = 0; i < 8; i++) {
+		run = be16_get(b + 2 * i) ? 0 : run + 1;
+		if (run > longest) {
+			longest = run;
+			from = i + 1 - run;
+		}
+	}
+	for (unsigned i = 0; i < 8; i++) {
+		unsigned v = be16_get(b + 2 * i);
+
+		if (i == from) {
+			dns_text_put(t, "::", 2);
+			i += longest - 1;
+			continue;
+		}
+		if (i && i != from + longest)
+			dns_text_char(t, ':');
+		for (unsigned shift = v > 0xfff ? 16 : v > 0xff ? 12 : v > 0xf ? 8 : 4; shift;) {
+			shift -= 4;
+			dns_text_char(t, digits[v >> shift & 15]);
+		}
+	}
+}
+
 void dns_text_ip(struct dns_text *t, struct bytes b)
 {
 	char text[INET6_ADDRSTRLEN];
@@ -95,6 +126,8 @@ void dns_text_ip(struct dns_text *t, struct bytes b)
 				dns_text_char(t, '.');
 			dns_text_uint(t, b.ptr[i], 0);
 		}
+	} else if (b.len == 16 && be16_get(b.ptr)) {
+		ipv6_text(t, b.ptr);
 	} else if (b.len == 16 && inet_ntop(AF_INET6, b.ptr, text, sizeof(text))) {
 		dns_text_str(t, text);
 	}

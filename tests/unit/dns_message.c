@@ -1,6 +1,8 @@
 /* dns_message: names, sections, record data and EDNS of single messages, by RFC. */
 #include "tests/unit/dns_build.h"
 
+#include <arpa/inet.h>
+
 #include "cmd/dns/dns_names.h"
 #include "tests/unit/check.h"
 
@@ -434,8 +436,34 @@ static void test_certain(void)
 	buf_release(&b);
 }
 
+/* The oracle is the C library. */
+static void test_addresses(void)
+{
+	uint32_t random = 1;
+
+	check_case("IPv6 addresses are written as RFC 5952 has it, whichever groups are zero");
+	for (unsigned zero = 0; zero < 256; zero++) {
+		for (unsigned k = 0; k < 64; k++) {
+			uint8_t b[16];
+			char want[INET6_ADDRSTRLEN], have[INET6_ADDRSTRLEN];
+			struct dns_text t = { .ptr = have, .size = sizeof(have) };
+
+			for (unsigned i = 0; i < 8; i++) {
+				random = random * 1664525 + 1013904223;
+				be16_put(b + 2 * i, zero >> i & 1 ? 0
+								  : (uint16_t)(random >> 16) >>
+									    (random >> 8 & 15));
+			}
+			dns_text_ip(&t, BYTES(b, 16));
+			inet_ntop(AF_INET6, b, want, sizeof(want));
+			CHECK(is_text(BYTES((uint8_t *)have, t.len), want));
+		}
+	}
+}
+
 int main(void)
 {
+	test_addresses();
 	test_basic();
 	test_names();
 	test_faults();
