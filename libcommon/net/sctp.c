@@ -1,0 +1,637 @@
+/* sctp: the state of an SCTP association, as one who looks on sees it. */
+#include "libcommon/net/sctp.h"
+
+#include "libcommon/net/crc32c.h"
+
+_Static_assert(sizeof(struct sctp_assoc) <= 64, "an association is a cache line at most");
+
+/* Bits of a side. */
+enum {
+	HAS_TAG = 1,
+	SURE_TAG = 2, /* told, not learnt from a packet */
+	HAS_NEXT = 4, /* next_tag and next_tsn */
+	SEEN = 8,     /* it sent a packet that counted */
+	TOLD = 16,    /* streams and TSN are known */
+};
+
+enum { RESYNC_AFTER = 4 };
+
+/* ---- names ------------------------------------------------------------------------------ */
+
+const char *sctp_state_name(enum sctp_state state)
+{
+	static const char *const names[SCTP_STATES] = {
+		"none",     "init",     "init_ack", "cookie_echo", "established",
+		"shutdown", "shut_ack", "closed",   "aborted",
+	};
+
+	return names[state];
+}
+
+static const struct {
+	const char *name, *expected, *section;
+} anomalies[SCTP_ANOMALIES] = {
+	[SCTP_A_BAD_CHECKSUM] = { "bad_SCTP_checksum", "the CRC32c of the packet", "6.8" },
+	[SCTP_A_BAD_TAG] = { "sctp_bad_tag", "the receiver's verification tag", "8.5" },
+	[SCTP_A_ABORT_BAD_TAG] = { "sctp_abort_bad_tag",
+				   "the receiver's tag, or with the T bit the sender's", "8.5.1" },
+	[SCTP_A_INIT_TAG] = { "sctp_init_with_tag", "verification tag 0", "8.5.1" },
+	[SCTP_A_INIT_ZERO_TAG] = { "sctp_init_zero_tag", "an initiate tag other than 0", "3.3.2" },
+	[SCTP_A_INIT_NO_STREAMS] = { "sctp_init_no_streams", "at least one stream each way",
+				     "3.3.2" },
+	[SCTP_A_INIT_BUNDLED] = { "sctp_init_bundled", "no other chunk in the packet", "6.10" },
+	[SCTP_A_INIT_UNEXPECTED] = { "sctp_init_inside_association",
+				     "no INIT while the association lives", "5.2.2" },
+	[SCTP_A_INIT_CHANGED] = { "sctp_init_changed", "the same tag as before", "5.1" },
+	[SCTP_A_SIMULTANEOUS_OPEN] = { "sctp_simultaneous_open", "an INIT ACK", "5.2.1" },
+	[SCTP_A_INIT_ACK_UNEXPECTED] = { "sctp_init_ack_unexpected", "an INIT before it", "5.2.3" },
+	[SCTP_A_COOKIE_ECHO_UNEXPECTED] = { "sctp_cookie_echo_unexpected", "an INIT ACK before it",
+					    "5.2.4" },
+	[SCTP_A_COOKIE_ECHO_NOT_FIRST] = { "sctp_cookie_echo_not_first",
+					   "COOKIE ECHO as the first chunk", "5.1" },
+	[SCTP_A_COOKIE_ACK_UNEXPECTED] = { "sctp_cookie_ack_unexpected", "a COOKIE ECHO before it",
+					   "5.2.5" },
+	[SCTP_A_DATA_BEFORE_ESTABLISHED] = { "sctp_data_before_established",
+					     "no DATA before the COOKIE ECHO", "6" },
+	[SCTP_A_DATA_AFTER_SHUTDOWN] = { "sctp_data_after_shutdown",
+					 "no DATA from who sent a SHUTDOWN", "9.2" },
+	[SCTP_A_DATA_AFTER_CLOSE] = { "sctp_data_after_close", "no DATA after the end", "8.4" },
+	[SCTP_A_DATA_EMPTY] = { "sctp_data_empty", "at least one byte of user data", "6.2" },
+	[SCTP_A_DATA_BAD_STREAM] = { "sctp_bad_stream", "a stream below the number agreed on",
+				     "6.5" },
+	[SCTP_A_SHUTDOWN_ORDER] = { "sctp_shutdown_order",
+				    "SHUTDOWN, SHUTDOWN ACK, SHUTDOWN COMPLETE, by turns", "9.2" },
+	[SCTP_A_CHUNK_LENGTH] = { "sctp_chunk_length", "a length that fits the chunk and packet",
+				  "3.2" },
+	[SCTP_A_TOO_MANY_CHUNKS] = { "sctp_too_many_chunks", "at most 64 chunks", "6.10" },
+	[SCTP_A_RESYNC] = { "sctp_tag_changed", "the tag of the packets before", "8.5" },
+	[SCTP_A_RESTART] = { "sctp_restart", "no other association inside this one", "5.2.4" },
+};
+
+const char *sctp_anomaly_name(enum sctp_anomaly a)
+{
+	return anomalies[a].name;
+}
+
+const char *sctp_anomaly_expected(enum sctp_anomaly a)
+{
+	return anomalies[a].expected;
+}
+
+const char *sctp_anomaly_section(enum sctp_anomaly a)
+{
+	return anomalies[a].section;
+}
+
+const char *sctp_chunk_name(uint8_t type)
+{
+	static const char *const names[256] = {
+		[0] = "DATA",
+		[1] = "INIT",
+		[2] = "INIT ACK",
+		[3] = "SACK",
+		[4] = "HEARTBEAT",
+		[5] = "HEARTBEAT ACK",
+		[6] = "ABORT",
+		[7] = "SHUTDOWN",
+		[8] = "SHUTDOWN ACK",
+		[9] = "ERROR",
+		[10] = "COOKIE ECHO",
+		[11] = "COOKIE ACK",
+		[12] = "ECNE",
+		[13] = "CWR",
+		[14] = "SHUTDOWN COMPLETE",
+		[15] = "AUTH",
+		[0x40] = "I-DATA",
+		[0x80] = "ASCONF-ACK",
+		[0x82] = "RE-CONFIG",
+		[0x84] = "PAD",
+		[0xc0] = "FORWARD TSN",
+		[0xc1] = "ASCONF",
+		[0xc2] = "I-FORWARD-TSN",
+	};
+
+	return names[type];
+}
+
+/* ---- bytes ------------------------------------------------------------------------------ */
+
+bool sctp_checksum_right(struct bytes packet)
+{
+	static const uint8_t zero[4];
+	uint32_t crc, sent;
+
+	if (packet.len < 12)
+		return false;
+	crc = crc32c(0, BYTES(packet.ptr, 8));
+	crc = crc32c(crc, BYTES(zero, 4));
+	crc = crc32c(crc, BYTES(packet.ptr + 12, packet.len - 12));
+	sent = __builtin_bswap32(be32_get(packet.ptr + 8));
+	return crc == sent;
+}
+
+bool sctp_walk_next(struct sctp_walk *w, struct sctp_chunk *chunk)
+{
+	const uint8_t *h;
+	size_t left = cursor_left(&w->c), pad;
+
+	if (!left || w->bad_length)
+		return false;
+	if (w->chunks == SCTP_CHUNK_LIMIT) {
+		w->too_many = true;
+		return false;
+	}
+	h = cursor_take(&w->c, 4);
+	if (!h || be16_get(h + 2) < 4) {
+		w->bad_length = true;
+		return false;
+	}
+	*chunk = (struct sctp_chunk){ .type = h[0], .flags = h[1], .len = be16_get(h + 2) };
+	w->bad_length = chunk->len > left;
+	chunk->value = cursor_bytes(&w->c, (w->bad_length ? left : chunk->len) - 4);
+	pad = -(size_t)chunk->len & 3;
+	cursor_skip(&w->c, pad < cursor_left(&w->c) ? pad : cursor_left(&w->c));
+	w->chunks++;
+	return true;
+}
+
+/* ---- one chunk -------------------------------------------------------------------------- */
+
+struct input {
+	struct sctp_assoc *t;
+	struct sctp_side *me, *peer;
+	const struct sctp_packet *p;
+	struct sctp_result *r;
+	unsigned dir;
+	bool first, alone; /* chunk of the packet */
+	bool stop;         /* the rest of the packet does not count */
+	bool echoed;       /* a COOKIE ECHO is in it */
+	struct sctp_chunk chunk;
+};
+
+static void raise_anomaly(struct input *in, enum sctp_anomaly a)
+{
+	if (in->r->anomalies >> a & 1)
+		return;
+	in->r->anomalies |= 1u << a;
+	in->r->event[a] = in->chunk.type;
+	in->r->state[a] = in->t->state;
+}
+
+static bool is_over(const struct sctp_assoc *t)
+{
+	return t->state >= SCTP_S_CLOSED;
+}
+
+static bool tag_is(const struct sctp_side *s, uint32_t tag)
+{
+	return (s->bits & HAS_TAG) && s->tag == tag;
+}
+
+static bool next_tag_is(const struct sctp_side *s, uint32_t tag)
+{
+	return (s->bits & HAS_NEXT) && s->next_tag == tag;
+}
+
+static void learn_tag(struct sctp_side *s, uint32_t tag)
+{
+	s->tag = tag;
+	s->bits |= HAS_TAG;
+}
+
+/* A side told its tag, TSN and streams: in use at once where it had none, else kept aside. */
+static void tell_tag(struct input *in, struct sctp_side *s, bool now)
+{
+	const uint8_t *v = in->chunk.value.ptr;
+
+	if (!now) {
+		s->next_tag = be32_get(v);
+		s->next_tsn = be32_get(v + 12);
+		s->bits |= HAS_NEXT;
+		return;
+	}
+	learn_tag(s, be32_get(v));
+	s->out = be16_get(v + 8);
+	s->in = be16_get(v + 10);
+	s->tsn = be32_get(v + 12);
+	s->bits |= SURE_TAG | TOLD;
+	in->r->initial_tsn = s->tsn;
+	in->r->flags |= SCTP_R_TSN;
+}
+
+/* The fixed part of an INIT or INIT ACK. */
+static bool init_is_sound(struct input *in)
+{
+	const uint8_t *v = in->chunk.value.ptr;
+
+	if (!in->alone || !in->first)
+		raise_anomaly(in, SCTP_A_INIT_BUNDLED);
+	else if (in->chunk.len < 20)
+		raise_anomaly(in, SCTP_A_CHUNK_LENGTH);
+	else if (in->chunk.value.len < 16)
+		;
+	else if (!be32_get(v))
+		raise_anomaly(in, SCTP_A_INIT_ZERO_TAG);
+	else if (!be16_get(v + 8) || !be16_get(v + 10))
+		raise_anomaly(in, SCTP_A_INIT_NO_STREAMS);
+	else
+		return true;
+	in->r->verdict = SCTP_BAD_INIT;
+	in->stop = true;
+	return false;
+}
+
+static void on_init(struct input *in)
+{
+	struct sctp_assoc *t = in->t;
+
+	if (!init_is_sound(in))
+		return;
+	if (t->state == SCTP_S_NONE) {
+		tell_tag(in, in->me, true);
+		t->state = SCTP_S_INIT;
+		t->midstream = false;
+	} else if (tag_is(in->me, be32_get(in->chunk.value.ptr))) {
+		; /* again */
+	} else if (t->state <= SCTP_S_INIT_ACK && !(in->me->bits & HAS_TAG)) {
+		raise_anomaly(in, SCTP_A_SIMULTANEOUS_OPEN);
+		tell_tag(in, in->me, true);
+	} else {
+		raise_anomaly(in, t->state <= SCTP_S_INIT_ACK ? SCTP_A_INIT_CHANGED
+							      : SCTP_A_INIT_UNEXPECTED);
+		tell_tag(in, in->me, false);
+	}
+}
+
+static void on_init_ack(struct input *in)
+{
+	struct sctp_assoc *t = in->t;
+
+	if (!init_is_sound(in))
+		return;
+	if (next_tag_is(in->peer, in->p->tag) && !tag_is(in->peer, in->p->tag)) {
+		tell_tag(in, in->me, false); /* the answer to an INIT that is kept aside */
+		if (t->state == SCTP_S_INIT)
+			t->state = SCTP_S_INIT_ACK;
+	} else if (t->state <= SCTP_S_INIT && !(in->me->bits & SURE_TAG)) {
+		tell_tag(in, in->me, true);
+		t->state = SCTP_S_INIT_ACK;
+	} else if (tag_is(in->me, be32_get(in->chunk.value.ptr))) {
+		if (t->state == SCTP_S_INIT) /* both sides had sent an INIT */
+			t->state = SCTP_S_INIT_ACK;
+	} else {
+		if (t->state != SCTP_S_INIT_ACK && t->state != SCTP_S_INIT)
+			raise_anomaly(in, SCTP_A_INIT_ACK_UNEXPECTED);
+		tell_tag(in, in->me, false);
+	}
+}
+
+static void adopt_next(struct sctp_side *s)
+{
+	s->tag = s->next_tag;
+	s->tsn = s->next_tsn;
+	s->bits = (uint8_t)((s->bits & ~(HAS_NEXT | TOLD)) | HAS_TAG | SURE_TAG);
+}
+
+static void establish(struct input *in)
+{
+	if (in->t->state < SCTP_S_ESTABLISHED) {
+		in->t->state = SCTP_S_ESTABLISHED;
+		in->r->flags |= SCTP_R_ESTABLISHED;
+	}
+}
+
+static void on_cookie_echo(struct input *in)
+{
+	struct sctp_assoc *t = in->t;
+
+	in->echoed = true;
+	if (!in->first)
+		raise_anomaly(in, SCTP_A_COOKIE_ECHO_NOT_FIRST);
+	if (t->state < SCTP_S_INIT_ACK && (in->peer->bits & SEEN))
+		raise_anomaly(in, SCTP_A_COOKIE_ECHO_UNEXPECTED);
+	if (t->state < SCTP_S_COOKIE)
+		t->state = SCTP_S_COOKIE;
+}
+
+static void on_cookie_ack(struct input *in)
+{
+	if (in->t->state < SCTP_S_COOKIE && (in->peer->bits & SEEN))
+		raise_anomaly(in, SCTP_A_COOKIE_ACK_UNEXPECTED);
+	establish(in);
+}
+
+static void on_shutdown(struct input *in)
+{
+	struct sctp_assoc *t = in->t;
+
+	if (in->chunk.len != 8)
+		raise_anomaly(in, SCTP_A_CHUNK_LENGTH);
+	if (t->state < SCTP_S_COOKIE) {
+		raise_anomaly(in, SCTP_A_SHUTDOWN_ORDER);
+		return;
+	}
+	if (t->state == SCTP_S_SHUTDOWN_ACK && !(t->shutdown_by >> in->dir & 1)) {
+		raise_anomaly(in, SCTP_A_SHUTDOWN_ORDER);
+		return;
+	}
+	if (t->state < SCTP_S_SHUTDOWN) {
+		t->state = SCTP_S_SHUTDOWN;
+		in->r->flags |= SCTP_R_CLOSING;
+	}
+	t->shutdown_by |= (uint8_t)(1u << in->dir);
+}
+
+static void on_shutdown_ack(struct input *in)
+{
+	struct sctp_assoc *t = in->t;
+
+	if (!(t->shutdown_by >> !in->dir & 1)) {
+		/* Of the other side nothing need have been seen. */
+		if (t->state < SCTP_S_COOKIE || (in->peer->bits & SEEN)) {
+			raise_anomaly(in, SCTP_A_SHUTDOWN_ORDER);
+			return;
+		}
+		in->r->flags |= SCTP_R_CLOSING;
+		t->shutdown_by |= (uint8_t)(1u << !in->dir);
+	}
+	t->state = SCTP_S_SHUTDOWN_ACK;
+}
+
+static void on_shutdown_complete(struct input *in)
+{
+	struct sctp_assoc *t = in->t;
+
+	if (!in->first || !in->alone || t->state < SCTP_S_SHUTDOWN)
+		raise_anomaly(in, SCTP_A_SHUTDOWN_ORDER);
+	if (t->state < SCTP_S_SHUTDOWN)
+		return;
+	if (t->state != SCTP_S_SHUTDOWN_ACK && (in->peer->bits & SEEN))
+		raise_anomaly(in, SCTP_A_SHUTDOWN_ORDER);
+	t->state = SCTP_S_CLOSED;
+	in->r->flags |= SCTP_R_CLOSED;
+}
+
+static void on_data(struct input *in)
+{
+	struct sctp_assoc *t = in->t;
+	uint32_t head = in->chunk.type == SCTP_I_DATA ? 20 : 16;
+
+	if (in->chunk.len <= head) {
+		raise_anomaly(in, in->chunk.len < head ? SCTP_A_CHUNK_LENGTH : SCTP_A_DATA_EMPTY);
+		return;
+	}
+	if (t->state < SCTP_S_COOKIE && t->state != SCTP_S_NONE && (in->peer->bits & SEEN))
+		raise_anomaly(in, SCTP_A_DATA_BEFORE_ESTABLISHED);
+	/* Before the COOKIE ACK, DATA may only go with the COOKIE ECHO itself. */
+	if (t->state == SCTP_S_COOKIE && !in->echoed)
+		establish(in);
+	if (t->shutdown_by >> in->dir & 1)
+		raise_anomaly(in, SCTP_A_DATA_AFTER_SHUTDOWN);
+	if ((in->me->bits & in->peer->bits & TOLD) && in->chunk.value.len >= 6) {
+		uint16_t sid = be16_get(in->chunk.value.ptr + 4);
+
+		if (sid >= in->me->out || sid >= in->peer->in)
+			raise_anomaly(in, SCTP_A_DATA_BAD_STREAM);
+	}
+	in->r->data_chunks++;
+	in->r->data_bytes += in->chunk.len - head;
+}
+
+static void on_chunk(struct input *in)
+{
+	switch (in->chunk.type) {
+	case SCTP_INIT:
+		on_init(in);
+		break;
+	case SCTP_INIT_ACK:
+		on_init_ack(in);
+		break;
+	case SCTP_COOKIE_ECHO:
+		on_cookie_echo(in);
+		break;
+	case SCTP_COOKIE_ACK:
+		on_cookie_ack(in);
+		break;
+	case SCTP_SHUTDOWN:
+		on_shutdown(in);
+		break;
+	case SCTP_SHUTDOWN_ACK:
+		on_shutdown_ack(in);
+		break;
+	case SCTP_SHUTDOWN_COMPLETE:
+		on_shutdown_complete(in);
+		break;
+	case SCTP_DATA:
+	case SCTP_I_DATA:
+		on_data(in);
+		break;
+	case SCTP_ABORT:
+		in->t->state = SCTP_S_ABORTED;
+		in->r->flags |= SCTP_R_ABORT;
+		in->stop = true;
+		break;
+	case SCTP_SACK:
+		/* Who acknowledges data has answered the COOKIE ECHO. */
+		if (in->t->state == SCTP_S_COOKIE)
+			establish(in);
+		break;
+	default:
+		break;
+	}
+}
+
+/* ---- one packet ------------------------------------------------------------------------- */
+
+/* ABORT and SHUTDOWN COMPLETE with the T bit carry the tag that their receiver would get from
+ * them: an answer of one who knows of no association. 8.5.1. */
+static bool is_reflected(const struct sctp_chunk *c)
+{
+	return (c->type == SCTP_ABORT || c->type == SCTP_SHUTDOWN_COMPLETE) && (c->flags & 1);
+}
+
+static bool take_cookie_tag(struct input *in)
+{
+	if (in->chunk.type != SCTP_COOKIE_ECHO || !next_tag_is(in->peer, in->p->tag) ||
+	    in->t->state > SCTP_S_INIT_ACK)
+		return false;
+	adopt_next(in->peer);
+	in->r->initial_tsn_peer = in->peer->tsn;
+	in->r->flags |= SCTP_R_TSN_PEER;
+	if (in->me->bits & HAS_NEXT) {
+		adopt_next(in->me);
+		in->r->initial_tsn = in->me->tsn;
+		in->r->flags |= SCTP_R_TSN;
+	}
+	return true;
+}
+
+/* Several packets in a row with one other tag: what was learnt from the middle was wrong. */
+static bool adopt_stray(struct input *in)
+{
+	struct sctp_side *peer = in->peer;
+
+	if (!in->p->tag || (peer->bits & SURE_TAG) || in->chunk.type == SCTP_ABORT)
+		return false;
+	if (peer->stray_tag != in->p->tag)
+		peer->strays = 0;
+	peer->stray_tag = in->p->tag;
+	if (++peer->strays < RESYNC_AFTER)
+		return false;
+	raise_anomaly(in, SCTP_A_RESYNC);
+	in->r->flags |= SCTP_R_RESYNC;
+	peer->strays = 0;
+	learn_tag(peer, in->p->tag);
+	return true;
+}
+
+/* May this packet, by its tag and its first chunk, have come from where it says? */
+static bool tag_is_right(struct input *in)
+{
+	uint32_t tag = in->p->tag;
+
+	if (in->chunk.type == SCTP_INIT) {
+		if (!tag)
+			return true;
+		raise_anomaly(in, SCTP_A_INIT_TAG);
+		in->r->verdict = SCTP_BAD_INIT;
+		return false;
+	}
+	if (is_reflected(&in->chunk) ? tag_is(in->me, tag) : tag_is(in->peer, tag)) {
+		in->peer->strays = 0;
+		return true;
+	}
+	if (in->chunk.type == SCTP_INIT_ACK && next_tag_is(in->peer, tag))
+		return true;
+	if (take_cookie_tag(in))
+		return true;
+	if (!(in->peer->bits & HAS_TAG) && tag && in->chunk.type != SCTP_ABORT &&
+	    !is_reflected(&in->chunk)) {
+		learn_tag(in->peer, tag);
+		return true;
+	}
+	if (adopt_stray(in))
+		return true;
+	raise_anomaly(in, in->chunk.type == SCTP_ABORT ? SCTP_A_ABORT_BAD_TAG : SCTP_A_BAD_TAG);
+	in->r->verdict = SCTP_BAD_TAG;
+	return false;
+}
+
+/* The first packet of an association that starts in the middle. */
+static void start_midstream(struct input *in)
+{
+	if (in->t->state != SCTP_S_NONE || in->chunk.type == SCTP_INIT)
+		return;
+	in->t->midstream = true;
+	if (in->chunk.type != SCTP_INIT_ACK && in->chunk.type != SCTP_COOKIE_ECHO &&
+	    in->chunk.type != SCTP_ABORT)
+		in->t->state = SCTP_S_ESTABLISHED;
+}
+
+static void input_over(struct input *in)
+{
+	in->r->verdict = in->t->state == SCTP_S_ABORTED ? SCTP_AFTER_ABORT : SCTP_AFTER_CLOSE;
+	if (in->chunk.type == SCTP_DATA || in->chunk.type == SCTP_I_DATA)
+		raise_anomaly(in, SCTP_A_DATA_AFTER_CLOSE);
+	in->stop = true;
+}
+
+static void tell_restart(struct input *in)
+{
+	in->t->restarted = false;
+	in->chunk.type = SCTP_COOKIE_ECHO;
+	raise_anomaly(in, SCTP_A_RESTART);
+	in->r->flags = SCTP_R_TSN | SCTP_R_TSN_PEER;
+	in->r->initial_tsn = in->me->tsn;
+	in->r->initial_tsn_peer = in->peer->tsn;
+	if (!(in->peer->bits & SURE_TAG))
+		in->r->flags &= (uint16_t)~SCTP_R_TSN_PEER;
+}
+
+void sctp_assoc_input(struct sctp_assoc *t, unsigned dir, const struct sctp_packet *p,
+		      struct sctp_result *r)
+{
+	struct input in = { t, &t->side[dir], &t->side[!dir], p, r, dir, .first = true };
+	struct sctp_walk w = sctp_walk_of(p->chunks);
+
+	*r = (struct sctp_result){ .verdict = SCTP_NO_DATA };
+	if (t->restarted)
+		tell_restart(&in);
+	while (!in.stop && sctp_walk_next(&w, &in.chunk)) {
+		in.alone = !cursor_left(&w.c) && !p->snapped;
+		if (in.first && p->bad_checksum) {
+			raise_anomaly(&in, SCTP_A_BAD_CHECKSUM);
+			r->verdict = SCTP_BAD_CHECKSUM;
+			return;
+		}
+		if (in.first) {
+			start_midstream(&in);
+			if (!tag_is_right(&in))
+				return;
+			in.me->bits |= SEEN;
+		}
+		if (is_over(t))
+			input_over(&in);
+		else if (in.chunk.type == SCTP_ABORT && !in.first && is_reflected(&in.chunk))
+			raise_anomaly(&in, SCTP_A_ABORT_BAD_TAG); /* others had the right tag */
+		else
+			on_chunk(&in);
+		in.first = false;
+	}
+	r->chunks = (uint16_t)w.chunks;
+	if (w.bad_length && !p->snapped)
+		raise_anomaly(&in, SCTP_A_CHUNK_LENGTH);
+	if (w.too_many)
+		raise_anomaly(&in, SCTP_A_TOO_MANY_CHUNKS);
+	if (!w.chunks)
+		r->verdict = p->bad_checksum ? SCTP_BAD_CHECKSUM : SCTP_MALFORMED;
+	if (t->midstream)
+		r->flags |= SCTP_R_MIDSTREAM;
+	if (r->data_chunks && r->verdict == SCTP_NO_DATA)
+		r->verdict = SCTP_DELIVER;
+}
+
+/* ---- another association ---------------------------------------------------------------- */
+
+bool sctp_is_reuse(const struct sctp_assoc *t, unsigned dir, const struct sctp_packet *p)
+{
+	const struct sctp_side *me = &t->side[dir], *peer = &t->side[!dir];
+	struct sctp_walk w = sctp_walk_of(p->chunks);
+	struct sctp_chunk c;
+
+	if (p->bad_checksum || t->state == SCTP_S_NONE || !sctp_walk_next(&w, &c))
+		return false;
+	if (c.type == SCTP_INIT)
+		return is_over(t) && !p->tag && c.value.len >= 16 &&
+		       !tag_is(me, be32_get(c.value.ptr));
+	return c.type == SCTP_COOKIE_ECHO && t->state >= SCTP_S_COOKIE && p->tag &&
+	       !tag_is(peer, p->tag) && (me->bits & HAS_NEXT) &&
+	       (!(peer->bits & HAS_NEXT) || peer->next_tag == p->tag);
+}
+
+struct sctp_assoc sctp_successor(const struct sctp_assoc *t, unsigned dir,
+				 const struct sctp_packet *p)
+{
+	struct sctp_assoc fresh = { 0 };
+	struct sctp_walk w = sctp_walk_of(p->chunks);
+	struct sctp_chunk c;
+
+	if (!sctp_walk_next(&w, &c) || c.type == SCTP_INIT)
+		return fresh;
+	for (unsigned i = 0; i < 2; i++) {
+		if (!(t->side[i].bits & HAS_NEXT))
+			continue;
+		fresh.side[i].next_tag = t->side[i].next_tag;
+		fresh.side[i].next_tsn = t->side[i].next_tsn;
+		adopt_next(&fresh.side[i]);
+	}
+	learn_tag(&fresh.side[!dir], p->tag);
+	fresh.state = SCTP_S_INIT_ACK;
+	fresh.restarted = true;
+	return fresh;
+}
+
+enum sctp_phase sctp_phase(const struct sctp_assoc *t)
+{
+	return is_over(t) ? SCTP_OVER : t->state < SCTP_S_ESTABLISHED ? SCTP_OPENING : SCTP_OPEN;
+}

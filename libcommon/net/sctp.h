@@ -1,0 +1,183 @@
+/* sctp: the state of an SCTP association, as one who looks on sees it.
+ *
+ * It says what each packet is worth, what of it does not fit the protocol, and when the
+ * association is established, closing and over. Pure; the state is the caller's memory. A packet
+ * counts only with the verification tag of its receiver: a blind ABORT ends nothing. Where the
+ * start was not seen, tags are learnt from the first packet. RFC 9260, 3758, 8260. */
+#ifndef WEIR_SCTP_H
+#define WEIR_SCTP_H
+
+#include "libcommon/base/bytes.h"
+
+enum { SCTP_CHUNK_LIMIT = 64 }; /* of a packet: the rest is not looked at */
+
+enum sctp_chunk_type {
+	SCTP_DATA = 0,
+	SCTP_INIT = 1,
+	SCTP_INIT_ACK = 2,
+	SCTP_SACK = 3,
+	SCTP_HEARTBEAT = 4,
+	SCTP_HEARTBEAT_ACK = 5,
+	SCTP_ABORT = 6,
+	SCTP_SHUTDOWN = 7,
+	SCTP_SHUTDOWN_ACK = 8,
+	SCTP_ERROR = 9,
+	SCTP_COOKIE_ECHO = 10,
+	SCTP_COOKIE_ACK = 11,
+	SCTP_SHUTDOWN_COMPLETE = 14,
+	SCTP_I_DATA = 0x40,
+	SCTP_FORWARD_TSN = 0xc0,
+	SCTP_I_FORWARD_TSN = 0xc2,
+};
+
+/* ---- chunks: the one walk over a packet -------------------------------------------------- */
+
+struct sctp_chunk {
+	uint8_t type, flags;
+	uint16_t len;       /* by the header, the header's four bytes included */
+	struct bytes value; /* behind the header, as captured */
+};
+
+struct sctp_walk {
+	struct cursor c;
+	unsigned chunks;
+	bool bad_length; /* a chunk shorter than its header, or longer than the packet */
+	bool too_many;
+};
+
+static inline struct sctp_walk sctp_walk_of(struct bytes chunks)
+{
+	return (struct sctp_walk){ .c = cursor_of(chunks) };
+}
+/* The next chunk; false at the end, or where the walk can't go on. A chunk that the packet ends
+ * in is given as far as it goes, with bad_length set. */
+bool sctp_walk_next(struct sctp_walk *w, struct sctp_chunk *chunk);
+
+/* ---- the association --------------------------------------------------------------------- */
+
+enum sctp_state {
+	SCTP_S_NONE,         /* nothing seen */
+	SCTP_S_INIT,         /* an INIT */
+	SCTP_S_INIT_ACK,     /* and its answer */
+	SCTP_S_COOKIE,       /* a COOKIE ECHO */
+	SCTP_S_ESTABLISHED,  /* or seen from the middle on */
+	SCTP_S_SHUTDOWN,     /* one side sent a SHUTDOWN */
+	SCTP_S_SHUTDOWN_ACK, /* and it was acknowledged */
+	SCTP_S_CLOSED,
+	SCTP_S_ABORTED,
+	SCTP_STATES,
+};
+/* "none", "init", .. */
+const char *sctp_state_name(enum sctp_state state);
+
+struct sctp_side {
+	uint32_t tag, tsn; /* that it told in its INIT or INIT ACK, or that it was sent with */
+	uint32_t next_tag; /* of a later INIT or INIT ACK, until a COOKIE ECHO decides */
+	uint32_t next_tsn, stray_tag;
+	uint16_t out, in; /* streams it asked for and takes */
+	uint8_t bits, strays;
+};
+
+/* A zeroed one is a new association. */
+struct sctp_assoc {
+	struct sctp_side side[2]; /* originator, responder of the flow */
+	uint8_t state;            /* enum sctp_state */
+	uint8_t shutdown_by;      /* bit per side that sent a SHUTDOWN */
+	bool midstream;
+	bool restarted; /* it took the place of one that lived; told once */
+};
+
+/* What a packet is worth. The numbers from 1 on are reasons why its data is not taken. */
+enum sctp_verdict {
+	SCTP_DELIVER, /* it carries user data that counts */
+	SCTP_NO_DATA,
+	SCTP_BAD_CHECKSUM,
+	SCTP_BAD_TAG,
+	SCTP_BAD_INIT, /* an INIT or INIT ACK that may not be sent so */
+	SCTP_AFTER_CLOSE,
+	SCTP_AFTER_ABORT,
+	SCTP_MALFORMED, /* no chunk in it can be read */
+};
+
+enum sctp_result_flags {
+	SCTP_R_ESTABLISHED = 1, /* it became established */
+	SCTP_R_CLOSING = 2,     /* a first SHUTDOWN */
+	SCTP_R_CLOSED = 4,
+	SCTP_R_ABORT = 8, /* an ABORT that was accepted */
+	SCTP_R_MIDSTREAM = 16,
+	SCTP_R_TSN = 32,      /* initial_tsn of this direction has become known */
+	SCTP_R_TSN_PEER = 64, /* and that of the other one */
+	SCTP_R_RESYNC = 128,  /* other tags were adopted */
+};
+
+/* Bits of sctp_result.anomalies. */
+enum sctp_anomaly {
+	SCTP_A_BAD_CHECKSUM,
+	SCTP_A_BAD_TAG,
+	SCTP_A_ABORT_BAD_TAG,
+	SCTP_A_INIT_TAG,      /* an INIT whose packet has a tag */
+	SCTP_A_INIT_ZERO_TAG, /* it tells the tag 0 */
+	SCTP_A_INIT_NO_STREAMS,
+	SCTP_A_INIT_BUNDLED,
+	SCTP_A_INIT_UNEXPECTED, /* inside an association */
+	SCTP_A_INIT_CHANGED,    /* repeated with another tag */
+	SCTP_A_SIMULTANEOUS_OPEN,
+	SCTP_A_INIT_ACK_UNEXPECTED,
+	SCTP_A_COOKIE_ECHO_UNEXPECTED,
+	SCTP_A_COOKIE_ECHO_NOT_FIRST,
+	SCTP_A_COOKIE_ACK_UNEXPECTED,
+	SCTP_A_DATA_BEFORE_ESTABLISHED,
+	SCTP_A_DATA_AFTER_SHUTDOWN,
+	SCTP_A_DATA_AFTER_CLOSE,
+	SCTP_A_DATA_EMPTY,
+	SCTP_A_DATA_BAD_STREAM, /* beyond the streams agreed on */
+	SCTP_A_SHUTDOWN_ORDER,
+	SCTP_A_CHUNK_LENGTH,
+	SCTP_A_TOO_MANY_CHUNKS,
+	SCTP_A_RESYNC,
+	SCTP_A_RESTART,
+	SCTP_ANOMALIES,
+};
+/* "sctp_bad_tag", ..; what was expected, in words; and the section of RFC 9260 that says so. */
+const char *sctp_anomaly_name(enum sctp_anomaly a);
+const char *sctp_anomaly_expected(enum sctp_anomaly a);
+const char *sctp_anomaly_section(enum sctp_anomaly a);
+/* "DATA", "INIT", ..; NULL for a type without a name. */
+const char *sctp_chunk_name(uint8_t type);
+
+struct sctp_packet {
+	uint32_t tag;
+	struct bytes chunks; /* behind the common header, as captured */
+	bool snapped;        /* the capture lacks the end */
+	bool bad_checksum;
+};
+
+struct sctp_result {
+	uint8_t verdict;
+	uint16_t flags;
+	uint16_t chunks, data_chunks;
+	uint32_t data_bytes;  /* of user data, by the headers */
+	uint32_t initial_tsn; /* with SCTP_R_TSN; .._peer with SCTP_R_TSN_PEER */
+	uint32_t initial_tsn_peer;
+	uint32_t anomalies;            /* 1 << enum sctp_anomaly; for each of them: */
+	uint8_t event[SCTP_ANOMALIES]; /* the type of the first chunk that raised it */
+	uint8_t state[SCTP_ANOMALIES]; /* the state that chunk met */
+};
+
+/* Does this packet start another association between the same ports? Then the old one is over
+ * and the packet goes to the one that sctp_successor() makes of it. An INIT alone does so only
+ * where the old one is over; else the COOKIE ECHO that proves it does (5.2.2, 5.2.4). */
+bool sctp_is_reuse(const struct sctp_assoc *t, unsigned dir, const struct sctp_packet *p);
+struct sctp_assoc sctp_successor(const struct sctp_assoc *t, unsigned dir,
+				 const struct sctp_packet *p);
+void sctp_assoc_input(struct sctp_assoc *t, unsigned dir, const struct sctp_packet *p,
+		      struct sctp_result *r);
+
+/* The CRC32c of a whole SCTP packet, common header included, as it has to be sent; false: it
+ * differs from the one in the packet, or that is cut. The old Adler-32 is not accepted. */
+bool sctp_checksum_right(struct bytes packet);
+
+enum sctp_phase { SCTP_OPENING, SCTP_OPEN, SCTP_OVER };
+enum sctp_phase sctp_phase(const struct sctp_assoc *t);
+
+#endif

@@ -1,0 +1,518 @@
+/* Tests of libcommon/net/sctp.c and crc32c.c: associations, tags, orders, checksums. Malloc is off.
+ */
+#include "tests/unit/check.h"
+
+#include "libcommon/net/crc32c.h"
+#include "tests/unit/poison.h"
+#include "tests/unit/sctp_build.h"
+
+enum { A, B };
+enum { TAG_A = 0xaaaa0001, TAG_B = 0xbbbb0002 };
+
+static struct sctp_assoc t;
+static struct sctp_result r;
+static struct sctp_build b;
+
+static void fresh(void)
+{
+	t = (struct sctp_assoc){ 0 };
+	b.len = 0;
+}
+
+/* Sends what was built. */
+static enum sctp_verdict send(unsigned dir, uint32_t tag)
+{
+	struct sctp_packet p = { .tag = tag, .chunks = BYTES(b.at, b.len) };
+
+	sctp_assoc_input(&t, dir, &p, &r);
+	b.len = 0;
+	return r.verdict;
+}
+
+static enum sctp_verdict one(unsigned dir, uint32_t tag, uint8_t type, uint8_t flags, size_t len)
+{
+	static const uint8_t zero[64];
+
+	b.len = 0;
+	build_chunk(&b, type, flags, zero, len);
+	return send(dir, tag);
+}
+
+static bool raised(enum sctp_anomaly a)
+{
+	return r.anomalies >> a & 1;
+}
+
+static void open_to(enum sctp_state state)
+{
+	fresh();
+	if (state >= SCTP_S_INIT) {
+		build_init(&b, SCTP_INIT, TAG_A, 4, 4, 100);
+		send(A, 0);
+	}
+	if (state >= SCTP_S_INIT_ACK) {
+		build_init(&b, SCTP_INIT_ACK, TAG_B, 4, 2, 900);
+		send(B, TAG_A);
+	}
+	if (state >= SCTP_S_COOKIE)
+		one(A, TAG_B, SCTP_COOKIE_ECHO, 0, 8);
+	if (state >= SCTP_S_ESTABLISHED)
+		one(B, TAG_A, SCTP_COOKIE_ACK, 0, 0);
+	if (state >= SCTP_S_SHUTDOWN)
+		one(A, TAG_B, SCTP_SHUTDOWN, 0, 4);
+	if (state >= SCTP_S_SHUTDOWN_ACK)
+		one(B, TAG_A, SCTP_SHUTDOWN_ACK, 0, 0);
+	if (state >= SCTP_S_CLOSED)
+		one(A, TAG_B, SCTP_SHUTDOWN_COMPLETE, 0, 0);
+}
+
+static enum sctp_verdict data(unsigned dir, uint32_t tag, uint16_t sid)
+{
+	b.len = 0;
+	build_data(&b, BUILD_BE, 100, sid, 0, 0, "hello", 5);
+	return send(dir, tag);
+}
+
+static void test_life(void)
+{
+	check_case("an association opens, carries data and closes without an anomaly");
+	fresh();
+	build_init(&b, SCTP_INIT, TAG_A, 4, 4, 100);
+	CHECK_EQ(send(A, 0), SCTP_NO_DATA);
+	CHECK_EQ(r.flags, SCTP_R_TSN);
+	CHECK_EQ(r.initial_tsn, 100);
+	CHECK_EQ(t.state, SCTP_S_INIT);
+	build_init(&b, SCTP_INIT_ACK, TAG_B, 4, 2, 900);
+	CHECK_EQ(send(B, TAG_A), SCTP_NO_DATA);
+	CHECK_EQ(r.initial_tsn, 900);
+	CHECK_EQ(sctp_phase(&t), SCTP_OPENING);
+	build_chunk(&b, SCTP_COOKIE_ECHO, 0, "cookie", 6);
+	build_data(&b, BUILD_BE, 100, 0, 0, 0, "hello", 5);
+	CHECK_EQ(send(A, TAG_B), SCTP_DELIVER);
+	CHECK_EQ(r.data_chunks, 1);
+	CHECK_EQ(r.data_bytes, 5);
+	CHECK_EQ(r.chunks, 2);
+	CHECK_EQ(r.flags, 0);
+	CHECK_EQ(one(B, TAG_A, SCTP_COOKIE_ACK, 0, 0), SCTP_NO_DATA);
+	CHECK_EQ(r.flags, SCTP_R_ESTABLISHED);
+	CHECK_EQ(sctp_phase(&t), SCTP_OPEN);
+	CHECK_EQ(data(B, TAG_A, 1), SCTP_DELIVER);
+	CHECK_EQ(one(A, TAG_B, SCTP_SHUTDOWN, 0, 4), SCTP_NO_DATA);
+	CHECK_EQ(r.flags, SCTP_R_CLOSING);
+	CHECK_EQ(data(B, TAG_A, 1), SCTP_DELIVER); /* what was still to be sent */
+	CHECK_EQ(r.anomalies, 0);
+	CHECK_EQ(one(B, TAG_A, SCTP_SHUTDOWN_ACK, 0, 0), SCTP_NO_DATA);
+	CHECK_EQ(one(A, TAG_B, SCTP_SHUTDOWN_COMPLETE, 0, 0), SCTP_NO_DATA);
+	CHECK_EQ(r.flags, SCTP_R_CLOSED);
+	CHECK_EQ(r.anomalies, 0);
+	CHECK_EQ(sctp_phase(&t), SCTP_OVER);
+	CHECK(!strcmp(sctp_state_name(t.state), "closed"));
+
+	check_case("no step of the opening and closing raises an anomaly");
+	for (unsigned s = SCTP_S_INIT; s <= SCTP_S_CLOSED; s++) {
+		open_to(s);
+		CHECK_EQ(t.state, s);
+		CHECK_EQ(r.anomalies, 0);
+	}
+
+	check_case("a state fits into a cache line");
+	CHECK(sizeof(struct sctp_assoc) <= 64);
+
+	check_case("a repeated INIT, INIT ACK or COOKIE ECHO changes nothing");
+	open_to(SCTP_S_COOKIE);
+	build_init(&b, SCTP_INIT, TAG_A, 4, 4, 100);
+	send(A, 0);
+	CHECK_EQ(r.anomalies, 0);
+	build_init(&b, SCTP_INIT_ACK, TAG_B, 4, 2, 900);
+	send(B, TAG_A);
+	CHECK_EQ(r.anomalies, 0);
+	one(A, TAG_B, SCTP_COOKIE_ECHO, 0, 8);
+	CHECK_EQ(r.anomalies, 0);
+	CHECK_EQ(t.state, SCTP_S_COOKIE);
+
+	check_case("data or a SACK shows that the COOKIE ACK was missed");
+	open_to(SCTP_S_COOKIE);
+	CHECK_EQ(data(A, TAG_B, 0), SCTP_DELIVER);
+	CHECK_EQ(r.flags, SCTP_R_ESTABLISHED);
+	CHECK_EQ(r.anomalies, 0);
+	open_to(SCTP_S_COOKIE);
+	one(B, TAG_A, SCTP_SACK, 0, 12);
+	CHECK_EQ(r.flags, SCTP_R_ESTABLISHED);
+
+	check_case("both sides may send an INIT at once, and a SHUTDOWN");
+	open_to(SCTP_S_INIT);
+	build_init(&b, SCTP_INIT, TAG_B, 4, 4, 900);
+	send(B, 0);
+	CHECK_EQ(r.anomalies, 1u << SCTP_A_SIMULTANEOUS_OPEN);
+	build_init(&b, SCTP_INIT_ACK, TAG_B, 4, 4, 900);
+	send(B, TAG_A);
+	CHECK_EQ(r.anomalies, 0);
+	CHECK_EQ(t.state, SCTP_S_INIT_ACK);
+	one(A, TAG_B, SCTP_COOKIE_ECHO, 0, 8);
+	one(B, TAG_A, SCTP_COOKIE_ACK, 0, 0);
+	CHECK_EQ(r.anomalies, 0);
+	one(A, TAG_B, SCTP_SHUTDOWN, 0, 4);
+	one(B, TAG_A, SCTP_SHUTDOWN, 0, 4);
+	CHECK_EQ(r.flags, 0);
+	one(A, TAG_B, SCTP_SHUTDOWN_ACK, 0, 0);
+	one(B, TAG_A, SCTP_SHUTDOWN_ACK, 0, 0);
+	one(A, TAG_B, SCTP_SHUTDOWN_COMPLETE, 0, 0);
+	CHECK_EQ(r.anomalies, 0);
+	CHECK_EQ(t.state, SCTP_S_CLOSED);
+}
+
+static void test_tags(void)
+{
+	check_case("a packet with another verification tag does not count");
+	open_to(SCTP_S_ESTABLISHED);
+	CHECK_EQ(data(A, TAG_A, 0), SCTP_BAD_TAG);
+	CHECK(raised(SCTP_A_BAD_TAG));
+	CHECK_EQ(r.event[SCTP_A_BAD_TAG], SCTP_DATA);
+	CHECK_EQ(r.state[SCTP_A_BAD_TAG], SCTP_S_ESTABLISHED);
+	CHECK_EQ(one(B, TAG_B, SCTP_SHUTDOWN, 0, 4), SCTP_BAD_TAG);
+	for (unsigned i = 0; i < 10; i++)
+		CHECK_EQ(data(A, 77, 0), SCTP_BAD_TAG);
+	CHECK_EQ(t.state, SCTP_S_ESTABLISHED);
+
+	check_case("an ABORT needs its receiver's tag, or with the T bit its sender's");
+	for (unsigned reflected = 0; reflected < 2; reflected++) {
+		open_to(SCTP_S_ESTABLISHED);
+		CHECK_EQ(one(A, reflected ? TAG_B : TAG_A, SCTP_ABORT, (uint8_t)reflected, 0),
+			 SCTP_BAD_TAG);
+		CHECK(raised(SCTP_A_ABORT_BAD_TAG));
+		CHECK_EQ(one(A, 0, SCTP_ABORT, (uint8_t)reflected, 0), SCTP_BAD_TAG);
+		CHECK_EQ(t.state, SCTP_S_ESTABLISHED);
+		CHECK_EQ(one(A, reflected ? TAG_A : TAG_B, SCTP_ABORT, (uint8_t)reflected, 0),
+			 SCTP_NO_DATA);
+		CHECK_EQ(r.flags, SCTP_R_ABORT);
+		CHECK_EQ(t.state, SCTP_S_ABORTED);
+	}
+
+	check_case("an INIT that is refused by an ABORT is over");
+	open_to(SCTP_S_INIT);
+	CHECK_EQ(one(B, TAG_A, SCTP_ABORT, 0, 0), SCTP_NO_DATA);
+	CHECK_EQ(r.flags, SCTP_R_ABORT);
+
+	check_case("data in front of an ABORT counts, behind it does not");
+	open_to(SCTP_S_ESTABLISHED);
+	build_data(&b, BUILD_BE, 100, 0, 0, 0, "x", 1);
+	build_chunk(&b, SCTP_ABORT, 0, NULL, 0);
+	build_data(&b, BUILD_BE, 101, 0, 1, 0, "x", 1);
+	CHECK_EQ(send(A, TAG_B), SCTP_DELIVER);
+	CHECK_EQ(r.data_chunks, 1);
+	CHECK_EQ(r.flags, SCTP_R_ABORT);
+
+	check_case("after the end data is reported and does not count");
+	CHECK_EQ(data(A, TAG_B, 0), SCTP_AFTER_ABORT);
+	CHECK(raised(SCTP_A_DATA_AFTER_CLOSE));
+	open_to(SCTP_S_CLOSED);
+	CHECK_EQ(data(A, TAG_B, 0), SCTP_AFTER_CLOSE);
+	CHECK_EQ(one(A, TAG_B, SCTP_SHUTDOWN_COMPLETE, 0, 0), SCTP_AFTER_CLOSE);
+	CHECK_EQ(r.anomalies, 0);
+
+	check_case(
+		"from the middle on the tags are learnt, and an ABORT with none known is refused");
+	fresh();
+	CHECK_EQ(one(A, TAG_B, SCTP_ABORT, 0, 0), SCTP_BAD_TAG);
+	CHECK_EQ(data(A, TAG_B, 500), SCTP_DELIVER);
+	CHECK_EQ(r.flags, SCTP_R_MIDSTREAM);
+	CHECK_EQ(r.anomalies, 0);
+	CHECK_EQ(data(B, TAG_A, 0), SCTP_DELIVER);
+	CHECK_EQ(data(A, 5, 0), SCTP_BAD_TAG);
+	CHECK_EQ(one(B, 5, SCTP_ABORT, 0, 0), SCTP_BAD_TAG);
+	CHECK_EQ(one(B, TAG_A, SCTP_ABORT, 0, 0), SCTP_NO_DATA);
+	CHECK_EQ(t.state, SCTP_S_ABORTED);
+
+	check_case("what was learnt from one wrong packet is mended by four right ones");
+	fresh();
+	data(A, 666, 0);
+	for (unsigned i = 0; i < 3; i++)
+		CHECK_EQ(data(A, TAG_B, 0), SCTP_BAD_TAG);
+	CHECK_EQ(data(A, TAG_B, 0), SCTP_DELIVER);
+	CHECK_EQ(r.flags, SCTP_R_MIDSTREAM | SCTP_R_RESYNC);
+	CHECK(raised(SCTP_A_RESYNC));
+	CHECK_EQ(data(A, TAG_B, 0), SCTP_DELIVER);
+	CHECK_EQ(r.anomalies, 0);
+
+	check_case("a bad checksum changes nothing");
+	open_to(SCTP_S_ESTABLISHED);
+	build_chunk(&b, SCTP_ABORT, 0, NULL, 0);
+	sctp_assoc_input(&t, A,
+			 &(struct sctp_packet){
+				 .tag = TAG_B, .chunks = BYTES(b.at, b.len), .bad_checksum = true },
+			 &r);
+	CHECK_EQ(r.verdict, SCTP_BAD_CHECKSUM);
+	CHECK_EQ(t.state, SCTP_S_ESTABLISHED);
+	CHECK(raised(SCTP_A_BAD_CHECKSUM));
+}
+
+static void test_order(void)
+{
+	check_case("an INIT that breaks a rule is not taken");
+	fresh();
+	build_init(&b, SCTP_INIT, TAG_A, 4, 4, 100);
+	CHECK_EQ(send(A, 1), SCTP_BAD_INIT);
+	CHECK(raised(SCTP_A_INIT_TAG));
+	build_init(&b, SCTP_INIT, 0, 4, 4, 100);
+	CHECK_EQ(send(A, 0), SCTP_BAD_INIT);
+	CHECK(raised(SCTP_A_INIT_ZERO_TAG));
+	build_init(&b, SCTP_INIT, TAG_A, 0, 4, 100);
+	CHECK_EQ(send(A, 0), SCTP_BAD_INIT);
+	CHECK(raised(SCTP_A_INIT_NO_STREAMS));
+	build_init(&b, SCTP_INIT, TAG_A, 4, 4, 100);
+	build_data(&b, BUILD_BE, 100, 0, 0, 0, "x", 1);
+	CHECK_EQ(send(A, 0), SCTP_BAD_INIT);
+	CHECK(raised(SCTP_A_INIT_BUNDLED));
+	CHECK_EQ(r.data_chunks, 0);
+	CHECK_EQ(one(A, 0, SCTP_INIT, 0, 12), SCTP_BAD_INIT);
+	CHECK(raised(SCTP_A_CHUNK_LENGTH));
+	CHECK_EQ(t.state, SCTP_S_NONE);
+
+	check_case("an INIT inside an association is reported and changes nothing");
+	open_to(SCTP_S_ESTABLISHED);
+	build_init(&b, SCTP_INIT, 0xcafe, 4, 4, 7);
+	send(A, 0);
+	CHECK(raised(SCTP_A_INIT_UNEXPECTED));
+	CHECK_EQ(data(B, TAG_A, 0), SCTP_DELIVER);
+	CHECK_EQ(data(B, 0xcafe, 0), SCTP_BAD_TAG);
+
+	check_case("an INIT ACK or COOKIE ACK that nothing asked for is reported");
+	open_to(SCTP_S_ESTABLISHED);
+	build_init(&b, SCTP_INIT_ACK, 0xcafe, 4, 4, 7);
+	send(B, TAG_A);
+	CHECK(raised(SCTP_A_INIT_ACK_UNEXPECTED));
+	open_to(SCTP_S_INIT_ACK);
+	one(B, TAG_A, SCTP_COOKIE_ACK, 0, 0);
+	CHECK(raised(SCTP_A_COOKIE_ACK_UNEXPECTED));
+
+	check_case("a COOKIE ECHO is reported where no INIT ACK was, or where it is not first");
+	open_to(SCTP_S_INIT);
+	one(B, TAG_A, SCTP_ERROR, 0, 4);
+	one(A, 0x1234, SCTP_COOKIE_ECHO, 0, 4);
+	CHECK(raised(SCTP_A_COOKIE_ECHO_UNEXPECTED));
+	open_to(SCTP_S_INIT_ACK);
+	build_chunk(&b, SCTP_SACK, 0, NULL, 0);
+	build_chunk(&b, SCTP_COOKIE_ECHO, 0, NULL, 0);
+	send(A, TAG_B);
+	CHECK(raised(SCTP_A_COOKIE_ECHO_NOT_FIRST));
+
+	check_case("of one side only, the other's half of the opening is not missed");
+	open_to(SCTP_S_INIT);
+	one(A, TAG_B, SCTP_COOKIE_ECHO, 0, 4);
+	CHECK_EQ(r.anomalies, 0);
+	CHECK_EQ(data(A, TAG_B, 0), SCTP_DELIVER);
+	CHECK_EQ(r.anomalies, 0);
+	CHECK_EQ(sctp_phase(&t), SCTP_OPEN);
+
+	check_case("the second of two INIT ACKs counts where the COOKIE ECHO has its tag");
+	open_to(SCTP_S_INIT_ACK);
+	build_init(&b, SCTP_INIT_ACK, 0xbeef, 4, 4, 7000);
+	send(B, TAG_A);
+	CHECK_EQ(one(A, 0xbeef, SCTP_COOKIE_ECHO, 0, 4), SCTP_NO_DATA);
+	CHECK_EQ(r.flags, SCTP_R_TSN_PEER);
+	CHECK_EQ(r.initial_tsn_peer, 7000);
+	CHECK_EQ(data(A, 0xbeef, 0), SCTP_DELIVER);
+
+	check_case("data before the COOKIE ECHO, empty, or on a stream too far is reported");
+	open_to(SCTP_S_INIT_ACK);
+	CHECK_EQ(data(A, TAG_B, 0), SCTP_DELIVER);
+	CHECK(raised(SCTP_A_DATA_BEFORE_ESTABLISHED));
+	open_to(SCTP_S_ESTABLISHED);
+	CHECK_EQ(data(A, TAG_B, 1), SCTP_DELIVER);
+	CHECK_EQ(r.anomalies, 0);
+	data(A, TAG_B, 2); /* B takes two */
+	CHECK(raised(SCTP_A_DATA_BAD_STREAM));
+	data(B, TAG_A, 3);
+	CHECK_EQ(r.anomalies, 0);
+	build_data(&b, BUILD_BE, 100, 0, 0, 0, "", 0);
+	CHECK_EQ(send(A, TAG_B), SCTP_NO_DATA);
+	CHECK(raised(SCTP_A_DATA_EMPTY));
+
+	check_case("a SHUTDOWN out of turn is reported, and data from who has sent one");
+	open_to(SCTP_S_INIT_ACK);
+	one(A, TAG_B, SCTP_SHUTDOWN, 0, 4);
+	CHECK(raised(SCTP_A_SHUTDOWN_ORDER));
+	open_to(SCTP_S_ESTABLISHED);
+	one(A, TAG_B, SCTP_SHUTDOWN_ACK, 0, 0);
+	CHECK(raised(SCTP_A_SHUTDOWN_ORDER));
+	one(A, TAG_B, SCTP_SHUTDOWN_COMPLETE, 0, 0);
+	CHECK(raised(SCTP_A_SHUTDOWN_ORDER));
+	CHECK_EQ(t.state, SCTP_S_ESTABLISHED);
+	open_to(SCTP_S_SHUTDOWN);
+	CHECK_EQ(data(A, TAG_B, 0), SCTP_DELIVER);
+	CHECK(raised(SCTP_A_DATA_AFTER_SHUTDOWN));
+}
+
+static void test_lengths(void)
+{
+	check_case("a chunk that is too short or too long ends the packet there");
+	open_to(SCTP_S_ESTABLISHED);
+	build_data(&b, BUILD_BE, 100, 0, 0, 0, "x", 1);
+	memcpy(b.at + b.len, "\6\0\0\3", 4);
+	b.len += 4;
+	CHECK_EQ(send(A, TAG_B), SCTP_DELIVER);
+	CHECK(raised(SCTP_A_CHUNK_LENGTH));
+	CHECK_EQ(t.state, SCTP_S_ESTABLISHED);
+	build_chunk(&b, SCTP_SACK, 0, NULL, 0);
+	be16_put(b.at + 2, 5000);
+	send(A, TAG_B);
+	CHECK(raised(SCTP_A_CHUNK_LENGTH));
+	build_chunk(&b, SCTP_SACK, 0, NULL, 0);
+	b.len = 3;
+	CHECK_EQ(send(A, TAG_B), SCTP_MALFORMED);
+	CHECK_EQ(send(A, TAG_B), SCTP_MALFORMED);
+
+	check_case("what the capture lacks is nobody's fault");
+	build_data(&b, BUILD_BE, 100, 0, 0, 0, "abcdefgh", 8);
+	sctp_assoc_input(&t, A,
+			 &(struct sctp_packet){
+				 .tag = TAG_B, .chunks = BYTES(b.at, b.len - 5), .snapped = true },
+			 &r);
+	CHECK_EQ(r.verdict, SCTP_DELIVER);
+	CHECK_EQ(r.data_bytes, 8);
+	CHECK_EQ(r.anomalies, 0);
+
+	check_case("the 65th chunk and what follows are not looked at");
+	b.len = 0;
+	for (unsigned i = 0; i < 65; i++)
+		build_data(&b, BUILD_BE, i, 0, (uint16_t)i, 0, "x", 1);
+	CHECK_EQ(send(A, TAG_B), SCTP_DELIVER);
+	CHECK_EQ(r.data_chunks, 64);
+	CHECK(raised(SCTP_A_TOO_MANY_CHUNKS));
+	b.len = 0;
+	for (unsigned i = 0; i < 64; i++)
+		build_data(&b, BUILD_BE, i, 0, (uint16_t)i, 0, "x", 1);
+	send(A, TAG_B);
+	CHECK(!raised(SCTP_A_TOO_MANY_CHUNKS));
+}
+
+static bool is_reuse(unsigned dir, uint32_t tag)
+{
+	struct sctp_packet p = { .tag = tag, .chunks = BYTES(b.at, b.len) };
+
+	return sctp_is_reuse(&t, dir, &p);
+}
+
+static void test_reuse(void)
+{
+	struct sctp_packet p = { .tag = 0xb2 };
+
+	check_case("an INIT with another tag after the end is another association");
+	open_to(SCTP_S_CLOSED);
+	build_init(&b, SCTP_INIT, 0xa2, 4, 4, 7);
+	CHECK(is_reuse(A, 0));
+	CHECK(is_reuse(B, 0));
+	CHECK(!is_reuse(A, 1));
+	b.len = 0;
+	build_init(&b, SCTP_INIT, TAG_A, 4, 4, 7);
+	CHECK(!is_reuse(A, 0)); /* a late copy */
+	open_to(SCTP_S_ESTABLISHED);
+	build_init(&b, SCTP_INIT, 0xa2, 4, 4, 7);
+	CHECK(!is_reuse(A, 0));
+
+	check_case("a restart is another association when its COOKIE ECHO comes, not before");
+	send(A, 0);
+	build_init(&b, SCTP_INIT_ACK, 0xb2, 4, 4, 77);
+	CHECK(!is_reuse(B, 0xa2));
+	CHECK_EQ(send(B, 0xa2), SCTP_NO_DATA);
+	CHECK_EQ(data(A, TAG_B, 0), SCTP_DELIVER);
+	build_chunk(&b, SCTP_COOKIE_ECHO, 0, NULL, 0);
+	CHECK(!is_reuse(A, TAG_B));
+	CHECK(!is_reuse(A, 0x666));
+	CHECK(!is_reuse(B, 0xb2));
+	CHECK(is_reuse(A, 0xb2));
+	p.chunks = BYTES(b.at, b.len);
+	t = sctp_successor(&t, A, &p);
+	CHECK_EQ(send(A, 0xb2), SCTP_NO_DATA);
+	CHECK(raised(SCTP_A_RESTART));
+	CHECK_EQ(r.anomalies, 1u << SCTP_A_RESTART);
+	CHECK_EQ(r.flags, SCTP_R_TSN | SCTP_R_TSN_PEER);
+	CHECK_EQ(r.initial_tsn, 7);
+	CHECK_EQ(r.initial_tsn_peer, 77);
+	one(B, 0xa2, SCTP_COOKIE_ACK, 0, 0);
+	CHECK_EQ(r.anomalies, 0);
+	CHECK_EQ(r.flags, SCTP_R_ESTABLISHED);
+	CHECK_EQ(data(A, TAG_B, 0), SCTP_BAD_TAG);
+	CHECK_EQ(data(A, 0xb2, 0), SCTP_DELIVER);
+
+	check_case("a COOKIE ECHO with a wrong tag and no INIT before it restarts nothing");
+	open_to(SCTP_S_ESTABLISHED);
+	build_chunk(&b, SCTP_COOKIE_ECHO, 0, NULL, 0);
+	CHECK(!is_reuse(A, 0xb2));
+	CHECK_EQ(send(A, 0xb2), SCTP_BAD_TAG);
+}
+
+static void test_names(void)
+{
+	check_case("each anomaly has a name, an expectation and a section, each state a name");
+	for (unsigned i = 0; i < SCTP_ANOMALIES; i++) {
+		CHECK(sctp_anomaly_name(i) && sctp_anomaly_expected(i) && sctp_anomaly_section(i));
+		for (unsigned k = 0; k < i; k++)
+			CHECK(strcmp(sctp_anomaly_name(i), sctp_anomaly_name(k)) != 0);
+	}
+	for (unsigned i = 0; i < SCTP_STATES; i++)
+		CHECK(sctp_state_name(i) && *sctp_state_name(i));
+	CHECK(!strcmp(sctp_chunk_name(SCTP_ABORT), "ABORT"));
+	CHECK(!sctp_chunk_name(200));
+}
+
+static void test_crc(void)
+{
+	uint8_t v[300], packet[40] = { 0x11, 0x22, 0x33, 0x44, 1, 2, 3, 4, [12] = 11, [15] = 4 };
+	uint32_t sum;
+
+	check_case("the CRC32c vectors of RFC 3720 hold");
+	memset(v, 0, 32);
+	CHECK_EQ(crc32c(0, BYTES(v, 32)), 0x8a9136aa);
+	memset(v, 0xff, 32);
+	CHECK_EQ(crc32c(0, BYTES(v, 32)), 0x62a8ab43);
+	for (unsigned i = 0; i < sizeof(v); i++)
+		v[i] = (uint8_t)i;
+	CHECK_EQ(crc32c(0, BYTES(v, 32)), 0x46dd794e);
+	CHECK_EQ(crc32c(0, BYTES_LIT("123456789")), 0xe3069283);
+
+	check_case("with and without the processor's help, and in pieces, it is the same");
+	for (unsigned n = 0; n <= sizeof(v); n++) {
+		sum = crc32c_plain(0, BYTES(v, n));
+		CHECK_EQ(crc32c(0, BYTES(v, n)), sum);
+		CHECK_EQ(crc32c(crc32c(0, BYTES(v, n / 3)), BYTES(v + n / 3, n - n / 3)), sum);
+	}
+
+	check_case("a packet's checksum is right, wrong with a bit turned, and no Adler-32");
+	sum = crc32c(0, BYTES(packet, 16));
+	for (unsigned i = 0; i < 4; i++)
+		packet[8 + i] = (uint8_t)(sum >> 8 * i);
+	CHECK(sctp_checksum_right(BYTES(packet, 16)));
+	CHECK(!sctp_checksum_right(BYTES(packet, 11)));
+	for (unsigned bit = 0; bit < 128; bit++) {
+		packet[bit / 8] ^= (uint8_t)(1u << bit % 8);
+		CHECK(!sctp_checksum_right(BYTES(packet, 16)));
+		packet[bit / 8] ^= (uint8_t)(1u << bit % 8);
+	}
+	{
+		uint32_t a = 1, c = 0;
+
+		memset(packet + 8, 0, 4);
+		for (unsigned i = 0; i < 16; i++) {
+			a = (a + packet[i]) % 65521;
+			c = (c + a) % 65521;
+		}
+		be32_put(packet + 8, c << 16 | a);
+		CHECK(!sctp_checksum_right(BYTES(packet, 16)));
+	}
+}
+
+int main(void)
+{
+	setvbuf(stdout, (char[4096]){ 0 }, _IOLBF, 4096);
+	poisoned = true;
+	test_life();
+	test_tags();
+	test_order();
+	test_lengths();
+	test_reuse();
+	test_names();
+	test_crc();
+	poisoned = false;
+	return check_end();
+}
