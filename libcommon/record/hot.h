@@ -44,31 +44,37 @@ struct __attribute__((packed)) wire_cell_ip16 {
 	uint8_t mark, len, v[16];
 };
 
-static inline void wire_put_u8(struct wire_cell_u8 *c, uint8_t v)
+/* A value of up to four bytes goes out with its marker in one store, which may reach up to three
+ * bytes beyond it: so values are written in their order, and the payload's header, of five bytes,
+ * after them all. */
+static inline void wire_put_u8(uint8_t *at, uint8_t v)
 {
-	c->mark = 0xcc;
-	c->v = v;
+	uint16_t both = (uint16_t)(v << 8 | 0xcc);
+
+	memcpy(at, &both, sizeof(both));
 }
-static inline void wire_put_u16(struct wire_cell_u16 *c, uint16_t v)
+static inline void wire_put_u16(uint8_t *at, uint16_t v)
 {
-	c->mark = 0xcd;
-	c->v = __builtin_bswap16(v);
+	uint32_t both = (uint32_t)__builtin_bswap16(v) << 8 | 0xcd;
+
+	memcpy(at, &both, sizeof(both));
 }
-static inline void wire_put_u32(struct wire_cell_u32 *c, uint32_t v)
+static inline void wire_put_u32(uint8_t *at, uint32_t v)
 {
-	c->mark = 0xce;
-	c->v = __builtin_bswap32(v);
+	uint64_t both = (uint64_t)__builtin_bswap32(v) << 8 | 0xce;
+
+	memcpy(at, &both, sizeof(both));
 }
-static inline void wire_put_u64(struct wire_cell_u64 *c, uint64_t v)
+static inline void wire_put_u64(uint8_t *at, uint64_t v)
 {
-	c->mark = 0xcf;
-	c->v = __builtin_bswap64(v);
+	at[0] = 0xcf;
+	be64_put(at + 1, v);
 }
-static inline void wire_put_ip16(struct wire_cell_ip16 *c, const uint8_t *v)
+static inline void wire_put_ip16(uint8_t *at, const uint8_t *v)
 {
-	c->mark = 0xc4;
-	c->len = 16;
-	memcpy(c->v, v, 16);
+	at[0] = 0xc4;
+	at[1] = 16;
+	memcpy(at + 2, v, 16);
 }
 static inline void wire_get_u8(const struct wire_cell_u8 *c, uint8_t *v)
 {
@@ -125,13 +131,13 @@ static inline void wire_get_ip16(const struct wire_cell_ip16 *c, uint8_t *v)
 	static inline void rec_##name_##_put_head(uint8_t *at, const struct rec_head *h,       \
 		const struct rec_##name_ *r)                                                   \
 	{                                                                                      \
-		struct wire_##name_ *w = (struct wire_##name_ *)at;                            \
 		rec_head_put(at, &(struct rec_head){ id_, h->ts, h->flow, h->n },              \
 			rec_##name_##_items - 4);
-#define HFIELD(r_, type, name, what) wire_put_##type(&w->name, r->name);
-#define PAYLOAD(r_, what)       \
-	w->payload_mark = 0xc6; \
-	w->payload_len = __builtin_bswap32((uint32_t)r->payload.len);
+#define HFIELD(r_, type, name, what) \
+	wire_put_##type(at + offsetof(struct wire_##r_, name), r->name);
+#define PAYLOAD(r_, what)                                       \
+	at[offsetof(struct wire_##r_, payload_mark)] = 0xc6;    \
+	be32_put(at + offsetof(struct wire_##r_, payload_len), (uint32_t)r->payload.len);
 #define HOT_END(name) }
 #include "proto/hot.def"
 #undef HOT
