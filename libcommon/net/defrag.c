@@ -88,6 +88,20 @@ size_t defrag_size(const struct defrag_config *config)
 	return layout(&s, NULL, &c);
 }
 
+/* SplitMix64: as many words as the hash wants, none of them plain. */
+static void spread_secret(uint64_t *words, unsigned n, const uint64_t secret[2])
+{
+	uint64_t state = secret[0];
+
+	for (unsigned i = 0; i < n; i++) {
+		uint64_t z = (state += 0x9e3779b97f4a7c15) ^ secret[1];
+
+		z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9;
+		z = (z ^ z >> 27) * 0x94d049bb133111eb;
+		words[i] = z ^ z >> 31;
+	}
+}
+
 struct defrag *defrag_init(void *memory, const struct defrag_config *config)
 {
 	struct defrag *d = memory;
@@ -98,7 +112,7 @@ struct defrag *defrag_init(void *memory, const struct defrag_config *config)
 	d->config = *config;
 	fill_defaults(&d->config);
 	d->deadline = UINT64_MAX;
-	memcpy(d->store.secret, config->secret, sizeof(d->store.secret));
+	spread_secret(d->store.secret, FLOW_SECRET_WORDS, config->secret);
 	layout(&d->store, memory, &d->config);
 	return d;
 }

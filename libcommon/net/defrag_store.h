@@ -75,7 +75,7 @@ struct store {
 	uint32_t heaviest;
 	struct store_page *pages;
 	uint32_t pages_used, pages_touched, pages_free;
-	uint64_t secret[2];
+	uint64_t secret[FLOW_SECRET_WORDS];
 };
 
 /* Bytes that the tables and pages take; pages: as many as `memory` has room for. 0: too little. */
