@@ -104,6 +104,23 @@ bool l7_is_other(struct l7 *l7, uint64_t flow)
 	return l7_others_find(&l7->others, flow) != NULL;
 }
 
+void l7_ahead(struct l7 *l7, uint64_t flow, enum l7_ahead how)
+{
+	struct l7_flow **bucket = &l7->buckets[bucket_of(l7, flow)], *f;
+
+	if (how == L7_AHEAD_TABLE) {
+		__builtin_prefetch(l7_others_set(&l7->others, flow));
+		__builtin_prefetch(bucket);
+		return;
+	}
+	f = *bucket;
+	if (!f)
+		return;
+	__builtin_prefetch(f);
+	__builtin_prefetch(&f->side[1]);
+	__builtin_prefetch(&f->key);
+}
+
 static struct l7_flow *flow_lookup(const struct l7 *l7, uint64_t id)
 {
 	struct l7_flow *f = l7->buckets[bucket_of(l7, id)];

@@ -131,6 +131,10 @@ struct l7_host {
 struct l7;
 struct l7 *l7_new(const struct l7_parser *parser, const struct l7_host *host,
 		  const struct l7_limits *limits);
+/* Records of this flow will come soon: asks for the memory that they need. TABLE first, some
+ * records earlier than FLOW, which reads what TABLE asked for. */
+enum l7_ahead { L7_AHEAD_TABLE, L7_AHEAD_FLOW };
+void l7_ahead(struct l7 *l7, uint64_t flow, enum l7_ahead how);
 /* True: the record belongs to this parser (consumed); false: it is somebody else's. */
 bool l7_stream(struct l7 *l7, const struct rec_head *h, const struct rec_stream *s);
 bool l7_packet(struct l7 *l7, const struct rec_head *h, const struct rec_packet *p);

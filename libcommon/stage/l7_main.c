@@ -5,6 +5,8 @@
 #include "libcommon/stage/l7.h"
 #include "libcommon/stage/stage.h"
 
+enum { AHEAD = 4 /* records */ };
+
 struct l7_tool {
 	bool only;
 	uint64_t max_flows, max_memory;
@@ -151,7 +153,12 @@ static void tool_record(struct stage *st, const struct stage_rec *r)
 static void tool_batch(struct stage *st, const struct stage_rec *recs, size_t n)
 {
 	for (size_t i = 0; i < n; i++)
+		l7_ahead(tool.l7, recs[i].head.flow, L7_AHEAD_TABLE);
+	for (size_t i = 0; i < n; i++) {
+		if (i + AHEAD < n)
+			l7_ahead(tool.l7, recs[i + AHEAD].head.flow, L7_AHEAD_FLOW);
 		tool_record(st, &recs[i]);
+	}
 }
 
 static void tool_finish(struct stage *st)
