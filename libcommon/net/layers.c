@@ -212,6 +212,10 @@ enum layers_fate layers_resume(struct layers *l, struct bytes whole,
 			  .verify = !(flags & LAYERS_NO_CHECKSUM),
 			  .bad_sum = l->checksum == CHECKSUM_BAD };
 
+	/* Fragments count, so that they can't be in each other without end. */
+	if (l->headers >= LAYERS_MAX)
+		return LAYERS_TOO_MANY_LAYERS;
+	l->headers++;
 	return walk_on(&w, layers_resume_ip(&w, whole));
 }
 

@@ -176,7 +176,8 @@ enum layers_fate layers_walk(struct layers *l, uint32_t link_type, struct bytes 
 
 /* Goes on behind LAYERS_FRAGMENT with the payload of the whole packet. l is as the walk of any of
  * its fragments left it, but for l->frag.proto, which is the first fragment's where they differ.
- * The depth used up so far counts, so that fragments in tunnels in fragments come to an end. */
+ * The depth used up so far counts, and this one, so that fragments in tunnels in fragments come to
+ * an end. */
 enum layers_fate layers_resume(struct layers *l, struct bytes whole,
 			       const struct layers_config *config, unsigned flags);
 

@@ -30,11 +30,28 @@ static void tunnel_cut(struct tunnel *t, const uint8_t *from, uint32_t len)
 		t->c.end = from + len;
 }
 
+/* The least that a tunnel's payload can be. */
+static uint32_t least(enum layer next)
+{
+	switch (next) {
+	case LAYER_ETHERNET:
+		return 14;
+	case LAYER_IPV4:
+		return 20;
+	case LAYER_IPV6:
+		return 40;
+	default:
+		return 1;
+	}
+}
+
 static enum layer enter(struct walk *w, const struct tunnel *t, enum layer next)
 {
 	struct layers *l = w->l;
 	struct layers_step *s;
 
+	if (next == LAYER_NO_TUNNEL || t->c.failed || claimed_left(t) < least(next))
+		return LAYER_NO_TUNNEL;
 	if (l->tunnels == LAYERS_TUNNELS_MAX ||
 	    (t->kind != LAYERS_IPIP && l->headers == LAYERS_MAX) || l->nsteps == LAYERS_MAX)
 		return layer_end(LAYERS_TOO_MANY_LAYERS);
@@ -58,7 +75,7 @@ static enum layer enter(struct walk *w, const struct tunnel *t, enum layer next)
 /* IP by its first four bits, where there is any. */
 static enum layer inner_ip(const struct tunnel *t)
 {
-	if (!cursor_left(&t->c) || claimed_left(t) < 20)
+	if (!cursor_left(&t->c))
 		return LAYER_NO_TUNNEL;
 	switch (t->c.pos[0] >> 4) {
 	case 4:
@@ -168,6 +185,8 @@ static enum layer gre_payload(const struct walk *w, struct tunnel *t, uint16_t f
 		}
 		return LAYER_ETHERNET;
 	default:
+		if ((type & 0xff0f) == 0x8200) /* Aruba's access points: frames of IEEE 802.11 */
+			return LAYER_WLAN;
 		return inner_type(w, t, type);
 	}
 }
@@ -234,7 +253,6 @@ static enum layer read_ip(const struct walk *w, struct tunnel *t)
 enum layer layers_ip_tunnel(struct walk *w)
 {
 	struct tunnel t = { .c = w->c, .claimed = w->claimed, .start = w->c.pos };
-	enum layer next;
 
 	switch (w->l->proto) {
 	case 47: /* the version decides which kinds it may be */
@@ -252,46 +270,17 @@ enum layer layers_ip_tunnel(struct walk *w)
 	}
 	if (t.kind != LAYERS_GRE && !layers_kind_on(w, t.kind))
 		return LAYER_NO_TUNNEL;
-	next = read_ip(w, &t);
-	if (next == LAYER_NO_TUNNEL || t.c.failed)
-		return LAYER_NO_TUNNEL;
-	return enter(w, &t, next);
+	return enter(w, &t, read_ip(w, &t));
 }
 
 /* ---- over UDP --------------------------------------------------------------------------- */
 
-static const uint8_t *vxlan_header(struct tunnel *t)
-{
-	const uint8_t *h = cursor_take(&t->c, 8);
-
-	if (!h || !(h[0] & 8) || h[7])
-		return NULL;
-	t->id = be32_get(h + 4) >> 8;
-	t->has_id = true;
-	return h;
-}
-
-/* RFC 7348 5; with the group policy extension its bits and id are no longer reserved. */
-static enum layer tunnel_vxlan(struct tunnel *t)
-{
-	const uint8_t *h = vxlan_header(t);
-	bool policy;
-
-	if (!h)
-		return LAYER_NO_TUNNEL;
-	policy = h[0] & 0x80;
-	if (h[0] & 0x77 || h[1] & (policy ? 0xb7 : 0xff) || (!policy && (h[2] || h[3])))
-		return LAYER_NO_TUNNEL;
-	return LAYER_ETHERNET;
-}
-
 /* draft-ietf-nvo3-vxlan-gpe 3: the P flag tells that there is a next protocol. */
-static enum layer tunnel_vxlan_gpe(const struct walk *w, struct tunnel *t)
+static enum layer vxlan_gpe(const struct walk *w, struct tunnel *t, const uint8_t *h)
 {
-	const uint8_t *h = vxlan_header(t);
-
-	if (!h || h[0] & 0xf1 || h[1] || h[2]) /* version, O&M */
+	if (h[0] & 0xf1 || h[1] || h[2] || !layers_kind_on(w, LAYERS_VXLAN_GPE)) /* version, O&M */
 		return LAYER_NO_TUNNEL;
+	t->kind = LAYERS_VXLAN_GPE;
 	if (!(h[0] & 4))
 		return h[3] ? LAYER_NO_TUNNEL : LAYER_ETHERNET;
 	switch (h[3]) {
@@ -308,6 +297,25 @@ static enum layer tunnel_vxlan_gpe(const struct walk *w, struct tunnel *t)
 	default:
 		return LAYER_NO_TUNNEL;
 	}
+}
+
+/* RFC 7348 5; with the group policy extension its bits and id are no longer reserved. The P flag
+ * is read at either port. */
+static enum layer tunnel_vxlan(const struct walk *w, struct tunnel *t)
+{
+	const uint8_t *h = cursor_take(&t->c, 8);
+	bool policy;
+
+	if (!h || !(h[0] & 8) || h[7])
+		return LAYER_NO_TUNNEL;
+	t->id = be32_get(h + 4) >> 8;
+	t->has_id = true;
+	if (t->kind == LAYERS_VXLAN_GPE || h[0] & 4)
+		return vxlan_gpe(w, t, h);
+	policy = h[0] & 0x80;
+	if (h[0] & 0x77 || h[1] & (policy ? 0xb7 : 0xff) || (!policy && (h[2] || h[3])))
+		return LAYER_NO_TUNNEL;
+	return LAYER_ETHERNET;
 }
 
 /* RFC 8926 3.4, 3.5. */
@@ -436,9 +444,8 @@ static enum layer read_udp(const struct walk *w, struct tunnel *t)
 {
 	switch (t->kind) {
 	case LAYERS_VXLAN:
-		return tunnel_vxlan(t);
 	case LAYERS_VXLAN_GPE:
-		return tunnel_vxlan_gpe(w, t);
+		return tunnel_vxlan(w, t);
 	case LAYERS_GENEVE:
 		return tunnel_geneve(w, t);
 	case LAYERS_GTP:
@@ -477,9 +484,9 @@ enum layer layers_udp_tunnel(struct walk *w, uint32_t len)
 			continue;
 		t = (struct tunnel){ .c = w->c, .claimed = len, .start = w->c.pos, .kind = kind };
 		tunnel_cut(&t, t.start, len);
-		next = read_udp(w, &t);
-		if (next != LAYER_NO_TUNNEL && !t.c.failed)
-			return enter(w, &t, next);
+		next = enter(w, &t, read_udp(w, &t));
+		if (next != LAYER_NO_TUNNEL)
+			return next;
 	}
 	return LAYER_NO_TUNNEL;
 }

@@ -23,6 +23,23 @@ static uint32_t wlan_header(const uint8_t *h)
 	return len;
 }
 
+/* Several frames in one, or perhaps only one: addresses, length. What is left may be a checksum. */
+static enum layer wlan_amsdu(struct walk *w)
+{
+	const uint8_t *h = cursor_take(&w->c, 14);
+	uint32_t len;
+
+	if (!h)
+		return layer_end(LAYERS_TRUNCATED_LINK);
+	len = be16_get(h + 12);
+	if (cursor_left(&w->c) >= len + 14)
+		return layer_end(LAYERS_WLAN_AMSDU);
+	w->l->l2_dst = h;
+	w->l->l2_src = h + 6;
+	walk_cut(w, len);
+	return LAYER_LLC;
+}
+
 /* IEEE 802.11 9.2.4, 9.3.2. */
 enum layer layer_wlan(struct walk *w)
 {
@@ -56,7 +73,7 @@ enum layer layer_wlan(struct walk *w)
 	if (h[1] & 4 || h[22] & 15)
 		return layer_end(LAYERS_WLAN_FRAGMENT);
 	if (h[0] & 0x80 && h[ds == 3 ? 30 : 24] & 0x80)
-		return layer_end(LAYERS_WLAN_AMSDU);
+		return wlan_amsdu(w);
 	return LAYER_LLC;
 }
 

@@ -2,38 +2,114 @@
 #include <stdlib.h>
 
 #include "libcommon/net/flow_key.h"
+#include "tests/unit/wrap.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+size_t LLVMFuzzerCustomMutator(uint8_t *data, size_t size, size_t max, unsigned seed);
+size_t LLVMFuzzerMutate(uint8_t *data, size_t size, size_t max) __attribute__((weak));
 
-static void inside(const uint8_t *data, size_t size, struct bytes b)
+static const uint16_t links[] = { 0,   1,   9,  12, 50,  101, 104, 108, 113, 228,
+				  229, 276, 10, 51, 105, 119, 127, 163, 239, 4711 };
+
+enum { LINKS = sizeof(links) / sizeof(links[0]), FRONT = 2 };
+
+static void must(bool good)
 {
-	if (b.len && (b.ptr < data || b.ptr + b.len > data + size))
+	if (!good)
 		abort();
 }
 
-/* The first two bytes choose the link type, the rest is the frame. */
+static void inside(struct bytes whole, struct bytes b)
+{
+	must(!b.len || (b.ptr >= whole.ptr && b.ptr + b.len <= whole.ptr + whole.len));
+}
+
+static void check_path(const struct layers *l)
+{
+	unsigned tunnels = 0, vlans = 0;
+
+	must(l->headers <= LAYERS_MAX && l->tunnels <= LAYERS_TUNNELS_MAX);
+	must(l->nsteps <= LAYERS_MAX && l->nvlans <= LAYERS_MAX);
+	for (unsigned i = 0; i < l->nsteps; i++) {
+		const struct layers_step *s = &l->steps[i];
+
+		must(s->kind < LAYERS_KINDS && s->has_id <= 1 && (s->has_id || !s->id));
+		must(!s->ip_version || s->ip_version == 4 || s->ip_version == 6);
+		tunnels += s->ip_version != 0;
+		if (s->kind == LAYERS_VLAN)
+			must(s->id == l->vlans[vlans++]);
+	}
+	must(tunnels == l->tunnels && vlans == l->nvlans);
+	must(l->nsteps || !l->scope);
+	if (vlans == l->nsteps)
+		must(l->scope == flow_scope(l->vlans, vlans));
+}
+
+static void check_packet(const struct layers *l, struct bytes whole)
+{
+	struct flow_key key;
+
+	inside(whole, l->payload);
+	inside(whole, l->tcp_options);
+	must(l->payload.len + l->missing <= 0xffff || !l->missing);
+	must(l->ip_version == 4 || l->ip_version == 6);
+	must(flow_key_make(&key, l, l->scope) <= 1);
+}
+
+/* The first byte chooses the link type, the second the flags and the kinds; the rest is the
+ * frame. What is behind a fragment goes on as if it were all. */
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	static const uint16_t links[] = {
-		0, 1, 9, 12, 50, 101, 104, 108, 113, 228, 229, 276, 4711
-	};
+	struct layers_config config;
 	struct layers l;
-	struct flow_key key;
+	struct bytes whole;
 	enum layers_fate fate;
+	const char *why;
+	unsigned flags;
 
-	if (size < 2)
+	if (size < FRONT)
 		return 0;
-	fate = layers_parse(&l, links[data[0] % (sizeof(links) / sizeof(links[0]))],
-			    BYTES(data + 2, size - 2), data[1] & LAYERS_NO_CHECKSUM);
-	if (fate >= LAYERS_FATES || l.nvlans > LAYERS_MAX)
-		abort();
-	if (fate != LAYERS_PACKET)
-		return 0;
-	inside(data, size, l.payload);
-	inside(data, size, l.tcp_options);
-	if (l.payload.len + l.missing > 0xffff && l.missing)
-		abort();
-	if (flow_key_make(&key, &l, flow_scope(l.vlans, l.nvlans)) > 1)
-		abort();
+	must(layers_decap_parse(data[1] & 2 ? "none" : "auto", &config, &why));
+	flags = data[1] & LAYERS_NO_CHECKSUM;
+	whole = BYTES(data + FRONT, size - FRONT);
+	memset(&l, 0xa5, sizeof(l));
+	fate = layers_walk(&l, links[data[0] % LINKS], whole, data[1] & 4 ? NULL : &config, flags);
+	for (unsigned round = 0; fate == LAYERS_FRAGMENT; round++) {
+		struct bytes piece = l.frag.data;
+
+		check_path(&l);
+		inside(whole, piece);
+		must(piece.len <= l.frag.claimed && l.frag.header <= l.ip_len);
+		must(round < LAYERS_MAX);
+		fate = layers_resume(&l, piece, data[1] & 4 ? NULL : &config, flags);
+	}
+	must(fate < LAYERS_FATES);
+	check_path(&l);
+	if (fate == LAYERS_PACKET)
+		check_packet(&l, whole);
 	return 0;
+}
+
+/* Now and then what is there is put into one more thing. */
+size_t LLVMFuzzerCustomMutator(uint8_t *data, size_t size, size_t max, unsigned seed)
+{
+	static struct wrap w;
+	const struct wrap_kind *kind = &wrap_kinds[seed / 64 % WRAP_KINDS];
+	size_t skip = FRONT + (size > FRONT && links[data[0] % LINKS] == 1 ? 14 : 0);
+
+	if (seed % 8 || size < skip + 20 || size - skip > 1024)
+		return LLVMFuzzerMutate(data, size, max);
+	memset(&w, 0, sizeof(w));
+	w.at = WRAP_ROOM;
+	wrap_front(&w, data + skip, size - skip);
+	w.type = skip == FRONT ? 0x0800 : data[skip] >> 4 == 6 ? 0x86dd : be16_get(data + skip - 2);
+	w.six = seed & 8;
+	if (!kind->wrap(&w, seed / 4096 & 0xfff))
+		return LLVMFuzzerMutate(data, size, max);
+	wrap_as_ethernet(&w);
+	if (wrap_len(&w) + FRONT > max)
+		return LLVMFuzzerMutate(data, size, max);
+	data[0] = 1;
+	memcpy(data + FRONT, wrap_bytes(&w), wrap_len(&w));
+	return wrap_len(&w) + FRONT;
 }
