@@ -50,7 +50,8 @@ bool port_out_is_null(const struct port_out *p);
  * (port_out_broken says so). */
 static inline uint8_t *port_out_reserve(struct port_out *p, size_t n, bool wait);
 /* The first n of the reserved bytes are now part of the stream. Whole records only. Published
- * at the batch size (ring 32 KiB, fd 64 KiB) or by port_out_flush. */
+ * at the batch size (ring 32 KiB, fd 64 KiB) or by port_out_flush; who is about to wait for
+ * anything flushes first, as a ring does not wake its readers for every batch. */
 static inline void port_out_commit(struct port_out *p, size_t n);
 /* Publishes / writes all committed bytes. Blocks on a full pipe, also over signals. False where
  * broken. */

@@ -33,7 +33,9 @@
  * futex word of the other side; the other side stores its position (seq_cst), looks at the
  * sequence number and, where it is odd and not yet answered, changes the word and wakes. So one
  * of the two always sees the other, and a sleep costs one wake. A wait lasts at most 100 ms, so
- * that a lost wake or a dead peer costs no more than that.
+ * that a lost wake or a dead peer costs no more than that. With more processes than cores a wake
+ * is dear, so it is put off until it is worth it: a reader is woken for a quarter of the ring, or
+ * when the producer publishes outright, which it does before it waits for anything.
  *     readers    sleep by page.sleep, wait on live.data
  *     producer   sleeps by live.want, waits on the slowest reader's page.space; a reader answers
  *                once its tail has reached live.want_tail, or it is about to sleep itself
@@ -172,6 +174,7 @@ struct ring_out *ring_out_over(struct ring_header *h, uint8_t *data,
 			       const struct ring_page *const *pages, unsigned npages);
 /* As port_out_reserve, waiting at most timeout_ms; *err is left alone or says what broke. */
 uint8_t *ring_out_reserve(struct ring_out *o, size_t n, int timeout_ms, int *err);
+/* Publishes where a batch is full; does not wake a reader for less than a quarter of the ring. */
 void ring_out_commit(struct ring_out *o, size_t n);
 /* What may be written and committed at the returned place without a further reserve, and after
  * how many committed bytes ring_out_commit() would publish (never 0). */

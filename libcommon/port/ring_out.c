@@ -21,11 +21,13 @@ struct ring_out {
 	struct ring_live *live;
 	uint8_t *data;
 	uint64_t size, batch;
-	uint64_t head;  /* published */
-	uint64_t pos;   /* end of what is committed; pos >= head */
-	uint64_t limit; /* pos may come this far: the slowest reader's tail + size */
+	uint64_t head;    /* published */
+	uint64_t pos;     /* end of what is committed; pos >= head */
+	uint64_t limit;   /* pos may come this far: the slowest reader's tail + size */
+	uint64_t wake_at; /* unread bytes that are worth waking a reader for */
 	int fd;
 	bool mapped;
+	bool asleep; /* a reader slept, and was left so, at the last publish */
 	unsigned n, ended, garbage;
 	struct out_reader r[RING_READERS];
 };
@@ -127,11 +129,11 @@ static void nap(struct ring_out *o, int slowest, uint64_t want_tail, int ms)
 	__atomic_store_n(&live->want, want + 2, __ATOMIC_RELEASE);
 }
 
-/* Waits until pos may go on to `need`, at most timeout_ms. Wakes are asked for when a quarter of
+/* Waits until pos may go on to `need`, at most timeout_ms. Wakes are asked for when half of
  * the ring is free, or all that is published has been read. */
 static bool wait_for_space(struct ring_out *o, uint64_t need, int timeout_ms, int *err)
 {
-	uint64_t want = need - o->size + o->size / 4;
+	uint64_t want = need - o->size + o->size / 2;
 	int64_t until = now_ms() + timeout_ms;
 	int ms = RING_NAP_MIN;
 
@@ -165,6 +167,48 @@ static bool wait_for_space(struct ring_out *o, uint64_t need, int timeout_ms, in
 
 /* ---- writing ---- */
 
+static void wake_readers(struct ring_out *o)
+{
+	__atomic_fetch_add(&o->live->data, 1, __ATOMIC_SEQ_CST);
+	ring_wake(&o->live->data);
+}
+
+/* Shows what is committed, and wakes the readers if one of those that sleep has at least so many
+ * bytes to read. */
+static void publish(struct ring_out *o, uint64_t wake_at)
+{
+	bool wake = false;
+
+	o->head = o->pos;
+	__atomic_store_n(&o->live->head, o->head, __ATOMIC_SEQ_CST);
+	o->asleep = false;
+	for (unsigned i = 0; i < o->n; i++) {
+		struct out_reader *r = &o->r[i];
+		uint32_t sleep;
+
+		if (r->ended)
+			continue;
+		sleep = __atomic_load_n(&r->page->sleep, __ATOMIC_SEQ_CST);
+		if (!(sleep & 1) || sleep == r->woken)
+			continue;
+		/* A reader sleeps where it has read all: its tail does not move. */
+		if (o->head - __atomic_load_n(&r->page->tail, __ATOMIC_RELAXED) >= wake_at) {
+			r->woken = sleep;
+			wake = true;
+		} else {
+			o->asleep = true;
+		}
+	}
+	if (wake)
+		wake_readers(o);
+}
+
+void ring_out_publish(struct ring_out *o)
+{
+	if (o->pos != o->head || o->asleep)
+		publish(o, 0);
+}
+
 uint8_t *ring_out_reserve(struct ring_out *o, size_t n, int timeout_ms, int *err)
 {
 	if (n > o->size / 2) {
@@ -189,7 +233,7 @@ void ring_out_commit(struct ring_out *o, size_t n)
 {
 	o->pos += n;
 	if (o->pos - o->head >= o->batch)
-		ring_out_publish(o);
+		publish(o, o->wake_at);
 }
 
 uint8_t *ring_out_window(const struct ring_out *o, size_t *room, size_t *due)
@@ -207,36 +251,6 @@ uint64_t ring_out_head(const struct ring_out *o)
 size_t ring_out_longest(const struct ring_out *o)
 {
 	return o->size / 2;
-}
-
-static void wake_readers(struct ring_out *o)
-{
-	__atomic_fetch_add(&o->live->data, 1, __ATOMIC_SEQ_CST);
-	ring_wake(&o->live->data);
-}
-
-void ring_out_publish(struct ring_out *o)
-{
-	bool wake = false;
-
-	if (o->pos == o->head)
-		return;
-	o->head = o->pos;
-	__atomic_store_n(&o->live->head, o->head, __ATOMIC_SEQ_CST);
-	for (unsigned i = 0; i < o->n; i++) {
-		struct out_reader *r = &o->r[i];
-		uint32_t sleep;
-
-		if (r->ended)
-			continue;
-		sleep = __atomic_load_n(&r->page->sleep, __ATOMIC_SEQ_CST);
-		if (sleep & 1 && sleep != r->woken) {
-			r->woken = sleep;
-			wake = true;
-		}
-	}
-	if (wake)
-		wake_readers(o);
 }
 
 size_t ring_out_pending(const struct ring_out *o)
@@ -318,6 +332,7 @@ struct ring_out *ring_out_over(struct ring_header *h, uint8_t *data,
 	o->data = data;
 	o->size = h->size;
 	o->batch = o->size / 4 < RING_BATCH ? o->size / 4 : RING_BATCH;
+	o->wake_at = o->size / 4;
 	o->head = o->pos = o->live->head;
 	o->fd = -1;
 	o->n = npages;
