@@ -493,27 +493,33 @@ static uint8_t *json_cached(const struct key_slot *s, struct buf *out, uint8_t *
 	return at + s->text_len;
 }
 
-/* The key where it comes first; what is not there stays zero. False where it has no addresses. */
-static bool key_at(struct cursor c, size_t count, struct rec_key *key)
+static inline const uint8_t *take_ip(const uint8_t *pos, const uint8_t *end, struct ip *ip)
 {
-	struct mp_value v[KEY_FIELDS] = { 0 };
-	const struct bytes *a = &v[1].bytes, *b = &v[3].bytes;
+	struct bytes b;
+
+	pos = pos < end ? take_blob(pos, end, &b) : NULL;
+	if (!pos || (b.len != 4 && b.len != 16))
+		return NULL;
+	ip->len = (uint8_t)b.len;
+	memcpy(ip->b, b.ptr, b.len);
+	return pos;
+}
+
+/* The five fields of a key as every stage of ours packs them; false: see for yourself. */
+static bool take_key(const uint8_t *pos, const uint8_t *end, struct rec_key *key)
+{
+	uint64_t proto, orig_p, resp_p;
 
 	*key = (struct rec_key){ 0 };
-	for (size_t i = 0; i < count; i++) {
-		v[i] = mp_next(&c);
-		if (v[i].type == MP_ARRAY || v[i].type == MP_MAP)
-			return false;
-	}
-	if (c.failed || (a->len != 4 && a->len != 16) || a->len != b->len)
+	if (pos == end || !(pos = take_uint(pos, end, &proto)) ||
+	    !(pos = take_ip(pos, end, &key->orig_h)) || pos == end ||
+	    !(pos = take_uint(pos, end, &orig_p)) || !(pos = take_ip(pos, end, &key->resp_h)) ||
+	    pos == end || !take_uint(pos, end, &resp_p))
 		return false;
-	key->orig_h.len = key->resp_h.len = (uint8_t)a->len;
-	memcpy(key->orig_h.b, a->ptr, a->len);
-	memcpy(key->resp_h.b, b->ptr, a->len);
-	key->proto = (uint8_t)v[0].u;
-	key->orig_p = (uint16_t)v[2].u;
-	key->resp_p = (uint16_t)v[4].u;
-	return true;
+	key->proto = (uint8_t)proto;
+	key->orig_p = (uint16_t)orig_p;
+	key->resp_p = (uint16_t)resp_p;
+	return key->orig_h.len == key->resp_h.len;
 }
 
 static struct bytes written_since(const struct buf *out, size_t from, const uint8_t *at)
@@ -541,7 +547,9 @@ static uint8_t *json_key(struct render_plan *p, const struct rec_head *h, size_t
 			return json_cached(s, j->out, at);
 		}
 	}
-	if (p->show_cid && key_at(*c, count, &key))
+	if (p->show_cid &&
+	    ((count == KEY_FIELDS && take_key(c->pos, c->end, &key)) ||
+	     (render_scan(p, *c, (uint32_t)count, KEY_FIELDS) && render_key(p, &key))))
 		at = json_id(p, &key, at);
 	at = json_fields(j, &j->shape, 0, count, c, at);
 	if (keep && !c->failed)
