@@ -4,6 +4,12 @@
 _Static_assert((int)TCP_MALFORMED == REC_verdict_MALFORMED, "verdicts go out as they are");
 _Static_assert((int)TCP_KEEPALIVE == REC_verdict_KEEPALIVE, "verdicts go out as they are");
 _Static_assert((int)TCP_RST_DATA == REC_verdict_RST_DATA, "verdicts go out as they are");
+_Static_assert((int)TCP_R_MIDSTREAM == PACKET_MIDSTREAM, "flags go out as they are");
+_Static_assert((int)TCP_R_ANCHOR == PACKET_ANCHOR, "flags go out as they are");
+_Static_assert((int)TCP_R_FIN == PACKET_FIN, "flags go out as they are");
+_Static_assert((int)TCP_R_RST == PACKET_RST, "flags go out as they are");
+_Static_assert((int)TCP_R_ONESIDED == PACKET_ONESIDED, "flags go out as they are");
+_Static_assert((int)TCP_R_ACK_VALID == PACKET_ACK_VALID, "flags go out as they are");
 _Static_assert((int)FLOW_END_ABORT == REC_flow_reason_ABORT, "reasons go out as they are");
 _Static_assert((int)FLOW_END_EVICTED == REC_flow_reason_EVICTED, "reasons go out as they are");
 
@@ -98,26 +104,12 @@ void flow_emit_anomaly(struct stage *st, const struct rec_head *h, const struct 
 
 static uint32_t packet_flags(const struct tracked *p)
 {
-	static const struct {
-		uint32_t from, to;
-	} map[] = {
-		{ TCP_R_ANCHOR, PACKET_ANCHOR },
-		{ TCP_R_FIN, PACKET_FIN },
-		{ TCP_R_RST, PACKET_RST },
-		{ TCP_R_ACK_VALID, PACKET_ACK_VALID },
-		{ TCP_R_MIDSTREAM, PACKET_MIDSTREAM },
-		{ TCP_R_ONESIDED, PACKET_ONESIDED },
-	};
-	uint32_t flags = p->is_new ? PACKET_NEW : 0;
+	uint32_t flags = p->tcp.flags & (uint32_t)~TCP_R_ESTABLISHED;
 
-	for (unsigned i = 0; i < sizeof(map) / sizeof(map[0]); i++)
-		flags |= p->tcp.flags & map[i].from ? map[i].to : 0;
-	if (p->bad_checksum)
-		flags |= PACKET_BAD_CSUM;
-	if (p->csum_unready)
-		flags |= PACKET_CSUM_UNREADY;
-	if (p->layers->missing)
-		flags |= PACKET_SNAPPED;
+	flags |= p->is_new ? PACKET_NEW : 0;
+	flags |= p->bad_checksum ? PACKET_BAD_CSUM : 0;
+	flags |= p->csum_unready ? PACKET_CSUM_UNREADY : 0;
+	flags |= p->layers->missing ? PACKET_SNAPPED : 0;
 	return flags;
 }
 

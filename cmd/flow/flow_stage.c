@@ -6,7 +6,7 @@
 #include <sys/random.h>
 
 enum {
-	GROUP = 64,        /* frames whose flows are fetched from memory together */
+	GROUP = 32,        /* frames whose flows are fetched from memory together */
 	ANOMALIES_MAX = 8, /* records per flow; the rest is counted */
 	SOURCES = 65536,
 };

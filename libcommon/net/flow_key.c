@@ -44,21 +44,35 @@ static void icmp_ports(const struct layers *l, uint16_t *src, uint16_t *dst)
 	}
 }
 
+/* What was just written is read again as it was written, in pieces of the same size, here and in
+ * flow_key_hash(): else the processor has to wait until it is in its cache. */
+static void put_word(struct flow_key *key, unsigned i, uint64_t v)
+{
+	memcpy((uint8_t *)key + i * sizeof(v), &v, sizeof(v));
+}
+
 unsigned flow_key_make(struct flow_key *key, const struct layers *l, uint64_t scope)
 {
 	uint16_t src_port = l->src_port, dst_port = l->dst_port;
 	unsigned sender;
-	uint64_t src = be64_get(l->src), dst = be64_get(l->dst);
 
 	if (l->proto == PROTO_ICMP || l->proto == PROTO_ICMP6)
 		icmp_ports(l, &src_port, &dst_port);
-	if (src == dst && l->ip_version != 4) {
-		src = be64_get(l->src + 8);
-		dst = be64_get(l->dst + 8);
+	if (l->ip_version == 4) {
+		uint32_t src = be32_get(l->src), dst = be32_get(l->dst);
+
+		sender = src == dst ? src_port > dst_port : src > dst;
+		put_word(key, 2 * sender, __builtin_bswap32(src));
+		put_word(key, 2 * sender + 1, 0);
+		put_word(key, 2 * !sender, __builtin_bswap32(dst));
+		put_word(key, 2 * !sender + 1, 0);
+	} else {
+		int order = memcmp(l->src, l->dst, 16);
+
+		sender = order ? order > 0 : src_port > dst_port;
+		memcpy(key->addr[sender], l->src, 16);
+		memcpy(key->addr[!sender], l->dst, 16);
 	}
-	sender = src == dst ? src_port > dst_port : src > dst;
-	memcpy(key->addr[sender], l->src, 16);
-	memcpy(key->addr[!sender], l->dst, 16);
 	key->port[sender] = src_port;
 	key->port[!sender] = dst_port;
 	key->scope = scope;

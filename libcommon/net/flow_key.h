@@ -42,11 +42,15 @@ static inline uint64_t flow_key_word(const struct flow_key *key, unsigned i)
 static inline uint64_t flow_key_hash(const struct flow_key *key,
 				     const uint64_t secret[FLOW_SECRET_WORDS])
 {
-	unsigned __int128 sum = 0;
+	const uint64_t last = key->port[0] | (uint64_t)key->port[1] << 16 |
+			      (uint64_t)key->proto << 32 | (uint64_t)key->ip_version << 40;
+	unsigned __int128 sum;
 
-	for (unsigned i = 0; i < FLOW_KEY_WORDS; i += 2)
-		sum += (unsigned __int128)(flow_key_word(key, i) + secret[i]) *
-		       (flow_key_word(key, i + 1) + secret[i + 1]);
+	sum = (unsigned __int128)(flow_key_word(key, 0) + secret[0]) *
+	      (flow_key_word(key, 1) + secret[1]);
+	sum += (unsigned __int128)(flow_key_word(key, 2) + secret[2]) *
+	       (flow_key_word(key, 3) + secret[3]);
+	sum += (unsigned __int128)(key->scope + secret[4]) * (last + secret[5]);
 	sum = (unsigned __int128)((uint64_t)sum ^ secret[FLOW_KEY_WORDS]) *
 	      ((uint64_t)(sum >> 64) ^ secret[FLOW_KEY_WORDS + 1]);
 	return (uint64_t)sum ^ (uint64_t)(sum >> 64);

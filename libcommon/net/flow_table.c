@@ -5,42 +5,17 @@
 #include <sys/mman.h>
 
 enum {
-	BUCKET_SLOTS = 7,
+	BUCKET_LOAD = 4, /* flows per bucket where the table is full, at most */
 	RADIX = 256,
 	FEW = 24, /* so many are put in order by insertion */
 };
 
-/* One cache line. A flow lies in the first bucket from its home on that had a free slot;
- * `passed` counts the flows that went further, so a search ends where it is 0. */
-struct bucket {
-	uint32_t passed, unused;
-	struct slot {
-		uint32_t tag, flow; /* flow: index + 1, 0 = free */
-	} slots[BUCKET_SLOTS];
-};
-
-struct list {
-	uint32_t head, tail; /* oldest, newest */
-};
-
-struct choice {
+struct flow_choice {
 	uint64_t id;
 	uint32_t flow;
 };
 
-struct flow_table {
-	struct flow_table_config config;
-	struct bucket *buckets;
-	struct flow *flows;
-	struct choice *chosen, *scratch;
-	uint64_t mask;           /* of a bucket number */
-	uint64_t deadline;       /* nothing expires before */
-	uint32_t count, touched; /* flows in use; flows that were ever in use */
-	uint32_t free;           /* list of those given back */
-	struct list lists[FLOW_CLASSES];
-};
-
-_Static_assert(sizeof(struct bucket) == 64, "a bucket is a cache line");
+_Static_assert(sizeof(struct flow_bucket) == 64, "a bucket is a cache line");
 _Static_assert(offsetof(struct flow, packets) == 64, "a look at a flow is one cache line");
 
 static void *map_pages(size_t size)
@@ -54,18 +29,9 @@ static void *map_pages(size_t size)
 	return p;
 }
 
-static void empty(struct flow_table *t)
-{
-	t->count = t->touched = 0;
-	t->deadline = UINT64_MAX;
-	t->free = FLOW_NIL;
-	for (unsigned c = 0; c < FLOW_CLASSES; c++)
-		t->lists[c] = (struct list){ FLOW_NIL, FLOW_NIL };
-}
-
 static size_t buckets_size(const struct flow_table *t)
 {
-	return (t->mask + 1) * sizeof(struct bucket);
+	return (t->mask + 1) * sizeof(struct flow_bucket);
 }
 
 struct flow_table *flow_table_new(const struct flow_table_config *config)
@@ -77,15 +43,18 @@ struct flow_table *flow_table_new(const struct flow_table_config *config)
 		free(t);
 		return NULL;
 	}
-	while (buckets * BUCKET_SLOTS < 2ull * config->max_flows)
+	while (buckets * BUCKET_LOAD < config->max_flows)
 		buckets *= 2;
 	t->config = *config;
 	t->mask = buckets - 1;
-	empty(t);
+	t->deadline = UINT64_MAX;
+	t->free = FLOW_NIL;
+	for (unsigned i = 0; i < FLOW_CLASSES; i++)
+		t->lists[i] = (struct flow_list){ FLOW_NIL, FLOW_NIL };
 	t->buckets = map_pages(buckets_size(t));
 	t->flows = map_pages(config->max_flows * sizeof(struct flow));
-	t->chosen = map_pages(config->max_flows * sizeof(struct choice));
-	t->scratch = map_pages(config->max_flows * sizeof(struct choice));
+	t->chosen = map_pages(config->max_flows * sizeof(struct flow_choice));
+	t->scratch = map_pages(config->max_flows * sizeof(struct flow_choice));
 	if (!t->buckets || !t->flows || !t->chosen || !t->scratch) {
 		flow_table_free(t);
 		return NULL;
@@ -105,58 +74,21 @@ void flow_table_free(struct flow_table *t)
 		return;
 	unmap_pages(t->buckets, buckets_size(t));
 	unmap_pages(t->flows, t->config.max_flows * sizeof(struct flow));
-	unmap_pages(t->chosen, t->config.max_flows * sizeof(struct choice));
-	unmap_pages(t->scratch, t->config.max_flows * sizeof(struct choice));
+	unmap_pages(t->chosen, t->config.max_flows * sizeof(struct flow_choice));
+	unmap_pages(t->scratch, t->config.max_flows * sizeof(struct flow_choice));
 	free(t);
-}
-
-uint64_t flow_hash(const struct flow_table *t, const struct flow_key *key)
-{
-	return flow_key_hash(key, t->config.secret);
 }
 
 /* ---- the index -------------------------------------------------------------------------- */
 
-static uint32_t tag_of(uint64_t hash)
-{
-	return (uint32_t)(hash >> 32);
-}
-
-void flow_table_prefetch(const struct flow_table *t, uint64_t hash)
-{
-	__builtin_prefetch(&t->buckets[hash & t->mask], 1);
-}
-
-static inline void prefetch_flow(const struct flow *f)
-{
-	for (size_t at = 0; at < offsetof(struct flow, history); at += 64)
-		__builtin_prefetch((const char *)f + at, 1);
-}
-
-struct flow *flow_table_guess(const struct flow_table *t, uint64_t hash)
-{
-	const struct bucket *b = &t->buckets[hash & t->mask];
-	uint32_t tag = tag_of(hash);
-
-	for (unsigned i = 0; i < BUCKET_SLOTS; i++) {
-		if (b->slots[i].tag == tag && b->slots[i].flow) {
-			struct flow *f = &t->flows[b->slots[i].flow - 1];
-
-			prefetch_flow(f);
-			return f;
-		}
-	}
-	return NULL;
-}
-
 struct flow *flow_find(struct flow_table *t, const struct flow_key *key, uint64_t hash)
 {
-	uint32_t tag = tag_of(hash);
+	uint32_t tag = flow_hash_tag(hash);
 
 	for (uint64_t at = hash & t->mask;; at = (at + 1) & t->mask) {
-		const struct bucket *b = &t->buckets[at];
+		const struct flow_bucket *b = &t->buckets[at];
 
-		for (unsigned i = 0; i < BUCKET_SLOTS; i++) {
+		for (unsigned i = 0; i < FLOW_BUCKET_SLOTS; i++) {
 			struct flow *f;
 
 			if (b->slots[i].tag != tag || !b->slots[i].flow)
@@ -173,12 +105,12 @@ struct flow *flow_find(struct flow_table *t, const struct flow_key *key, uint64_
 static void index_add(struct flow_table *t, uint64_t hash, uint32_t flow)
 {
 	for (uint64_t at = hash & t->mask;; at = (at + 1) & t->mask) {
-		struct bucket *b = &t->buckets[at];
+		struct flow_bucket *b = &t->buckets[at];
 
-		for (unsigned i = 0; i < BUCKET_SLOTS; i++) {
+		for (unsigned i = 0; i < FLOW_BUCKET_SLOTS; i++) {
 			if (b->slots[i].flow)
 				continue;
-			b->slots[i] = (struct slot){ tag_of(hash), flow + 1 };
+			b->slots[i] = (struct flow_slot){ flow_hash_tag(hash), flow + 1 };
 			return;
 		}
 		b->passed++;
@@ -188,12 +120,12 @@ static void index_add(struct flow_table *t, uint64_t hash, uint32_t flow)
 static void index_remove(struct flow_table *t, uint64_t hash, uint32_t flow)
 {
 	for (uint64_t at = hash & t->mask;; at = (at + 1) & t->mask) {
-		struct bucket *b = &t->buckets[at];
+		struct flow_bucket *b = &t->buckets[at];
 
-		for (unsigned i = 0; i < BUCKET_SLOTS; i++) {
+		for (unsigned i = 0; i < FLOW_BUCKET_SLOTS; i++) {
 			if (b->slots[i].flow != flow + 1)
 				continue;
-			b->slots[i] = (struct slot){ 0, 0 };
+			b->slots[i] = (struct flow_slot){ 0, 0 };
 			return;
 		}
 		b->passed--;
@@ -216,7 +148,7 @@ static uint64_t expiry(const struct flow_table *t, unsigned class, uint64_t last
 
 static void list_append(struct flow_table *t, struct flow *f)
 {
-	struct list *l = &t->lists[f->class];
+	struct flow_list *l = &t->lists[f->class];
 	uint32_t me = index_of(t, f);
 	uint64_t when;
 
@@ -235,7 +167,7 @@ static void list_append(struct flow_table *t, struct flow *f)
 
 static void list_remove(struct flow_table *t, struct flow *f)
 {
-	struct list *l = &t->lists[f->class];
+	struct flow_list *l = &t->lists[f->class];
 
 	if (f->prev != FLOW_NIL)
 		t->flows[f->prev].next = f->next;
@@ -270,42 +202,22 @@ struct flow *flow_add(struct flow_table *t, const struct flow_key *key, uint64_t
 	return f;
 }
 
-void flow_touch(struct flow_table *t, struct flow *f, enum flow_class c, uint64_t now)
+void flow_move(struct flow_table *t, struct flow *f, enum flow_class c, uint64_t now)
 {
-	if (f->class == c && f->next == FLOW_NIL) { /* the newest already */
-		f->last = now;
-		return;
-	}
 	list_remove(t, f);
 	f->class = (uint8_t)c;
 	f->last = now;
 	list_append(t, f);
 }
 
-void flow_remove(struct flow_table *t, struct flow *f)
+void flow_remove(struct flow_table *t, struct flow *f, uint64_t hash)
 {
-	index_remove(t, flow_hash(t, &f->key), index_of(t, f));
+	index_remove(t, hash, index_of(t, f));
 	list_remove(t, f);
 	f->key.ip_version = 0;
 	f->next = t->free;
 	t->free = index_of(t, f);
 	t->count--;
-}
-
-void flow_table_clear(struct flow_table *t)
-{
-	memset(t->buckets, 0, buckets_size(t));
-	empty(t);
-}
-
-uint32_t flow_table_count(const struct flow_table *t)
-{
-	return t->count;
-}
-
-bool flow_table_full(const struct flow_table *t)
-{
-	return t->count == t->config.max_flows;
 }
 
 /* The flow longest idle among the lists [from, to). */
@@ -336,20 +248,15 @@ struct flow *flow_table_victim(struct flow_table *t)
 
 /* ---- choosing many ---------------------------------------------------------------------- */
 
-bool flow_table_due(const struct flow_table *t, uint64_t now)
-{
-	return now >= t->deadline;
-}
-
 static void choose(struct flow_table *t, size_t at, uint32_t flow)
 {
-	t->chosen[at] = (struct choice){ t->flows[flow].id, flow };
+	t->chosen[at] = (struct flow_choice){ t->flows[flow].id, flow };
 }
 
-static void sort_few(struct choice *c, size_t n)
+static void sort_few(struct flow_choice *c, size_t n)
 {
 	for (size_t i = 1; i < n; i++) {
-		struct choice one = c[i];
+		struct flow_choice one = c[i];
 		size_t at = i;
 
 		for (; at && c[at - 1].id > one.id; at--)
@@ -362,7 +269,7 @@ static void sort_few(struct choice *c, size_t n)
 static void sort_by_byte(struct flow_table *t, size_t n, unsigned shift)
 {
 	size_t at[RADIX] = { 0 }, sum = 0;
-	struct choice *other = t->scratch;
+	struct flow_choice *other = t->scratch;
 
 	for (size_t i = 0; i < n; i++)
 		at[t->chosen[i].id >> shift & 0xff]++;
@@ -402,8 +309,16 @@ static void sort_chosen(struct flow_table *t, size_t n)
 	}
 }
 
+/* All of it: it is about to be put out. */
+static void prefetch_flow(const struct flow *f)
+{
+	for (size_t at = 0; at < sizeof(*f); at += 64)
+		__builtin_prefetch((const char *)f + at, 1);
+}
+
 size_t flow_table_expired(struct flow_table *t, uint64_t now)
 {
+	uint32_t next = FLOW_NIL;
 	size_t n = 0;
 
 	t->deadline = UINT64_MAX;
@@ -412,13 +327,17 @@ size_t flow_table_expired(struct flow_table *t, uint64_t now)
 			uint64_t when = expiry(t, c, t->flows[at].last);
 
 			if (when > now) {
-				if (when < t->deadline)
+				if (when < t->deadline) {
 					t->deadline = when;
+					next = at;
+				}
 				break;
 			}
 			choose(t, n++, at);
 		}
 	}
+	if (next != FLOW_NIL)
+		prefetch_flow(&t->flows[next]);
 	sort_chosen(t, n);
 	return n;
 }
@@ -439,11 +358,7 @@ struct flow *flow_table_chosen(struct flow_table *t, size_t i)
 {
 	enum { AHEAD = 8 };
 
-	if (i + AHEAD < t->config.max_flows) { /* a stale choice costs nothing but the hint */
-		const struct flow *next = &t->flows[t->chosen[i + AHEAD].flow];
-
-		for (size_t at = 0; at < sizeof(*next); at += 64)
-			__builtin_prefetch((const char *)next + at);
-	}
+	if (i + AHEAD < t->config.max_flows) /* a stale choice costs nothing but the hint */
+		prefetch_flow(&t->flows[t->chosen[i + AHEAD].flow]);
 	return &t->flows[t->chosen[i].flow];
 }

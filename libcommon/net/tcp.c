@@ -196,6 +196,8 @@ static void settle_scale(struct tcp *t)
 /* Both SYNs are acknowledged: the connection is open, whatever the order (3-, 4- and 5-way). */
 static void check_established(struct tcp *t, struct tcp_result *r)
 {
+	if (t->half[0].state >= TCP_END_ESTABLISHED && t->half[1].state >= TCP_END_ESTABLISHED)
+		return;
 	if (!(t->half[0].bits & t->half[1].bits & SYN_ACKED))
 		return;
 	for (unsigned i = 0; i < 2; i++) {
@@ -435,9 +437,9 @@ static bool fails_paws(const struct tcp *t, const struct tcp_half *me, int64_t o
 	const uint64_t days_24 = 24ull * 86400 * 1000000000;
 
 	/* A segment that fills a hole may rightly be older than what came after it. */
-	return (t->half[0].bits & t->half[1].bits & HAS_TS) && (me->bits & TS_VALID) && tsval &&
-	       off >= (int64_t)me->next && s->idle < days_24 &&
-	       (int32_t)(tsval - me->ts_recent) < -1;
+	return (int32_t)(tsval - me->ts_recent) < -1 && tsval && (me->bits & TS_VALID) &&
+	       (t->half[0].bits & t->half[1].bits & HAS_TS) && off >= (int64_t)me->next &&
+	       s->idle < days_24;
 }
 
 /* A segment outside the window. A run of them in order is believed in the end: the capture, or

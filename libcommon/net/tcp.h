@@ -42,14 +42,15 @@ enum tcp_endpoint {
 	TCP_END_RESET,  /* sent an RST that was accepted */
 };
 
+/* The numbers, but for TCP_R_ESTABLISHED, are those of the record field `flags`. */
 enum tcp_result_flags {
-	TCP_R_ANCHOR = 1,       /* this segment fixes (or, after a resync, continues) the offsets */
-	TCP_R_FIN = 2,          /* closes this direction at offset + keep */
-	TCP_R_RST = 4,          /* a reset that was accepted */
-	TCP_R_ACK_VALID = 8,    /* the acknowledgement may prove a hole */
-	TCP_R_ESTABLISHED = 16, /* the handshake became complete */
-	TCP_R_MIDSTREAM = 32,   /* the start of the connection was not seen */
-	TCP_R_ONESIDED = 64,    /* nothing of the other side was seen so far */
+	TCP_R_MIDSTREAM = 2,    /* the start of the connection was not seen */
+	TCP_R_ANCHOR = 4,       /* this segment fixes (after a resync: continues) the offsets */
+	TCP_R_FIN = 8,          /* closes this direction at offset + keep */
+	TCP_R_RST = 16,         /* a reset that was accepted */
+	TCP_R_ONESIDED = 512,   /* nothing of the other side was seen so far */
+	TCP_R_ACK_VALID = 1024, /* the acknowledgement may prove a hole */
+	TCP_R_ESTABLISHED = 1 << 16, /* the handshake became complete */
 };
 
 /* Bits of tcp_result.anomalies; tcp_anomaly_name() gives their names. */

@@ -84,8 +84,11 @@ static enum flow_end_reason reason_of(const struct flow *f, enum flow_end_reason
 
 static void end_flow(struct tracker *t, struct flow *f, enum flow_end_reason why)
 {
+	uint64_t hash = flow_hash(t->table, &f->key);
+
+	flow_table_prefetch(t->table, hash);
 	t->config.end(t->config.user, f, why);
-	flow_remove(t->table, f);
+	flow_remove(t->table, f, hash);
 }
 
 void tracker_time(struct tracker *t, uint64_t now)
@@ -117,7 +120,6 @@ void tracker_finish(struct tracker *t, enum flow_end_reason why)
 
 		t->config.end(t->config.user, f, reason_of(f, why));
 	}
-	flow_table_clear(t->table);
 }
 
 /* ---- SCTP ------------------------------------------------------------------------------- */
@@ -359,8 +361,10 @@ void tracker_packet(struct tracker *t, struct tracked *p)
 	if (!f || !flow_is(f, &p->key))
 		f = flow_find(t->table, &p->key, p->hash);
 	p->is_new = p->update = p->bad_checksum = p->offload = false;
-	if (f)
+	if (f) {
+		flow_prefetch_neighbours(t->table, f);
 		s.idle = p->now - f->last;
+	}
 	if (f && l->proto == PROTO_TCP && tcp_is_reuse(&f->tcp, p->sender ^ f->orig, &s)) {
 		end_flow(t, f, reason_of(f, FLOW_END_REUSED));
 		f = NULL;

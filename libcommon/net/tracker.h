@@ -63,7 +63,8 @@ void tracker_packet(struct tracker *t, struct tracked *p);
 /* Another function for the ends from now on. */
 void tracker_on_end(struct tracker *t,
 		    void (*end)(void *user, const struct flow *f, enum flow_end_reason why));
-/* Ends all flows, by ascending id: closed ones by their own reason, the others by `why`. */
+/* Ends all flows, by ascending id: closed ones by their own reason, the others by `why`. Nothing
+ * may follow but tracker_free(). */
 void tracker_finish(struct tracker *t, enum flow_end_reason why);
 
 uint32_t tracker_count(const struct tracker *t);
