@@ -68,13 +68,19 @@ const struct stream_files_stats *stream_files_stats(const struct stream_files *s
 
 /* ---- names ---- */
 
-static uint64_t name_hash(const char *name)
+/* Of exactly what the name tells. */
+static uint64_t name_hash(const struct stream_ends *e)
 {
-	uint64_t h = 0xcbf29ce484222325u;
+	size_t n = e->ip_version == 4 ? 4 : e->ip_version ? 16 : 0;
+	uint64_t part[5] = { 0 }, h = 0;
 
-	for (; *name; name++)
-		h = (h ^ (uint8_t)*name) * 0x100000001b3u;
-	h ^= h >> 29;
+	memcpy(&part[0], e->src, n);
+	memcpy(&part[2], e->dst, n);
+	part[4] = (uint64_t)e->ip_version << 32 | (uint32_t)e->sport << 16 | e->dport;
+	for (int i = 0; i < 5; i++) {
+		h = (h ^ part[i]) * 0x9e3779b97f4a7c15u;
+		h ^= h >> 29;
+	}
 	return h ? h : 1;
 }
 
@@ -103,12 +109,9 @@ static void names_grow(struct stream_files *s)
 /* Which connection of its name this is; false where no more names are kept. */
 static bool name_claim(struct stream_files *s, struct stream_file *f)
 {
-	char name[STREAM_NAME];
+	uint64_t hash = name_hash(&f->ends);
 	struct name_slot *slot;
-	uint64_t hash;
 
-	stream_name(&f->ends, 0, name);
-	hash = name_hash(name);
 	slot = name_slot(s->names, s->names_mask, hash);
 	if (!slot->hash) {
 		if (s->names_used == s->limits.max_names)

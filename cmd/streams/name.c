@@ -5,11 +5,25 @@
 #include <stdio.h>
 #include <string.h>
 
+/* Number as so many digits; returns what is behind them. One name a file: no printf here. */
+static char *digits(char *to, unsigned value, int n)
+{
+	for (int i = n; i-- > 0; value /= 10)
+		to[i] = (char)('0' + value % 10);
+	return to + n;
+}
+
 void stream_address(const uint8_t *addr, uint8_t ip_version, char out[STREAM_NAME])
 {
 	out[0] = 0;
-	if (ip_version)
-		inet_ntop(ip_version == 4 ? AF_INET : AF_INET6, addr, out, STREAM_NAME);
+	if (ip_version == 6)
+		inet_ntop(AF_INET6, addr, out, STREAM_NAME);
+	for (int i = 0; ip_version == 4 && i < 4; i++) {
+		if (i)
+			*out++ = '.';
+		out = digits(out, addr[i], addr[i] > 99 ? 3 : addr[i] > 9 ? 2 : 1);
+		*out = 0;
+	}
 }
 
 void stream_place(const uint8_t *addr, uint8_t ip_version, uint16_t port, char out[STREAM_NAME])
@@ -18,14 +32,6 @@ void stream_place(const uint8_t *addr, uint8_t ip_version, uint16_t port, char o
 
 	stream_address(addr, ip_version, text);
 	snprintf(out, STREAM_NAME, ip_version == 6 ? "[%.64s]:%u" : "%.64s:%u", text, port);
-}
-
-/* Number as so many digits; returns what is behind them. One name a file: no printf here. */
-static char *digits(char *to, unsigned value, int n)
-{
-	for (int i = n; i-- > 0; value /= 10)
-		to[i] = (char)('0' + value % 10);
-	return to + n;
 }
 
 static char *padded(char *to, const uint8_t *addr, uint8_t ip_version, uint16_t port)

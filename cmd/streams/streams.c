@@ -17,6 +17,7 @@ enum {
 	MAX_BUFFERS = 2048,
 	MAX_NAMES = 4 * 1024 * 1024,
 	COUNTERS = 6,
+	AHEAD = 4, /* records whose tracks are looked for while one is done */
 	TEXT_MOST = 65536
 };
 
@@ -80,22 +81,43 @@ static void text_out(struct streams_stage *s)
 	buf_clear(&s->text);
 }
 
-/* One JSON line; addresses and hex need no escaping. */
+static void add_number(struct buf *out, const char *before, uint64_t v)
+{
+	uint8_t digits[20], *at = digits + sizeof(digits);
+
+	do
+		*--at = (uint8_t)('0' + v % 10);
+	while (v /= 10);
+	buf_add_str(out, before);
+	buf_add(out, at, (size_t)(digits + sizeof(digits) - at));
+}
+
+static void add_text(struct buf *out, const char *before, const char *text)
+{
+	buf_add_str(out, before);
+	buf_add_str(out, text);
+}
+
+/* One JSON line; addresses and hex need no escaping. A line a file: no printf here. */
 static void print_digest(struct streams_stage *s, struct track *t)
 {
 	const struct stream_ends *e = &t->file.ends;
-	char src[STREAM_NAME], dst[STREAM_NAME], hex[DIGEST_HEX];
+	char address[STREAM_NAME], hex[DIGEST_HEX];
+	struct buf *out = &s->text;
 
-	stream_address(e->src, e->ip_version, src);
-	stream_address(e->dst, e->ip_version, dst);
 	digest_stream_hex(t->digest, hex);
 	if (!t->bytes)
 		return;
-	buf_printf(&s->text,
-		   "{\"src\":\"%s\",\"sport\":%u,\"dst\":\"%s\",\"dport\":%u,\"bytes\":%llu,"
-		   "\"sha256\":\"%s\",\"gap_bytes\":%llu}\n",
-		   src, e->sport, dst, e->dport, (unsigned long long)t->bytes, hex,
-		   (unsigned long long)t->gap_bytes);
+	stream_address(e->src, e->ip_version, address);
+	add_text(out, "{\"src\":\"", address);
+	add_number(out, "\",\"sport\":", e->sport);
+	stream_address(e->dst, e->ip_version, address);
+	add_text(out, ",\"dst\":\"", address);
+	add_number(out, "\",\"dport\":", e->dport);
+	add_number(out, ",\"bytes\":", t->bytes);
+	add_text(out, ",\"sha256\":\"", hex);
+	add_number(out, "\",\"gap_bytes\":", t->gap_bytes);
+	buf_add_str(out, "}\n");
 	if (s->text.len > TEXT_MOST)
 		text_out(s);
 }
@@ -155,6 +177,8 @@ static void on_batch(struct stage *st, const struct stage_rec *recs, size_t n)
 	struct streams_stage *s = *stage_user(st);
 
 	for (size_t i = 0; i < n; i++) {
+		if (i + AHEAD < n)
+			tracks_expect(s->tracks, recs[i + AHEAD].head.flow);
 		if (recs[i].head.type == REC_stream)
 			on_stream(s, &recs[i]);
 		else if (recs[i].head.type == REC_stream_end)

@@ -47,9 +47,15 @@ uint64_t tracks_evicted(const struct tracks *k)
 	return k->evicted;
 }
 
+/* Both directions of a flow lie side by side. */
 static struct track **bucket_of(struct tracks *k, uint64_t flow, uint8_t dir)
 {
-	return &k->buckets[((flow << 1 | dir) * 0x9e3779b97f4a7c15u) >> 24 & k->mask];
+	return &k->buckets[(flow * 0x9e3779b97f4a7c15u >> 24 << 1 | dir) & k->mask];
+}
+
+void tracks_expect(struct tracks *k, uint64_t flow)
+{
+	__builtin_prefetch(bucket_of(k, flow, 0));
 }
 
 static void unlink_use(struct tracks *k, struct track *t)

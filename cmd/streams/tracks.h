@@ -28,6 +28,8 @@ struct tracks *tracks_new(uint64_t max, bool digests, const struct tracks_host *
 void tracks_free(struct tracks *k);
 /* The one of this direction, made where it is new. */
 struct track *track_get(struct tracks *k, const struct rec_head *h, const struct rec_stream *s);
+/* One of this flow will be asked for soon: lets its place come into the cache. */
+void tracks_expect(struct tracks *k, uint64_t flow);
 /* It is over; nothing happens where it is not known. */
 void track_close(struct tracks *k, uint64_t flow, uint8_t dir);
 /* Closes all, by ascending flow and direction. */

@@ -59,6 +59,10 @@ static void test_names(void)
 	check_case("places for people");
 	stream_place((const uint8_t[16]){ 10, 0, 0, 1 }, 4, 80, name);
 	CHECK(strcmp(name, "10.0.0.1:80") == 0);
+	stream_place((const uint8_t[16]){ 255, 10, 109, 99 }, 4, 65535, name);
+	CHECK(strcmp(name, "255.10.109.99:65535") == 0);
+	stream_place((const uint8_t[16]){ 1 }, 0, 80, name);
+	CHECK(strcmp(name, ":80") == 0);
 	stream_place((const uint8_t[16]){ [15] = 1 }, 6, 80, name);
 	CHECK(strcmp(name, "[::1]:80") == 0);
 }
@@ -183,6 +187,23 @@ static void test_files(void)
 	forget(&again);
 	for (int i = 0; i < 40; i++)
 		forget(&f[i]);
+
+	check_case("what a name does not tell makes no other file of it");
+	for (int i = 0; i < 2; i++) {
+		memset(&again, 0, sizeof(again));
+		again.ends = ends4(203, 1);
+		again.ends.src[9] = (uint8_t)i;
+		stream_file_add(s, &again, BYTES_LIT("v4"));
+		stream_file_close(s, &again);
+		CHECK_EQ(again.again, i);
+		forget(&again);
+		memset(&again, 0, sizeof(again));
+		again.ends = (struct stream_ends){ .src = { (uint8_t)i }, .sport = 7 };
+		stream_file_add(s, &again, BYTES_LIT("none"));
+		stream_file_close(s, &again);
+		CHECK_EQ(again.again, i);
+		forget(&again);
+	}
 
 	check_case("gaps are holes, also the last one");
 	memset(&again, 0, sizeof(again));
