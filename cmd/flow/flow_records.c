@@ -171,6 +171,9 @@ void flow_emit_packet(struct stage *st, const struct rec_head *h, const struct t
 	set_payload(&r, p);
 	n = rec_packet_wire + r.payload.len;
 	at = stage_reserve(st, &rec_packet_desc, n);
-	rec_packet_put(at, &head, &r);
+	if (stage_discards(st))
+		rec_packet_put_head(at, &head, &r);
+	else
+		rec_packet_put(at, &head, &r);
 	stage_commit(st, n);
 }

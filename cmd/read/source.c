@@ -182,7 +182,7 @@ emit(struct stage *st, struct source *s, struct capfile *file, const struct cap_
 	}
 	at = stage_reserve(st, &rec_frame_desc, n);
 	rec_frame_put_head(at, &h, &r);
-	if (f->data.len)
+	if (f->data.len && !stage_discards(st))
 		memcpy(at + rec_frame_wire, f->data.ptr, f->data.len);
 	stage_commit(st, n);
 	stage_at(st, SOURCE_ID, h.n, h.ts);

@@ -103,7 +103,12 @@ static void on_stream(void *ctx, const struct rec_head *h, const struct rec_stre
 {
 	size_t n = rec_stream_wire + s->payload.len;
 
-	rec_stream_put(stage_reserve(ctx, &rec_stream_desc, n), h, s);
+	uint8_t *at = stage_reserve(ctx, &rec_stream_desc, n);
+
+	if (stage_discards(ctx))
+		rec_stream_put_head(at, h, s);
+	else
+		rec_stream_put(at, h, s);
 	stage_commit(ctx, n);
 }
 

@@ -20,9 +20,12 @@ void stage_outputs_open(struct stage *st)
 
 	if (n > MAX_ENDPOINTS)
 		die_usage("-o: at most %d outputs", MAX_ENDPOINTS);
+	st->discards = true;
 	for (size_t i = 0; i < n; i++) {
 		st->outputs[i].port = port_out_open(names[i]);
 		st->outputs[i].out_to = books_counter(st->page, "out_to", i);
+		st->outputs[i].null = port_out_is_null(st->outputs[i].port);
+		st->discards &= st->outputs[i].null;
 	}
 	st->noutputs = n;
 	/* So that a test can see what happens where nobody marks. */
@@ -88,6 +91,18 @@ static void index_begin(const struct stage *st, struct output *o)
 
 /* ---- writing -------------------------------------------------------------------------------- */
 
+/* The readers of one output must not starve while we wait for those of another. But where a
+ * record is being written into an output that is no ring, its place must not move. */
+static void flush_others(struct stage *st, const struct output *but)
+{
+	for (size_t i = 0; i < st->noutputs; i++) {
+		struct output *o = &st->outputs[i];
+
+		if (o != but && !o->broken && port_out_longest(o->port))
+			port_out_flush(o->port);
+	}
+}
+
 /* Room for a record of n bytes. NULL: the output is broken. */
 static uint8_t *output_space(struct stage *st, struct output *o, size_t n, bool data)
 {
@@ -100,9 +115,8 @@ static uint8_t *output_space(struct stage *st, struct output *o, size_t n, bool 
 	if (!at) {
 		/* About to wait for space. Everything committed becomes visible, and that is all a
 		 * mark could say: a reader with a full ring is not starved. */
-		for (size_t i = 0; i < st->noutputs; i++)
-			if (!st->outputs[i].broken)
-				port_out_flush(st->outputs[i].port);
+		flush_others(st, o);
+		port_out_flush(o->port);
 		stage_inputs_rest(st);
 		o->lead = data ? index_lead(o, n) : 0;
 		at = port_out_reserve(o->port, o->lead + n, true);
@@ -133,7 +147,8 @@ static void write_all(struct stage *st, struct bytes raw, bool data)
 		uint8_t *at = output_space(st, &st->outputs[i], raw.len, data);
 
 		if (at) {
-			memcpy(at, raw.ptr, raw.len);
+			if (!st->outputs[i].null)
+				memcpy(at, raw.ptr, raw.len);
 			output_commit(st, &st->outputs[i], raw.len);
 		}
 	}
@@ -356,6 +371,11 @@ void stage_emit(struct stage *st, const struct rec_desc *desc, const struct rec_
 	}
 	write_all(st, buf_bytes(&st->packed), true);
 	count_out(st, st->packed.len);
+}
+
+bool stage_discards(const struct stage *st)
+{
+	return st->discards;
 }
 
 uint8_t *stage_reserve(struct stage *st, const struct rec_desc *desc, size_t n)

@@ -56,7 +56,7 @@ struct input {
 struct output {
 	struct port_out *port;
 	uint64_t *out_to, *lost;
-	bool broken;
+	bool broken, null;
 	/* A ring: where the next length goes in the index record that is open. It lies in bytes
 	 * that are not published, and is closed by whatever publishes them. */
 	uint8_t *slot, *slots_end;
@@ -97,6 +97,7 @@ struct stage {
 
 	struct output outputs[MAX_ENDPOINTS];
 	size_t noutputs;
+	bool discards;      /* every output is null: */
 	struct buf scratch; /* reserve() when every output is broken or there is none */
 	uint8_t *reserved;
 	uint64_t *declared_hash; /* by type id: which schema the outputs know it under */
