@@ -6,12 +6,15 @@
 static bool is_ethernet(const struct walk *w, size_t skip)
 {
 	const uint8_t *p = w->c.pos + skip;
+	size_t left = cursor_left(&w->c);
 	uint16_t type;
 
-	if (cursor_left(&w->c) < skip + 14)
+	if (left < skip + 14)
 		return false;
 	type = be16_get(p + 12);
-	return type == 0x0806 || (type > 1500 && ethertype_layer(w, type) < LAYER_COUNT);
+	if (left > skip + 14 && (type == 0x0800 || type == 0x86dd))
+		return p[14] >> 4 == (type == 0x0800 ? 4 : 6);
+	return type > 1500 && ethertype_layer(w, type) != LAYER_NO_TUNNEL;
 }
 
 static bool is_ipv4(const struct walk *w)
@@ -20,6 +23,14 @@ static bool is_ipv4(const struct walk *w)
 	size_t len = (p[0] & 15) * 4u;
 
 	return cursor_left(&w->c) < len || checksum_fold(checksum_add(0, BYTES(p, len))) == 0xffff;
+}
+
+/* Is its length that of the frame, but for the padding of a short one? */
+static bool is_ipv6(const struct walk *w)
+{
+	size_t left = cursor_left(&w->c), len = 40u + be16_get(w->c.pos + 4);
+
+	return left == len || (left < 64 && left > len);
 }
 
 /* An Ethernet pseudowire may have a control word (RFC 4385), which starts with a zero nibble, as
@@ -51,8 +62,7 @@ static enum layer below_labels(struct walk *w)
 			break;
 		return LAYER_IPV4;
 	case 6:
-		/* The 13th byte lies in the source: which addresses start there, is no matter. */
-		if (is_ethernet(w, 0) && cursor_left(&w->c) < 40u + be16_get(p + 4))
+		if (is_ethernet(w, 0) && !is_ipv6(w))
 			break;
 		return LAYER_IPV6;
 	case 0:
