@@ -157,6 +157,12 @@ static void test_vlan(void)
 	CHECK_EQ(l.nvlans, 0);
 }
 
+#define SNAP "\xaa\xaa\3\0\0\0\x08\0"
+#define WLAN(control) control "\0\0\4\0\0\0\0\4\2\0\0\0\0\1\2\0\0\0\0\2\0\0" SNAP
+#define WLAN_QOS "\x88\2\0\0\2\0\0\0\0\2\4\0\0\0\0\4\2\0\0\0\0\1\0\0\0\0"
+#define NFLOG_LITTLE "\2\0\0\1\x08\0\1\0\x08\0\3\0\x05\0\x0a\0x\0\0\0\x31\0\x09\0"
+#define NFLOG_BIG "\x0a\0\0\1\0\x08\0\1\x08\0\3\0\0\x05\0\x0ax\0\0\0\0\x45\0\x09"
+
 static const struct link {
 	const char *title;
 	uint32_t link_type;
@@ -180,8 +186,114 @@ static const struct link {
 	{ "PPP with address and control", 9, 4, "\xff\3\0\x21", 4 },
 	{ "PPP, protocol in one byte", 9, 6, "\x57", 1 },
 	{ "C-HDLC", 104, 4, "\x0f\0\x08\0", 4 },
+	{ "PPP_ETHER", 51, 4, "\x11\0\0\1\1\0\0\x21", 8 },
+	{ "C-HDLC, IPv6", 104, 6, "\x8f\0\x86\xdd", 4 },
+	{ "FDDI with SNAP", 10, 4, "\x57\2\0\0\0\0\2\2\0\0\0\0\1\xaa\xaa\3\0\0\0\x08\0", 21 },
+	{ "NFLOG of a little-endian host", 239, 4, NFLOG_LITTLE, sizeof(NFLOG_LITTLE) - 1 },
+	{ "NFLOG of a big-endian host", 239, 6, NFLOG_BIG, sizeof(NFLOG_BIG) - 1 },
+	{ "802.11 to the distribution system", 105, 4, WLAN("\x08\1"), 32 },
+	{ "802.11 from the distribution system, with IEEE 802.1H", 105, 4,
+	  "\x08\2\0\0\2\0\0\0\0\2\4\0\0\0\0\4\2\0\0\0\0\1\0\0\xaa\xaa\3\0\0\xf8\x08\0", 32 },
+	{ "radiotap with a time, padding behind a QoS header", 127, 4,
+	  "\0\0\x12\0\3\0\0\0\1\2\3\4\5\6\7\x08\x20\0" WLAN_QOS "\0\0" SNAP, 18 + 28 + 8 },
+	{ "radiotap with two words of what is present", 127, 4,
+	  "\0\0\x10\0\2\0\0\x80\0\0\0\0\0\0\0\0" WLAN_QOS SNAP, 16 + 26 + 8 },
+	{ "Prism", 119, 4, "\x44\0\0\0\x18\0\0\0wlan0\0\0\0\0\0\0\0\0\0\0\0" WLAN_QOS SNAP,
+	  24 + 26 + 8 },
+	{ "AVS under Prism's number", 119, 4, "\x80\x21\x10\1\0\0\0\x0c\0\0\0\0" WLAN_QOS SNAP,
+	  12 + 26 + 8 },
+	{ "AVS", 163, 6, "\x80\x21\x10\1\0\0\0\x08" WLAN_QOS "\xaa\xaa\3\0\0\0\x86\xdd",
+	  8 + 26 + 8 },
+	{ "802.11 of one frame in an A-MSDU", 105, 4,
+	  "\x88\1\0\0\2\0\0\0\0\2\2\0\0\0\0\1\2\0\0\0\0\3\0\0\x80\0"
+	  "\2\0\0\0\0\3\2\0\0\0\0\1\0\x35" SNAP,
+	  26 + 14 + 8 },
+	{ "802.11 with four addresses", 105, 4,
+	  "\x08\3\0\0\2\0\0\0\0\x0a\2\0\0\0\0\x0b\2\0\0\0\0\2\0\0\2\0\0\0\0\1" SNAP, 30 + 8 },
 	{ "802.3 with SNAP", 1, 4, "\2\0\0\0\0\2\2\0\0\0\0\1\0\x40\xaa\xaa\3\0\0\0\x08\0", 22 },
 };
+
+/* Where a link has both addresses, the sender's ends in 1 and the receiver's in 2 or 3. */
+static void check_addresses(uint32_t link_type, const uint8_t *f, size_t n)
+{
+	struct layers l;
+
+	layers_parse(&l, link_type, BYTES(f, n), 0);
+	if (l.l2_src)
+		CHECK(l.l2_src[0] == 2 && l.l2_src[5] == 1);
+	if (l.l2_dst)
+		CHECK(l.l2_dst[0] == 2 && (l.l2_dst[5] == 2 || l.l2_dst[5] == 3));
+	CHECK_EQ(l.l2_dst != NULL, link_type == 1 || link_type == 10 || link_type == 105 ||
+					   link_type == 119 || link_type == 127 ||
+					   link_type == 163);
+}
+
+static void test_wlan(void)
+{
+	static const struct {
+		const char *title, *head;
+		enum layers_fate fate;
+	} cases[] = {
+		{ "a beacon is management", WLAN("\x80\0"), LAYERS_WLAN_MANAGEMENT },
+		{ "an acknowledgement is control", WLAN("\xd4\0"), LAYERS_WLAN_CONTROL },
+		{ "a null frame has no data", WLAN("\x48\1"), LAYERS_WLAN_NO_DATA },
+		{ "a protected frame is encrypted", WLAN("\x08\x41"), LAYERS_ENCRYPTED_WLAN },
+		{ "more fragments", WLAN("\x08\5"), LAYERS_WLAN_FRAGMENT },
+		{ "a version to come", WLAN("\x09\1"), LAYERS_BAD_LINK_HEADER },
+		{ "two frames in an A-MSDU",
+		  "\x88\1\0\0\2\0\0\0\0\2\2\0\0\0\0\1\2\0\0\0\0\3\0\0\x80\0"
+		  "\2\0\0\0\0\3\2\0\0\0\0\1\0\x10",
+		  LAYERS_WLAN_AMSDU },
+	};
+	struct layers l;
+	uint8_t f[256];
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct packet_spec s = tcp4();
+		size_t n;
+
+		check_case(cases[i].title);
+		s.head = (const uint8_t *)cases[i].head;
+		s.head_len = i == 6 ? 40 : 32;
+		n = packet_build(f, &s);
+		CHECK_EQ(parse_cut(&l, 105, f, n), cases[i].fate);
+	}
+	check_case("radiotap: a bad frame check is counted, a length that can't be is bad");
+	memset(f, 0, sizeof(f));
+	memcpy(f, "\0\0\x09\0\2\0\0\0\x50", 9);
+	CHECK_EQ(parse_cut(&l, 127, f, 100), LAYERS_WLAN_BAD_FCS);
+	f[2] = 7;
+	CHECK_EQ(parse_cut(&l, 127, f, 100), LAYERS_BAD_LINK_HEADER);
+	f[2] = 8;
+	CHECK_EQ(parse_cut(&l, 127, f, 100), LAYERS_BAD_LINK_HEADER);
+	memcpy(f, "\0\0\x0c\0\0\0\0\x80\0\0\0\x80", 12);
+	CHECK_EQ(parse_cut(&l, 127, f, 100), LAYERS_BAD_LINK_HEADER);
+	check_case("NFLOG: an attribute shorter than its header, a version to come");
+	memcpy(f, "\2\0\0\1\3\0\1\0", 8);
+	CHECK_EQ(parse_cut(&l, 239, f, 100), LAYERS_BAD_LINK_HEADER);
+	f[1] = 1;
+	CHECK_EQ(parse_cut(&l, 239, f, 100), LAYERS_BAD_LINK_HEADER);
+	check_case("FDDI: a token is not IP");
+	f[0] = 0x80;
+	CHECK_EQ(parse_cut(&l, 10, f, 100), LAYERS_NON_IP);
+}
+
+static void test_names(void)
+{
+	check_case("each fate and each kind has a name of its own");
+	for (unsigned i = 0; i < LAYERS_FATES; i++) {
+		for (unsigned j = 0; j < i; j++)
+			CHECK(strcmp(layers_fate_name((enum layers_fate)i),
+				     layers_fate_name((enum layers_fate)j)));
+	}
+	for (unsigned i = 0; i < LAYERS_KINDS; i++) {
+		for (unsigned j = 0; j < i; j++)
+			CHECK(strcmp(layers_kind_name((enum layers_kind)i),
+				     layers_kind_name((enum layers_kind)j)));
+	}
+	CHECK(!strcmp(layers_fate_name(LAYERS_FATES), "other"));
+	CHECK(!strcmp(layers_kind_name(LAYERS_KINDS), "other"));
+}
 
 static void test_links(void)
 {
@@ -201,6 +313,7 @@ static void test_links(void)
 		CHECK_EQ(parse_cut(&l, k->link_type, f, n), LAYERS_PACKET);
 		CHECK_EQ(l.payload.len, 5);
 		CHECK_EQ(l.checksum, CHECKSUM_GOOD);
+		check_addresses(k->link_type, f, n);
 		for (size_t cut = 0; cut < n; cut++) {
 			enum layers_fate fate = parse_cut(&l, k->link_type, f, cut);
 
@@ -408,6 +521,8 @@ int main(void)
 	test_snapped();
 	test_vlan();
 	test_links();
+	test_wlan();
+	test_names();
 	test_bad();
 	test_ipv6();
 	test_others();
