@@ -39,15 +39,41 @@ static const char *const item_names[HTTP_ITEMS] = {
 	[HTTP_RESP_BODY] = "resp_body",
 };
 
+/* Exchanges and texts for reuse: most are gone within a few packets. */
+static struct http_exchange *spare;
+static unsigned nspare;
+static struct l7_spares texts;
+
+struct http_exchange *http_exchange_make(void)
+{
+	struct http_exchange *ex = spare;
+
+	if (ex) {
+		spare = ex->next;
+		nspare--;
+		memset(ex, 0, sizeof(*ex));
+	} else {
+		ex = xcalloc(1, sizeof(*ex));
+	}
+	l7_spares_take(&texts, &ex->text);
+	return ex;
+}
+
 void http_exchange_release(struct http_exchange *ex)
 {
-	buf_release(&ex->text);
+	l7_spares_give(&texts, &ex->text);
 	buf_release(&ex->cookies);
 	for (int i = 0; i < 2; i++) {
 		buf_release(&ex->headers[i]);
 		buf_release(&ex->body[i]);
 	}
-	free(ex);
+	if (nspare == HTTP_SPARE_EXCHANGES) {
+		free(ex);
+		return;
+	}
+	ex->next = spare;
+	spare = ex;
+	nspare++;
 }
 
 size_t http_exchange_size(const struct http_exchange *ex)

@@ -5,12 +5,14 @@
 #include "cmd/http/http_head.h"
 #include "libcommon/base/die.h"
 #include "libcommon/stage/l7.h"
+#include "libcommon/stage/l7_spares.h"
 
 enum {
 	HTTP_VALUE_MAX = 4096,     /* bytes kept of one value */
 	HTTP_INFO_MAX = 16,        /* 1xx codes kept */
 	HTTP_COOKIES_MAX = 100,    /* names of cookies kept */
 	HTTP_BODY_MAX = 48 * 1024, /* the most that --body-max gives */
+	HTTP_SPARE_EXCHANGES = 64, /* kept for reuse */
 };
 
 enum http_who { HTTP_CLIENT, HTTP_SERVER };
@@ -130,6 +132,7 @@ struct http_exchange {
 	struct buf body[2];
 };
 
+struct http_exchange *http_exchange_make(void); /* zeroed; its texts may have room already */
 void http_exchange_release(struct http_exchange *ex);
 /* Each keeps a copy, cut to its limit; where it is cut the record's `truncated` says so. */
 void http_exchange_text(struct http_exchange *ex, enum http_item item, struct bytes value);

@@ -102,7 +102,7 @@ struct http_exchange *http_exchange_new(struct l7_flow *f, enum http_who who, bo
 	while (!front &&
 	       (s->count >= HTTP_OUTSTANDING_MAX || (s->count && s->held > HTTP_HELD_FLOW)))
 		exchange_evict(f);
-	ex = xcalloc(1, sizeof(*ex));
+	ex = http_exchange_make();
 	ex->tx_id = s->next_id++;
 	ex->start_ts = l7_start_ts(f, http_dir(s, who));
 	ex->first_n = l7_start_n(f, http_dir(s, who));

@@ -146,7 +146,7 @@ static void side_end(struct l7_flow *f, enum http_who who, unsigned flaw)
 		http_message_end(f, who, close ? flaw : flaw | HTTP_FLAW_PARTIAL);
 	}
 	side->phase = HTTP_OVER;
-	buf_release(&side->field);
+	http_fields_release(side);
 }
 
 static void http_eof(struct l7_flow *f, enum l7_dir dir, enum rec_stream_reason why)

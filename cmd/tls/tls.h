@@ -7,6 +7,7 @@
 #define WEIR_TLS_H
 
 #include "libcommon/stage/l7.h"
+#include "libcommon/stage/l7_spares.h"
 
 enum {
 	TLS_CHANGE_CIPHER_SPEC = 20, /* content types, RFC 8446 section 5.1 */
@@ -111,6 +112,7 @@ void tls_ja4(const struct tls_client_hello *h, char transport, char out[TLS_JA4_
 struct tls_memory {
 	uint64_t max_message, max_held; /* bytes; options */
 	uint64_t held;
+	struct l7_spares spares; /* for messages */
 };
 
 enum tls_event {

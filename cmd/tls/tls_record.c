@@ -25,9 +25,10 @@ static size_t take(struct bytes *in, size_t n)
 
 static void body_clear(struct tls_side *s)
 {
-	if (s->body.size)
-		s->memory->held -= s->body.size;
-	buf_release(&s->body);
+	if (!s->body.size)
+		return;
+	s->memory->held -= s->body.size;
+	l7_spares_give(&s->memory->spares, &s->body);
 }
 
 static void message_reset(struct tls_side *s)
@@ -65,6 +66,7 @@ static void body_add(struct tls_side *s, const uint8_t *p, size_t n)
 		s->hs_cut = true;
 		return;
 	}
+	l7_spares_take(&s->memory->spares, &s->body);
 	buf_add(&s->body, p, n);
 	s->memory->held += s->body.size - had;
 }

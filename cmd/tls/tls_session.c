@@ -31,7 +31,7 @@ static void hello_drop(struct buf *b)
 {
 	if (b->size)
 		tls_config.memory.held -= b->size;
-	buf_release(b);
+	l7_spares_give(&tls_config.memory.spares, b);
 }
 
 /* The message's bytes change hands; `held` goes with them. */
