@@ -211,6 +211,7 @@ static void stage_run(struct stage *st)
 {
 	bool more = true;
 
+	stage_inputs_begin(st);
 	while (more && !stage_stopping(st)) {
 		uint64_t made = *st->made;
 

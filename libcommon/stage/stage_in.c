@@ -431,6 +431,31 @@ static inline void input_take(struct input *in, ssize_t len)
 	in->index.next += in->index.next < in->index.count;
 }
 
+/* A reader that goes on where another one stopped has missed the head of the stream: hello and
+ * schemas. A ring keeps them. */
+void stage_inputs_begin(struct stage *st)
+{
+	for (size_t i = 0; i < st->ninputs; i++) {
+		struct input *in = &st->inputs[i];
+		struct bytes rest = port_in_preamble(in->port);
+
+		while (rest.len && !in->eof) {
+			ssize_t len = rec_measure(rest, NULL);
+			struct bytes raw = BYTES(rest.ptr, len > 0 ? (size_t)len : 0);
+			struct rec_head h;
+			uint32_t items;
+			size_t body;
+
+			if (len > 0 && rec_head_get(raw, &h, &items, &body) &&
+			    h.type < REC_FIRST_DATA)
+				input_control(st, in, &h, raw);
+			else
+				input_cut(st, in, "the head that the ring keeps is damaged");
+			rest = BYTES(rest.ptr + raw.len, rest.len - raw.len);
+		}
+	}
+}
+
 /* Gives back what was dealt with, so that the producer can go on while we do. */
 static void input_release(struct input *in)
 {

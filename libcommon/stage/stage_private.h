@@ -130,6 +130,7 @@ extern volatile sig_atomic_t stage_sigint, stage_sigterm, stage_sigusr1;
 
 /* stage_in.c */
 void stage_inputs_open(struct stage *st);
+void stage_inputs_begin(struct stage *st);
 bool stage_inputs_step(struct stage *st); /* false: all have ended */
 void stage_inputs_close(struct stage *st);
 void stage_inputs_rest(struct stage *st);

@@ -222,3 +222,15 @@ END
 		weir json -i joined.weir | cmp - "$dir/all.json"
 	done
 }
+
+@test "ring: a reader that goes on where another one died has hello, schemas and all that is left" {
+	stage_program restart
+	restart=$BATS_FILE_TMPDIR/weir-restart
+	weir json -t frame -i "$dir/frames.weir" >whole.json
+	"$restart" "$dir/frames.weir" 0 weir json -t frame | cmp - whole.json
+	"$restart" "$dir/frames.weir" 30 weir json -t frame >rest.json
+	tail -n +31 whole.json | cmp - rest.json
+	# A filter writes a stream that is whole in itself.
+	"$restart" "$dir/frames.weir" 30 "$WEIR_BUILD/libexec/weir/weir-flow" | weir json >rest.json
+	grep -q '"flow"' rest.json
+}
