@@ -65,7 +65,7 @@ struct flow {
 struct flow_table_config {
 	uint32_t max_flows;
 	uint64_t timeout[FLOW_CLASSES];     /* ns; UINT64_MAX = never */
-	uint64_t secret[FLOW_SECRET_WORDS]; /* random */
+	uint64_t secret[FLOW_SECRET_WORDS]; /* random in all bits: small numbers hash badly */
 };
 
 enum { FLOW_BUCKET_SLOTS = 7 };

@@ -611,20 +611,26 @@ static void input_ordinary(struct tcp *t, struct history *h, unsigned dir,
 
 static void note_history(struct history *h, unsigned dir, const struct tcp_segment *s)
 {
-	if (s->flags & TCP_SYN)
-		history_seq(h, dir, s->flags & TCP_ACK ? 'h' : 's', s->seq);
-	if ((s->flags & TCP_SYN) && (s->flags & (TCP_FIN | TCP_RST)))
-		history_once(h, dir, 'q');
-	if ((s->flags & (TCP_FIN | TCP_RST)) == (TCP_FIN | TCP_RST))
-		history_once(h, dir, 'i');
+	bool control = s->flags & (TCP_SYN | TCP_FIN | TCP_RST);
+
+	if (control) {
+		if (s->flags & TCP_SYN)
+			history_seq(h, dir, s->flags & TCP_ACK ? 'h' : 's', s->seq);
+		if ((s->flags & TCP_SYN) && (s->flags & (TCP_FIN | TCP_RST)))
+			history_once(h, dir, 'q');
+		if ((s->flags & (TCP_FIN | TCP_RST)) == (TCP_FIN | TCP_RST))
+			history_once(h, dir, 'i');
+	}
 	if (s->len)
 		history_once(h, dir, 'd');
-	else if ((s->flags & (TCP_ACK | TCP_SYN | TCP_FIN | TCP_RST)) == TCP_ACK)
+	else if (!control && (s->flags & TCP_ACK))
 		history_once(h, dir, 'a');
-	if (s->flags & TCP_FIN)
-		history_seq(h, dir, 'f', s->seq + s->len);
-	if (s->flags & TCP_RST)
-		history_seq(h, dir, 'r', s->seq);
+	if (control) {
+		if (s->flags & TCP_FIN)
+			history_seq(h, dir, 'f', s->seq + s->len);
+		if (s->flags & TCP_RST)
+			history_seq(h, dir, 'r', s->seq);
+	}
 	if (!s->window && !(s->flags & TCP_RST))
 		history_count(h, dir, 'w');
 }
@@ -647,17 +653,17 @@ void tcp_input(struct tcp *t, struct history *h, unsigned dir, const struct tcp_
 		t->midstream = !(s->flags & TCP_SYN);
 		me->scale = peer->scale = TCP_NO_SCALE;
 	}
-	if ((s->flags & TCP_SYN) && (s->flags & (TCP_FIN | TCP_RST))) {
+	if (!(s->flags & (TCP_SYN | TCP_RST))) {
+		input_ordinary(t, h, dir, s, r);
+	} else if ((s->flags & TCP_SYN) && (s->flags & (TCP_FIN | TCP_RST))) {
 		anomaly(r, TCP_A_CHRISTMAS);
 		ignore(r, TCP_MALFORMED);
 	} else if (s->flags & TCP_RST) {
 		input_rst(t, dir, s, r);
 	} else if ((s->flags & (TCP_SYN | TCP_ACK)) == (TCP_SYN | TCP_ACK)) {
 		input_syn_ack(t, dir, s, r);
-	} else if (s->flags & TCP_SYN) {
-		input_syn(t, dir, s, r);
 	} else {
-		input_ordinary(t, h, dir, s, r);
+		input_syn(t, dir, s, r);
 	}
 	if (s->flags & TCP_SYN)
 		note_window(me, s);

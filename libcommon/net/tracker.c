@@ -365,7 +365,8 @@ void tracker_packet(struct tracker *t, struct tracked *p)
 		flow_prefetch_neighbours(t->table, f);
 		s.idle = p->now - f->last;
 	}
-	if (f && l->proto == PROTO_TCP && tcp_is_reuse(&f->tcp, p->sender ^ f->orig, &s)) {
+	if (f && (l->tcp_flags & TCP_SYN) && l->proto == PROTO_TCP &&
+	    tcp_is_reuse(&f->tcp, p->sender ^ f->orig, &s)) {
 		end_flow(t, f, reason_of(f, FLOW_END_REUSED));
 		f = NULL;
 	}

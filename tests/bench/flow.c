@@ -106,13 +106,13 @@ static double track(struct tracker *t, uint32_t flows, uint64_t *allocated)
 
 static struct tracker *new_tracker(uint32_t flows)
 {
-	struct tracker_config c = { .table = { .max_flows = flows + BATCH,
-					       .secret = { 3, 4, 5, 6, 7, 8, 9, 10 } },
-				    .end = on_end };
+	struct tracker_config c = { .table = { .max_flows = flows + BATCH }, .end = on_end };
 	struct tracker *t;
 
 	for (unsigned i = 0; i < FLOW_CLASSES; i++)
 		c.table.timeout[i] = 300000000000;
+	for (unsigned i = 0; i < FLOW_SECRET_WORDS; i++)
+		c.table.secret[i] = (i + 1) * UINT64_C(0x9e3779b97f4a7c15);
 	t = tracker_new(&c);
 	if (!t)
 		abort();

@@ -16,9 +16,10 @@ static struct flow_key key_of(uint32_t n, uint8_t proto)
 
 static struct flow_table *table(uint32_t max)
 {
-	struct flow_table_config c = { .max_flows = max,
-				       .secret = { 11, 22, 33, 44, 55, 66, 77, 88 } };
+	struct flow_table_config c = { .max_flows = max };
 
+	for (unsigned i = 0; i < FLOW_SECRET_WORDS; i++)
+		c.secret[i] = (i + 1) * UINT64_C(0x9e3779b97f4a7c15);
 	for (unsigned i = 0; i < FLOW_CLASSES; i++)
 		c.timeout[i] = 30 * second;
 	c.timeout[FLOW_TCP] = 300 * second;
