@@ -36,7 +36,7 @@ struct stage_ops {
 	const struct rec_desc *const *reads; /* types it decodes; NULL-ended. A stream whose schema
 						lacks a required field of one ends the stage (3) */
 	unsigned sandbox;                    /* enum sandbox_needs */
-	bool skims; /* of most records it looks at the prefix alone: the rest is not fetched ahead */
+	bool skims; /* it looks at most records' prefix alone: the rest is not fetched ahead */
 
 	/* After parsing, before the sandbox: open files, allocate. argv[1..argc] are operands. */
 	void (*open)(struct stage *st, int argc, char **argv);

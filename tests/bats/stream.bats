@@ -213,8 +213,9 @@ END
 	weir "$demo" | cmp - "$dir/all.json"
 	for way in "right 3" "right 64" "zero 5"; do
 		for p in dns http tls; do
-			only=$([ $p = dns ] || echo --only)
-			weir $p $only -i "$dir/streams.weir" >$p.weir
+			only=(--only)
+			[ $p != dns ] || only=()
+			weir $p "${only[@]}" -i "$dir/streams.weir" >$p.weir
 			# shellcheck disable=SC2086
 			python3 "$mangle" index $way <$p.weir >$p.index
 		done
