@@ -153,17 +153,6 @@ static inline void flow_touch(struct flow_table *t, struct flow *f, enum flow_cl
 	else
 		flow_move(t, f, c, now);
 }
-
-/* Some time before flow_touch(): asks for what it changes besides the flow. */
-static inline void flow_prefetch_neighbours(const struct flow_table *t, const struct flow *f)
-{
-	if (f->next == FLOW_NIL)
-		return;
-	__builtin_prefetch(&t->flows[f->next], 1);
-	if (f->prev != FLOW_NIL)
-		__builtin_prefetch(&t->flows[f->prev], 1);
-}
-
 void flow_remove(struct flow_table *t, struct flow *f, uint64_t hash);
 
 static inline uint32_t flow_table_count(const struct flow_table *t)

@@ -361,10 +361,8 @@ void tracker_packet(struct tracker *t, struct tracked *p)
 	if (!f || !flow_is(f, &p->key))
 		f = flow_find(t->table, &p->key, p->hash);
 	p->is_new = p->update = p->bad_checksum = p->offload = false;
-	if (f) {
-		flow_prefetch_neighbours(t->table, f);
+	if (f)
 		s.idle = p->now - f->last;
-	}
 	if (f && (l->tcp_flags & TCP_SYN) && l->proto == PROTO_TCP &&
 	    tcp_is_reuse(&f->tcp, p->sender ^ f->orig, &s)) {
 		end_flow(t, f, reason_of(f, FLOW_END_REUSED));
