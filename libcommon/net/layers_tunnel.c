@@ -370,8 +370,28 @@ static enum layer tunnel_gtp(struct tunnel *t)
 	return inner_ip(t);
 }
 
-/* RFC 4380 5.1.1: authentication and origin may come before the IPv6 packet, which fills what is
- * left but for trailers (RFC 6081). */
+/* RFC 6081 4: trailers of type, length and value fill the rest. */
+static bool teredo_trailers(const struct tunnel *t, uint32_t len)
+{
+	struct cursor c = t->c;
+	uint32_t left = claimed_left(t);
+
+	if (left < len)
+		return false;
+	if (left == len)
+		return true;
+	if (cursor_left(&c) < left) /* snapped */
+		return false;
+	cursor_skip(&c, len);
+	while (cursor_left(&c) && !c.failed) {
+		cursor_u8(&c);
+		cursor_skip(&c, cursor_u8(&c));
+	}
+	return !c.failed;
+}
+
+/* RFC 4380 5.1.1: authentication and origin may come before the IPv6 packet. Its length must
+ * agree, as this port may also be a client's of something else. */
 static enum layer tunnel_teredo(struct tunnel *t)
 {
 	const uint8_t *p = t->c.pos;
@@ -385,7 +405,7 @@ static enum layer tunnel_teredo(struct tunnel *t)
 		p = t->c.pos;
 	}
 	if (t->c.failed || cursor_left(&t->c) < 40 || p[0] >> 4 != 6 ||
-	    be16_get(p + 4) + 40u > claimed_left(t))
+	    !teredo_trailers(t, 40u + be16_get(p + 4)))
 		return LAYER_NO_TUNNEL;
 	return LAYER_IPV6;
 }

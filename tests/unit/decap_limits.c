@@ -130,6 +130,73 @@ static void test_list(void)
 	CHECK(!layers_decap_parse(strcat(many, ",99"), &c, &why));
 }
 
+static void test_v13(void)
+{
+	static const unsigned flags[] = { 0, 0x8000, 0x2000, 0xa000, 0x1000, 0x4000, 0xf000 };
+	struct layers l;
+	struct wrap w;
+
+	check_case("V13: GRE with each optional field, routes too");
+	for (unsigned i = 0; i < sizeof(flags) / sizeof(flags[0]); i++) {
+		w = start(4);
+		wrap_gre_flags(&w, flags[i], 0xfffffff0);
+		wrap_ethernet(&w);
+		CHECK_EQ(walk(&l, &w), LAYERS_PACKET);
+		CHECK_EQ(l.dst_port, 80);
+		CHECK(bytes_is(l.payload, inside));
+		CHECK_EQ(l.checksum, CHECKSUM_GOOD);
+		CHECK(!memcmp(&l.steps[0], &w.steps[0], sizeof(l.steps[0])));
+	}
+	check_case("V13: version 1 of GRE with anything but PPP is the outer flow");
+	w = start(4);
+	wrap_gre_flags(&w, 0x2001, 1);
+	wrap_ethernet(&w);
+	CHECK_EQ(walk(&l, &w), LAYERS_PACKET);
+	CHECK_EQ(l.proto, 47);
+	check_case("V13: two MPLS labels");
+	w = start(4);
+	wrap_mpls(&w, 1);
+	wrap_mpls(&w, 2);
+	wrap_ethernet(&w);
+	CHECK_EQ(walk(&l, &w), LAYERS_PACKET);
+	CHECK_EQ(l.nsteps, 2);
+	CHECK(l.steps[0].id == 18 && l.steps[1].id == 17);
+	CHECK(bytes_is(l.payload, inside));
+}
+
+/* A name server's answer to a client whose port is Teredo's. */
+static void test_teredo(void)
+{
+	static const uint8_t answer[64] = { 0x60, 0, 0x81, 0x80, 0, 1, 0, 1 };
+	struct packet_spec s = inner(4);
+	struct layers l;
+	struct wrap w;
+
+	check_case("Teredo's port may be a client's of something else");
+	s.proto = 17;
+	s.sport = 53;
+	s.dport = 3544;
+	s.payload = answer;
+	s.payload_len = sizeof(answer);
+	wrap_packet(&w, &s);
+	wrap_ethernet(&w);
+	CHECK_EQ(walk(&l, &w), LAYERS_PACKET);
+	CHECK_EQ(l.dst_port, 3544);
+	check_case("Teredo with trailers (RFC 6081), and with what is none");
+	for (unsigned good = 0; good < 2; good++) {
+		w = start(6);
+		memmove(w.room + w.at - 9, w.room + w.at, wrap_len(&w));
+		w.at -= 9;
+		memcpy(w.room + WRAP_ROOM - 9, "\1\2ab\2\3abc", 9);
+		w.room[WRAP_ROOM - 4] = good ? 3 : 4;
+		wrap_teredo(&w, 3);
+		wrap_ethernet(&w);
+		CHECK_EQ(walk(&l, &w), LAYERS_PACKET);
+		CHECK_EQ(l.dst_port, good ? 80 : 3544);
+		CHECK_EQ(l.nsteps, good);
+	}
+}
+
 /* ---- what is no tunnel ------------------------------------------------------------------ */
 
 /* A byte of the tunnel's header, behind the outer UDP or IP header, that makes it another thing. */
@@ -577,7 +644,7 @@ static void test_flow_label(void)
 	struct layers l;
 	struct wrap w = start(6);
 
-	check_case("V14: the flow label is the innermost header's, 0 for IPv4");
+	check_case("V14, W13: the flow label is the innermost header's, 0 for IPv4");
 	w.room[w.at + 1] = 0x0a;
 	packet_be16(w.room + w.at + 2, 0xbcde);
 	w.six = true;
@@ -598,6 +665,8 @@ static void test_flow_label(void)
 int main(void)
 {
 	test_ports();
+	test_v13();
+	test_teredo();
 	test_list();
 	test_refusals();
 	test_empty();

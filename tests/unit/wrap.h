@@ -229,12 +229,12 @@ static inline void wrap_gre_header(struct wrap *w, unsigned flags, unsigned type
 	size_t n = 4;
 	uint8_t *h;
 
+	if (flags & 0x4000) /* one route of four bytes, and the end */
+		wrap_front(w, "\x08\0\0\4\12\0\0\1\0\0\0\0", 12);
 	if (flags & 0x1000)
 		packet_be32(wrap_front(w, NULL, 4), 7);
 	if (flags & 0x2000)
 		packet_be32(wrap_front(w, NULL, 4), key);
-	if (flags & 0x4000) /* one route of four bytes, and the end */
-		wrap_front(w, "\x08\0\0\4\12\0\0\1\0\0\0\0", 12);
 	if (flags & 0xc000)
 		n = 8;
 	h = wrap_front(w, NULL, n);
