@@ -135,20 +135,27 @@ bool sctp_walk_next(struct sctp_walk *w, struct sctp_chunk *chunk)
 	const uint8_t *h;
 	size_t left = cursor_left(&w->c), pad;
 
-	if (!left || w->bad_length)
+	if (!left || w->ended)
 		return false;
 	if (w->chunks == SCTP_CHUNK_LIMIT) {
-		w->too_many = true;
+		w->too_many = w->ended = true;
 		return false;
 	}
 	h = cursor_take(&w->c, 4);
 	if (!h || be16_get(h + 2) < 4) {
-		w->bad_length = true;
+		w->bad_length = h || !w->snapped;
+		w->ended = true;
 		return false;
 	}
 	*chunk = (struct sctp_chunk){ .type = h[0], .flags = h[1], .len = be16_get(h + 2) };
-	w->bad_length = chunk->len > left;
-	chunk->value = cursor_bytes(&w->c, (w->bad_length ? left : chunk->len) - 4);
+	if (chunk->len > left) {
+		w->ended = true;
+		if (!w->snapped) {
+			w->bad_length = true;
+			return false;
+		}
+	}
+	chunk->value = cursor_bytes(&w->c, (chunk->len > left ? left : chunk->len) - 4);
 	pad = -(size_t)chunk->len & 3;
 	cursor_skip(&w->c, pad < cursor_left(&w->c) ? pad : cursor_left(&w->c));
 	w->chunks++;
@@ -552,13 +559,13 @@ void sctp_assoc_input(struct sctp_assoc *t, unsigned dir, const struct sctp_pack
 		      struct sctp_result *r)
 {
 	struct input in = { t, &t->side[dir], &t->side[!dir], p, r, dir, .first = true };
-	struct sctp_walk w = sctp_walk_of(p->chunks);
+	struct sctp_walk w = sctp_walk_of(p->chunks, p->snapped);
 
 	*r = (struct sctp_result){ .verdict = SCTP_NO_DATA };
 	if (t->restarted)
 		tell_restart(&in);
 	while (!in.stop && sctp_walk_next(&w, &in.chunk)) {
-		in.alone = !cursor_left(&w.c) && !p->snapped;
+		in.alone = !cursor_left(&w.c);
 		if (in.first && p->bad_checksum) {
 			raise_anomaly(&in, SCTP_A_BAD_CHECKSUM);
 			r->verdict = SCTP_BAD_CHECKSUM;
@@ -579,7 +586,7 @@ void sctp_assoc_input(struct sctp_assoc *t, unsigned dir, const struct sctp_pack
 		in.first = false;
 	}
 	r->chunks = (uint16_t)w.chunks;
-	if (w.bad_length && !p->snapped)
+	if (w.bad_length)
 		raise_anomaly(&in, SCTP_A_CHUNK_LENGTH);
 	if (w.too_many)
 		raise_anomaly(&in, SCTP_A_TOO_MANY_CHUNKS);
@@ -596,7 +603,7 @@ void sctp_assoc_input(struct sctp_assoc *t, unsigned dir, const struct sctp_pack
 bool sctp_is_reuse(const struct sctp_assoc *t, unsigned dir, const struct sctp_packet *p)
 {
 	const struct sctp_side *me = &t->side[dir], *peer = &t->side[!dir];
-	struct sctp_walk w = sctp_walk_of(p->chunks);
+	struct sctp_walk w = sctp_walk_of(p->chunks, p->snapped);
 	struct sctp_chunk c;
 
 	if (p->bad_checksum || t->state == SCTP_S_NONE || !sctp_walk_next(&w, &c))
@@ -613,7 +620,7 @@ struct sctp_assoc sctp_successor(const struct sctp_assoc *t, unsigned dir,
 				 const struct sctp_packet *p)
 {
 	struct sctp_assoc fresh = { 0 };
-	struct sctp_walk w = sctp_walk_of(p->chunks);
+	struct sctp_walk w = sctp_walk_of(p->chunks, p->snapped);
 	struct sctp_chunk c;
 
 	if (!sctp_walk_next(&w, &c) || c.type == SCTP_INIT)

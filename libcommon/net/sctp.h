@@ -41,16 +41,17 @@ struct sctp_chunk {
 struct sctp_walk {
 	struct cursor c;
 	unsigned chunks;
+	bool snapped;
 	bool bad_length; /* a chunk shorter than its header, or longer than the packet */
-	bool too_many;
+	bool too_many, ended;
 };
 
-static inline struct sctp_walk sctp_walk_of(struct bytes chunks)
+static inline struct sctp_walk sctp_walk_of(struct bytes chunks, bool snapped)
 {
-	return (struct sctp_walk){ .c = cursor_of(chunks) };
+	return (struct sctp_walk){ .c = cursor_of(chunks), .snapped = snapped };
 }
-/* The next chunk; false at the end, or where the walk can't go on. A chunk that the packet ends
- * in is given as far as it goes, with bad_length set. */
+/* The next chunk; false at the end, or where the walk can't go on. The chunk in which the capture
+ * of a snapped packet ends is given as far as it goes. */
 bool sctp_walk_next(struct sctp_walk *w, struct sctp_chunk *chunk);
 
 /* ---- the association --------------------------------------------------------------------- */

@@ -1,0 +1,689 @@
+/* sctp_streams: the user data of one direction of an SCTP association, in order per stream. */
+#include "libcommon/net/sctp_streams.h"
+
+#include "libcommon/net/crc32c.h"
+
+enum { END = 1, BEGIN = 2, UNORDERED = 4 };
+
+struct sctp_group {
+	struct sctp_limits limits;
+	struct sctp_sink sink;
+	struct hold hold;
+	uint64_t last_id;
+	/* Directions that hold 2^(i-1) .. 2^i - 1 bytes, least recently moved first. */
+	struct sctp_holder holders[STREAMS_HOLDERS];
+	uint8_t buffer[HOLD_MAX], compare[HOLD_MAX];
+};
+
+static bool before(uint32_t a, uint32_t b)
+{
+	return (int32_t)(a - b) < 0;
+}
+
+const char *sctp_gap_reason_name(enum sctp_gap_reason why)
+{
+	static const char *const names[SCTP_GAP_REASONS] = {
+		"none",  "acked", "abandoned", "window", "memory",
+		"timer", "close", "evict",     "resync", "skipped",
+	};
+
+	return names[why];
+}
+
+/* ---- the group -------------------------------------------------------------------------- */
+
+static void fill_defaults(struct sctp_limits *l)
+{
+	l->memory = l->memory ? l->memory : 32ull << 20;
+	l->streams = l->streams ? l->streams : 1024;
+	l->all_streams = l->all_streams ? l->all_streams : 65536;
+	l->held_chunks = l->held_chunks ? l->held_chunks : 2048;
+	l->held_bytes = l->held_bytes ? l->held_bytes : 1 << 20;
+	l->timer_ns = l->timer_ns ? l->timer_ns : 2000000000;
+}
+
+static size_t layout(struct hold *h, uint8_t *memory, const struct sctp_limits *l)
+{
+	enum { HEAD = (sizeof(struct sctp_group) + 63) / 64 * 64 };
+	size_t size;
+
+	if (l->memory < HEAD || l->memory > SIZE_MAX || l->all_streams > INT32_MAX)
+		return 0;
+	size = hold_layout(h, memory ? memory + HEAD : NULL, l->memory - HEAD, l->all_streams);
+	return size ? size + HEAD : 0;
+}
+
+size_t sctp_group_size(const struct sctp_limits *limits)
+{
+	struct sctp_limits l = *limits;
+	struct hold h;
+
+	fill_defaults(&l);
+	return layout(&h, NULL, &l);
+}
+
+struct sctp_group *sctp_group_init(void *memory, const struct sctp_limits *limits,
+				   const struct sctp_sink *sink)
+{
+	struct sctp_group *g = memory;
+	uint64_t state = limits->secret[0];
+
+	if (!sctp_group_size(limits))
+		return NULL;
+	memset(g, 0, offsetof(struct sctp_group, buffer));
+	g->limits = *limits;
+	fill_defaults(&g->limits);
+	g->sink = *sink;
+	layout(&g->hold, memory, &g->limits);
+	for (unsigned i = 0; i < sizeof(g->hold.secret) / sizeof(g->hold.secret[0]); i++) {
+		uint64_t z = (state += 0x9e3779b97f4a7c15) ^ limits->secret[1]; /* SplitMix64 */
+
+		z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9;
+		z = (z ^ z >> 27) * 0x94d049bb133111eb;
+		g->hold.secret[i] = z ^ z >> 31;
+	}
+	for (unsigned i = 0; i < STREAMS_HOLDERS; i++)
+		g->holders[i].prev = g->holders[i].next = &g->holders[i];
+	return g;
+}
+
+uint64_t sctp_group_bytes(const struct sctp_group *g)
+{
+	return (uint64_t)g->hold.used * HOLD_BLOCK;
+}
+
+/* Moves a direction to the list of those that hold about as much. */
+static void rank(struct sctp_group *g, struct sctp_streams *s)
+{
+	uint32_t weight = s->held_bytes + s->held;
+	uint8_t list = weight ? (uint8_t)(32 - __builtin_clz(weight)) : 0;
+	struct sctp_holder *at = &s->holder, *head = &g->holders[list];
+
+	if (list == s->list)
+		return;
+	if (s->list) {
+		at->prev->next = at->next;
+		at->next->prev = at->prev;
+	}
+	s->list = list;
+	if (!list)
+		return;
+	at->prev = head->prev;
+	at->next = head;
+	at->prev->next = at->next->prev = at;
+}
+
+static struct sctp_streams *heaviest(struct sctp_group *g)
+{
+	for (unsigned i = STREAMS_HOLDERS - 1; i; i--) {
+		if (g->holders[i].next != &g->holders[i])
+			return (struct sctp_streams *)((char *)g->holders[i].next -
+						       offsetof(struct sctp_streams, holder));
+	}
+	return NULL;
+}
+
+/* ---- TSNs ------------------------------------------------------------------------------- */
+
+static bool seen_get(const struct sctp_streams *s, uint32_t tsn)
+{
+	return s->seen[tsn % STREAMS_WINDOW / 64] >> tsn % 64 & 1;
+}
+
+static void seen_set(struct sctp_streams *s, uint32_t tsn)
+{
+	s->seen[tsn % STREAMS_WINDOW / 64] |= 1ull << tsn % 64;
+}
+
+/* The first TSN seen in (cum, last], or last + 1. */
+static uint32_t first_seen(const struct sctp_streams *s, uint32_t last)
+{
+	uint32_t tsn = s->cum + 1;
+
+	while (!before(last, tsn)) {
+		uint64_t word = s->seen[tsn % STREAMS_WINDOW / 64] >> tsn % 64;
+
+		if (word) {
+			tsn += (uint32_t)__builtin_ctzll(word);
+			break;
+		}
+		tsn += 64 - tsn % 64;
+	}
+	return before(last, tsn) ? last + 1 : tsn;
+}
+
+/* What identifies a chunk's content, kept after it is gone. */
+static uint32_t fingerprint(const struct sctp_data *d)
+{
+	uint8_t head[16];
+
+	be16_put(head, d->sid);
+	head[2] = d->flags & 7;
+	head[3] = d->interleaved;
+	be32_put(head + 4, d->mid);
+	be32_put(head + 8, d->fsn);
+	be32_put(head + 12, d->ppid);
+	return crc32c(crc32c(0, BYTES(head, sizeof(head))), d->bytes);
+}
+
+static void remember(struct sctp_streams *s, const struct sctp_data *d)
+{
+	s->history[d->tsn % STREAMS_HISTORY].tsn = d->tsn;
+	s->history[d->tsn % STREAMS_HISTORY].crc = fingerprint(d);
+}
+
+/* ---- delivery --------------------------------------------------------------------------- */
+
+static void put_piece(struct sctp_group *g, struct sctp_streams *s, const struct sctp_data *d,
+		      uint32_t ppid)
+{
+	struct sctp_piece p = {
+		.tsn = d->tsn,
+		.ssn = d->mid,
+		.ppid = ppid,
+		.sid = d->sid,
+		.unordered = d->flags & UNORDERED,
+		.begin = d->flags & BEGIN,
+		.end = d->flags & END,
+		.missing = d->missing,
+		.offset = s->delivered_bytes,
+		.n = d->n,
+		.ts = d->ts,
+		.bytes = d->bytes,
+	};
+
+	s->delivered++;
+	s->delivered_bytes += d->bytes.len;
+	s->missing_bytes += d->missing;
+	s->messages += p.end;
+	g->sink.piece(g->sink.ctx, s, &p);
+}
+
+/* messages 0: a part of message `ssn`. */
+static void stream_gap(struct sctp_group *g, struct sctp_streams *s, const struct hold_stream *t,
+		       uint32_t ssn, uint32_t messages, enum sctp_gap_reason why)
+{
+	struct sctp_gap gap = {
+		.why = why,
+		.of_stream = true,
+		.sid = t->sid,
+		.ssn = ssn,
+		.messages = messages,
+		.offset = s->delivered_bytes,
+	};
+
+	g->sink.gap(g->sink.ctx, s, &gap);
+}
+
+/* SSNs are 16 bits wide, MIDs 32. */
+static int32_t ahead(const struct sctp_data *d, uint32_t mid, uint32_t next)
+{
+	return d->interleaved ? (int32_t)(mid - next) : (int16_t)(uint16_t)(mid - next);
+}
+
+static uint32_t sequence(const struct sctp_data *d)
+{
+	return d->interleaved ? d->fsn : d->tsn;
+}
+
+static uint32_t after(const struct sctp_data *d, uint32_t mid)
+{
+	return d->interleaved ? mid + 1 : (uint16_t)(mid + 1);
+}
+
+/* Is this what the stream waits for? */
+static bool is_next(const struct hold_stream *t, const struct sctp_data *d)
+{
+	if (!t->known || t->next != d->mid)
+		return false;
+	return t->open ? !(d->flags & BEGIN) && t->open_at == sequence(d) : d->flags & BEGIN;
+}
+
+static struct hold_stream *stream_of(struct sctp_group *g, struct sctp_streams *s, uint16_t sid)
+{
+	struct hold_stream *t = hold_stream_find(&g->hold, s->id, sid);
+
+	if (t || s->nstreams >= g->limits.streams)
+		return t;
+	t = hold_stream_add(&g->hold, s->id, sid, &s->streams_list);
+	if (!t)
+		return NULL;
+	s->nstreams++;
+	t->known = s->from_start;
+	t->last_tsn = s->base;
+	return t;
+}
+
+/* Brings the stream to where the chunk is, and says what lies between. */
+static void move_to(struct sctp_group *g, struct sctp_streams *s, struct hold_stream *t,
+		    const struct sctp_data *d)
+{
+	/* A TSN that was lost since the stream's last chunk may have been its. */
+	enum sctp_gap_reason why =
+		s->lost && before(t->last_tsn, s->last_lost) ? s->last_reason : SCTP_GAP_SKIPPED;
+	bool told = false;
+	int32_t by;
+
+	if (t->open) { /* the rest of a message is missing */
+		stream_gap(g, s, t, t->next, 0, why);
+		told = t->next == d->mid;
+		t->open = false;
+		if (!told)
+			t->next = after(d, t->next);
+	}
+	by = t->known ? ahead(d, d->mid, t->next) : 0;
+	if (by > 0)
+		stream_gap(g, s, t, t->next, (uint32_t)by, why);
+	if (!(d->flags & BEGIN) && !told)
+		stream_gap(g, s, t, d->mid, 0, why);
+	t->known = true;
+	t->next = d->mid;
+}
+
+static void deliver_ordered(struct sctp_group *g, struct sctp_streams *s, struct hold_stream *t,
+			    const struct sctp_data *d)
+{
+	if (t->known && ahead(d, d->mid, t->next) < 0) { /* its turn is over: as it comes */
+		s->disorder++;
+		put_piece(g, s, d, d->ppid);
+		return;
+	}
+	if (!is_next(t, d))
+		move_to(g, s, t, d);
+	if (d->flags & BEGIN || !d->interleaved)
+		t->ppid = d->ppid;
+	put_piece(g, s, d, t->ppid);
+	t->last_tsn = d->tsn;
+	t->open = !(d->flags & END);
+	t->open_at = sequence(d) + 1;
+	if (!t->open)
+		t->next = after(d, d->mid);
+}
+
+static struct sctp_data take(struct sctp_group *g, struct sctp_streams *s, uint32_t at)
+{
+	struct sctp_data d = hold_take(&g->hold, at, g->buffer);
+
+	s->held--;
+	s->held_bytes -= (uint32_t)d.bytes.len;
+	rank(g, s);
+	return d;
+}
+
+/* The held chunk that the stream waits for, or HOLD_NIL. */
+static uint32_t find_next(struct sctp_group *g, struct sctp_streams *s, const struct hold_stream *t,
+			  bool interleaved)
+{
+	struct hold_place place = { s->id, t->next, 0, t->sid };
+	uint32_t at;
+
+	if (t->open && !interleaved)
+		at = hold_find(&g->hold, s->id, t->open_at);
+	else {
+		place.fsn = t->open ? t->open_at : 0;
+		at = hold_find_place(&g->hold, &place);
+	}
+	if (at != HOLD_NIL) {
+		struct sctp_data d = hold_look(&g->hold, at, g->compare);
+
+		if (d.sid != t->sid || d.flags & UNORDERED || d.interleaved != interleaved ||
+		    !is_next(t, &d))
+			return HOLD_NIL;
+	}
+	return at;
+}
+
+/* What a delivered chunk lets go. */
+static void follow(struct sctp_group *g, struct sctp_streams *s, struct hold_stream *t,
+		   bool interleaved)
+{
+	while (s->held) {
+		uint32_t at = find_next(g, s, t, interleaved);
+		struct sctp_data d;
+
+		if (at == HOLD_NIL)
+			return;
+		d = take(g, s, at);
+		deliver_ordered(g, s, t, &d);
+	}
+}
+
+/* Delivers a chunk whatever may lack before it. */
+static void force(struct sctp_group *g, struct sctp_streams *s, const struct sctp_data *d)
+{
+	struct hold_stream *t = d->flags & UNORDERED ? NULL : stream_of(g, s, d->sid);
+	bool interleaved = d->interleaved;
+
+	if (!t) {
+		s->untracked += !(d->flags & UNORDERED);
+		put_piece(g, s, d, d->ppid);
+		return;
+	}
+	deliver_ordered(g, s, t, d);
+	follow(g, s, t, interleaved);
+}
+
+/* ---- moving on -------------------------------------------------------------------------- */
+
+/* The chunk after cum is known: it leaves if it still waits. */
+static void step(struct sctp_group *g, struct sctp_streams *s)
+{
+	uint32_t tsn = ++s->cum, at;
+
+	s->span++;
+	s->seen[tsn % STREAMS_WINDOW / 64] &= ~(1ull << tsn % 64);
+	at = s->held ? hold_find(&g->hold, s->id, tsn) : HOLD_NIL;
+	if (at != HOLD_NIL) {
+		struct sctp_data d = take(g, s, at);
+
+		force(g, s, &d);
+	}
+}
+
+static void step_over_seen(struct sctp_group *g, struct sctp_streams *s)
+{
+	while (before(s->cum, s->highest) && seen_get(s, s->cum + 1))
+		step(g, s);
+}
+
+/* TSNs up to `to`, none of which was seen. */
+static void lose(struct sctp_group *g, struct sctp_streams *s, uint32_t to,
+		 enum sctp_gap_reason why)
+{
+	struct sctp_gap gap = {
+		.why = why,
+		.tsn = s->cum + 1,
+		.tsns = to - s->cum,
+		.offset = s->delivered_bytes,
+	};
+
+	s->last_reason = why;
+	s->last_lost = to;
+	s->lost += gap.tsns;
+	s->lost_by[why] += gap.tsns;
+	s->span += gap.tsns;
+	s->cum = to;
+	g->sink.gap(g->sink.ctx, s, &gap);
+}
+
+/* Everything up to `to` that was not seen is given up. */
+static void give_up(struct sctp_group *g, struct sctp_streams *s, uint32_t to,
+		    enum sctp_gap_reason why)
+{
+	while (before(s->cum, to)) {
+		uint32_t next = first_seen(s, to);
+
+		if (next - 1 != s->cum)
+			lose(g, s, next - 1, why);
+		while (before(s->cum, to) && seen_get(s, s->cum + 1))
+			step(g, s);
+	}
+	if (before(s->highest, s->cum))
+		s->highest = s->cum;
+	step_over_seen(g, s);
+	s->hole_ts = s->covered_ts = 0;
+	s->covered_packets = 0;
+}
+
+static void give_up_first_hole(struct sctp_group *g, struct sctp_streams *s,
+			       enum sctp_gap_reason why)
+{
+	give_up(g, s, first_seen(s, s->highest) - 1, why);
+}
+
+/* ---- a chunk ---------------------------------------------------------------------------- */
+
+static void start(struct sctp_group *g, struct sctp_streams *s, uint32_t first)
+{
+	s->id = ++g->last_id;
+	s->base = s->cum = s->highest = first - 1;
+	s->streams_list = HOLD_NIL;
+}
+
+void sctp_streams_start(struct sctp_group *g, struct sctp_streams *s, uint32_t initial_tsn)
+{
+	if (s->id)
+		return;
+	start(g, s, initial_tsn);
+	s->from_start = true;
+}
+
+static void duplicate(struct sctp_group *g, struct sctp_streams *s, const struct sctp_data *d)
+{
+	uint32_t at = s->held ? hold_find(&g->hold, s->id, d->tsn) : HOLD_NIL;
+	bool differs = false;
+
+	s->duplicates++;
+	if (d->missing)
+		return; /* nothing to compare */
+	if (at != HOLD_NIL) {
+		struct sctp_data old = hold_look(&g->hold, at, g->compare);
+
+		differs = !old.missing && fingerprint(&old) != fingerprint(d);
+	} else if (s->history[d->tsn % STREAMS_HISTORY].tsn == d->tsn &&
+		   s->history[d->tsn % STREAMS_HISTORY].crc) {
+		differs = s->history[d->tsn % STREAMS_HISTORY].crc != fingerprint(d);
+	}
+	if (!differs)
+		return;
+	s->differing++;
+	g->sink.differs(g->sink.ctx, s, d->tsn, d->sid);
+}
+
+/* Beyond the window: several in a row mean that the TSNs have jumped. */
+static bool stray(struct sctp_group *g, struct sctp_streams *s, const struct sctp_data *d)
+{
+	if (d->tsn != s->stray_next)
+		s->strays = 0;
+	s->stray_next = d->tsn + 1;
+	if (++s->strays < STREAMS_RESYNC) {
+		s->out_of_window++;
+		return false;
+	}
+	s->strays = 0;
+	give_up(g, s, s->highest, SCTP_GAP_RESYNC);
+	if (s->cum != d->tsn - 1)
+		lose(g, s, d->tsn - 1, SCTP_GAP_RESYNC);
+	s->highest = s->cum;
+	return true;
+}
+
+/* Makes room for a chunk that has to wait; false: it need not any more, all below is given up. */
+static bool make_room(struct sctp_group *g, struct sctp_streams *s, const struct sctp_data *d)
+{
+	uint32_t blocks = hold_blocks_for(d->bytes.len);
+
+	for (;;) {
+		bool full = s->held >= g->limits.held_chunks ||
+			    s->held_bytes + d->bytes.len > g->limits.held_bytes;
+		bool short_of = hold_blocks_left(&g->hold) < blocks;
+		enum sctp_gap_reason why = full ? SCTP_GAP_WINDOW : SCTP_GAP_MEMORY;
+		struct sctp_streams *other = full ? s : heaviest(g);
+		uint32_t first;
+
+		if (!full && !short_of)
+			return true;
+		if (other && other != s) {
+			give_up_first_hole(g, other, why);
+			continue;
+		}
+		first = first_seen(s, s->highest);
+		if (before(s->highest, first) || before(d->tsn, first)) {
+			give_up(g, s, d->tsn - 1, why);
+			return false;
+		}
+		give_up_first_hole(g, s, why);
+		if (s->cum == d->tsn - 1)
+			return false;
+	}
+}
+
+static void hold(struct sctp_group *g, struct sctp_streams *s, const struct sctp_data *d)
+{
+	struct hold_place place = { s->id, d->mid, d->fsn, d->sid };
+	/* One for each place: more would make the table's chains as long as someone likes. */
+	bool by_place = !(d->flags & UNORDERED) && (d->interleaved || d->flags & BEGIN) &&
+			hold_find_place(&g->hold, &place) == HOLD_NIL;
+
+	hold_put(&g->hold, s->id, d, by_place);
+	s->held++;
+	s->held_bytes += (uint32_t)d->bytes.len;
+	if (s->held_bytes > s->high_watermark)
+		s->high_watermark = s->held_bytes;
+	rank(g, s);
+}
+
+static void in_order(struct sctp_group *g, struct sctp_streams *s, const struct sctp_data *d)
+{
+	seen_set(s, d->tsn);
+	s->highest = before(s->highest, d->tsn) ? d->tsn : s->highest;
+	step(g, s);
+	force(g, s, d);
+	step_over_seen(g, s);
+	if (s->cum == s->highest)
+		s->hole_ts = s->covered_ts = 0;
+}
+
+/* Above a hole: out if nothing in its stream lacks, else it waits. */
+static void above_hole(struct sctp_group *g, struct sctp_streams *s, const struct sctp_data *d)
+{
+	struct hold_stream *t = d->flags & UNORDERED ? NULL : stream_of(g, s, d->sid);
+	bool whole = (d->flags & (BEGIN | END)) == (BEGIN | END);
+
+	if (t ? is_next(t, d) : (d->flags & UNORDERED) && whole) {
+		seen_set(s, d->tsn);
+		s->highest = before(s->highest, d->tsn) ? d->tsn : s->highest;
+		force(g, s, d);
+	} else if (make_room(g, s, d)) {
+		seen_set(s, d->tsn);
+		s->highest = before(s->highest, d->tsn) ? d->tsn : s->highest;
+		hold(g, s, d);
+	} else {
+		in_order(g, s, d);
+		return;
+	}
+	if (!s->hole_ts)
+		s->hole_ts = d->ts;
+}
+
+void sctp_streams_push(struct sctp_group *g, struct sctp_streams *s, const struct sctp_data *d)
+{
+	if (!s->id)
+		start(g, s, d->tsn);
+	if (!before(s->cum, d->tsn) || (d->tsn - s->cum <= STREAMS_WINDOW && seen_get(s, d->tsn))) {
+		duplicate(g, s, d);
+		return;
+	}
+	if (d->tsn - s->cum > STREAMS_WINDOW) {
+		if (d->tsn - s->highest <= STREAMS_WINDOW)
+			give_up(g, s, d->tsn - STREAMS_WINDOW, SCTP_GAP_WINDOW);
+		else if (!stray(g, s, d))
+			return;
+	}
+	s->chunks++;
+	s->bytes += d->bytes.len;
+	remember(s, d);
+	if (d->tsn == s->cum + 1)
+		in_order(g, s, d);
+	else
+		above_hole(g, s, d);
+}
+
+/* ---- what the other chunks say ----------------------------------------------------------- */
+
+void sctp_streams_ack(struct sctp_streams *s, uint32_t cum)
+{
+	if (!s->id || (s->has_ack && !before(s->acked, cum)))
+		return;
+	/* An acknowledgement of what can't have been sent yet proves nothing. */
+	if (before(s->cum, cum) && cum - s->cum > STREAMS_WINDOW)
+		return;
+	s->acked = cum;
+	s->has_ack = true;
+}
+
+bool sctp_streams_forward(struct sctp_group *g, struct sctp_streams *s, uint32_t cum)
+{
+	if (!s->id)
+		return false;
+	if (before(s->cum, cum) && cum - s->cum > STREAMS_WINDOW) {
+		s->out_of_window++;
+		return false;
+	}
+	if (before(s->cum, cum))
+		give_up(g, s, cum, SCTP_GAP_ABANDONED);
+	return true;
+}
+
+void sctp_streams_abandon(struct sctp_group *g, struct sctp_streams *s, uint16_t sid, uint32_t last,
+			  bool interleaved)
+{
+	struct sctp_data d = { .mid = last, .interleaved = interleaved };
+	struct hold_stream *t = s->id ? stream_of(g, s, sid) : NULL;
+	int32_t by;
+
+	if (!t)
+		return;
+	by = t->known ? ahead(&d, last, t->next) : 0;
+	if (by < 0)
+		return;
+	if (t->open) {
+		stream_gap(g, s, t, t->next, 0, SCTP_GAP_ABANDONED);
+		t->next = after(&d, t->next);
+		t->open = false;
+		by--;
+	}
+	if (t->known && by >= 0)
+		stream_gap(g, s, t, t->next, (uint32_t)by + 1, SCTP_GAP_ABANDONED);
+	t->known = true;
+	t->next = after(&d, last);
+	follow(g, s, t, interleaved);
+}
+
+/* ---- time and the end ------------------------------------------------------------------- */
+
+void sctp_streams_tick(struct sctp_group *g, struct sctp_streams *s, uint64_t now, uint32_t packets,
+		       bool onesided)
+{
+	if (!s->id)
+		return;
+	if (s->has_ack && before(s->cum, s->acked)) {
+		if (!s->covered_ts) {
+			s->covered_ts = now ? now : 1;
+			s->covered_packets = packets;
+			s->covered_at = s->acked;
+		}
+		if (now - s->covered_ts >= g->limits.acked_ns &&
+		    packets - s->covered_packets >= g->limits.acked_packets)
+			give_up(g, s, s->covered_at, SCTP_GAP_ACKED);
+	} else {
+		s->covered_ts = 0;
+	}
+	if (onesided && s->hole_ts && s->cum != s->highest && now >= s->hole_ts &&
+	    now - s->hole_ts >= g->limits.timer_ns)
+		give_up_first_hole(g, s, SCTP_GAP_TIMER);
+	if (s->cum != s->highest && !s->hole_ts)
+		s->hole_ts = now ? now : 1;
+}
+
+void sctp_streams_flush(struct sctp_group *g, struct sctp_streams *s, enum sctp_gap_reason why)
+{
+	if (!s->id)
+		return;
+	if (s->has_ack && before(s->cum, s->acked))
+		give_up(g, s, s->acked, SCTP_GAP_ACKED);
+	give_up(g, s, s->highest, why);
+	hold_streams_drop(&g->hold, &s->streams_list);
+	s->nstreams = 0;
+}
+
+bool sctp_streams_lawful(const struct sctp_streams *s)
+{
+	uint64_t above = 0;
+
+	for (unsigned i = 0; i < STREAMS_WINDOW / 64; i++)
+		above += (uint64_t)__builtin_popcountll(s->seen[i]);
+	return s->chunks == s->delivered + s->held &&
+	       s->bytes == s->delivered_bytes + s->held_bytes &&
+	       s->chunks + s->lost == s->span + above && (s->held <= above);
+}

@@ -1,0 +1,154 @@
+/* sctp_streams: the user data of one direction of an SCTP association, in order per stream, each
+ * byte at most once, and what is missing said with its reason.
+ *
+ * Pure, on the caller's memory. What can be delivered leaves at once, straight from the packet:
+ * unordered messages of one chunk, and in each stream what comes next, fragment by fragment. What
+ * waits is above a hole in the TSNs; as soon as all TSNs below a chunk are known or given up, it
+ * leaves, whatever it lacks. RFC 9260 6.5-6.9, 3758, 8260.
+ *
+ * The laws, between any two calls:
+ *     chunks = delivered + held;  bytes = delivered_bytes + held_bytes
+ *     chunks + lost = (cum - base) + chunks seen above cum */
+#ifndef WEIR_SCTP_STREAMS_H
+#define WEIR_SCTP_STREAMS_H
+
+#include "libcommon/net/sctp.h"
+#include "libcommon/net/sctp_hold.h"
+
+enum {
+	STREAMS_WINDOW = 4096, /* TSNs above the lowest one missing */
+	STREAMS_HISTORY = 64,  /* TSNs whose bytes' CRC is kept to compare repeats with */
+	STREAMS_HOLDERS = 34,
+	STREAMS_RESYNC = 8, /* chunks in a row outside the window after which it is moved */
+};
+
+enum sctp_gap_reason {
+	SCTP_GAP_NONE,
+	SCTP_GAP_ACKED,     /* the peer has acknowledged what was not seen */
+	SCTP_GAP_ABANDONED, /* the sender gave it up (FORWARD TSN) */
+	SCTP_GAP_WINDOW,    /* too much waits in this direction */
+	SCTP_GAP_MEMORY,    /* too much waits in all */
+	SCTP_GAP_TIMER,     /* nothing of the peer is seen, and the hole is old */
+	SCTP_GAP_CLOSE,
+	SCTP_GAP_EVICT,
+	SCTP_GAP_RESYNC,  /* the TSNs jumped */
+	SCTP_GAP_SKIPPED, /* no TSN is missing: the sender left out an SSN, or a fragment */
+	SCTP_GAP_REASONS,
+};
+const char *sctp_gap_reason_name(enum sctp_gap_reason why);
+
+/* A message, or one fragment of it. */
+struct sctp_piece {
+	uint32_t tsn, ssn; /* ssn: the MID of an I-DATA chunk */
+	uint32_t ppid;
+	uint16_t sid;
+	bool unordered, begin, end; /* begin, end: of the message */
+	uint32_t missing;           /* bytes behind `bytes` that the capture lacks */
+	uint64_t offset;            /* bytes of user data delivered before in this direction */
+	uint64_t n, ts;             /* of the frame that it came with */
+	struct bytes bytes;         /* borrowed until the call returns */
+};
+
+/* Either TSNs that are lost (tsns > 0), of no known stream; or what that means for a stream: whole
+ * messages from `ssn` on (messages > 0), or a part of message `ssn` (both 0). */
+struct sctp_gap {
+	enum sctp_gap_reason why;
+	bool of_stream;
+	uint16_t sid;
+	uint32_t ssn, messages;
+	uint32_t tsn, tsns;
+	uint64_t offset;
+};
+
+struct sctp_streams;
+
+struct sctp_sink {
+	void *ctx;
+	void (*piece)(void *ctx, struct sctp_streams *s, const struct sctp_piece *p);
+	void (*gap)(void *ctx, struct sctp_streams *s, const struct sctp_gap *g);
+	/* A TSN came again with other bytes, or for another stream. */
+	void (*differs)(void *ctx, struct sctp_streams *s, uint32_t tsn, uint16_t sid);
+};
+
+struct sctp_limits {
+	uint64_t memory;        /* bytes in all, tables included; 0 = 32 MiB */
+	uint32_t streams;       /* known of one direction; 0 = 1,024. Others go by TSN alone */
+	uint32_t all_streams;   /* of all directions; 0 = 65,536 */
+	uint32_t held_chunks;   /* of one direction; 0 = 2,048 */
+	uint32_t held_bytes;    /* likewise; 0 = 1 MiB */
+	uint64_t acked_ns;      /* a hole that is acknowledged is given up after so long.. */
+	uint32_t acked_packets; /* ..and so many more packets of the association */
+	uint64_t timer_ns;      /* a hole of a one-sided association; 0 = 2 s */
+	uint64_t secret[2];
+};
+
+struct sctp_group;
+
+struct sctp_holder {
+	struct sctp_holder *prev, *next;
+};
+
+/* One direction. A zeroed struct is a valid one. */
+struct sctp_streams {
+	uint64_t id; /* in its group; 0: not started */
+	void *owner; /* the caller's */
+	uint8_t which;
+	uint8_t list;       /* of holders, 0 = none */
+	bool from_start;    /* the first TSN was told, so SSNs begin at 0 */
+	uint32_t base, cum; /* TSN before the first; all up to cum is known or given up */
+	uint32_t highest;
+	uint32_t acked; /* the peer's cumulative acknowledgement, if has_ack */
+	bool has_ack;
+	uint32_t strays, stray_next;
+	uint32_t streams_list, nstreams;
+	enum sctp_gap_reason last_reason; /* of the last TSN that was lost */
+	uint32_t last_lost;
+	uint64_t hole_ts; /* since when something waits */
+	uint64_t covered_ts;
+	uint32_t covered_packets, covered_at;
+	struct sctp_holder holder;
+	uint64_t seen[STREAMS_WINDOW / 64]; /* TSNs above cum, bit TSN % window */
+	struct {
+		uint32_t tsn, crc;
+	} history[STREAMS_HISTORY];
+
+	uint64_t chunks, bytes, delivered, delivered_bytes, messages;
+	uint32_t held, held_bytes;
+	uint64_t span; /* cum - base, past any wrapping */
+	uint64_t lost, lost_by[SCTP_GAP_REASONS];
+	uint64_t duplicates; /* came again, or too late */
+	uint64_t missing_bytes, differing, out_of_window, malformed, disorder;
+	uint64_t untracked, high_watermark; /* high_watermark: of held_bytes */
+};
+
+/* Bytes of memory for a group; 0: the limits leave too little room. */
+size_t sctp_group_size(const struct sctp_limits *limits);
+struct sctp_group *sctp_group_init(void *memory, const struct sctp_limits *limits,
+				   const struct sctp_sink *sink);
+
+/* The first TSN of the direction, from its INIT or INIT ACK. Too late once data was seen. */
+void sctp_streams_start(struct sctp_group *g, struct sctp_streams *s, uint32_t initial_tsn);
+/* All chunks of a packet that counts: DATA, I-DATA and FORWARD TSN for `s`, acknowledgements for
+ * `peer`. snapped: the capture lacks the packet's end. */
+void sctp_streams_packet(struct sctp_group *g, struct sctp_streams *s, struct sctp_streams *peer,
+			 struct bytes chunks, bool snapped, uint64_t n, uint64_t ts);
+/* One chunk of user data. d->bytes borrowed. */
+void sctp_streams_push(struct sctp_group *g, struct sctp_streams *s, const struct sctp_data *d);
+/* The peer has everything up to `cum`. */
+void sctp_streams_ack(struct sctp_streams *s, uint32_t cum);
+/* The sender gave up everything up to `cum`. False: beyond the window, ignored. */
+bool sctp_streams_forward(struct sctp_group *g, struct sctp_streams *s, uint32_t cum);
+/* And so a stream's messages up to `last`. */
+void sctp_streams_abandon(struct sctp_group *g, struct sctp_streams *s, uint16_t sid, uint32_t last,
+			  bool interleaved);
+/* Gives up holes that are due. packets: of the association so far. */
+void sctp_streams_tick(struct sctp_group *g, struct sctp_streams *s, uint64_t now, uint32_t packets,
+		       bool onesided);
+/* The end: all that waits leaves, and memory is given back. Counters stay. */
+void sctp_streams_flush(struct sctp_group *g, struct sctp_streams *s, enum sctp_gap_reason why);
+
+/* Do the laws hold? */
+bool sctp_streams_lawful(const struct sctp_streams *s);
+uint64_t sctp_group_bytes(const struct sctp_group *g); /* memory that holds chunks now */
+
+#endif

@@ -1,0 +1,86 @@
+/* sctp_streams_packet: the chunks of a packet, taken apart for sctp_streams.c. */
+#include "libcommon/net/sctp_streams.h"
+
+/* RFC 3758 3.2, RFC 8260 2.3.1. */
+static void on_forward(struct sctp_group *g, struct sctp_streams *s, const struct sctp_chunk *chunk)
+{
+	bool interleaved = chunk->type == SCTP_I_FORWARD_TSN;
+	struct cursor c = cursor_of(chunk->value);
+	size_t entry = interleaved ? 8 : 4;
+	uint32_t cum = cursor_be32(&c);
+
+	if (c.failed) {
+		s->malformed++;
+		return;
+	}
+	if (!sctp_streams_forward(g, s, cum))
+		return;
+	while (cursor_left(&c) >= entry) {
+		uint16_t sid = cursor_be16(&c), ssn_or_flags = cursor_be16(&c);
+		uint32_t mid = interleaved ? cursor_be32(&c) : ssn_or_flags;
+
+		if (!interleaved || !(ssn_or_flags & 1)) /* not of unordered messages */
+			sctp_streams_abandon(g, s, sid, mid, interleaved);
+	}
+}
+
+/* False: too short to be one. */
+static bool data_of(const struct sctp_chunk *c, struct sctp_data *d)
+{
+	struct cursor at = cursor_of(c->value);
+	size_t head = c->type == SCTP_I_DATA ? 16 : 12;
+
+	*d = (struct sctp_data){ .flags = c->flags & 7, .interleaved = c->type == SCTP_I_DATA };
+	d->tsn = cursor_be32(&at);
+	d->sid = cursor_be16(&at);
+	d->mid = cursor_be16(&at);
+	if (d->interleaved)
+		d->mid = cursor_be32(&at);
+	d->ppid = cursor_be32(&at);
+	if (at.failed || c->len <= head + 4)
+		return false;
+	if (d->interleaved && !(d->flags & 2)) { /* not the first fragment */
+		d->fsn = d->ppid;
+		d->ppid = 0;
+	}
+	d->bytes = cursor_bytes(&at, cursor_left(&at));
+	d->missing = (uint32_t)(c->len - 4 - head - d->bytes.len);
+	return true;
+}
+
+void sctp_streams_packet(struct sctp_group *g, struct sctp_streams *s, struct sctp_streams *peer,
+			 struct bytes chunks, bool snapped, uint64_t n, uint64_t ts)
+{
+	struct sctp_walk w = sctp_walk_of(chunks, snapped);
+	struct sctp_chunk c;
+	struct sctp_data d;
+
+	while (sctp_walk_next(&w, &c)) {
+		switch (c.type) {
+		case SCTP_DATA:
+		case SCTP_I_DATA:
+			if (!data_of(&c, &d)) {
+				s->malformed++;
+				break;
+			}
+			d.n = n;
+			d.ts = ts;
+			sctp_streams_push(g, s, &d);
+			break;
+		case SCTP_SACK:
+		case SCTP_SHUTDOWN:
+			if (c.value.len >= 4)
+				sctp_streams_ack(peer, be32_get(c.value.ptr));
+			break;
+		case SCTP_FORWARD_TSN:
+		case SCTP_I_FORWARD_TSN:
+			on_forward(g, s, &c);
+			break;
+		case SCTP_ABORT: /* what follows does not count */
+			return;
+		default:
+			break;
+		}
+	}
+	s->malformed += w.bad_length;
+}

@@ -1,0 +1,590 @@
+/* Tests of libcommon/net/sctp_streams.c: order per stream, holes, caps, and a plan of what was
+ * sent. Malloc is off. */
+#include "tests/unit/check.h"
+
+#include <time.h>
+
+#include "tests/unit/poison.h"
+#include "tests/unit/sctp_model.h"
+
+enum { MEMORY = 4 << 20 };
+
+static uint64_t memory[MEMORY / 8];
+static struct sctp_group *g;
+static struct sctp_streams s, peer;
+static struct sctp_build b;
+static uint64_t frame;
+
+/* What came out, as text: "sid:ssn bytes" and the like. */
+static char text[8192];
+static size_t text_len;
+static struct sctp_piece last;
+static struct sctp_gap last_gap;
+static unsigned pieces, gaps, stream_gaps, differs;
+static bool quiet;
+
+static void say(const char *format, unsigned x, unsigned y, struct bytes bytes)
+{
+	if (!quiet && text_len < sizeof(text) - 100)
+		text_len += (size_t)snprintf(text + text_len, sizeof(text) - text_len, format, x, y,
+					     (int)(bytes.len > 20 ? 20 : bytes.len), bytes.ptr);
+}
+
+static void on_piece(void *ctx, struct sctp_streams *from, const struct sctp_piece *p)
+{
+	(void)ctx;
+	(void)from;
+	pieces++;
+	last = *p;
+	say(p->unordered ? "%u:u%u=%.*s " : "%u:%u=%.*s ", p->sid, p->ssn, p->bytes);
+}
+
+static void on_gap(void *ctx, struct sctp_streams *from, const struct sctp_gap *gap)
+{
+	(void)ctx;
+	(void)from;
+	last_gap = *gap;
+	if (gap->of_stream) {
+		stream_gaps++;
+		say("[%u:%u] ", gap->sid, gap->ssn, BYTES("", 0));
+	} else {
+		gaps++;
+		say("<%u+%u> ", gap->tsn, gap->tsns, BYTES("", 0));
+	}
+}
+
+static void on_differs(void *ctx, struct sctp_streams *from, uint32_t tsn, uint16_t sid)
+{
+	(void)ctx;
+	(void)from;
+	(void)tsn;
+	(void)sid;
+	differs++;
+}
+
+static void begin(struct sctp_limits limits)
+{
+	struct sctp_sink sink = { NULL, on_piece, on_gap, on_differs };
+
+	limits.memory = limits.memory ? limits.memory : MEMORY;
+	g = sctp_group_init(memory, &limits, &sink);
+	s = peer = (struct sctp_streams){ 0 };
+	text_len = 0;
+	text[0] = 0;
+	pieces = gaps = stream_gaps = differs = 0;
+	b.len = 0;
+	sctp_streams_start(g, &s, 100);
+}
+
+static void send(void)
+{
+	frame++;
+	sctp_streams_packet(g, &s, &peer, BYTES(b.at, b.len), false, frame, frame * 1000);
+	b.len = 0;
+	CHECK(sctp_streams_lawful(&s));
+}
+
+static void data(uint8_t flags, uint32_t tsn, uint16_t sid, uint16_t ssn, const char *what)
+{
+	build_data(&b, flags, tsn, sid, ssn, 7, what, strlen(what));
+	send();
+}
+
+static bool said(const char *what)
+{
+	bool same = !strcmp(text, what);
+
+	if (!same)
+		printf("# said: %s\n", text);
+	text_len = 0;
+	text[0] = 0;
+	return same;
+}
+
+static void test_order(void)
+{
+	check_case("what is next in its stream leaves at once, with its attributes");
+	begin((struct sctp_limits){ 0 });
+	data(BUILD_BE, 100, 1, 0, "one");
+	CHECK_EQ(last.tsn, 100);
+	CHECK_EQ(last.ppid, 7);
+	CHECK(last.begin && last.end && !last.unordered);
+	CHECK_EQ(last.n, frame);
+	data(BUILD_BE, 101, 1, 1, "two");
+	CHECK_EQ(last.offset, 3);
+	CHECK(said("1:0=one 1:1=two "));
+
+	check_case("a hole holds up its own stream alone");
+	data(BUILD_BE, 103, 1, 3, "four");
+	data(BUILD_BE, 104, 2, 0, "other");
+	data(BUILD_BE, 105, 1, 4, "five");
+	CHECK(said("2:0=other "));
+	CHECK_EQ(s.held, 2);
+	data(BUILD_BE, 102, 1, 2, "three");
+	CHECK(said("1:2=three 1:3=four 1:4=five "));
+	CHECK_EQ(s.held, 0);
+	CHECK_EQ(s.cum, 105);
+	CHECK_EQ(sctp_group_bytes(g), 0);
+
+	check_case("an unordered message never waits");
+	data(BUILD_BE | BUILD_U, 110, 1, 0, "now");
+	CHECK(said("1:u0=now "));
+	CHECK(last.unordered);
+
+	check_case("a message in fragments leaves fragment by fragment, in order");
+	begin((struct sctp_limits){ 0 });
+	data(BUILD_B, 100, 0, 0, "a");
+	data(BUILD_E, 102, 0, 0, "c");
+	data(BUILD_BE, 103, 0, 1, "d");
+	CHECK(said("0:0=a "));
+	CHECK(last.begin && !last.end);
+	data(0, 101, 0, 0, "b");
+	CHECK(said("0:0=b 0:0=c 0:1=d "));
+	CHECK_EQ(s.messages, 2);
+
+	check_case("unordered fragments wait for the TSNs before them");
+	begin((struct sctp_limits){ 0 });
+	data(BUILD_B | BUILD_U, 101, 0, 0, "a");
+	data(BUILD_E | BUILD_U, 102, 0, 0, "b");
+	CHECK(said(""));
+	data(BUILD_BE, 100, 0, 0, "x");
+	CHECK(said("0:0=x 0:u0=a 0:u0=b "));
+
+	check_case("SSNs and TSNs wrap");
+	begin((struct sctp_limits){ 0 });
+	s = (struct sctp_streams){ 0 };
+	sctp_streams_start(g, &s, 0xfffffffe);
+	quiet = true;
+	for (uint32_t i = 0; i < 70000; i++)
+		data(BUILD_BE, 0xfffffffe + i, 3, (uint16_t)i, "x");
+	quiet = false;
+	CHECK_EQ(s.delivered, 70000);
+	CHECK_EQ(gaps + stream_gaps + s.disorder, 0);
+
+	check_case("all chunks of a packet count, and a broken one ends it");
+	begin((struct sctp_limits){ 0 });
+	build_data(&b, BUILD_BE, 100, 0, 0, 7, "a", 1);
+	build_chunk(&b, 200, 0, "??", 2);
+	build_data(&b, BUILD_BE, 101, 1, 0, 7, "b", 1);
+	build_data(&b, BUILD_BE, 102, 1, 1, 7, "", 0);
+	memcpy(b.at + b.len, "\0\3\0\2", 4);
+	b.len += 4;
+	send();
+	CHECK(said("0:0=a 1:0=b "));
+	CHECK_EQ(s.malformed, 2);
+
+	check_case("the last chunk of a snapped packet says what it lacks");
+	begin((struct sctp_limits){ 0 });
+	build_data(&b, BUILD_BE, 100, 0, 0, 7, "abcdefgh", 8);
+	sctp_streams_packet(g, &s, &peer, BYTES(b.at, b.len - 5), true, 1, 1);
+	CHECK(said("0:0=abc "));
+	CHECK_EQ(last.missing, 5);
+}
+
+static void test_repeats(void)
+{
+	check_case("a repeat is counted, and one that differs is reported");
+	begin((struct sctp_limits){ 0 });
+	data(BUILD_BE, 100, 0, 0, "a");
+	data(BUILD_BE, 102, 0, 2, "c");
+	data(BUILD_BE, 100, 0, 0, "a");
+	data(BUILD_BE, 102, 0, 2, "c");
+	CHECK_EQ(s.duplicates, 2);
+	CHECK_EQ(differs, 0);
+	data(BUILD_BE, 102, 0, 2, "x");
+	CHECK_EQ(differs, 1);
+	data(BUILD_BE, 100, 0, 0, "x");
+	CHECK_EQ(differs, 2);
+	data(BUILD_BE, 100, 1, 0, "a");
+	CHECK_EQ(differs, 3);
+	CHECK(said("0:0=a "));
+	data(BUILD_BE, 101, 0, 1, "b");
+	CHECK(said("0:1=b 0:2=c "));
+}
+
+static void test_gaps(void)
+{
+	check_case("what the peer acknowledged and nobody saw is a gap, after the grace");
+	begin((struct sctp_limits){ .acked_ns = 1000, .acked_packets = 2 });
+	data(BUILD_BE, 100, 0, 0, "a");
+	data(BUILD_BE, 103, 0, 2, "c");
+	sctp_streams_ack(&s, 103);
+	sctp_streams_tick(g, &s, 5000, 10, false);
+	sctp_streams_tick(g, &s, 6000, 11, false);
+	sctp_streams_tick(g, &s, 5999, 12, false);
+	CHECK(said("0:0=a "));
+	sctp_streams_tick(g, &s, 6000, 12, false);
+	CHECK(said("<101+2> [0:1] 0:2=c "));
+	CHECK_EQ(last_gap.why, SCTP_GAP_ACKED);
+	CHECK_EQ(last_gap.messages, 1);
+	CHECK_EQ(s.lost_by[SCTP_GAP_ACKED], 2);
+	CHECK_EQ(gaps, 1);
+	CHECK_EQ(stream_gaps, 1);
+
+	check_case("a hole that is filled in the grace is none");
+	data(BUILD_BE, 105, 0, 4, "e");
+	sctp_streams_ack(&s, 105);
+	sctp_streams_tick(g, &s, 7000, 13, false);
+	data(BUILD_BE, 104, 0, 3, "d");
+	sctp_streams_tick(g, &s, 9000, 20, false);
+	CHECK_EQ(gaps, 1);
+	CHECK(said("0:3=d 0:4=e "));
+
+	check_case("a SACK and a SHUTDOWN of the peer acknowledge");
+	begin((struct sctp_limits){ 0 });
+	data(BUILD_BE, 101, 0, 1, "b");
+	{
+		static const uint8_t sack[12] = { 0, 0, 0, 101 };
+
+		build_chunk(&b, SCTP_SACK, 0, sack, sizeof(sack));
+		sctp_streams_packet(g, &peer, &s, BYTES(b.at, b.len), false, 1, 1);
+		b.len = 0;
+	}
+	sctp_streams_tick(g, &s, 2, 1, false);
+	CHECK(said("<100+1> [0:0] 0:1=b "));
+
+	check_case("the sender gives up messages by FORWARD TSN");
+	begin((struct sctp_limits){ 0 });
+	data(BUILD_B, 100, 0, 0, "a");
+	data(BUILD_BE, 104, 0, 2, "c");
+	data(BUILD_BE, 105, 1, 1, "x");
+	{
+		static const uint8_t forward[12] = { 0, 0, 0, 103, 0, 0, 0, 1, 0, 1, 0, 0 };
+
+		build_chunk(&b, SCTP_FORWARD_TSN, 0, forward, sizeof(forward));
+		send();
+	}
+	CHECK(said("0:0=a <101+3> [0:0] [0:1] 0:2=c [1:0] 1:1=x "));
+	CHECK_EQ(s.lost_by[SCTP_GAP_ABANDONED], 3);
+	CHECK_EQ(last_gap.why, SCTP_GAP_ABANDONED);
+	data(BUILD_BE, 106, 0, 3, "d");
+	CHECK(said("0:3=d "));
+
+	check_case("a one-sided hole is given up after the timer");
+	begin((struct sctp_limits){ .timer_ns = 1000000 });
+	frame = 0;
+	data(BUILD_BE, 101, 0, 1, "b"); /* at 1,000 ns */
+	sctp_streams_tick(g, &s, 1000999, 1, true);
+	CHECK(said(""));
+	sctp_streams_tick(g, &s, 1001000, 1, false);
+	CHECK(said(""));
+	sctp_streams_tick(g, &s, 1001000, 1, true);
+	CHECK(said("<100+1> [0:0] 0:1=b "));
+	CHECK_EQ(last_gap.why, SCTP_GAP_TIMER);
+
+	check_case("at the end what waits leaves, with its gaps");
+	begin((struct sctp_limits){ 0 });
+	data(0, 102, 0, 1, "mid");
+	data(BUILD_BE, 105, 2, 0, "whole");
+	data(BUILD_B | BUILD_U, 106, 1, 0, "start");
+	sctp_streams_flush(g, &s, SCTP_GAP_CLOSE);
+	CHECK(said("2:0=whole <100+2> [0:0] [0:1] 0:1=mid <103+2> 1:u0=start "));
+	CHECK_EQ(s.lost, 4);
+	CHECK_EQ(s.held, 0);
+	CHECK_EQ(sctp_group_bytes(g), 0);
+
+	check_case("an SSN that the sender left out is told as skipped, an old one is delivered");
+	begin((struct sctp_limits){ 0 });
+	data(BUILD_BE, 100, 0, 4, "e");
+	CHECK(said("[0:0] 0:4=e "));
+	CHECK_EQ(last_gap.messages, 4);
+	CHECK_EQ(last_gap.why, SCTP_GAP_SKIPPED);
+	data(BUILD_BE, 101, 0, 2, "c");
+	data(BUILD_BE, 102, 0, 5, "f");
+	CHECK(said("0:2=c 0:5=f "));
+	CHECK_EQ(s.disorder, 1);
+
+	check_case("from the middle on a stream starts with what is seen first");
+	begin((struct sctp_limits){ 0 });
+	s = (struct sctp_streams){ 0 };
+	data(BUILD_BE, 5000, 0, 40, "a");
+	data(BUILD_BE, 5001, 0, 41, "b");
+	CHECK(said("0:40=a 0:41=b "));
+	CHECK_EQ(stream_gaps, 0);
+}
+
+static void test_bounds(void)
+{
+	struct sctp_streams other = { 0 };
+
+	check_case("more chunks than may wait give up the oldest hole");
+	begin((struct sctp_limits){ .held_chunks = 2 });
+	data(BUILD_BE, 101, 0, 1, "b");
+	data(BUILD_BE, 103, 0, 3, "d");
+	data(BUILD_BE, 105, 0, 5, "f");
+	CHECK(said("<100+1> [0:0] 0:1=b "));
+	CHECK_EQ(last_gap.why, SCTP_GAP_WINDOW);
+	CHECK_EQ(s.held, 2);
+	data(BUILD_BE, 104, 0, 4, "e");
+	CHECK(said("<102+1> [0:2] 0:3=d 0:4=e 0:5=f "));
+
+	check_case("a chunk larger than all that may wait leaves at once, its hole given up");
+	begin((struct sctp_limits){ .held_bytes = 4 });
+	data(BUILD_BE, 101, 0, 1, "too much");
+	CHECK(said("<100+1> [0:0] 0:1=too much "));
+
+	check_case("TSNs not far above what was seen give up the oldest hole");
+	begin((struct sctp_limits){ 0 });
+	data(BUILD_BE, 101, 0, 1, "b");
+	data(BUILD_BE, 103, 0, 3, "d");
+	data(BUILD_BE, 100 + STREAMS_WINDOW - 1, 0, 9, "j");
+	CHECK(said(""));
+	data(BUILD_BE, 100 + STREAMS_WINDOW, 0, 10, "k");
+	CHECK(said("<100+1> [0:0] 0:1=b "));
+	data(BUILD_BE, 102 + STREAMS_WINDOW, 0, 11, "l");
+	CHECK(said("<102+1> [0:2] 0:3=d "));
+	CHECK_EQ(s.lost_by[SCTP_GAP_WINDOW], 2);
+	CHECK_EQ(s.out_of_window, 0);
+
+	check_case("TSNs far beyond the window are ignored until eight follow each other");
+	begin((struct sctp_limits){ 0 });
+	data(BUILD_BE, 100, 0, 0, "a");
+	data(BUILD_BE, 100000, 0, 1, "x");
+	data(BUILD_BE, 90000, 0, 1, "x");
+	for (uint32_t i = 0; i < 7; i++)
+		data(BUILD_BE, 200000 + i, 0, (uint16_t)(i + 1), "y");
+	CHECK_EQ(s.out_of_window, 9);
+	data(BUILD_BE, 200007, 0, 8, "z");
+	CHECK(said("0:0=a <101+199906> [0:1] 0:8=z "));
+	CHECK_EQ(s.lost_by[SCTP_GAP_RESYNC], 199906);
+
+	check_case("streams beyond those that are known go by TSN");
+	begin((struct sctp_limits){ .streams = 2 });
+	data(BUILD_BE, 100, 0, 0, "a");
+	data(BUILD_BE, 101, 1, 0, "b");
+	data(BUILD_BE, 103, 2, 1, "d");
+	data(BUILD_BE, 102, 2, 0, "c");
+	CHECK(said("0:0=a 1:0=b 2:0=c 2:1=d "));
+	CHECK_EQ(s.untracked, 2);
+
+	check_case("where memory lacks, the direction that holds most gives up its hole");
+	quiet = true;
+	begin((struct sctp_limits){ .memory = 400000, .all_streams = 16 });
+	sctp_streams_start(g, &other, 1);
+	{
+		static char big[1400];
+		unsigned n = 0;
+
+		memset(big, 'x', sizeof(big) - 1);
+		for (uint32_t i = 0; i < 2000 && !gaps; i++, n++) {
+			data(BUILD_BE, 102 + i, 0, (uint16_t)(i + 2), big);
+			if (i != 5)
+				continue;
+			sctp_streams_push(g, &other,
+					  &(struct sctp_data){ .tsn = 2,
+							       .mid = 1,
+							       .flags = BUILD_BE,
+							       .bytes = BYTES_LIT("x") });
+		}
+		CHECK(n > 50 && n < 300);
+		CHECK_EQ(last_gap.why, SCTP_GAP_MEMORY);
+		CHECK_EQ(s.held, 0);
+		CHECK_EQ(other.held, 1);
+	}
+	quiet = false;
+	sctp_streams_flush(g, &other, SCTP_GAP_EVICT);
+	CHECK_EQ(last_gap.why, SCTP_GAP_EVICT);
+	CHECK_EQ(sctp_group_bytes(g), 0);
+
+	check_case("too little memory is refused");
+	CHECK_EQ(sctp_group_size(&(struct sctp_limits){ .memory = 100000 }), 0);
+	CHECK_EQ(sctp_group_size(&(struct sctp_limits){ .memory = 1000 }), 0);
+	CHECK(sctp_group_size(&(struct sctp_limits){ 0 }) <= 32 << 20);
+	for (unsigned i = 0; i < SCTP_GAP_REASONS; i++)
+		CHECK(sctp_gap_reason_name(i));
+}
+
+static void test_interleaved(void)
+{
+	check_case("I-DATA fragments of two streams may alternate");
+	begin((struct sctp_limits){ 0 });
+	build_i_data(&b, BUILD_B, 100, 0, 0, 51, "a", 1);
+	build_i_data(&b, BUILD_B, 101, 1, 0, 52, "x", 1);
+	build_i_data(&b, 0, 102, 0, 0, 1, "b", 1);
+	send();
+	CHECK_EQ(last.ppid, 51);
+	build_i_data(&b, BUILD_E, 104, 0, 0, 2, "c", 1);
+	build_i_data(&b, BUILD_E, 103, 1, 0, 1, "y", 1);
+	send();
+	CHECK(said("0:0=a 1:0=x 0:0=b 0:0=c 1:0=y "));
+	CHECK_EQ(last.ppid, 52);
+	CHECK_EQ(s.messages, 2);
+
+	check_case("MIDs are 32 bits wide");
+	quiet = true;
+	for (uint32_t i = 1; i < 70000; i++) {
+		build_i_data(&b, BUILD_BE, 104 + i, 0, i, 51, "a", 1);
+		send();
+	}
+	quiet = false;
+	CHECK_EQ(last.ssn, 69999);
+	CHECK_EQ(stream_gaps, 0);
+
+	check_case("I-FORWARD-TSN gives up messages by MID");
+	begin((struct sctp_limits){ 0 });
+	build_i_data(&b, BUILD_BE, 102, 0, 2, 51, "c", 1);
+	send();
+	{
+		static const uint8_t forward[20] = { 0, 0, 0, 101, 0, 0, 0, 0, 0, 0,
+						     0, 1, 0, 3,   0, 1, 0, 0, 0, 9 };
+
+		build_chunk(&b, SCTP_I_FORWARD_TSN, 0, forward, sizeof(forward));
+		send();
+	}
+	CHECK(said("<100+2> [0:0] 0:2=c "));
+}
+
+/* ---- many ------------------------------------------------------------------------------- */
+
+static uint64_t random_state;
+
+static uint32_t next_random(void)
+{
+	random_state ^= random_state << 13;
+	random_state ^= random_state >> 7;
+	random_state ^= random_state << 17;
+	return (uint32_t)(random_state >> 16);
+}
+
+static void test_shuffled(void)
+{
+	static struct talk t;
+	static uint8_t plan[400];
+	unsigned bad = 0, seeds = 1000, chunks = 0;
+
+#ifdef WEIR_SANITIZE
+	seeds = 200;
+#endif
+	check_case(
+		"messages sent in any order within 64, with repeats, come out whole, seed by seed");
+	for (unsigned seed = 1; seed <= seeds && bad < 3; seed++) {
+		struct sctp_sink sink = { &t, talk_on_piece, talk_on_gap, talk_on_differs };
+		struct cursor c = cursor_of(BYTES(plan, sizeof(plan)));
+		unsigned order[PLAN_CHUNKS];
+
+		random_state = seed * 2654435761ull;
+		for (unsigned i = 0; i < sizeof(plan); i++)
+			plan[i] = (uint8_t)next_random();
+		memset(&t, 0, sizeof(t));
+		t.plan.interleaved = seed & 1;
+		t.plan.base = next_random();
+		plan_make(&t.plan, &c, 300);
+		g = sctp_group_init(memory, &(struct sctp_limits){ .memory = MEMORY }, &sink);
+		s = (struct sctp_streams){ 0 };
+		sctp_streams_start(g, &s, t.plan.base);
+		for (unsigned i = 0; i < t.plan.n; i++)
+			order[i] = i;
+		for (unsigned i = 0; i < t.plan.n; i++) {
+			unsigned k = i + next_random() % 64;
+
+			if (k < t.plan.n && k / 64 == i / 64) {
+				unsigned swap = order[i];
+
+				order[i] = order[k];
+				order[k] = swap;
+			}
+		}
+		for (unsigned i = 0; i < t.plan.n; i++) {
+			talk_send(&t, g, &s, order[i], 1);
+			if (next_random() % 8 == 0)
+				talk_send(&t, g, &s, order[next_random() % (i + 1)], 1);
+		}
+		if (s.held || s.lost || t.gaps || t.stream_gaps || t.differs)
+			t.wrong = "something waits or is lost";
+		sctp_streams_flush(g, &s, SCTP_GAP_CLOSE);
+		talk_end(&t, g, &s);
+		chunks += t.plan.n;
+		if (t.pieces != t.plan.n)
+			t.wrong = "not all";
+		if (t.wrong) {
+			printf("# seed %u: %s\n", seed, t.wrong);
+			bad++;
+		}
+	}
+	CHECK_EQ(bad, 0);
+	CHECK(chunks > seeds * 500);
+
+	check_case(
+		"whatever is lost, late or capped, each TSN has one fate and no stream goes back");
+	bad = 0;
+	for (unsigned seed = 1; seed <= 10 * seeds && bad < 3; seed++) {
+		random_state = seed * 2654435761ull;
+		for (unsigned i = 0; i < sizeof(plan); i++)
+			plan[i] = (uint8_t)next_random();
+		plan[1] %= 100;
+		if (seed % 2)
+			plan[0] &= 0xf0;
+		if (talk_run(plan, sizeof(plan), memory, 1 << 18, &t)) {
+			printf("# seed %u: %s\n", seed, t.wrong);
+			bad++;
+		}
+	}
+	CHECK_EQ(bad, 0);
+}
+
+static double now_s(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t);
+	return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
+}
+
+/* kind 0: windows of chunks, each backwards. 1: the same place said again and again above a hole.
+ * 2: holes everywhere, all streams. */
+static double attack(unsigned kind, unsigned n)
+{
+	double begun = now_s();
+
+	begin((struct sctp_limits){ 0 });
+	for (uint32_t i = 0; i < n; i++) {
+		struct sctp_data d = { .flags = BUILD_BE, .bytes = BYTES_LIT("12345678") };
+
+		d.tsn = 100 + (kind ? 2 * i + 1 : i / 1024 * 1024 + 1023 - i % 1024);
+		d.sid = (uint16_t)(kind == 2 ? i * 7 : 0);
+		d.mid = kind == 1 ? 5 : (uint16_t)(kind == 2 ? i : d.tsn - 100);
+		sctp_streams_push(g, &s, &d);
+	}
+	CHECK(sctp_streams_lawful(&s));
+	return now_s() - begun;
+}
+
+static void test_linear(void)
+{
+	quiet = true;
+	for (unsigned kind = 0; kind < 3; kind++) {
+		double one = 1e9, two = 1e9;
+		unsigned n = 200 << 10;
+
+		check_case(kind == 0   ? "twice as many chunks backwards take at most twice as long"
+			   : kind == 1 ? "so do chunks that claim one place"
+				       : "so do holes in all streams");
+		for (unsigned i = 0; i < 3; i++) {
+			double t = attack(kind, n);
+
+			one = t < one ? t : one;
+			t = attack(kind, 2 * n);
+			two = t < two ? t : two;
+		}
+		CHECK(two <= 2.5 * one);
+		printf("# %.0f ns a chunk\n", two * 1e9 / (2 * n));
+		if (kind == 0)
+			CHECK_EQ(s.delivered, 2 * n);
+	}
+	quiet = false;
+}
+
+int main(void)
+{
+	setvbuf(stdout, (char[4096]){ 0 }, _IOLBF, 4096);
+	poisoned = true;
+	test_order();
+	test_repeats();
+	test_gaps();
+	test_bounds();
+	test_interleaved();
+	test_shuffled();
+	test_linear();
+	poisoned = false;
+	return check_end();
+}
