@@ -185,23 +185,21 @@ enum layers_fate layers_walk(struct layers *l, uint32_t link_type, struct bytes 
 			  .config = config ? config : &layers_auto,
 			  .verify = !(flags & LAYERS_NO_CHECKSUM) };
 	enum layer next;
+	uint16_t type;
 
 	clear(l);
-	if (link_type != 1 || frame.len < 14)
+	type = link_type == 1 && frame.len >= 14 ? be16_get(frame.ptr + 12) : 0;
+	if (type != 0x0800 && type != 0x86dd)
 		return walk_on(&w, link_layer(link_type));
 	/* The common case, without a look at the table. */
-	l->headers = 1;
-	next = layer_ethernet(&w);
-	if (next == LAYER_ETHERTYPE && w.type == 0x0800) {
-		l->headers = 2;
-		next = layer_ipv4(&w);
-	} else if (next == LAYER_ETHERTYPE && w.type == 0x86dd) {
-		l->headers = 2;
-		next = layer_ipv6(&w);
-	}
+	l->headers = 2;
+	l->l2_dst = frame.ptr;
+	l->l2_src = frame.ptr + 6;
+	w.c.pos += 14;
+	next = type == 0x0800 ? layer_ipv4(&w) : layer_ipv6(&w);
 	if (next == LAYER_L4)
 		next = layer_l4(&w);
-	return walk_on(&w, next);
+	return next == layer_end(LAYERS_PACKET) && !w.bad_sum ? LAYERS_PACKET : walk_on(&w, next);
 }
 
 enum layers_fate layers_resume(struct layers *l, struct bytes whole,
