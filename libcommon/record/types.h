@@ -174,6 +174,10 @@ enum {
 	STREAM_MIDSTREAM = 1,
 	STREAM_MSG_END = 2, /* SCTP: last fragment of a message */
 	STREAM_UNORDERED = 4,
+	/* SCTP: a gap of chunks from `tsn` on, of unknown streams and sizes (offset stays).. */
+	STREAM_LOST_CHUNKS = 8,
+	STREAM_LOST_MESSAGES = 16, /* ..of messages of stream `sid`, from `ssn` on.. */
+	STREAM_LOST_PART = 32,     /* ..and of a part of message `ssn` */
 };
 
 #endif
