@@ -10,7 +10,7 @@ struct flow_config {
 	uint64_t max_flows, update;
 	struct opt_strings timeout;
 	const char *events;
-	bool checksum, ignore_scope;
+	bool packets, checksum, ignore_scope;
 };
 
 /* Which flow records are wanted: bits 1 << enum rec_flow_event. */

@@ -25,7 +25,7 @@ struct state {
 	struct rec_head now; /* ts and n at which records go out */
 	unsigned events;
 	unsigned parse_flags;
-	bool ignore_scope;
+	bool ignore_scope, packets;
 	uint64_t clock;         /* highest time of all sources */
 	uint64_t *source_clock; /* highest time of each */
 	uint64_t *in, *fates[LAYERS_FATES];
@@ -37,6 +37,7 @@ struct state {
 static struct flow_config flow_config = {
 	.max_flows = 262144,
 	.events = "end",
+	.packets = true,
 	.checksum = true,
 };
 
@@ -50,6 +51,8 @@ static const struct opt flow_options[] = {
 		"tcp:one_way, udp, udp:one_way, icmp, sctp, sctp:new, sctp:closed, other)"),
 	OPT_ROW(0, "events", OPT_STRING, struct flow_config, events, "LIST",
 		"which flow records to write: start,established,update,end"),
+	OPT_ROW(0, "packets", OPT_FLAG, struct flow_config, packets, NULL,
+		"write packet records; --no-packets leaves flow and anomaly records"),
 	OPT_ROW(0, "checksum", OPT_FLAG, struct flow_config, checksum, NULL, "verify checksums"),
 	OPT_ROW(0, "ignore-scope", OPT_FLAG, struct flow_config, ignore_scope, NULL,
 		"let packets of different VLANs belong to one flow"),
@@ -178,7 +181,8 @@ static void input(struct state *s, struct item *it)
 	p->now = s->clock;
 	p->wire_len = it->frame.wire_len;
 	tracker_packet(s->tracker, p);
-	flow_emit_packet(s->st, &s->now, p, it->head.ts);
+	if (s->packets)
+		flow_emit_packet(s->st, &s->now, p, it->head.ts);
 	if (p->tcp.anomalies || p->offload || p->tcp.verdict == TCP_BAD_CHECKSUM)
 		report_anomalies(s, p);
 	if (p->tcp.flags & TCP_R_ESTABLISHED && wants(s, REC_flow_event_ESTABLISHED))
@@ -236,6 +240,7 @@ static struct state *state_new(struct stage *st)
 	s->events = flow_events(c->events, c->update);
 	s->parse_flags = c->checksum ? 0 : LAYERS_NO_CHECKSUM;
 	s->ignore_scope = c->ignore_scope;
+	s->packets = c->packets;
 	s->source_clock = xcalloc(SOURCES, sizeof(*s->source_clock));
 	flow_timeouts(t.table.timeout, &c->timeout);
 	t.table.max_flows = (uint32_t)c->max_flows;

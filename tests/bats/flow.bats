@@ -127,6 +127,19 @@ END
 	[ "$(sort -u "$BATS_TEST_TMPDIR/sums" | wc -l)" = 1 ]
 }
 
+@test "flow: --no-packets writes the same flows and anomalies, and no packet" {
+	for name in handshake_fin bad_checksums port_reuse; do
+		records "$name" flow,anomaly "" >"$BATS_TEST_TMPDIR/with"
+		records "$name" flow,anomaly,packet "" --no-packets >"$BATS_TEST_TMPDIR/without"
+		[ -s "$BATS_TEST_TMPDIR/with" ]
+		cmp "$BATS_TEST_TMPDIR/with" "$BATS_TEST_TMPDIR/without"
+	done
+	local file
+	file=$(capture handshake_fin)
+	"$read" "$file" | "$flow" --no-packets | python3 "$top/tests/gen/records.py" end ledger |
+		grep -q "'made', 0, 1\]"
+}
+
 @test "flow: wrong use is one line and exit 2" {
 	for wrong in "--max-flows 0" "--timeout tcp" "--timeout quic=3s" "--events birth" "operand" "--max-flow 3"; do
 		# shellcheck disable=SC2086
@@ -137,7 +150,7 @@ END
 }
 
 @test "flow: the man page lists the tool's own options" {
-	for option in max-flows update timeout events checksum ignore-scope; do
+	for option in max-flows update timeout events packets checksum ignore-scope; do
 		grep -q "^\.It Fl -$option" "$top/docs/man/weir-flow.1"
 		"$flow" --help | grep -q -e "--$option"
 	done
