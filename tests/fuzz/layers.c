@@ -56,8 +56,33 @@ static void check_packet(const struct layers *l, struct bytes whole)
 	must(flow_key_make(&key, l, l->scope) <= 1);
 }
 
+/* Any text as a list of kinds: it is refused with a reason, or gives what its own parts say. */
+static void check_list(struct bytes b)
+{
+	struct layers_config c;
+	const char *why = NULL;
+	char text[256];
+
+	if (b.len >= sizeof(text))
+		return;
+	if (b.len)
+		memcpy(text, b.ptr, b.len);
+	text[b.len] = 0;
+	if (!layers_decap_parse(text, &c, &why)) {
+		must(why && *why);
+		return;
+	}
+	must(!why && c.kinds >> LAYERS_KINDS == 0 && c.nports <= LAYERS_PORTS_MAX);
+	for (unsigned i = 0; i < c.nports; i++) {
+		must(c.ports[i].port && c.kinds >> c.ports[i].kind & 1);
+		must(c.port_filter[c.ports[i].port >> 6 & (LAYERS_PORT_WORDS - 1)] >>
+			     (c.ports[i].port & 63) &
+		     1);
+	}
+}
+
 /* The first byte chooses the link type, the second the flags and the kinds; the rest is the
- * frame. What is behind a fragment goes on as if it were all. */
+ * frame, or a list of kinds. What is behind a fragment goes on as if it were all. */
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct layers_config config;
@@ -72,6 +97,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	must(layers_decap_parse(data[1] & 2 ? "none" : "auto", &config, &why));
 	flags = data[1] & LAYERS_NO_CHECKSUM;
 	whole = BYTES(data + FRONT, size - FRONT);
+	if (data[1] & 8) {
+		check_list(whole);
+		return 0;
+	}
 	memset(&l, 0xa5, sizeof(l));
 	fate = layers_walk(&l, links[data[0] % LINKS], whole, data[1] & 4 ? NULL : &config, flags);
 	for (unsigned round = 0; fate == LAYERS_FRAGMENT; round++) {
