@@ -47,7 +47,7 @@ static void open_to(enum sctp_state state)
 {
 	fresh();
 	if (state >= SCTP_S_INIT) {
-		build_init(&b, SCTP_INIT, TAG_A, 4, 4, 100);
+		build_init(&b, SCTP_INIT, TAG_A, 4, 9, 100);
 		send(A, 0);
 	}
 	if (state >= SCTP_S_INIT_ACK) {
@@ -233,6 +233,10 @@ static void test_tags(void)
 	CHECK(raised(SCTP_A_RESYNC));
 	CHECK_EQ(data(A, TAG_B, 0), SCTP_DELIVER);
 	CHECK_EQ(r.anomalies, 0);
+	for (unsigned i = 0; i < 10; i++) /* but not by ABORTs, nor by turns */
+		CHECK_EQ(one(A, 777, SCTP_ABORT, 0, 0), SCTP_BAD_TAG);
+	for (unsigned i = 0; i < 12; i++)
+		CHECK_EQ(data(A, i % 3 ? 777 : TAG_B, 0), i % 3 ? SCTP_BAD_TAG : SCTP_DELIVER);
 
 	check_case("a bad checksum changes nothing");
 	open_to(SCTP_S_ESTABLISHED);
@@ -308,10 +312,31 @@ static void test_order(void)
 	open_to(SCTP_S_INIT_ACK);
 	build_init(&b, SCTP_INIT_ACK, 0xbeef, 4, 4, 7000);
 	send(B, TAG_A);
+	build_chunk(&b, SCTP_COOKIE_ECHO, 0, NULL, 0);
+	CHECK(!sctp_is_reuse(&t, A,
+			     &(struct sctp_packet){ .tag = 0xbeef, .chunks = BYTES(b.at, b.len) }));
 	CHECK_EQ(one(A, 0xbeef, SCTP_COOKIE_ECHO, 0, 4), SCTP_NO_DATA);
 	CHECK_EQ(r.flags, SCTP_R_TSN_PEER);
 	CHECK_EQ(r.initial_tsn_peer, 7000);
 	CHECK_EQ(data(A, 0xbeef, 0), SCTP_DELIVER);
+
+	check_case("an INIT that was sent again with another tag opens the same association");
+	open_to(SCTP_S_INIT);
+	build_init(&b, SCTP_INIT, 0xa2, 4, 4, 7);
+	send(A, 0);
+	CHECK_EQ(r.anomalies, 1u << SCTP_A_INIT_CHANGED);
+	build_init(&b, SCTP_INIT_ACK, 0xb2, 4, 4, 77);
+	CHECK_EQ(send(B, 0xa2), SCTP_NO_DATA);
+	CHECK_EQ(r.anomalies, 0);
+	build_chunk(&b, SCTP_COOKIE_ECHO, 0, NULL, 0);
+	CHECK(!sctp_is_reuse(&t, A,
+			     &(struct sctp_packet){ .tag = 0xb2, .chunks = BYTES(b.at, b.len) }));
+	CHECK_EQ(send(A, 0xb2), SCTP_NO_DATA);
+	CHECK_EQ(r.anomalies, 0);
+	CHECK_EQ(r.initial_tsn, 7);
+	CHECK_EQ(r.initial_tsn_peer, 77);
+	CHECK_EQ(one(B, 0xa2, SCTP_COOKIE_ACK, 0, 0), SCTP_NO_DATA);
+	CHECK_EQ(r.flags, SCTP_R_ESTABLISHED);
 
 	check_case("data before the COOKIE ECHO, empty, or on a stream too far is reported");
 	open_to(SCTP_S_INIT_ACK);
@@ -324,6 +349,8 @@ static void test_order(void)
 	CHECK(raised(SCTP_A_DATA_BAD_STREAM));
 	data(B, TAG_A, 3);
 	CHECK_EQ(r.anomalies, 0);
+	data(B, TAG_A, 4); /* it asked for four itself */
+	CHECK(raised(SCTP_A_DATA_BAD_STREAM));
 	build_data(&b, BUILD_BE, 100, 0, 0, 0, "", 0);
 	CHECK_EQ(send(A, TAG_B), SCTP_NO_DATA);
 	CHECK(raised(SCTP_A_DATA_EMPTY));

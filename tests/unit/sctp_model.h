@@ -30,6 +30,7 @@ struct plan_stream {
 
 struct talk {
 	struct plan plan;
+	unsigned first[PLAN_SIDS]; /* chunk of the stream that was not delivered */
 	struct plan_stream streams[PLAN_SIDS];
 	uint64_t offset, pieces, gaps, stream_gaps, lost, differs;
 	bool few_streams; /* some go by TSN alone: of these no gap is told */
@@ -187,6 +188,21 @@ static inline void talk_build(struct talk *t, struct sctp_build *b, unsigned i)
 		build_data(b, c->flags, tsn, c->sid, (uint16_t)c->mid, c->sid + 1u, data, c->len);
 }
 
+/* As long as nothing is lost, the next chunk of a stream may not wait once it was sent. */
+static inline void talk_check_prompt(struct talk *t)
+{
+	for (unsigned sid = 0; sid < PLAN_SIDS && !t->lost && !t->few_streams; sid++) {
+		unsigned *i = &t->first[sid];
+
+		while (*i < t->plan.n &&
+		       (t->plan.chunks[*i].sid != sid || t->plan.chunks[*i].flags & BUILD_U ||
+			t->plan.chunks[*i].delivered))
+			++*i;
+		if (*i < t->plan.n && t->plan.chunks[*i].sent)
+			talk_wrong(t, "it waits for nothing");
+	}
+}
+
 /* Sends a chunk with its own number as that of the frame. */
 static inline void talk_send(struct talk *t, struct sctp_group *g, struct sctp_streams *s,
 			     unsigned i, uint64_t ts)
@@ -197,6 +213,7 @@ static inline void talk_send(struct talk *t, struct sctp_group *g, struct sctp_s
 	b.len = 0;
 	talk_build(t, &b, i);
 	sctp_streams_packet(g, s, &nobody, BYTES(b.at, b.len), false, i, ts);
+	talk_check_prompt(t);
 	if (!sctp_streams_lawful(s))
 		talk_wrong(t, "law");
 }
@@ -264,7 +281,7 @@ static inline const char *talk_run(const uint8_t *script, size_t size, void *mem
 				talk_send(t, g, &s, at, ts);
 			break;
 		case 5: /* an old one again */
-			if (next > (step & 31u))
+			if (next > (step & 31u) && next - 1 - (step & 31u) < t->plan.n)
 				talk_send(t, g, &s, next - 1 - (step & 31u), ts);
 			break;
 		case 6:

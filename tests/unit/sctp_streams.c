@@ -22,6 +22,8 @@ static struct sctp_piece last;
 static struct sctp_gap last_gap;
 static unsigned pieces, gaps, stream_gaps, differs;
 static bool quiet;
+static uint8_t kept[4096]; /* the last bytes that came */
+static size_t kept_len;
 
 static void say(const char *format, unsigned x, unsigned y, struct bytes bytes)
 {
@@ -36,6 +38,10 @@ static void on_piece(void *ctx, struct sctp_streams *from, const struct sctp_pie
 	(void)from;
 	pieces++;
 	last = *p;
+	if (kept_len + p->bytes.len <= sizeof(kept)) {
+		memcpy(kept + kept_len, p->bytes.ptr, p->bytes.len);
+		kept_len += p->bytes.len;
+	}
 	say(p->unordered ? "%u:u%u=%.*s " : "%u:%u=%.*s ", p->sid, p->ssn, p->bytes);
 }
 
@@ -126,6 +132,13 @@ static void test_order(void)
 	CHECK_EQ(s.cum, 105);
 	CHECK_EQ(sctp_group_bytes(g), 0);
 
+	check_case("above a hole a stream goes on as far as it can");
+	data(BUILD_BE, 109, 3, 2, "2");
+	data(BUILD_B, 108, 3, 1, "1");
+	data(BUILD_BE, 107, 3, 0, "0");
+	CHECK(said("3:0=0 3:1=1 "));
+	CHECK_EQ(s.held, 1);
+
 	check_case("an unordered message never waits");
 	data(BUILD_BE | BUILD_U, 110, 1, 0, "now");
 	CHECK(said("1:u0=now "));
@@ -141,6 +154,12 @@ static void test_order(void)
 	data(0, 101, 0, 0, "b");
 	CHECK(said("0:0=b 0:0=c 0:1=d "));
 	CHECK_EQ(s.messages, 2);
+
+	check_case("a message that begins inside another one is told");
+	begin((struct sctp_limits){ 0 });
+	data(BUILD_B, 100, 0, 0, "a");
+	data(BUILD_BE, 101, 0, 0, "b");
+	CHECK(said("0:0=a [0:0] 0:0=b "));
 
 	check_case("unordered fragments wait for the TSNs before them");
 	begin((struct sctp_limits){ 0 });
@@ -179,6 +198,29 @@ static void test_order(void)
 	sctp_streams_packet(g, &s, &peer, BYTES(b.at, b.len - 5), true, 1, 1);
 	CHECK(said("0:0=abc "));
 	CHECK_EQ(last.missing, 5);
+}
+
+static void test_sizes(void)
+{
+	static uint8_t bytes[1400];
+	unsigned bad = 0;
+
+	check_case("what waited comes out as it was, whatever its length");
+	for (unsigned i = 0; i < sizeof(bytes); i++)
+		bytes[i] = (uint8_t)(i * 13 >> 2);
+	quiet = true;
+	for (unsigned len = 1; len <= sizeof(bytes); len++) {
+		begin((struct sctp_limits){ 0 });
+		build_data(&b, BUILD_E, 101, 0, 0, 7, bytes, len);
+		send();
+		CHECK_EQ(s.held_bytes, len);
+		kept_len = 0;
+		data(BUILD_B, 100, 0, 0, "a");
+		bad += kept_len != len + 1 || memcmp(kept + 1, bytes, len) != 0;
+	}
+	quiet = false;
+	CHECK_EQ(bad, 0);
+	CHECK_EQ(sctp_group_bytes(g), 0);
 }
 
 static void test_repeats(void)
@@ -229,6 +271,31 @@ static void test_gaps(void)
 	sctp_streams_tick(g, &s, 9000, 20, false);
 	CHECK_EQ(gaps, 1);
 	CHECK(said("0:3=d 0:4=e "));
+
+	check_case("each hole has its own grace");
+	begin((struct sctp_limits){ .acked_ns = 1000 });
+	data(BUILD_BE, 101, 0, 1, "b");
+	data(BUILD_BE, 103, 0, 3, "d");
+	sctp_streams_ack(&s, 101);
+	sctp_streams_tick(g, &s, 5000, 1, false);
+	sctp_streams_ack(&s, 103);
+	sctp_streams_tick(g, &s, 6000, 1, false);
+	CHECK(said("<100+1> [0:0] 0:1=b "));
+	sctp_streams_tick(g, &s, 6500, 1, false);
+	sctp_streams_tick(g, &s, 7499, 1, false);
+	CHECK(said(""));
+	sctp_streams_tick(g, &s, 7500, 1, false);
+	CHECK(said("<102+1> [0:2] 0:3=d "));
+	begin((struct sctp_limits){ .acked_ns = 1000 });
+	data(BUILD_BE, 101, 0, 1, "b");
+	data(BUILD_BE, 103, 0, 3, "d");
+	sctp_streams_ack(&s, 101);
+	sctp_streams_tick(g, &s, 5000, 1, false);
+	data(BUILD_BE, 100, 0, 0, "a");
+	sctp_streams_tick(g, &s, 5100, 1, false);
+	sctp_streams_ack(&s, 103);
+	sctp_streams_tick(g, &s, 9000, 1, false);
+	CHECK(said("0:0=a 0:1=b "));
 
 	check_case("a SACK and a SHUTDOWN of the peer acknowledge");
 	begin((struct sctp_limits){ 0 });
@@ -301,6 +368,10 @@ static void test_gaps(void)
 	data(BUILD_BE, 5001, 0, 41, "b");
 	CHECK(said("0:40=a 0:41=b "));
 	CHECK_EQ(stream_gaps, 0);
+	data(BUILD_BE, 5002, 1, 65534, "y");
+	data(BUILD_BE, 5003, 1, 1, "z");
+	CHECK(said("1:65534=y [1:65535] 1:1=z "));
+	CHECK_EQ(last_gap.messages, 2);
 }
 
 static void test_bounds(void)
@@ -380,8 +451,22 @@ static void test_bounds(void)
 		CHECK_EQ(last_gap.why, SCTP_GAP_MEMORY);
 		CHECK_EQ(s.held, 0);
 		CHECK_EQ(other.held, 1);
+		for (uint32_t i = 0; i < n - 2; i++) /* now another one's need */
+			data(BUILD_BE, s.highest + 2, 0, 9999, big);
+		CHECK(s.held > 50);
+		gaps = 0;
+		for (uint32_t i = 0; i < 20 && !gaps; i++)
+			sctp_streams_push(g, &other,
+					  &(struct sctp_data){ .tsn = 3 + i,
+							       .mid = 2 + i,
+							       .flags = BUILD_BE,
+							       .bytes = BYTES(big, 1000) });
+		CHECK(gaps > 0);
+		CHECK_EQ(s.lost_by[SCTP_GAP_MEMORY], 3);
+		CHECK_EQ(other.lost, 0);
 	}
 	quiet = false;
+	sctp_streams_flush(g, &s, SCTP_GAP_EVICT);
 	sctp_streams_flush(g, &other, SCTP_GAP_EVICT);
 	CHECK_EQ(last_gap.why, SCTP_GAP_EVICT);
 	CHECK_EQ(sctp_group_bytes(g), 0);
@@ -579,6 +664,7 @@ int main(void)
 	setvbuf(stdout, (char[4096]){ 0 }, _IOLBF, 4096);
 	poisoned = true;
 	test_order();
+	test_sizes();
 	test_repeats();
 	test_gaps();
 	test_bounds();
