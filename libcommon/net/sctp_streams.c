@@ -442,9 +442,10 @@ static void start(struct sctp_group *g, struct sctp_streams *s, uint32_t first)
 
 void sctp_streams_start(struct sctp_group *g, struct sctp_streams *s, uint32_t initial_tsn)
 {
-	if (s->id)
+	if (s->chunks || s->lost)
 		return;
 	start(g, s, initial_tsn);
+	s->has_ack = false;
 	s->from_start = true;
 }
 

@@ -126,7 +126,8 @@ size_t sctp_group_size(const struct sctp_limits *limits);
 struct sctp_group *sctp_group_init(void *memory, const struct sctp_limits *limits,
 				   const struct sctp_sink *sink);
 
-/* The first TSN of the direction, from its INIT or INIT ACK. Too late once data was seen. */
+/* The first TSN of the direction, from its INIT or INIT ACK. The last one
+ * counts; too late once data was seen. */
 void sctp_streams_start(struct sctp_group *g, struct sctp_streams *s, uint32_t initial_tsn);
 /* All chunks of a packet that counts: DATA, I-DATA and FORWARD TSN for `s`, acknowledgements for
  * `peer`. snapped: the capture lacks the packet's end. */

@@ -169,6 +169,14 @@ static void test_order(void)
 	data(BUILD_BE, 100, 0, 0, "x");
 	CHECK(said("0:0=x 0:u0=a 0:u0=b "));
 
+	check_case("of several first TSNs the last counts, until there is data");
+	begin((struct sctp_limits){ 0 });
+	sctp_streams_start(g, &s, 500);
+	data(BUILD_BE, 501, 0, 1, "b");
+	sctp_streams_start(g, &s, 900);
+	data(BUILD_BE, 500, 0, 0, "a");
+	CHECK(said("0:0=a 0:1=b "));
+
 	check_case("SSNs and TSNs wrap");
 	begin((struct sctp_limits){ 0 });
 	s = (struct sctp_streams){ 0 };
