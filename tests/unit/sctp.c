@@ -202,6 +202,14 @@ static void test_tags(void)
 	CHECK_EQ(r.data_chunks, 1);
 	CHECK_EQ(r.flags, SCTP_R_ABORT);
 
+	open_to(SCTP_S_ESTABLISHED);
+	build_data(&b, BUILD_BE, 100, 0, 0, 0, "x", 1);
+	build_chunk(&b, SCTP_ABORT, 1, NULL, 0);
+	CHECK_EQ(send(A, TAG_B), SCTP_DELIVER);
+	CHECK(raised(SCTP_A_ABORT_BAD_TAG));
+	CHECK_EQ(t.state, SCTP_S_ESTABLISHED);
+	one(A, TAG_B, SCTP_ABORT, 0, 0);
+
 	check_case("after the end data is reported and does not count");
 	CHECK_EQ(data(A, TAG_B, 0), SCTP_AFTER_ABORT);
 	CHECK(raised(SCTP_A_DATA_AFTER_CLOSE));
@@ -368,6 +376,27 @@ static void test_order(void)
 	open_to(SCTP_S_SHUTDOWN);
 	CHECK_EQ(data(A, TAG_B, 0), SCTP_DELIVER);
 	CHECK(raised(SCTP_A_DATA_AFTER_SHUTDOWN));
+	one(A, TAG_B, SCTP_SHUTDOWN, 0, 8);
+	CHECK_EQ(r.anomalies, 1u << SCTP_A_CHUNK_LENGTH);
+	one(A, TAG_B, SCTP_SHUTDOWN_COMPLETE, 0, 0);
+	CHECK_EQ(r.anomalies, 1u << SCTP_A_SHUTDOWN_ORDER);
+	CHECK_EQ(t.state, SCTP_S_CLOSED);
+	open_to(SCTP_S_SHUTDOWN_ACK);
+	one(B, TAG_A, SCTP_SHUTDOWN, 0, 4);
+	CHECK(raised(SCTP_A_SHUTDOWN_ORDER));
+
+	check_case("of one side only, the other's half of the end is not missed");
+	fresh();
+	data(B, TAG_A, 0);
+	one(B, TAG_A, SCTP_SHUTDOWN_ACK, 0, 0);
+	CHECK_EQ(r.flags, SCTP_R_CLOSING | SCTP_R_MIDSTREAM);
+	CHECK_EQ(r.anomalies, 0);
+	fresh();
+	data(A, TAG_B, 0);
+	one(A, TAG_B, SCTP_SHUTDOWN, 0, 4);
+	one(A, TAG_B, SCTP_SHUTDOWN_COMPLETE, 0, 0);
+	CHECK_EQ(r.flags, SCTP_R_CLOSED | SCTP_R_MIDSTREAM);
+	CHECK_EQ(r.anomalies, 0);
 }
 
 static void test_lengths(void)
@@ -430,9 +459,13 @@ static void test_reuse(void)
 	CHECK(is_reuse(A, 0));
 	CHECK(is_reuse(B, 0));
 	CHECK(!is_reuse(A, 1));
+	p.chunks = BYTES(b.at, b.len);
+	CHECK_EQ(sctp_successor(&t, A, &p).state, SCTP_S_NONE);
 	b.len = 0;
 	build_init(&b, SCTP_INIT, TAG_A, 4, 4, 7);
 	CHECK(!is_reuse(A, 0)); /* a late copy */
+	b.len = 2;
+	CHECK(!is_reuse(A, 0));
 	open_to(SCTP_S_ESTABLISHED);
 	build_init(&b, SCTP_INIT, 0xa2, 4, 4, 7);
 	CHECK(!is_reuse(A, 0));
@@ -461,6 +494,20 @@ static void test_reuse(void)
 	CHECK_EQ(r.flags, SCTP_R_ESTABLISHED);
 	CHECK_EQ(data(A, TAG_B, 0), SCTP_BAD_TAG);
 	CHECK_EQ(data(A, 0xb2, 0), SCTP_DELIVER);
+
+	check_case("of a restart one side is enough");
+	open_to(SCTP_S_ESTABLISHED);
+	build_init(&b, SCTP_INIT, 0xa2, 4, 4, 7);
+	send(A, 0);
+	build_chunk(&b, SCTP_COOKIE_ECHO, 0, NULL, 0);
+	CHECK(is_reuse(A, 0xb2));
+	p.chunks = BYTES(b.at, b.len);
+	t = sctp_successor(&t, A, &p);
+	send(A, 0xb2);
+	CHECK_EQ(r.flags, SCTP_R_TSN);
+	CHECK_EQ(r.initial_tsn, 7);
+	CHECK_EQ(data(A, 0xb2, 0), SCTP_DELIVER);
+	CHECK_EQ(data(B, 0xa2, 0), SCTP_DELIVER);
 
 	check_case("a COOKIE ECHO with a wrong tag and no INIT before it restarts nothing");
 	open_to(SCTP_S_ESTABLISHED);

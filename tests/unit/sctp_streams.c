@@ -335,6 +335,50 @@ static void test_gaps(void)
 	data(BUILD_BE, 106, 0, 3, "d");
 	CHECK(said("0:3=d "));
 
+	check_case(
+		"a message that was begun and given up is told at once, and the next one goes on");
+	begin((struct sctp_limits){ 0 });
+	data(BUILD_B, 100, 0, 0, "a");
+	{
+		static const uint8_t forward[8] = { 0, 0, 0, 102, 0, 0, 0, 1 };
+
+		build_chunk(&b, SCTP_FORWARD_TSN, 0, forward, sizeof(forward));
+		send();
+		CHECK(said("0:0=a <101+2> [0:0] [0:1] "));
+		CHECK_EQ(last_gap.messages, 1);
+		CHECK_EQ(last_gap.why, SCTP_GAP_ABANDONED);
+		build_chunk(&b, SCTP_FORWARD_TSN, 0, forward, sizeof(forward)); /* again */
+		send();
+	}
+	data(BUILD_BE, 103, 0, 2, "c");
+	CHECK(said("0:2=c "));
+
+	check_case("a FORWARD TSN that is cut, too far or before any data is not taken");
+	build_chunk(&b, SCTP_FORWARD_TSN, 0, "\377\377\377", 3);
+	send();
+	CHECK_EQ(s.malformed, 1);
+	build_chunk(&b, SCTP_FORWARD_TSN, 0, "\0\1\0\0\0\0\0\7", 8);
+	send();
+	CHECK_EQ(s.out_of_window, 1);
+	sctp_streams_ack(&s, 900000);
+	sctp_streams_tick(g, &s, 1, 1, false);
+	CHECK_EQ(s.lost, 2);
+	s = (struct sctp_streams){ 0 };
+	build_chunk(&b, SCTP_FORWARD_TSN, 0, "\0\0\0\1\0\0\0\7", 8);
+	send();
+	sctp_streams_tick(g, &s, 1, 1, false);
+	sctp_streams_flush(g, &s, SCTP_GAP_CLOSE);
+	CHECK_EQ(s.lost, 0);
+	CHECK(said(""));
+
+	check_case("what comes behind an ABORT in its packet does not count");
+	begin((struct sctp_limits){ 0 });
+	build_data(&b, BUILD_BE, 100, 0, 0, 7, "a", 1);
+	build_chunk(&b, SCTP_ABORT, 0, NULL, 0);
+	build_data(&b, BUILD_BE, 101, 0, 1, 7, "b", 1);
+	send();
+	CHECK(said("0:0=a "));
+
 	check_case("a one-sided hole is given up after the timer");
 	begin((struct sctp_limits){ .timer_ns = 1000000 });
 	frame = 0;
