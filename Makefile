@@ -11,6 +11,9 @@ WARN    := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wvla
 CFLAGS  += -std=gnu11 -g $(OPT) $(WARN) $(if $(CI),-Werror) -fno-omit-frame-pointer -fno-strict-aliasing
 CPPFLAGS += -D_GNU_SOURCE -I. -DWEIR_LIBEXEC='"$(LIBEXEC)"'
 SANFLAGS := $(if $(SAN),-fsanitize=$(SAN) -fno-sanitize-recover=all -DWEIR_SANITIZE $(if $(filter gcc,$(CC)),-Wno-format-truncation))
+# The tools and benches are optimised over all their files: a tenth to a sixth less CPU per packet.
+# Whatever else links the objects finds ordinary code in them, too.
+LTO     := $(if $(SAN)$(findstring clang,$(CC)),,-flto=auto -ffat-lto-objects)
 LIB_PKGS := msgpack libseccomp libcap-ng libcrypto
 
 ALL_TOOLS := $(notdir $(wildcard cmd/*))
@@ -42,7 +45,7 @@ all: $(BINS)
 define tool_rule
 $(call bin,$(1)): $(patsubst %.c,$(B)/%.o,$(sort $(wildcard cmd/$(1)/*.c))) $(B)/libweir.a
 	@mkdir -p $$(@D)
-	$$(CC) $$(CFLAGS) $$(SANFLAGS) $$(LDFLAGS) -o $$@ $$^ $$(shell pkg-config --libs $$(call tool_pkgs,$(1)) 2>/dev/null) $$(LDLIBS_COMMON)
+	$$(CC) $$(CFLAGS) $$(LTO) $$(SANFLAGS) $$(LDFLAGS) -o $$@ $$^ $$(shell pkg-config --libs $$(call tool_pkgs,$(1)) 2>/dev/null) $$(LDLIBS_COMMON)
 endef
 $(foreach t,$(TOOLS),$(eval $(call tool_rule,$t)))
 
@@ -54,17 +57,17 @@ $(B)/libparts.a: $(PART_OBJ)
 	ar rcs $@ $^
 $(B)/%.o: %.c
 	@mkdir -p $(@D)
-	$(CC) $(CPPFLAGS) $(CFLAGS) $(SANFLAGS) -MMD -MP -c -o $@ $<
+	$(CC) $(CPPFLAGS) $(CFLAGS) $(LTO) $(SANFLAGS) -MMD -MP -c -o $@ $<
 $(B)/unit/%: $(B)/tests/unit/%.o $(B)/libparts.a $(B)/libweir.a
 	@mkdir -p $(@D)
-	$(CC) $(CFLAGS) $(SANFLAGS) $(LDFLAGS) -o $@ $^ $(shell pkg-config --libs $(PKGS)) $(LDLIBS_COMMON)
+	$(CC) $(CFLAGS) $(LTO:-flto%=-fno-lto) $(SANFLAGS) $(LDFLAGS) -o $@ $^ $(shell pkg-config --libs $(PKGS)) $(LDLIBS_COMMON)
 $(B)/bench/%: $(B)/tests/bench/%.o $(B)/libparts.a $(B)/libweir.a
 	@mkdir -p $(@D)
-	$(CC) $(CFLAGS) $(SANFLAGS) $(LDFLAGS) -o $@ $^ $(shell pkg-config --libs $(PKGS)) $(LDLIBS_COMMON)
+	$(CC) $(CFLAGS) $(LTO) $(SANFLAGS) $(LDFLAGS) -o $@ $^ $(shell pkg-config --libs $(PKGS)) $(LDLIBS_COMMON)
 # A fuzz target with a main() that replays the files it is given; `make fuzz` links libFuzzer.
 $(B)/fuzz/%: $(B)/tests/fuzz/%.o $(B)/tests/fuzz/driver/replay.o $(B)/libparts.a $(B)/libweir.a
 	@mkdir -p $(@D)
-	$(CC) $(CFLAGS) $(SANFLAGS) $(LDFLAGS) -o $@ $^ $(shell pkg-config --libs $(PKGS)) $(LDLIBS_COMMON)
+	$(CC) $(CFLAGS) $(LTO:-flto%=-fno-lto) $(SANFLAGS) $(LDFLAGS) -o $@ $^ $(shell pkg-config --libs $(PKGS)) $(LDLIBS_COMMON)
 
 deps:
 	@.ci/install-deps
