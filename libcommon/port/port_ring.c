@@ -89,8 +89,9 @@ static void remove_dead(const char *name, uint64_t nonce)
 	fd = open(path, O_RDWR | O_CLOEXEC | O_NOFOLLOW);
 	if (fd < 0)
 		return;
-	if (ring_lock(fd) && fstat(fd, &by_fd) == 0 && lstat(path, &by_path) == 0 &&
-	    by_fd.st_ino == by_path.st_ino && by_fd.st_dev == by_path.st_dev) {
+	if (ring_lock(fd, RING_REMOVAL) && ring_lock(fd, RING_OWNER) && fstat(fd, &by_fd) == 0 &&
+	    lstat(path, &by_path) == 0 && by_fd.st_ino == by_path.st_ino &&
+	    by_fd.st_dev == by_path.st_dev) {
 		h = ring_map(fd, false, &data);
 		if (!h || !nonce || h->nonce == nonce) {
 			for (unsigned i = 0; h && i < h->nreaders; i++) {
@@ -455,7 +456,10 @@ static int find_ring(const char *path, const char *text)
 		return -1;
 	if (fstat(fd, &st) < 0 || !S_ISREG(st.st_mode) || st.st_uid != getuid())
 		die("'%s': %s is not ours", text, path);
-	if (ring_locked(fd))
+	/* Who removes what a dead producer left holds its lock, too: and has the other one before
+	 * that, until both go. */
+	if (ring_locked(fd, RING_OWNER) && !ring_locked(fd, RING_REMOVAL) &&
+	    ring_locked(fd, RING_OWNER))
 		return fd;
 	close(fd);
 	return -1;

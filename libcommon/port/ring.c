@@ -32,17 +32,24 @@ void ring_wake(const uint32_t *word)
 	syscall(SYS_futex, word, FUTEX_WAKE, INT_MAX, NULL, NULL, 0);
 }
 
-bool ring_locked(int fd)
+static struct flock lock_of(enum ring_lock which)
 {
-	struct flock lock = { .l_type = F_WRLCK, .l_whence = SEEK_SET };
+	return (struct flock){
+		.l_type = F_WRLCK, .l_whence = SEEK_SET, .l_start = which, .l_len = 1
+	};
+}
+
+bool ring_locked(int fd, enum ring_lock which)
+{
+	struct flock lock = lock_of(which);
 
 	/* Where we can't tell, the peer is taken to be alive: waiting is safe. */
 	return fcntl(fd, F_OFD_GETLK, &lock) < 0 || lock.l_type != F_UNLCK;
 }
 
-bool ring_lock(int fd)
+bool ring_lock(int fd, enum ring_lock which)
 {
-	struct flock lock = { .l_type = F_WRLCK, .l_whence = SEEK_SET };
+	struct flock lock = lock_of(which);
 
 	return fcntl(fd, F_OFD_SETLK, &lock) == 0;
 }
@@ -309,13 +316,14 @@ enum ring_state ring_set_state(const struct ring_set *set)
 
 bool ring_set_producer_dead(const struct ring_set *set)
 {
-	return __atomic_load_n(&set->header->owner_pid, __ATOMIC_ACQUIRE) && !ring_locked(set->fd);
+	return __atomic_load_n(&set->header->owner_pid, __ATOMIC_ACQUIRE) &&
+	       !ring_locked(set->fd, RING_OWNER);
 }
 
 bool ring_set_reader_dead(const struct ring_set *set, unsigned reader)
 {
 	return __atomic_load_n(&set->page[reader]->state, __ATOMIC_ACQUIRE) == RING_ATTACHED &&
-	       !ring_locked(set->pages_read[reader]);
+	       !ring_locked(set->pages_read[reader], RING_OWNER);
 }
 
 void ring_set_end(struct ring_set *set, enum ring_state how)

@@ -217,10 +217,14 @@ void ring_in_free(struct ring_in *in);
 
 /* ---- what both sides, and port_ring, use ---- */
 
+/* Locks of a ring's file or a page, a byte each. RING_REMOVAL: of whoever takes away the names of a
+ * ring whose producer is dead; taken before RING_OWNER, so that a lock of both is no life. */
+enum ring_lock { RING_OWNER, RING_REMOVAL };
+
 /* Does somebody else hold the lock of this file? */
-bool ring_locked(int fd);
+bool ring_locked(int fd, enum ring_lock which);
 /* Takes it; false where somebody else has it. */
-bool ring_lock(int fd);
+bool ring_lock(int fd, enum ring_lock which);
 /* Maps header and data (the latter twice), after checking every number in it against what is
  * possible and the file's size. NULL: errno, EPROTO where it is no ring of this version. */
 struct ring_header *ring_map(int fd, bool writable, uint8_t **data);

@@ -93,7 +93,7 @@ static enum port_state look(struct ring_in *in, size_t have)
 static bool producer_dead(const struct ring_in *in)
 {
 	return in->fd >= 0 && !in->keep && __atomic_load_n(&in->h->owner_pid, __ATOMIC_ACQUIRE) &&
-	       !ring_locked(in->fd);
+	       !ring_locked(in->fd, RING_OWNER);
 }
 
 /* Sleeps once, unless there is something to see. False: a signal came. */
@@ -214,7 +214,7 @@ struct ring_in *ring_in_attach(int fd, int page_fd, const char **why)
 	struct ring_in *in;
 	uint8_t *data;
 
-	if (!ring_lock(page_fd)) {
+	if (!ring_lock(page_fd, RING_OWNER)) {
 		*why = "this reader is attached already";
 		errno = EBUSY;
 		return NULL;

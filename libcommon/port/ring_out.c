@@ -100,10 +100,10 @@ static void bury(struct ring_out *o)
 
 		if (r->ended || r->fd < 0 || table[i].keep ||
 		    __atomic_load_n(&r->page->state, __ATOMIC_ACQUIRE) != RING_ATTACHED ||
-		    ring_locked(r->fd))
+		    ring_locked(r->fd, RING_OWNER))
 			continue;
 		__atomic_store_n(&table[i].released, 1, __ATOMIC_SEQ_CST);
-		if (ring_locked(r->fd)) {
+		if (ring_locked(r->fd, RING_OWNER)) {
 			__atomic_store_n(&table[i].released, 0, __ATOMIC_SEQ_CST);
 			continue;
 		}
@@ -364,7 +364,7 @@ struct ring_out *ring_out_attach(int fd, const int *pages, unsigned npages, cons
 	struct ring_out *o;
 	uint8_t *data;
 
-	if (!ring_lock(fd)) {
+	if (!ring_lock(fd, RING_OWNER)) {
 		*why = "another producer has it";
 		errno = EBUSY;
 		return NULL;
