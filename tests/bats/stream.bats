@@ -171,17 +171,17 @@ sys.stdout.buffer.write(ring[131072:131072 + head])
 END
 	weir json -i "shm:$ring,reader=r" >/dev/null
 	wait "$pid"
-	python3 "$mangle" indexed 100 <published
+	/usr/bin/python3 "$mangle" indexed 100 <published
 }
 
 @test "index: right, missing for some records or zero, it changes nothing" {
 	weir flow -i "$dir/frames.weir" | weir json -t packet,flow,anomaly >flows.json
 	for way in "right" "right 5 3" "right 127 2" "right 127 1" "zero" "zero 7"; do
 		# shellcheck disable=SC2086
-		python3 "$mangle" index $way <"$dir/frames.weir" | weir flow | weir json -t packet,flow,anomaly |
+		/usr/bin/python3 "$mangle" index $way <"$dir/frames.weir" | weir flow | weir json -t packet,flow,anomaly |
 			cmp - flows.json
 		# shellcheck disable=SC2086
-		python3 "$mangle" index $way <"$dir/streams.weir" | bash -c "set -o pipefail; $chain | weir json" |
+		/usr/bin/python3 "$mangle" index $way <"$dir/streams.weir" | bash -c "set -o pipefail; $chain | weir json" |
 			cmp - "$dir/all.json"
 	done
 }
@@ -191,7 +191,7 @@ END
 	for lie in short long huge tiny; do
 		for run in 1 2 64; do
 			for file in frames streams all; do
-				python3 "$mangle" index "$lie" "$run" <"$dir/$file.weir" >lie.weir
+				/usr/bin/python3 "$mangle" index "$lie" "$run" <"$dir/$file.weir" >lie.weir
 				for tool in flow reasm dns http tls "dns --only" "json -t packet,stream,flow,dns" books; do
 					status=0
 					# shellcheck disable=SC2086
@@ -217,7 +217,7 @@ END
 			[ $p != dns ] || only=()
 			weir $p "${only[@]}" -i "$dir/streams.weir" >$p.weir
 			# shellcheck disable=SC2086
-			python3 "$mangle" index $way <$p.weir >$p.index
+			/usr/bin/python3 "$mangle" index $way <$p.weir >$p.index
 		done
 		"$BATS_FILE_TMPDIR/weir-pass" -i dns.index -i http.index -i tls.index >joined.weir
 		weir json -i joined.weir | cmp - "$dir/all.json"
