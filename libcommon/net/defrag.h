@@ -128,7 +128,8 @@ size_t defrag_size(const struct defrag_config *config);
 struct defrag *defrag_init(void *memory, const struct defrag_config *config);
 
 /* Takes one piece, after everything that has expired by its time. Times that go back count as the
- * latest seen. A piece that is the first and the last (RFC 6946) is whole by itself. */
+ * latest seen. A piece that is the first and the last (RFC 6946) is whole by itself.
+ * The piece may lie in the last answer's data: fragments in fragments. */
 enum defrag_result defrag_push(struct defrag *d, const struct defrag_piece *p,
 			       struct defrag_answer *answer);
 /* Gives up what has expired at `now`, by age: O(what has). Between calls nothing expires. */

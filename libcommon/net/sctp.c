@@ -555,28 +555,35 @@ static void tell_restart(struct input *in)
 		in->r->flags &= (uint16_t)~SCTP_R_TSN_PEER;
 }
 
+/* Does the packet count? Judged by its first chunk. */
+static bool packet_counts(struct input *in)
+{
+	if (in->p->bad_checksum) {
+		raise_anomaly(in, SCTP_A_BAD_CHECKSUM);
+		in->r->verdict = SCTP_BAD_CHECKSUM;
+		return false;
+	}
+	if (!tag_is_right(in))
+		return false;
+	start_midstream(in);
+	in->me->bits |= SEEN;
+	return true;
+}
+
 void sctp_assoc_input(struct sctp_assoc *t, unsigned dir, const struct sctp_packet *p,
 		      struct sctp_result *r)
 {
 	struct input in = { t, &t->side[dir], &t->side[!dir], p, r, dir, .first = true };
 	struct sctp_walk w = sctp_walk_of(p->chunks, p->snapped);
+	struct sctp_chunk unused;
 
 	*r = (struct sctp_result){ .verdict = SCTP_NO_DATA };
 	if (t->restarted)
 		tell_restart(&in);
 	while (!in.stop && sctp_walk_next(&w, &in.chunk)) {
 		in.alone = !cursor_left(&w.c);
-		if (in.first && p->bad_checksum) {
-			raise_anomaly(&in, SCTP_A_BAD_CHECKSUM);
-			r->verdict = SCTP_BAD_CHECKSUM;
-			return;
-		}
-		if (in.first) {
-			start_midstream(&in);
-			if (!tag_is_right(&in))
-				return;
-			in.me->bits |= SEEN;
-		}
+		if (in.first && !packet_counts(&in))
+			break;
 		if (is_over(t))
 			input_over(&in);
 		else if (in.chunk.type == SCTP_ABORT && !in.first && is_reflected(&in.chunk))
@@ -585,6 +592,8 @@ void sctp_assoc_input(struct sctp_assoc *t, unsigned dir, const struct sctp_pack
 			on_chunk(&in);
 		in.first = false;
 	}
+	while (r->verdict != SCTP_BAD_CHECKSUM && sctp_walk_next(&w, &unused))
+		; /* its form is judged, whoever sent it */
 	r->chunks = (uint16_t)w.chunks;
 	if (w.bad_length)
 		raise_anomaly(&in, SCTP_A_CHUNK_LENGTH);

@@ -440,6 +440,22 @@ static void test_lengths(void)
 		build_data(&b, BUILD_BE, i, 0, (uint16_t)i, 0, "x", 1);
 	send(A, TAG_B);
 	CHECK(!raised(SCTP_A_TOO_MANY_CHUNKS));
+
+	check_case("the form of a packet is judged whatever its tag");
+	for (unsigned i = 0; i < 65; i++)
+		build_data(&b, BUILD_BE, i, 0, (uint16_t)i, 0, "x", 1);
+	CHECK_EQ(send(A, 999), SCTP_BAD_TAG);
+	CHECK_EQ(r.anomalies, 1u << SCTP_A_BAD_TAG | 1u << SCTP_A_TOO_MANY_CHUNKS);
+	CHECK_EQ(r.data_chunks, 0);
+
+	check_case("a first packet that does not count leaves nothing behind");
+	fresh();
+	CHECK_EQ(data(A, 0, 0), SCTP_BAD_TAG);
+	CHECK_EQ(t.state, SCTP_S_NONE);
+	build_init(&b, SCTP_INIT, TAG_A, 4, 4, 100);
+	send(A, 0);
+	CHECK_EQ(r.anomalies, 0);
+	CHECK_EQ(r.flags, SCTP_R_TSN);
 }
 
 static bool is_reuse(unsigned dir, uint32_t tag)
