@@ -49,7 +49,7 @@ static const struct opt options[] = {
 	OPT_ROW(0, "checksum", OPT_FLAG, struct config, checksum, NULL,
 		"check checksums (on; --no-checksum)"),
 	OPT_ROW(0, "ring-size", OPT_SIZE, struct config, ring_size, "BYTES",
-		"of each ring between two stages; 0: 2M"),
+		"of each ring between two stages; 0: 1M"),
 	OPT_ROW(0, "sandbox", OPT_CHOICE, struct config, sandbox, "require|try|off",
 		"what a stage does where it can't give up rights"),
 	OPT_ROW('q', "quiet", OPT_FLAG, struct config, quiet, NULL, "no progress, no closing line"),

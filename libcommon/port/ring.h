@@ -72,7 +72,7 @@ enum {
 	RING_DATA_AT = 128 * 1024,
 	RING_BATCH = 32 * 1024, /* published at once, or a quarter of a smaller ring */
 	RING_PAGE = 4096,       /* bytes of a reader's page */
-	RING_SIZE_DEFAULT = 2 * 1024 * 1024,
+	RING_SIZE_DEFAULT = 1024 * 1024,
 	RING_SIZE_MIN = PORT_MAX_VIEW,
 	RING_SIZE_MAX = 1 << 30,
 };
