@@ -1,14 +1,14 @@
-/* weir-reasm: TCP segments into byte streams. */
+/* weir-reasm: TCP segments and SCTP chunks into streams. */
 #include "cmd/reasm/reasm.h"
 
 int main(int argc, char **argv)
 {
 	static const struct stage_ops ops = {
 		.name = "reasm",
-		.summary = "put TCP segments in order, with gaps made explicit",
+		.summary = "put TCP and SCTP in order, with gaps made explicit",
 		.epilog =
 			"Reads packet and flow records of weir-flow. Writes stream, stream_end "
-			"and anomaly records in place of TCP packets; all else passes.\n\n"
+			"and anomaly records in place of TCP and SCTP packets; all else passes.\n\n"
 			"  weir read trace.pcap | weir flow | weir reasm | weir http | weir json\n",
 		.kind = STAGE_FILTER,
 		.options = reasm_options,

@@ -2,15 +2,17 @@
 #include "cmd/reasm/reasm.h"
 
 #include <netinet/in.h>
-#include <stdlib.h>
+#include <sys/mman.h>
+#include <sys/random.h>
 
-#include "cmd/reasm/flows.h"
 #include "libcommon/stage/brief.h"
+#include "libcommon/stage/stream_engine.h"
 
-enum { COUNTERS = 20, AHEAD = 4 /* records */ };
+enum { COUNTERS = 24, AHEAD = 4 /* records */ };
+enum { SCTP_MEMORY_LEAST = 8 * 1024 * 1024 };
 
 struct reasm_stage {
-	struct reasm *reasm;
+	struct stream_engine *engine;
 	uint64_t *counters[COUNTERS];
 };
 
@@ -19,6 +21,9 @@ struct reasm_config reasm_config = {
 	.ooo_bytes = 1024 * 1024,
 	.ooo_segments = 256,
 	.max_flows = 262144,
+	.max_associations = 16384,
+	.history = 16 * 1024,
+	.urgent_limit = 64 * 1024,
 };
 
 const struct opt reasm_options[] = {
@@ -26,8 +31,12 @@ const struct opt reasm_options[] = {
 		"deliver so much of each direction, skip the rest (0: all)"),
 	OPT_ROW(0, "overlap", OPT_CHOICE, struct reasm_config, overlap, "first|last",
 		"which bytes win that came twice and were not yet delivered"),
+	OPT_ROW(0, "overflow", OPT_CHOICE, struct reasm_config, overflow, "gap|window|drop-flow",
+		"when too much waits: give up the hole, the oldest bytes, or the direction"),
 	OPT_ROW(0, "urgent", OPT_CHOICE, struct reasm_config, urgent, "oob|inline",
 		"take urgent bytes out of the stream, or leave them in"),
+	OPT_ROW(0, "urgent-limit", OPT_SIZE, struct reasm_config, urgent_limit, "BYTES",
+		"urgent bytes taken out per direction; later ones stay in"),
 	OPT_ROW(0, "ooo-bytes", OPT_SIZE, struct reasm_config, ooo_bytes, "BYTES",
 		"bytes queued above a hole, per direction"),
 	OPT_ROW(0, "ooo-segments", OPT_UINT, struct reasm_config, ooo_segments, "N",
@@ -35,9 +44,11 @@ const struct opt reasm_options[] = {
 	OPT_ROW(0, "memory", OPT_SIZE, struct reasm_config, memory, "BYTES",
 		"memory for queued bytes, all flows together"),
 	OPT_ROW(0, "max-flows", OPT_UINT, struct reasm_config, max_flows, "N",
-		"flows kept; beyond, the least recently used one goes"),
+		"TCP flows kept; beyond, the least recently used one goes"),
+	OPT_ROW(0, "max-associations", OPT_UINT, struct reasm_config, max_associations, "N",
+		"SCTP associations kept, likewise"),
 	OPT_ROW(0, "history", OPT_SIZE, struct reasm_config, history, "BYTES",
-		"delivered bytes kept per direction, to compare repeats with"),
+		"delivered bytes per direction that repeats are compared with (0: none)"),
 	{ 0 },
 };
 
@@ -62,14 +73,18 @@ static const char *const counter_names[COUNTERS] = {
 	"evicted",
 	"memcap_hits",
 	"queue_peak",
-	"history_dropped",
+	"not_compared",
 	"blocks_refused",
+	"dropped_directions",
+	"sctp.chunks",
+	"sctp.lost",
+	"sctp.messages",
 };
 
 static void counters_set(struct reasm_stage *s)
 {
-	const struct reasm_stats *r = reasm_stats(s->reasm);
-	const struct assembly_group *g = reasm_group(s->reasm);
+	const struct stream_stats *r = stream_engine_stats(s->engine);
+	const struct assembly_group *g = stream_engine_group(s->engine);
 	const uint64_t values[COUNTERS] = {
 		r->in,
 		r->delivered,
@@ -89,8 +104,12 @@ static void counters_set(struct reasm_stage *s)
 		r->evicted,
 		g->memcap_hits,
 		g->pool.peak * BLOCK_SIZE,
-		g->history_dropped,
+		g->uncompared,
 		g->blocks_refused,
+		g->dropped,
+		r->chunks,
+		r->lost_chunks,
+		r->messages,
 	};
 
 	for (int i = 0; i < COUNTERS; i++)
@@ -122,41 +141,41 @@ static void on_emit(void *ctx, const struct rec_desc *desc, const struct rec_hea
 
 /* Is it surely a packet of another protocol? Told by one byte, where the fields before it have
  * their full width. */
-static bool is_not_tcp(struct bytes raw)
+static bool is_other(struct bytes raw)
 {
 	const struct wire_packet *w = (const struct wire_packet *)raw.ptr;
 
 	return raw.len >= sizeof(*w) && w->flags.mark == 0xce && w->ip_version.mark == 0xcc &&
-	       w->proto.mark == 0xcc && w->proto.v != IPPROTO_TCP;
+	       w->proto.mark == 0xcc && w->proto.v != IPPROTO_TCP && w->proto.v != IPPROTO_SCTP;
 }
 
-static void on_packet(struct stage *st, struct reasm *reasm, const struct stage_rec *rec)
+static void on_packet(struct stage *st, struct stream_engine *engine, const struct stage_rec *rec)
 {
 	struct rec_head h;
 	struct rec_packet p;
 
-	if (is_not_tcp(rec->raw)) {
+	if (is_other(rec->raw)) {
 		stage_pass(st, rec->raw);
 		return;
 	}
 	if (!rec_packet_get(rec->raw, &h, &p) && !stage_decode(st, &rec_packet_desc, rec, &h, &p))
 		return;
-	if (p.proto != IPPROTO_TCP) {
+	if (p.proto != IPPROTO_TCP && p.proto != IPPROTO_SCTP) {
 		stage_pass(st, rec->raw);
 		return;
 	}
-	reasm_packet(reasm, &h, &p);
+	stream_engine_packet(engine, &h, &p);
 	stage_consume(st, 1);
 }
 
-static void on_flow(struct stage *st, struct reasm *reasm, const struct stage_rec *rec)
+static void on_flow(struct stage *st, struct stream_engine *engine, const struct stage_rec *rec)
 {
 	static struct brief fields = { .names = { "event", "reason" } };
 	uint8_t v[BRIEF_MAX];
 	struct rec_head h = rec->head;
 	struct rec_flow fl;
 
-	if (reasm_knows(reasm, rec->head.flow)) {
+	if (stream_engine_knows(engine, rec->head.flow)) {
 		if (brief_read(st, &fields, rec, v)) {
 			fl.event = v[0];
 			fl.reason = v[1];
@@ -164,7 +183,7 @@ static void on_flow(struct stage *st, struct reasm *reasm, const struct stage_re
 			return;
 		}
 		if (fl.event == REC_flow_event_END)
-			reasm_flow_end(reasm, &h, (enum rec_flow_reason)fl.reason);
+			stream_engine_flow_end(engine, &h, (enum rec_flow_reason)fl.reason);
 	}
 	stage_pass(st, rec->raw);
 }
@@ -174,14 +193,15 @@ void reasm_batch(struct stage *st, const struct stage_rec *recs, size_t n)
 	struct reasm_stage *s = *stage_user(st);
 
 	for (size_t i = 0; i < n; i++)
-		reasm_ahead(s->reasm, recs[i].head.flow, REASM_AHEAD_TABLE);
+		stream_engine_ahead(s->engine, recs[i].head.flow, STREAM_AHEAD_TABLE);
 	for (size_t i = 0; i < n; i++) {
 		if (i + AHEAD < n)
-			reasm_ahead(s->reasm, recs[i + AHEAD].head.flow, REASM_AHEAD_FLOW);
+			stream_engine_ahead(s->engine, recs[i + AHEAD].head.flow,
+					    STREAM_AHEAD_FLOW);
 		if (recs[i].head.type == REC_packet)
-			on_packet(st, s->reasm, &recs[i]);
+			on_packet(st, s->engine, &recs[i]);
 		else if (recs[i].head.type == REC_flow)
-			on_flow(st, s->reasm, &recs[i]);
+			on_flow(st, s->engine, &recs[i]);
 		else
 			stage_pass(st, recs[i].raw);
 	}
@@ -190,28 +210,62 @@ void reasm_batch(struct stage *st, const struct stage_rec *recs, size_t n)
 
 /* ---- life ---- */
 
+/* Zeroed pages that cost nothing until they are used. */
+static void *engine_memory(const struct stream_limits *l)
+{
+	size_t size = stream_engine_size(l);
+	void *at;
+
+	if (!size)
+		die_usage("--memory is too small for a packet of SCTP");
+	at = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE,
+		  -1, 0);
+	if (at == MAP_FAILED)
+		die_errno("no address space for %zu bytes", size);
+	return at;
+}
+
+static struct stream_limits limits_wanted(void)
+{
+	struct stream_limits l = stream_limits_default();
+	const struct reasm_config *c = &reasm_config;
+
+	if (!c->memory || !c->ooo_bytes || !c->ooo_segments || !c->max_flows ||
+	    !c->max_associations)
+		die_usage("a limit of 0 is none; leave the option out for the default");
+	if (c->ooo_segments > UINT32_MAX || c->max_flows > UINT32_MAX / 64 ||
+	    c->max_associations > UINT32_MAX / 64 || c->history > 1024 * 1024 ||
+	    c->memory > (uint64_t)1 << 44)
+		die_usage("--ooo-segments, --max-flows, --max-associations, --memory or --history "
+			  "is too large");
+	l.assembly.depth = c->depth ? c->depth : UINT64_MAX;
+	l.assembly.memory = c->memory;
+	l.assembly.queue_bytes = c->ooo_bytes;
+	l.assembly.queue_blocks = (uint32_t)c->ooo_segments;
+	l.assembly.history = (uint32_t)c->history;
+	l.assembly.urgent = c->urgent_limit;
+	l.assembly.overflow = (enum assembly_overflow)c->overflow;
+	l.assembly.last_wins = c->overlap == 1;
+	l.assembly.urgent_inline = c->urgent == 1;
+	l.sctp.memory = c->memory / 8 < SCTP_MEMORY_LEAST ? SCTP_MEMORY_LEAST : c->memory / 8;
+	l.sctp.held_bytes = c->ooo_bytes < UINT32_MAX ? (uint32_t)c->ooo_bytes : UINT32_MAX;
+	l.max_flows = (uint32_t)c->max_flows;
+	l.max_associations = (uint32_t)c->max_associations;
+	return l;
+}
+
 void reasm_open(struct stage *st, int argc, char **argv)
 {
 	static struct reasm_stage stage;
-	struct reasm_limits l = reasm_limits_default();
+	struct stream_limits l = limits_wanted();
 
 	(void)argc;
 	(void)argv;
-	if (!reasm_config.memory || !reasm_config.ooo_bytes || !reasm_config.ooo_segments ||
-	    !reasm_config.max_flows)
-		die_usage("a limit of 0 is none; leave the option out for the default");
-	if (reasm_config.ooo_segments > UINT32_MAX || reasm_config.max_flows > UINT32_MAX / 2 ||
-	    reasm_config.history > 1024 * 1024)
-		die_usage("--ooo-segments, --max-flows or --history is too large");
-	l.assembly.depth = reasm_config.depth ? reasm_config.depth : UINT64_MAX;
-	l.assembly.memory = reasm_config.memory;
-	l.assembly.queue_bytes = reasm_config.ooo_bytes;
-	l.assembly.queue_blocks = (uint32_t)reasm_config.ooo_segments;
-	l.assembly.history = (uint32_t)reasm_config.history;
-	l.assembly.last_wins = reasm_config.overlap == 1;
-	l.assembly.urgent_inline = reasm_config.urgent == 1;
-	l.max_flows = (uint32_t)reasm_config.max_flows;
-	stage.reasm = reasm_new(&l, &(struct reasm_host){ st, on_stream, on_emit });
+	/* It only places things in tables. */
+	if (getrandom(l.sctp.secret, sizeof(l.sctp.secret), 0) != sizeof(l.sctp.secret))
+		die_errno("no random numbers");
+	stage.engine = stream_engine_init(engine_memory(&l), &l,
+					  &(struct stream_host){ st, on_stream, on_emit });
 	for (int i = 0; i < COUNTERS; i++)
 		stage.counters[i] = stage_counter(st, counter_names[i]);
 	*stage_user(st) = &stage;
@@ -221,11 +275,11 @@ void reasm_end(struct stage *st)
 {
 	struct reasm_stage *s = *stage_user(st);
 
-	reasm_finish(s->reasm, stage_last_n(st));
+	stream_engine_finish(s->engine, stage_last_n(st));
 	counters_set(s);
-	if (reasm_stats(s->reasm)->law_broken) {
+	if (stream_engine_stats(s->engine)->law_broken) {
 		warn("%llu directions whose bytes do not add up",
-		     (unsigned long long)reasm_stats(s->reasm)->law_broken);
+		     (unsigned long long)stream_engine_stats(s->engine)->law_broken);
 		stage_exit(st, EXIT_BOOKS);
 	}
 }

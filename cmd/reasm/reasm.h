@@ -1,4 +1,4 @@
-/* reasm: the stage round the reassembly: options, records in and out, counters. */
+/* reasm: the stage round the stream engine: options, records in and out, counters. */
 #ifndef WEIR_REASM_REASM_H
 #define WEIR_REASM_REASM_H
 
@@ -6,8 +6,9 @@
 #include "libcommon/stage/stage.h"
 
 struct reasm_config {
-	uint64_t depth, memory, ooo_bytes, ooo_segments, max_flows, history;
-	int overlap, urgent;
+	uint64_t depth, memory, ooo_bytes, ooo_segments, max_flows, max_associations, history;
+	uint64_t urgent_limit;
+	int overlap, overflow, urgent;
 };
 
 extern struct reasm_config reasm_config;

@@ -3,9 +3,10 @@
 #include <netinet/in.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/mman.h>
 #include <time.h>
 
-#include "cmd/reasm/flows.h"
+#include "libcommon/stage/stream_engine.h"
 
 enum { ROUNDS = 15, SEGMENTS = 20000, SIZE = 500, FLOWS = 1000, WINDOW = 64 };
 
@@ -34,7 +35,7 @@ static void on_emit(void *ctx, const struct rec_desc *desc, const struct rec_hea
 	(void)rec;
 }
 
-static void put(struct reasm *r, uint64_t flow, uint64_t offset)
+static void put(struct stream_engine *r, uint64_t flow, uint64_t offset)
 {
 	struct rec_head h = { REC_packet, frame * 1000, flow, frame };
 	struct rec_packet p = {
@@ -49,18 +50,18 @@ static void put(struct reasm *r, uint64_t flow, uint64_t offset)
 	};
 
 	frame++;
-	reasm_packet(r, &h, &p);
+	stream_engine_packet(r, &h, &p);
 }
 
-static void end_flow(struct reasm *r, uint64_t flow)
+static void end_flow(struct stream_engine *r, uint64_t flow)
 {
 	struct rec_head h = { REC_flow, frame * 1000, flow, frame };
 
-	reasm_flow_end(r, &h, REC_flow_reason_FIN);
+	stream_engine_flow_end(r, &h, REC_flow_reason_FIN);
 }
 
 /* One long stream. */
-static void in_order(struct reasm *r)
+static void in_order(struct stream_engine *r)
 {
 	uint64_t flow = next_flow++;
 
@@ -70,7 +71,7 @@ static void in_order(struct reasm *r)
 }
 
 /* A thousand streams, a segment of each in turn. */
-static void interleaved(struct reasm *r)
+static void interleaved(struct stream_engine *r)
 {
 	uint64_t first = next_flow;
 
@@ -83,7 +84,7 @@ static void interleaved(struct reasm *r)
 }
 
 /* Each group of 64 segments comes last to first. */
-static void out_of_order(struct reasm *r)
+static void out_of_order(struct stream_engine *r)
 {
 	uint64_t flow = next_flow++;
 
@@ -96,7 +97,7 @@ static void out_of_order(struct reasm *r)
 }
 
 /* A hole that is never filled: the queue runs full, again and again. */
-static void overflow(struct reasm *r)
+static void overflow(struct stream_engine *r)
 {
 	uint64_t flow = next_flow++;
 
@@ -107,9 +108,9 @@ static void overflow(struct reasm *r)
 
 static struct {
 	const char *name;
-	void (*run)(struct reasm *r);
+	void (*run)(struct stream_engine *r);
 	uint32_t history;
-	struct reasm *reasm;
+	struct stream_engine *reasm;
 	double ns[ROUNDS];
 } shapes[] = {
 	{ .name = "in_order", .run = in_order },
@@ -138,30 +139,32 @@ static int by_value(const void *a, const void *b)
 
 int main(void)
 {
-	struct reasm_host host = { NULL, on_stream, on_emit };
+	struct stream_host host = { NULL, on_stream, on_emit };
 	size_t blocks = 0;
 
 	for (int s = 0; s < SHAPES; s++) {
-		struct reasm_limits l = reasm_limits_default();
+		struct stream_limits l = stream_limits_default();
 
 		l.assembly.history = shapes[s].history;
-		shapes[s].reasm = reasm_new(&l, &host);
+		shapes[s].reasm = stream_engine_init(
+			mmap(NULL, stream_engine_size(&l), PROT_READ | PROT_WRITE,
+			     MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0),
+			&l, &host);
 	}
 	for (int i = -2; i < ROUNDS; i++)
 		for (int s = 0; s < SHAPES; s++) {
-			size_t made = reasm_group(shapes[s].reasm)->pool.made;
+			size_t made = stream_engine_group(shapes[s].reasm)->pool.touched;
 			double from = now();
 
 			shapes[s].run(shapes[s].reasm);
 			if (i < 0)
 				continue;
 			shapes[s].ns[i] = (now() - from) / SEGMENTS;
-			blocks += reasm_group(shapes[s].reasm)->pool.made - made;
+			blocks += stream_engine_group(shapes[s].reasm)->pool.touched - made;
 		}
 	for (int s = 0; s < SHAPES; s++) {
 		qsort(shapes[s].ns, ROUNDS, sizeof(double), by_value);
 		printf("reasm %s_ns %.1f\n", shapes[s].name, shapes[s].ns[ROUNDS / 2]);
-		reasm_free(shapes[s].reasm);
 	}
 	printf("reasm history_ratio %.2f\n", shapes[1].ns[ROUNDS / 2] / shapes[0].ns[ROUNDS / 2]);
 	printf("reasm out_of_order_ratio %.2f\n",

@@ -1,14 +1,18 @@
-/* Tests of cmd/reasm/flows.c: packets of both sides in, stream records and ends out. */
+/* Tests of libcommon/stage/stream_engine.c: packets of both sides in, stream records and ends out.
+ * Malloc is off while it runs. */
 #include "tests/unit/check.h"
 
 #include <netinet/in.h>
+#include <sys/mman.h>
 
-#include "cmd/reasm/flows.h"
+#include "libcommon/stage/stream_engine.h"
+#include "tests/unit/poison.h"
 
 enum { ACK = 16, SYN = 2, MAX_ENDS = 64 };
 
 struct out {
-	struct reasm *r;
+	struct stream_engine *r;
+	size_t size;
 	uint8_t bytes[2][100000];
 	uint64_t at[2], gap_bytes[2], records, anomalies;
 	uint8_t why[2];
@@ -16,7 +20,7 @@ struct out {
 	struct rec_head last_head;
 	struct rec_stream_end ends[MAX_ENDS];
 	struct rec_head end_heads[MAX_ENDS];
-	uint64_t end_reasons[MAX_ENDS][REASM_GAP_REASONS];
+	uint64_t end_reasons[MAX_ENDS][ASSEMBLY_GAPS];
 	unsigned nends;
 	struct rec_anomaly anomaly;
 	bool disorder;
@@ -53,7 +57,7 @@ static void on_emit(void *ctx, const struct rec_desc *desc, const struct rec_hea
 		const struct rec_stream_end *e = rec;
 
 		o->end_heads[o->nends] = *h;
-		if (e->gap_reasons.count == REASM_GAP_REASONS)
+		if (e->gap_reasons.count == ASSEMBLY_GAPS)
 			memcpy(o->end_reasons[o->nends], e->gap_reasons.items,
 			       sizeof(o->end_reasons[0]));
 		o->ends[o->nends++] = *e;
@@ -62,27 +66,33 @@ static void on_emit(void *ctx, const struct rec_desc *desc, const struct rec_hea
 
 static uint64_t n; /* frame number of the last packet */
 
-static void start(const struct reasm_limits *l)
+static void start(const struct stream_limits *l)
 {
-	struct reasm_limits d = reasm_limits_default();
+	struct stream_limits d = stream_limits_default();
 
 	memset(&out, 0, sizeof(out));
 	n = 0;
-	out.r = reasm_new(l ? l : &d, &(struct reasm_host){ &out, on_stream, on_emit });
+	l = l ? l : &d;
+	out.size = stream_engine_size(l);
+	out.r = mmap(NULL, out.size, PROT_READ | PROT_WRITE,
+		     MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	stream_engine_init(out.r, l, &(struct stream_host){ &out, on_stream, on_emit });
+	poisoned = true;
 }
 
 /* Every direction's bytes add up, and nothing is held. */
 static void finish(void)
 {
-	const struct reasm_stats *s = reasm_stats(out.r);
+	const struct stream_stats *s = stream_engine_stats(out.r);
 
-	reasm_finish(out.r, 1000000);
+	stream_engine_finish(out.r, 1000000);
 	CHECK(!out.disorder);
 	CHECK_EQ(s->law_broken, 0);
 	CHECK_EQ(s->in, s->delivered + s->gap + s->urgent + s->skipped + s->undelivered);
 	CHECK_EQ(s->flows_now, 0);
-	CHECK_EQ(reasm_group(out.r)->pool.used, 0);
-	reasm_free(out.r);
+	CHECK_EQ(stream_engine_group(out.r)->pool.used, 0);
+	poisoned = false;
+	munmap(out.r, out.size);
 }
 
 /* base: sequence number of offset 0 of that side. */
@@ -111,7 +121,7 @@ static void put(uint64_t flow, struct rec_packet p)
 	struct rec_head h = { REC_packet, (n + 1) * 1000000, flow, n + 1 };
 
 	p.first_n = ++n;
-	reasm_packet(out.r, &h, &p);
+	stream_engine_packet(out.r, &h, &p);
 }
 
 static void data(uint8_t dir, uint64_t offset, const char *text)
@@ -141,7 +151,7 @@ static void flow_end(uint64_t flow, enum rec_flow_reason why)
 	struct rec_head h = { REC_flow, (n + 1) * 1000000, flow, n + 1 };
 
 	n++;
-	reasm_flow_end(out.r, &h, why);
+	stream_engine_flow_end(out.r, &h, why);
 }
 
 static void test_both_sides(void)
@@ -179,7 +189,7 @@ static void test_both_sides(void)
 	CHECK_EQ(out.ends[0].out_of_order, 1);
 	CHECK_EQ(out.ends[0].high_watermark, 4);
 	data(0, 4, "efgh");
-	CHECK_EQ(reasm_stats(out.r)->late, 1);
+	CHECK_EQ(stream_engine_stats(out.r)->late, 1);
 	flow_end(1, REC_flow_reason_FIN);
 	CHECK_EQ(out.nends, 1);
 	finish();
@@ -209,7 +219,7 @@ static void test_both_sides(void)
 	start(NULL);
 	flagged(0, 0, "", PACKET_NEW);
 	flagged(0, 0, "", PACKET_RST);
-	CHECK_EQ(reasm_stats(out.r)->flows, 0);
+	CHECK_EQ(stream_engine_stats(out.r)->flows, 0);
 	finish();
 }
 
@@ -239,7 +249,7 @@ static void test_verdicts(void)
 	for (int i = 0; i < 12; i++)
 		data(0, 10, "laTeR");
 	CHECK_EQ(out.anomalies, 8);
-	CHECK_EQ(reasm_stats(out.r)->anomalies_suppressed, 4);
+	CHECK_EQ(stream_engine_stats(out.r)->anomalies_suppressed, 4);
 	CHECK(bytes_is(out.anomaly.name, "overlap_diff"));
 	CHECK_EQ(out.anomaly.offset.v, 10);
 	CHECK_EQ(out.anomaly.len.v, 5);
@@ -327,7 +337,7 @@ static void test_gaps(void)
 
 static void test_caps(void)
 {
-	struct reasm_limits l = reasm_limits_default();
+	struct stream_limits l = stream_limits_default();
 
 	check_case("beyond the cap the least recently used flow goes, with its data and ends");
 	l.max_flows = 2;
@@ -343,7 +353,7 @@ static void test_caps(void)
 	CHECK_EQ(out.ends[0].reason, REC_stream_reason_EVICTED);
 	CHECK_EQ(out.ends[0].delivered, 2);
 	CHECK_EQ(out.end_reasons[0][REC_gap_reason_EVICT], 4);
-	CHECK_EQ(reasm_stats(out.r)->evicted, 1);
+	CHECK_EQ(stream_engine_stats(out.r)->evicted, 1);
 	out.disorder = false;
 	finish();
 	CHECK_EQ(out.nends, 3);

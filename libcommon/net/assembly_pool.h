@@ -1,9 +1,8 @@
-/* blocks: the bounded pool of buffers that hold bytes which came ahead of a hole.
+/* assembly_pool: the bounded pool of buffers that hold bytes which came ahead of a hole.
  *
- * Memory grows in chunks up to the cap and is kept, so that nothing is allocated per packet
- * once the pool has reached its working size. */
-#ifndef WEIR_REASM_BLOCKS_H
-#define WEIR_REASM_BLOCKS_H
+ * Lies on the caller's memory, which is touched only as far as it is used at one time. */
+#ifndef WEIR_ASSEMBLY_POOL_H
+#define WEIR_ASSEMBLY_POOL_H
 
 #include "libcommon/base/bytes.h"
 
@@ -20,10 +19,9 @@ struct block {
 };
 
 struct block_pool {
-	struct block *free;
-	void **chunks;
-	size_t nchunks, max_chunks;
-	size_t used, made, max; /* blocks: out, in existence, allowed */
+	struct block *free, *blocks;
+	uint8_t *data;
+	size_t touched, used, max; /* blocks: ever out, out, allowed */
 	size_t peak;
 };
 
@@ -32,10 +30,11 @@ static inline uint64_t block_end(const struct block *b)
 	return b->offset + b->len;
 }
 
-/* memory: bytes allowed, rounded down to blocks, at least 16 of them. */
-void block_pool_init(struct block_pool *p, uint64_t memory);
-void block_pool_release(struct block_pool *p);
-/* A block with everything but `data` zero; NULL when the cap is reached. */
+/* Bytes of memory for a pool of `memory` bytes of buffers: at least 16 of them. */
+size_t block_pool_size(uint64_t memory);
+/* on: block_pool_size() bytes, aligned to 64. */
+void block_pool_init(struct block_pool *p, void *on, uint64_t memory);
+/* A block with everything but `data` zero; NULL when all are out. */
 struct block *block_take(struct block_pool *p);
 void block_give(struct block_pool *p, struct block *b);
 /* How many more can be taken. */

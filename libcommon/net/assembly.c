@@ -1,5 +1,5 @@
-/* reassembly: puts the segments of one direction in order. */
-#include "cmd/reasm/reassembly.h"
+/* assembly: puts the segments of one direction in order. */
+#include "libcommon/net/assembly.h"
 
 enum { OFFSET_BITS = 62 };
 
@@ -43,151 +43,74 @@ static void holder_update(struct assembly_group *g, struct assembly *a)
 	a->list = list;
 }
 
-static struct assembly *holder_assembly(struct holder *h, size_t at)
-{
-	return (struct assembly *)((char *)h - at);
-}
-
 /* One that holds at least half of what the largest holder has. */
 static struct assembly *largest_holder(struct assembly_group *g)
 {
-	for (int i = REASM_HOLDER_LISTS - 1; i > 0; i--)
+	for (int i = ASSEMBLY_HOLDER_LISTS - 1; i > 0; i--)
 		if (g->holders[i].next != &g->holders[i])
-			return holder_assembly(g->holders[i].next,
-					       offsetof(struct assembly, holder));
+			return (struct assembly *)((char *)g->holders[i].next -
+						   offsetof(struct assembly, holder));
 	return NULL;
 }
 
-void assembly_group_init(struct assembly_group *g, const struct assembly_limits *limits,
-			 const struct assembly_sink *sink)
+/* ---- the group ---- */
+
+static uint64_t log_size(const struct assembly_limits *l)
+{
+	return assembly_history_log_size(l->history_log, l->history);
+}
+
+static size_t log_at(const struct assembly_limits *l)
+{
+	return (block_pool_size(l->memory) + 63) / 64 * 64;
+}
+
+size_t assembly_group_size(const struct assembly_limits *limits)
+{
+	return log_at(limits) + log_size(limits);
+}
+
+void assembly_group_init(struct assembly_group *g, void *memory,
+			 const struct assembly_limits *limits, const struct assembly_sink *sink)
 {
 	*g = (struct assembly_group){ .limits = *limits, .sink = *sink };
-	block_pool_init(&g->pool, limits->memory);
-	for (int i = 0; i < REASM_HOLDER_LISTS; i++)
+	block_pool_init(&g->pool, memory, limits->memory);
+	assembly_history_init(&g->history, (uint8_t *)memory + log_at(limits), log_size(limits),
+			      limits->history);
+	for (int i = 0; i < ASSEMBLY_HOLDER_LISTS; i++)
 		g->holders[i].prev = g->holders[i].next = &g->holders[i];
-	g->histories.prev = g->histories.next = &g->histories;
-}
-
-void assembly_group_release(struct assembly_group *g)
-{
-	block_pool_release(&g->pool);
-}
-
-/* ---- the last bytes delivered ---- */
-
-static void history_pop(struct assembly_group *g, struct assembly *a)
-{
-	struct block *b = a->old_head;
-
-	a->old_head = b->next;
-	if (a->old_head)
-		a->old_head->prev = NULL;
-	else
-		a->old_tail = NULL;
-	a->old_bytes -= b->len;
-	block_give(&g->pool, b);
-}
-
-static void history_drop(struct assembly_group *g, struct assembly *a)
-{
-	if (!a->old_head)
-		return;
-	while (a->old_head)
-		history_pop(g, a);
-	holder_unlink(&a->old_holder);
-}
-
-static struct block *history_block(struct assembly_group *g, struct assembly *a, uint64_t offset)
-{
-	struct block *b;
-
-	/* The last eighth of the pool is for bytes that were not yet delivered. */
-	if (block_pool_left(&g->pool) <= g->pool.max / 8)
-		return NULL;
-	b = block_take(&g->pool);
-	b->offset = offset;
-	b->prev = a->old_tail;
-	if (a->old_tail)
-		a->old_tail->next = b;
-	else
-		a->old_head = b;
-	if (!a->old_tail)
-		holder_append(&g->histories, &a->old_holder);
-	a->old_tail = b;
-	return b;
-}
-
-static void history_add(struct assembly_group *g, struct assembly *a, uint64_t offset,
-			struct bytes data)
-{
-	uint32_t keep = g->limits.history;
-
-	if (data.len > keep) {
-		offset += data.len - keep;
-		data = BYTES(data.ptr + data.len - keep, keep);
-	}
-	while (data.len) {
-		struct block *b = a->old_tail;
-		size_t n;
-
-		if (!b || b->len == BLOCK_SIZE || block_end(b) != offset)
-			b = history_block(g, a, offset);
-		if (!b)
-			return;
-		n = min64(data.len, BLOCK_SIZE - b->len);
-		memcpy(b->data + b->len, data.ptr, n);
-		b->len += (uint32_t)n;
-		a->old_bytes += (uint32_t)n;
-		offset += n;
-		data = BYTES(data.ptr + n, data.len - n);
-	}
-	while (a->old_head != a->old_tail && a->old_bytes - a->old_head->len >= keep)
-		history_pop(g, a);
 }
 
 /* ---- repeats ---- */
-
-/* The stretch in which a segment differs from what is known. */
-struct difference {
-	uint64_t from, to; /* from == to: none */
-};
 
 /* New bytes at `pos` against a block's. Only where both have data. */
 static void compare(struct difference *d, const struct block *b, uint64_t pos, const uint8_t *p,
 		    size_t n)
 {
-	if (b->missing || memcmp(b->data + (pos - b->offset), p, n) == 0)
-		return;
-	if (d->from == d->to)
-		d->from = pos;
-	d->to = pos + n;
+	const uint8_t *had = b->data + (pos - b->offset);
+
+	if (!b->missing && memcmp(had, p, n) != 0)
+		difference_note(d, pos, had, p, n);
 }
 
 /* Bytes that came again after they were delivered. */
-static void repeat(struct assembly *a, struct difference *d, uint64_t offset, struct bytes data)
+static void repeat(struct assembly_group *g, struct assembly *a, struct difference *d,
+		   uint64_t offset, struct bytes data)
 {
-	uint64_t end = offset + data.len;
-
 	a->retransmitted += data.len;
-	for (struct block *b = a->old_tail; b && block_end(b) > offset; b = b->prev) {
-		uint64_t lo = max64(offset, b->offset), hi = min64(end, block_end(b));
-
-		/* Backwards, so that `from` must be taken down, not left. */
-		if (lo < hi &&
-		    memcmp(b->data + (lo - b->offset), data.ptr + (lo - offset), hi - lo) != 0) {
-			if (d->from == d->to)
-				d->to = hi;
-			d->from = lo;
-		}
-	}
+	g->uncompared +=
+		data.len - assembly_history_compare(&g->history, a->last, a->next, offset, data, d);
 }
 
 static void report(struct assembly_group *g, struct assembly *a, const struct difference *d)
 {
+	struct assembly_overlap o = { d->from, d->to - d->from, BYTES(d->had, d->shown),
+				      BYTES(d->got, d->shown) };
+
 	if (d->from == d->to)
 		return;
 	a->overlaps++;
-	g->sink.overlap(g->sink.ctx, a, d->from, d->to - d->from);
+	g->sink.overlap(g->sink.ctx, a, &o);
 }
 
 /* ---- delivery: the only places where `next` moves ---- */
@@ -204,8 +127,8 @@ static void run_out(struct assembly_group *g, struct assembly *a, struct bytes d
 	a->skipped += data.len - take;
 	if (!take)
 		return;
-	if (g->limits.history)
-		history_add(g, a, offset, BYTES(data.ptr, take));
+	if (g->history.log)
+		assembly_history_add(&g->history, &a->last, offset, BYTES(data.ptr, take));
 	g->sink.data(g->sink.ctx, a, offset, BYTES(data.ptr, take), n, ts);
 }
 
@@ -225,6 +148,14 @@ static uint64_t urgent_before(struct assembly *a, uint64_t end)
 	return lowest;
 }
 
+static void urgent_is_full(struct assembly_group *g, struct assembly *a, uint64_t offset)
+{
+	if (a->urgent_full)
+		return;
+	a->urgent_full = true;
+	g->sink.urgent_limit(g->sink.ctx, a, offset);
+}
+
 static void deliver(struct assembly_group *g, struct assembly *a, struct bytes data, uint64_t n,
 		    uint64_t ts)
 {
@@ -239,6 +170,11 @@ static void deliver(struct assembly_group *g, struct assembly *a, struct bytes d
 		data = BYTES(data.ptr + before, data.len - before);
 		if (at == end || a->next >= g->limits.depth)
 			break;
+		if (a->urgent >= g->limits.urgent) {
+			a->nurgent = 0;
+			urgent_is_full(g, a, at);
+			break;
+		}
 		a->next++;
 		a->urgent++;
 		data = BYTES(data.ptr + 1, data.len - 1);
@@ -247,8 +183,7 @@ static void deliver(struct assembly_group *g, struct assembly *a, struct bytes d
 		run_out(g, a, data, n, ts);
 }
 
-static void gap_to(struct assembly_group *g, struct assembly *a, uint64_t to,
-		   enum rec_gap_reason why)
+static void gap_to(struct assembly_group *g, struct assembly *a, uint64_t to, enum assembly_gap why)
 {
 	uint64_t from = a->next, depth = g->limits.depth;
 	uint64_t len = from >= depth ? 0 : min64(to, depth) - from;
@@ -394,48 +329,101 @@ static void queue_missing(struct assembly_group *g, struct assembly *a, uint64_t
 	}
 }
 
-/* Delivers what has no hole before it. */
+/* Delivers what has no hole before it. The head may have been given up in part. */
 static void drain(struct assembly_group *g, struct assembly *a)
 {
-	while (a->head && a->head->offset == a->next) {
+	while (a->head && a->head->offset <= a->next) {
 		struct block *b = a->head;
+		uint64_t skip;
 
-		if (a->held_to > a->next) {
-			if (a->acked < a->held_to)
-				return;
-			a->held_to = 0;
-		}
+		if (a->held && a->held_to > a->next && a->acked < a->held_to)
+			return;
+		a->held = false;
+		skip = a->next - b->offset;
 		if (b->missing)
-			gap_to(g, a, block_end(b), REC_gap_reason_SNAPPED);
+			gap_to(g, a, block_end(b), ASSEMBLY_GAP_SNAPPED);
 		else
-			deliver(g, a, BYTES(b->data, b->len), b->first_n, b->first_ts);
+			deliver(g, a, BYTES(b->data + skip, b->len - skip), b->first_n,
+				b->first_ts);
 		queue_unlink(g, a, b);
 	}
 }
 
 /* Gives up the hole below the head of the queue. */
-static void give_up(struct assembly_group *g, struct assembly *a, enum rec_gap_reason why)
+static void give_up(struct assembly_group *g, struct assembly *a, enum assembly_gap why)
 {
-	a->held_to = 0;
+	a->held = false;
 	if (a->head->offset > a->next)
 		gap_to(g, a, a->head->offset, why);
 	drain(g, a);
 	holder_update(g, a);
 }
 
-/* Makes room for n blocks: first the history of the longest idle, then the largest holders. */
+/* ---- too much ---- */
+
+/* Nothing more leaves. */
+static void drop(struct assembly_group *g, struct assembly *a)
+{
+	while (a->head)
+		queue_unlink(g, a, a->head);
+	a->held = false;
+	a->dropped = true;
+	g->dropped++;
+	holder_update(g, a);
+	g->sink.dropped(g->sink.ctx, a);
+}
+
+/* Gives up the oldest bytes that wait, as many as are too many, with the hole before them. */
+static void slide(struct assembly_group *g, struct assembly *a)
+{
+	uint64_t bytes = a->queued, to = a->next;
+	uint32_t blocks = a->blocks;
+	struct block *b = a->head;
+
+	a->held = false;
+	for (; bytes > g->limits.queue_bytes || blocks > g->limits.queue_blocks; b = b->next) {
+		uint64_t over = bytes > g->limits.queue_bytes ? bytes - g->limits.queue_bytes : 0;
+
+		to = block_end(b);
+		if (!b->missing && over < b->len && blocks <= g->limits.queue_blocks)
+			to = b->offset + over;
+		bytes -= b->missing ? 0 : min64(b->len, to - b->offset);
+		blocks--;
+	}
+	gap_to(g, a, to, ASSEMBLY_GAP_WINDOW);
+	while (a->head && block_end(a->head) <= to)
+		queue_unlink(g, a, a->head);
+	drain(g, a);
+	holder_update(g, a);
+}
+
+static bool is_over(const struct assembly_group *g, const struct assembly *a)
+{
+	return a->queued > g->limits.queue_bytes || a->blocks > g->limits.queue_blocks;
+}
+
+static void overflow(struct assembly_group *g, struct assembly *a)
+{
+	if (g->limits.overflow == ASSEMBLY_OVERFLOW_DROP)
+		drop(g, a);
+	else if (g->limits.overflow == ASSEMBLY_OVERFLOW_WINDOW)
+		slide(g, a);
+	else
+		while (a->head && is_over(g, a))
+			give_up(g, a, ASSEMBLY_GAP_WINDOW);
+}
+
+/* Makes room for n blocks at the cost of the largest holders. */
 static void make_room(struct assembly_group *g, size_t n)
 {
 	struct assembly *victim;
 
-	while (block_pool_left(&g->pool) < n && g->histories.next != &g->histories) {
-		history_drop(g, holder_assembly(g->histories.next,
-						offsetof(struct assembly, old_holder)));
-		g->history_dropped++;
-	}
 	while (block_pool_left(&g->pool) < n && (victim = largest_holder(g))) {
 		g->memcap_hits++;
-		give_up(g, victim, REC_gap_reason_MEMCAP);
+		if (g->limits.overflow == ASSEMBLY_OVERFLOW_DROP)
+			drop(g, victim);
+		else
+			give_up(g, victim, ASSEMBLY_GAP_MEMCAP);
 	}
 }
 
@@ -446,14 +434,18 @@ static void urgent_note(struct assembly_group *g, struct assembly *a,
 {
 	uint64_t at = s->offset + s->urgent - 1;
 
-	if (g->limits.urgent_inline || at < a->next || a->urgent >= REASM_URGENT_MAX)
+	if (g->limits.urgent_inline || at < a->next)
 		return;
+	if (a->urgent >= g->limits.urgent) {
+		urgent_is_full(g, a, at);
+		return;
+	}
 	for (uint8_t i = 0; i < a->nurgent; i++)
 		if (a->urgent_at[i] == at)
 			return;
-	if (a->nurgent == REASM_URGENT_PENDING)
+	if (a->nurgent == ASSEMBLY_URGENT_PENDING)
 		urgent_before(a, at);
-	if (a->nurgent < REASM_URGENT_PENDING)
+	if (a->nurgent < ASSEMBLY_URGENT_PENDING)
 		a->urgent_at[a->nurgent++] = at;
 }
 
@@ -462,6 +454,8 @@ static void enqueue(struct assembly_group *g, struct assembly *a, const struct a
 		    uint64_t pos, uint64_t data_end, uint64_t end, struct difference *d)
 {
 	make_room(g, (end - pos) / BLOCK_SIZE + 3);
+	if (a->dropped)
+		return;
 	pos = max64(pos, a->next); /* room may have been made at this direction's cost */
 	if (pos < data_end)
 		queue_insert(g, a, pos, BYTES(s->data.ptr + (pos - s->offset), data_end - pos), s,
@@ -469,11 +463,13 @@ static void enqueue(struct assembly_group *g, struct assembly *a, const struct a
 	pos = max64(pos, data_end);
 	if (pos < end)
 		queue_missing(g, a, pos, end, s);
-	if (a->queued > a->high_watermark)
+	/* A segment that is refused for its size never waited. */
+	if (a->queued > a->high_watermark &&
+	    !(g->limits.overflow == ASSEMBLY_OVERFLOW_DROP && is_over(g, a)))
 		a->high_watermark = a->queued;
 	drain(g, a);
-	while (a->head && (a->queued > g->limits.queue_bytes || a->blocks > g->limits.queue_blocks))
-		give_up(g, a, REC_gap_reason_WINDOW);
+	if (a->head && is_over(g, a))
+		overflow(g, a);
 	holder_update(g, a);
 }
 
@@ -481,11 +477,9 @@ static void enqueue(struct assembly_group *g, struct assembly *a, const struct a
  * behind it, the peer has taken it. */
 static void unhold(struct assembly_group *g, struct assembly *a, uint64_t offset)
 {
-	uint64_t held_to = a->held_to;
-
-	a->held_to = 0;
-	if (offset < held_to)
-		while (a->head && a->head->offset < held_to)
+	a->held = false;
+	if (offset < a->held_to)
+		while (a->head && a->head->offset < a->held_to)
 			queue_unlink(g, a, a->head);
 	else
 		drain(g, a);
@@ -494,14 +488,16 @@ static void unhold(struct assembly_group *g, struct assembly *a, uint64_t offset
 
 void assembly_push(struct assembly_group *g, struct assembly *a, const struct assembly_segment *s)
 {
-	struct difference d = { 0, 0 };
+	struct difference d;
 	uint64_t pos = s->offset, data_end, end;
 
-	if (pos >> OFFSET_BITS)
+	if (pos >> OFFSET_BITS || a->dropped)
 		return;
+	d.from = d.to = 0;
 	data_end = pos + s->data.len;
 	end = data_end + s->missing;
 	if (a->has_fin) {
+		a->beyond_fin += end > a->fin_at;
 		end = min64(end, a->fin_at);
 		data_end = min64(data_end, end);
 	}
@@ -509,7 +505,7 @@ void assembly_push(struct assembly_group *g, struct assembly *a, const struct as
 		return;
 	a->segments++;
 	a->highest = max64(a->highest, end);
-	if (a->held_to && !s->held)
+	if (a->held && !s->held)
 		unhold(g, a, pos);
 	if (s->urgent)
 		urgent_note(g, a, s);
@@ -517,7 +513,7 @@ void assembly_push(struct assembly_group *g, struct assembly *a, const struct as
 		uint64_t to = min64(a->next, data_end);
 
 		if (to > pos)
-			repeat(a, &d, pos, BYTES(s->data.ptr, to - pos));
+			repeat(g, a, &d, pos, BYTES(s->data.ptr, to - pos));
 		pos = a->next;
 	} else if (pos > a->next) {
 		a->out_of_order++;
@@ -529,11 +525,13 @@ void assembly_push(struct assembly_group *g, struct assembly *a, const struct as
 			deliver(g, a, BYTES(s->data.ptr + (pos - s->offset), to - pos), s->n,
 				s->ts);
 		if (!a->head && end > a->next)
-			gap_to(g, a, end, REC_gap_reason_SNAPPED);
+			gap_to(g, a, end, ASSEMBLY_GAP_SNAPPED);
 		pos = a->next;
 	}
-	if (s->held && pos < end)
+	if (s->held && pos < end) {
+		a->held = true;
 		a->held_to = end;
+	}
 	if (pos < end || a->head)
 		enqueue(g, a, s, pos, data_end, max64(pos, end), &d);
 	report(g, a, &d);
@@ -544,7 +542,7 @@ void assembly_ack(struct assembly_group *g, struct assembly *a, uint64_t offset)
 	if (offset <= a->acked || offset >> OFFSET_BITS)
 		return;
 	a->acked = offset;
-	if (a->held_to && a->acked >= a->held_to) {
+	if (a->held && a->acked >= a->held_to) {
 		drain(g, a);
 		holder_update(g, a);
 	}
@@ -575,13 +573,13 @@ void assembly_tick(struct assembly_group *g, struct assembly *a, uint64_t now, u
 			}
 			if (now >= a->covered_ts && now - a->covered_ts >= l->acked_ns &&
 			    packets - a->covered_packets >= l->acked_packets) {
-				give_up(g, a, REC_gap_reason_ACKED);
+				give_up(g, a, ASSEMBLY_GAP_ACKED);
 				continue;
 			}
 		}
 		if (!onesided || now < queued_ts || now - queued_ts < l->timer_ns)
 			return;
-		give_up(g, a, REC_gap_reason_TIMER);
+		give_up(g, a, ASSEMBLY_GAP_TIMER);
 	}
 }
 
@@ -590,22 +588,22 @@ void assembly_start_at(struct assembly_group *g, struct assembly *a, uint64_t of
 	if (offset <= a->next || offset >> OFFSET_BITS)
 		return;
 	a->highest = max64(a->highest, offset);
-	gap_to(g, a, offset, REC_gap_reason_RESYNC);
+	gap_to(g, a, offset, ASSEMBLY_GAP_RESYNC);
 }
 
-void assembly_flush(struct assembly_group *g, struct assembly *a, enum rec_gap_reason why)
+void assembly_flush(struct assembly_group *g, struct assembly *a, enum assembly_gap why)
 {
 	/* What was sent with a SYN and never accepted is not part of the stream. */
-	while (a->head && a->held_to > a->head->offset)
+	while (a->head && a->held && a->held_to > a->head->offset)
 		queue_unlink(g, a, a->head);
 	while (a->head && !(a->has_fin && a->head->offset >= a->fin_at))
-		give_up(g, a, a->acked >= a->head->offset ? REC_gap_reason_ACKED : why);
-	if (a->has_fin && !a->held_to && a->next < a->fin_at)
+		give_up(g, a, a->acked >= a->head->offset ? ASSEMBLY_GAP_ACKED : why);
+	if (a->has_fin && !a->held && !a->dropped && a->next < a->fin_at)
 		gap_to(g, a, a->fin_at, why);
 	while (a->head)
 		queue_unlink(g, a, a->head);
 	holder_update(g, a);
-	history_drop(g, a);
+	a->last = 0;
 }
 
 bool assembly_lawful(const struct assembly *a)
