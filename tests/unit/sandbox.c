@@ -107,7 +107,7 @@ static int waiting(void)
 		return 4;
 	ring_wake(&word);
 	/* Only an answer matters, which a pipe gives as well as a ring's file. */
-	return ring_locked(extra[0]) && errno == EPERM ? 5 : 0;
+	return ring_locked(extra[0], RING_OWNER) && errno == EPERM ? 5 : 0;
 }
 
 static int flag;
