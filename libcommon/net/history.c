@@ -56,6 +56,11 @@ void history_count(struct history *h, unsigned dir, char letter)
 		repeat(h, dir, letter);
 }
 
+uint32_t history_counted(const struct history *h, unsigned dir, char letter)
+{
+	return h->counts[dir][letter_index("cgtw", letter)];
+}
+
 void history_mark(struct history *h, char mark)
 {
 	if (h->len < HISTORY_SIZE)

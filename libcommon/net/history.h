@@ -23,6 +23,8 @@ struct history {
 void history_add(struct history *h, unsigned dir, char letter);
 void history_seq(struct history *h, unsigned dir, char letter, uint32_t seq);
 void history_count(struct history *h, unsigned dir, char letter);
+/* How often history_count() was called for it. */
+uint32_t history_counted(const struct history *h, unsigned dir, char letter);
 /* '^': the direction was turned round. */
 void history_mark(struct history *h, char mark);
 

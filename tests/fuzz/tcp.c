@@ -16,7 +16,7 @@ static void check(const struct tcp *t, const struct history *h, unsigned dir,
 	 */
 	if (r->verdict == TCP_DELIVER && r->offset + r->keep > me->next)
 		abort();
-	if ((r->flags & TCP_R_FIN) && me->fin < me->next)
+	if ((r->flags & TCP_R_FIN) && r->offset + r->keep < me->next)
 		abort();
 	if (h->len > HISTORY_SIZE || !tcp_conn_state(t) || !tcp_state_name(t))
 		abort();

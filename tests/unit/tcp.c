@@ -273,9 +273,11 @@ static void test_syn(void)
 	DELIVERED(0, 5);
 	CHECK(conn_is("S1"));
 
-	begin("data in a SYN is at offset 0, and what follows comes behind it");
+	begin("data in a SYN is held at offset 0, and what follows comes behind it");
 	send(O, S, 1000, 0, 9);
-	DELIVERED(0, 9);
+	CHECK_EQ(r.verdict, TCP_SYN_DATA_HELD);
+	CHECK_EQ(r.offset, 0);
+	CHECK_EQ(r.keep, 9);
 	send(R, S | A, 5000, 1010, 0);
 	CHECK_EQ(r.verdict, TCP_NO_DATA);
 	send(O, A, 1010, 5001, 2);

@@ -1,0 +1,59 @@
+/* tcp_reset: which resets end a TCP connection. */
+#include "libcommon/net/tcp_private.h"
+
+/* RFC 9293 3.5.3, RFC 5961 3: a reset has to know the sequence number. */
+static bool rst_is_exact(const struct tcp_half *me, const struct tcp_half *peer,
+			 const struct tcp_segment *s)
+{
+	int64_t off;
+
+	/* The answer to a SYN has no sequence number of its own; its ACK must be right. */
+	if (!(me->bits & ANCHORED) && (s->flags & TCP_ACK) && (peer->bits & ANCHORED))
+		return s->ack - peer->base <= peer->next + 1;
+	if (peer->bits & ACK_SENT && s->seq == peer->last_ack)
+		return true;
+	if (!(me->bits & ANCHORED))
+		return me->state == TCP_END_PARTIAL ? s->seq == me->base
+						    : !(peer->bits & (ACK_SENT | ANCHORED));
+	off = offset_of(me, s->seq);
+	if (off == (int64_t)me->next || off == (int64_t)frontier(me))
+		return true;
+	return (me->bits & FIN_SENT) && off == (int64_t)fin_of(me) + 1;
+}
+
+void tcp_input_rst(struct tcp *t, unsigned dir, const struct tcp_segment *s, struct tcp_result *r)
+{
+	struct tcp_half *me = &t->half[dir], *peer = &t->half[!dir];
+	int64_t off = me->bits & ANCHORED ? offset_of(me, s->seq) : 0;
+	struct tcp_options o;
+
+	if (s->len) {
+		anomaly(r, TCP_A_RST_WITH_DATA);
+		ignore(r, TCP_RST_DATA);
+	}
+	if (!t->started)
+		anomaly(r, TCP_A_SPONTANEOUS_RST);
+	tcp_options_parse(s->options, &o);
+	if (o.has_auth && !(me->bits & HAS_AUTH)) { /* signed, where no signatures were agreed on */
+		anomaly(r, TCP_A_RST_SUSPECT);
+		ignore(r, TCP_RST_SUSPECT);
+		return;
+	}
+	/* Behind both FINs it only hurries the sender along. */
+	if (me->state == TCP_END_RESET || (me->bits & peer->bits & FIN_SENT))
+		return;
+	if (rst_is_exact(me, peer, s)) {
+		me->state = TCP_END_RESET;
+		me->bits &= (uint16_t)~SUSPECT;
+		r->flags |= TCP_R_RST;
+		if (me->bits & ANCHORED)
+			r->offset = frontier(me);
+		return;
+	}
+	anomaly(r, TCP_A_RST_SUSPECT);
+	ignore(r, TCP_RST_SUSPECT);
+	/* One from far outside the window can't have been believed by anyone. */
+	if ((me->bits & ANCHORED) && off >= (int64_t)frontier(me) - window_of(peer) &&
+	    off <= (int64_t)frontier(me) + window_of(peer))
+		me->bits |= SUSPECT;
+}

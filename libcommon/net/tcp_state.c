@@ -1,0 +1,79 @@
+/* tcp_state: what is said of a TCP connection as a whole. */
+#include "libcommon/net/tcp_private.h"
+
+bool tcp_is_merged(const struct tcp *t, unsigned dir, uint32_t len)
+{
+	enum { USUAL_MSS = 1460, LEAST_MSS = 536 };
+	uint32_t mss = t->half[!dir].mss;
+
+	if (!mss)
+		mss = USUAL_MSS;
+	return len > (mss < LEAST_MSS ? LEAST_MSS : mss);
+}
+
+enum tcp_phase tcp_phase(const struct tcp *t)
+{
+	const struct tcp_half *a = &t->half[0], *b = &t->half[1];
+
+	if (is_over(t))
+		return TCP_OVER;
+	if (a->state >= TCP_END_ESTABLISHED && b->state >= TCP_END_ESTABLISHED)
+		return TCP_OPEN;
+	if (a->bits & b->bits & SENT)
+		return a->next | b->next || t->midstream ? TCP_OPEN : TCP_OPENING;
+	return a->next | b->next ? TCP_ONE_WAY : TCP_OPENING;
+}
+
+bool tcp_was_reset(const struct tcp *t)
+{
+	return is_reset(t) || ((t->half[0].bits | t->half[1].bits) & SUSPECT);
+}
+
+static enum tcp_endpoint final_state(const struct tcp_half *h)
+{
+	return h->bits & SUSPECT ? TCP_END_RESET : (enum tcp_endpoint)h->state;
+}
+
+const char *tcp_conn_state(const struct tcp *t)
+{
+	enum tcp_endpoint o = final_state(&t->half[0]), p = final_state(&t->half[1]);
+	bool o_unseen = o == TCP_END_INACTIVE || o == TCP_END_PARTIAL;
+	bool p_unseen = p == TCP_END_INACTIVE || p == TCP_END_PARTIAL;
+
+	if (p == TCP_END_RESET) {
+		if (o == TCP_END_SYN_SENT || o == TCP_END_SYN_ACK_SENT ||
+		    (o == TCP_END_RESET && !t->half[0].next && !t->half[1].next))
+			return "REJ";
+		return o_unseen ? "RSTRH" : "RSTR";
+	}
+	if (o == TCP_END_RESET)
+		return p_unseen ? "RSTOS0" : "RSTO";
+	if (o == TCP_END_CLOSED && p == TCP_END_CLOSED)
+		return "SF";
+	if (o == TCP_END_CLOSED)
+		return p_unseen ? "SH" : "S2";
+	if (p == TCP_END_CLOSED)
+		return o_unseen ? "SHR" : "S3";
+	if (o == TCP_END_SYN_SENT && p == TCP_END_INACTIVE)
+		return "S0";
+	return o == TCP_END_ESTABLISHED && p == TCP_END_ESTABLISHED ? "S1" : "OTH";
+}
+
+const char *tcp_state_name(const struct tcp *t)
+{
+	const struct tcp_half *a = &t->half[0], *b = &t->half[1];
+
+	if (is_reset(t))
+		return "reset";
+	if (a->bits & b->bits & FIN_SENT)
+		return "closed";
+	if ((a->bits | b->bits) & FIN_SENT)
+		return "closing";
+	if (a->state == TCP_END_ESTABLISHED && b->state == TCP_END_ESTABLISHED)
+		return "established";
+	if (a->state == TCP_END_SYN_ACK_SENT || b->state == TCP_END_SYN_ACK_SENT)
+		return "syn_received";
+	if (a->state == TCP_END_SYN_SENT || b->state == TCP_END_SYN_SENT)
+		return "syn_sent";
+	return "partial";
+}
