@@ -1,5 +1,5 @@
 # Every folder of cmd/ is a tool, every libcommon/*/*.c is in the library: no edit for a new file.
-#   make  test  lint  bench  docs  fuzz  demo  install        SAN=address,undefined  TOOLS='read flow'
+#   make  test  lint  bench  docs  fuzz  coverage  demo  install        SAN=address,undefined  TOOLS='read flow'
 ifeq ($(origin CC),default)
 CC := gcc
 endif
@@ -21,7 +21,7 @@ ALL_TOOLS := $(notdir $(wildcard cmd/*))
 tool_pkgs = $(shell cat cmd/$(1)/pkgs 2>/dev/null)
 have      = $(if $(tool_pkgs),$(shell pkg-config --exists $(tool_pkgs) && echo yes),yes)
 # Goals that make their own start, once the dependencies are there, need none of this yet.
-ifneq ($(filter-out deps demo test lint bench fuzz clean,$(or $(MAKECMDGOALS),all)),)
+ifneq ($(filter-out deps demo test lint bench fuzz coverage clean,$(or $(MAKECMDGOALS),all)),)
 ifndef TOOLS
 TOOLS    := $(foreach t,$(ALL_TOOLS),$(if $(call have,$t),$t,$(info left out: weir-$t (needs $(call tool_pkgs,$t)))))
 endif
@@ -84,6 +84,8 @@ bench: deps
 	@$(MAKE) --no-print-directory -s -j$$(nproc) all $(BENCHES) && tests/bench/run "$(B)"
 fuzz:
 	@tests/fuzz/run
+coverage: deps
+	@tests/coverage
 docs: all
 	@tests/lint/gen-docs "$(B)"
 install: all
@@ -100,6 +102,6 @@ install: all
 clean:
 	rm -rf build build-*
 
-.PHONY: all deps demo test check-programs lint bench fuzz docs install clean
+.PHONY: all deps demo test check-programs lint bench fuzz coverage docs install clean
 .SECONDARY:
 -include $(shell find $(B) -name '*.d' 2>/dev/null)
