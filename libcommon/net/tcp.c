@@ -384,29 +384,37 @@ static void input_ordinary(struct tcp *t, struct history *h, unsigned dir,
 
 /* ---- the whole -------------------------------------------------------------------------- */
 
+static void note_control(struct history *h, unsigned dir, const struct tcp_segment *s)
+{
+	switch (s->flags & (TCP_SYN | TCP_FIN | TCP_RST)) {
+	case TCP_SYN:
+		history_seq(h, dir, s->flags & TCP_ACK ? 'h' : 's', s->seq);
+		break;
+	case TCP_FIN:
+		history_seq(h, dir, 'f', s->seq + s->len);
+		break;
+	case TCP_RST:
+		history_seq(h, dir, 'r', s->seq);
+		break;
+	case TCP_SYN | TCP_FIN:
+	case TCP_SYN | TCP_RST:
+		history_once(h, dir, 'q');
+		break;
+	default:
+		history_once(h, dir, 'i');
+	}
+}
+
+/* The letters of Zeek: payload beside a flag has none of its own. */
 static void note_history(struct history *h, const struct tcp *t, unsigned dir,
 			 const struct tcp_segment *s)
 {
-	bool control = s->flags & (TCP_SYN | TCP_FIN | TCP_RST);
-
-	if (control) {
-		if (s->flags & TCP_SYN)
-			history_seq(h, dir, s->flags & TCP_ACK ? 'h' : 's', s->seq);
-		if ((s->flags & TCP_SYN) && (s->flags & (TCP_FIN | TCP_RST)))
-			history_once(h, dir, 'q');
-		if ((s->flags & (TCP_FIN | TCP_RST)) == (TCP_FIN | TCP_RST))
-			history_once(h, dir, 'i');
-	}
-	if (s->len)
+	if (s->flags & (TCP_SYN | TCP_FIN | TCP_RST))
+		note_control(h, dir, s);
+	else if (s->len)
 		history_once(h, dir, 'd');
-	else if (!control && (s->flags & TCP_ACK))
+	else if (s->flags & TCP_ACK)
 		history_once(h, dir, 'a');
-	if (control) {
-		if (s->flags & TCP_FIN)
-			history_seq(h, dir, 'f', s->seq + s->len);
-		if (s->flags & TCP_RST)
-			history_seq(h, dir, 'r', s->seq);
-	}
 	if (!s->window && !(s->flags & TCP_RST) && t->half[!dir].state != TCP_END_CLOSED &&
 	    t->half[dir].state != TCP_END_RESET)
 		history_count(h, dir, 'w');

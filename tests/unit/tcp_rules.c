@@ -1,0 +1,579 @@
+/* tcp_rules: tests of how a TCP connection opens, what may reset it, and when segments outside the
+ * window are believed: the cases that evasions and lost captures are made of. */
+#include "libcommon/net/tcp.h"
+
+#include "tests/unit/check.h"
+
+enum { O, R }; /* originator, responder */
+enum { S = TCP_SYN, A = TCP_ACK, F = TCP_FIN, X = TCP_RST };
+enum { MIB = 1 << 20 };
+
+static struct tcp t;
+static struct history h;
+static struct tcp_result r;
+static struct bytes options;
+static uint64_t idle;
+static uint16_t window;
+
+static void begin(const char *title)
+{
+	check_case(title);
+	memset(&t, 0, sizeof(t));
+	memset(&h, 0, sizeof(h));
+	options = (struct bytes){ 0 };
+	idle = 0;
+	window = 65535;
+}
+
+static void send(unsigned dir, unsigned flags, uint32_t seq, uint32_t ack, uint32_t len)
+{
+	struct tcp_segment s = { .seq = seq,
+				 .ack = ack,
+				 .len = len,
+				 .flags = (uint16_t)flags,
+				 .window = window,
+				 .options = options,
+				 .idle = idle };
+
+	tcp_input(&t, &h, dir, &s, &r);
+}
+
+static void open_connection(uint32_t a, uint32_t b)
+{
+	send(O, S, a, 0, 0);
+	send(R, S | A, b, a + 1, 0);
+	send(O, A, a + 1, b + 1, 0);
+}
+
+static bool has(enum tcp_anomaly a)
+{
+	return r.anomalies >> a & 1;
+}
+
+static bool conn_is(const char *text)
+{
+	if (!strcmp(tcp_conn_state(&t), text))
+		return true;
+	printf("# conn_state %s\n", tcp_conn_state(&t));
+	return false;
+}
+
+static bool history_is(const char *text)
+{
+	if (strlen(text) == h.len && !memcmp(text, h.text, h.len))
+		return true;
+	printf("# history %.*s\n", h.len, h.text);
+	return false;
+}
+
+#define DELIVERED(at, n)                                                                           \
+	do {                                                                                       \
+		CHECK_EQ(r.verdict, TCP_DELIVER);                                                  \
+		CHECK_EQ(r.offset, at);                                                            \
+		CHECK_EQ(r.keep, n);                                                               \
+	} while (0)
+
+static void test_window(void)
+{
+	begin("a window below 1 MiB is taken for 1 MiB, to the byte");
+	open_connection(1000, 5000);
+	send(O, A, 1001 + MIB, 5001, 10);
+	DELIVERED(MIB, 10);
+	begin("one byte beyond is outside");
+	open_connection(1000, 5000);
+	send(O, A, 1001 + MIB + 1, 5001, 10);
+	CHECK_EQ(r.verdict, TCP_OUT_OF_WINDOW);
+
+	begin("an unknown scale allows 16 MiB, to the byte");
+	send(O, A, 1001, 5001, 10);
+	send(O, A, 1011 + 16 * MIB, 5001, 10);
+	DELIVERED(10 + 16 * MIB, 10);
+	begin("and no more");
+	send(O, A, 1001, 5001, 10);
+	send(O, A, 1011 + 16 * MIB + 1, 5001, 10);
+	CHECK_EQ(r.verdict, TCP_OUT_OF_WINDOW);
+
+	begin("a scaled window counts with its scale");
+	options = BYTES("\3\3\xa", 3);
+	window = 4096;
+	send(O, S, 1000, 0, 0);
+	send(R, S | A, 5000, 1001, 0);
+	options.len = 0;
+	send(O, A, 1001, 5001, 0); /* 4 MiB */
+	send(R, A, 5001 + 4 * MIB, 1001, 10);
+	DELIVERED(4 * MIB, 10);
+	send(R, A, 5001 + 4 * MIB + 11 + 4 * MIB, 1001, 10);
+	CHECK_EQ(r.verdict, TCP_OUT_OF_WINDOW);
+}
+
+static void test_resync(void)
+{
+	begin("a run outside the window is not believed while its acknowledgements are impossible");
+	open_connection(1000, 5000);
+	for (unsigned i = 0; i < 30; i++) {
+		send(O, A, 0x20000000 + i * 100, 5001 + 64 * MIB, 100);
+		CHECK_EQ(r.verdict, TCP_OUT_OF_WINDOW);
+	}
+	send(O, A, 0x20000000 + 30 * 100, 5001, 100); /* the first that fits */
+	CHECK_EQ(r.verdict, TCP_DELIVER);
+	CHECK(has(TCP_A_RESYNC));
+
+	begin("a capture that lost a piece of both directions goes on in both");
+	open_connection(1000, 5000);
+	for (unsigned i = 0; i < 7; i++) {
+		send(O, A, 1001 + 64 * MIB + i * 100, 5001 + 32 * MIB + i * 10, 100);
+		send(R, A, 5001 + 32 * MIB + i * 10, 1001 + 64 * MIB + (i + 1) * 100, 10);
+		CHECK_EQ(r.verdict, TCP_OUT_OF_WINDOW);
+	}
+	send(O, A, 1001 + 64 * MIB + 700, 5001 + 32 * MIB + 70, 100);
+	DELIVERED(64u * MIB + 700, 100);
+	CHECK(has(TCP_A_RESYNC));
+	send(R, A, 5001 + 32 * MIB + 70, 1001 + 64 * MIB + 800, 10);
+	DELIVERED(32u * MIB + 70, 10);
+	CHECK(has(TCP_A_RESYNC));
+
+	begin("a side whose peer's bytes are missing is silenced for seven segments, not for good");
+	open_connection(1000, 5000);
+	send(R, A, 5001, 1001, 10);
+	for (unsigned i = 0; i < 7; i++) {
+		send(O, A, 1001 + i * 100, 5001 + 64 * MIB, 100);
+		CHECK_EQ(r.verdict, TCP_OUT_OF_WINDOW);
+	}
+	send(O, A, 1701, 5001 + 64 * MIB, 100);
+	DELIVERED(700, 100);
+	CHECK(has(TCP_A_RESYNC));
+	CHECK(!(r.flags & TCP_R_ACK_VALID));
+	send(O, A, 1801, 5001 + 64 * MIB, 100);
+	DELIVERED(800, 100);
+	CHECK(!has(TCP_A_RESYNC));
+	send(R, A, 5001 + 64 * MIB, 1901, 20); /* where the acknowledgement said */
+	DELIVERED(64u * MIB, 20);
+
+	begin("where that jump has no size, the offsets go on without a hole");
+	open_connection(1000, 0x10000000);
+	send(R, A, 0x10000001, 1001, 10);
+	for (unsigned i = 0; i < 8; i++)
+		send(O, A, 1001 + i * 100, 0x90000000, 100);
+	DELIVERED(700, 100);
+	send(R, A, 0x90000000, 1801, 20);
+	DELIVERED(10, 20);
+
+	begin("behind the other side's FIN no acknowledgement is believed that can't be");
+	open_connection(1000, 5000);
+	send(R, A | F, 5001, 1001, 10);
+	for (unsigned i = 0; i < 20; i++) {
+		send(O, A, 1001 + i * 100, 5001 + 64 * MIB, 100);
+		CHECK_EQ(r.verdict, TCP_OUT_OF_WINDOW);
+	}
+}
+
+static void test_candidates(void)
+{
+	for (unsigned pick = 0; pick < 10; pick++) {
+		uint32_t a = 1000 + pick * 77777;
+
+		begin("of ten SYNs each can be the one that the SYN/ACK acknowledges");
+		for (unsigned i = 0; i < 10; i++)
+			send(O, S, 1000 + i * 77777, 0, 0);
+		send(R, S | A, 5000, a + 1, 0);
+		CHECK_EQ(r.verdict, TCP_NO_DATA);
+		send(O, A, a + 1, 5001, 0);
+		CHECK(r.flags & TCP_R_ESTABLISHED);
+		send(O, A, a + 1, 5001, 4);
+		DELIVERED(0, 4);
+		send(R, A, 5001, a + 5, 4);
+		DELIVERED(0, 4);
+	}
+	begin("the eleventh SYN drives out the oldest");
+	for (unsigned i = 0; i < 11; i++)
+		send(O, S, 1000 + i * 77777, 0, 0);
+	send(R, S | A, 5000, 1001, 0);
+	CHECK_EQ(r.verdict, TCP_BAD_SYN_ACK);
+	send(R, S | A, 5000, 1001 + 77777, 0);
+	CHECK_EQ(r.verdict, TCP_NO_DATA);
+
+	begin("two SYNs in turn, a hundred times, drive out nobody");
+	send(O, S, 500, 0, 0);
+	for (unsigned i = 0; i < 100; i++)
+		send(O, S, i & 1 ? 1000 : 78000, 0, 0);
+	send(R, S | A, 5000, 501, 0);
+	CHECK_EQ(r.verdict, TCP_NO_DATA);
+
+	for (unsigned pick = 0; pick < 5; pick++) {
+		begin("of five SYN/ACKs the completing ACK picks one");
+		send(O, S, 1000, 0, 0);
+		for (unsigned i = 0; i < 5; i++)
+			send(R, S | A, 5000 + i * 0x2000000, 1001, 0);
+		send(O, A, 1001, 5001 + pick * 0x2000000, 0);
+		CHECK(r.flags & TCP_R_ESTABLISHED);
+		send(R, A, 5001 + pick * 0x2000000, 1001, 3);
+		DELIVERED(0, 3);
+		CHECK(conn_is("S1"));
+	}
+
+	begin("a SYN and a SYN/ACK of somebody else: the completing ACK's own number picks, too");
+	send(O, S, 1000, 0, 0);
+	send(O, S, 0x30000000, 0, 0);
+	send(R, S | A, 5000, 1001, 0);
+	send(R, S | A, 0x50000000, 0x30000001, 0); /* forged, the last one */
+	send(O, A, 1001, 5001, 0);
+	CHECK(r.flags & TCP_R_ESTABLISHED);
+	send(O, A, 1001, 5001, 5);
+	DELIVERED(0, 5);
+	send(R, A, 5001, 1006, 5);
+	DELIVERED(0, 5);
+
+	begin("the window of a SYN that was not the last is of unknown scale");
+	options = BYTES("\3\3\7", 3);
+	send(O, S, 1000, 0, 0);
+	send(O, S, 0x30000000, 0, 0);
+	send(R, S | A, 5000, 1001, 0);
+	options.len = 0;
+	send(O, A, 1001, 5001, 0);
+	send(R, A, 5001 + 15 * MIB, 1001, 5);
+	DELIVERED(15u * MIB, 5);
+
+	begin("a forged ACK in front of the SYN/ACK does not keep it out");
+	send(O, S, 1000, 0, 0);
+	send(O, A, 1001, 0x70000000, 0);
+	CHECK(has(TCP_A_SPLIT_ROUTING));
+	send(R, S | A, 5000, 1001, 0);
+	CHECK_EQ(r.verdict, TCP_NO_DATA);
+	send(O, A, 1001, 5001, 0);
+	send(R, A, 5001, 1001, 5);
+	DELIVERED(0, 5);
+	CHECK(conn_is("S1"));
+
+	begin("a SYN/ACK behind the bytes of its side moves no offset");
+	send(O, S, 1000, 0, 0);
+	send(O, A, 1001, 5001, 0);
+	send(R, A, 5001, 1001, 10);
+	DELIVERED(0, 10);
+	send(R, S | A, 0x70000000, 1001, 0);
+	CHECK_EQ(r.verdict, TCP_BAD_SYN);
+	send(R, A, 5011, 1001, 10);
+	DELIVERED(10, 10);
+}
+
+static void test_opening(void)
+{
+	begin("simultaneous open: both SYNs cross, both SYN/ACKs cross");
+	send(O, S, 1000, 0, 0);
+	send(R, S, 5000, 0, 0);
+	CHECK(has(TCP_A_SIMULTANEOUS_OPEN));
+	send(O, S | A, 1000, 5001, 0);
+	send(R, S | A, 5000, 1001, 0);
+	CHECK(r.flags & TCP_R_ESTABLISHED);
+	send(O, A, 1001, 5001, 5);
+	DELIVERED(0, 5);
+	send(R, A, 5001, 1006, 5);
+	DELIVERED(0, 5);
+	CHECK(conn_is("S1"));
+
+	begin("five-way: an ACK of the SYN does not keep the server's SYN out");
+	send(O, S, 1000, 0, 0);
+	send(R, A, 4000, 1001, 0);
+	send(R, S, 5000, 0, 0);
+	CHECK_EQ(r.verdict, TCP_NO_DATA);
+	send(O, S | A, 1000, 5001, 0); /* now each has acknowledged the other's */
+	CHECK(r.flags & TCP_R_ESTABLISHED);
+	send(R, A, 5001, 1001, 0);
+	send(R, A, 5001, 1001, 5);
+	DELIVERED(0, 5);
+	CHECK(conn_is("S1"));
+
+	begin("the handshake may end with data");
+	send(O, S, 1000, 0, 0);
+	send(R, S | A, 5000, 1001, 0);
+	send(O, A, 1001, 5001, 100);
+	CHECK(r.flags & TCP_R_ESTABLISHED);
+	DELIVERED(0, 100);
+
+	begin("data of a SYN that is refused does not take its place");
+	send(O, S, 1000, 0, 9);
+	CHECK_EQ(r.verdict, TCP_SYN_DATA_HELD);
+	send(R, S | A, 5000, 1001, 0);
+	send(O, A, 1001, 5001, 20);
+	DELIVERED(0, 20);
+	CHECK(history_is("ShD"));
+
+	begin("of a SYN's data a part may be accepted");
+	send(O, S, 1000, 0, 9);
+	send(R, S | A, 5000, 1006, 0);
+	send(O, A, 1006, 5001, 20);
+	DELIVERED(5, 20);
+	CHECK(history_is("ShD"));
+
+	begin("data in a SYN/ACK is held, too");
+	send(O, S, 1000, 0, 0);
+	send(R, S | A, 5000, 1001, 7);
+	CHECK_EQ(r.verdict, TCP_SYN_DATA_HELD);
+	send(O, A, 1001, 5008, 0);
+	CHECK(r.flags & TCP_R_ACK_VALID);
+	send(R, A, 5008, 1001, 5);
+	DELIVERED(7, 5);
+
+	begin("data of a side without a handshake says so, and is delivered");
+	send(O, S, 1000, 0, 0);
+	send(O, 0, 1001, 0, 5);
+	CHECK(has(TCP_A_DATA_BEFORE_ESTABLISHED));
+	DELIVERED(0, 5);
+
+	begin("a SYN of a side that has only acknowledged is believed where nobody contradicts");
+	send(O, A, 1001, 5001, 0);
+	send(O, S, 70000, 0, 0);
+	CHECK(has(TCP_A_SYN_AFTER_PARTIAL));
+	CHECK_EQ(r.verdict, TCP_NO_DATA);
+	begin("but not where the connection goes on");
+	send(O, A, 1001, 5001, 0);
+	send(R, A, 5001, 1001, 0);
+	send(O, S, 70000, 0, 0);
+	CHECK(has(TCP_A_SYN_AFTER_PARTIAL));
+	CHECK_EQ(r.verdict, TCP_BAD_SYN);
+	send(O, A, 1001, 5001, 10);
+	DELIVERED(0, 10);
+	send(O, S, 90000, 0, 0);
+	CHECK_EQ(r.verdict, TCP_BAD_SYN);
+	send(R, S | A, 80000, 1011, 0);
+	CHECK_EQ(r.verdict, TCP_NO_DATA); /* no byte of it was seen */
+
+	begin("a SYN that contradicts the SYN/ACK before it is none");
+	send(R, S | A, 5000, 1001, 0);
+	send(O, S, 2000, 0, 0);
+	CHECK_EQ(r.verdict, TCP_BAD_SYN);
+	CHECK(has(TCP_A_SYN_SEQ_JUMP));
+
+	begin("a SYN behind the FIN or the reset of its side has its own name");
+	open_connection(1000, 5000);
+	send(O, A | F, 1001, 5001, 0);
+	send(O, S, 70000, 0, 0);
+	CHECK(has(TCP_A_SYN_AFTER_CLOSE));
+	CHECK_EQ(r.verdict, TCP_BAD_SYN);
+	send(R, S | A, 70000, 1001, 0);
+	CHECK(has(TCP_A_SYN_INSIDE));
+	send(R, X, 5001, 0, 0);
+	send(R, S | A, 70000, 1001, 0);
+	CHECK(has(TCP_A_SYN_AFTER_RESET));
+	send(R, S | A, 5000, 1001, 0); /* its own again */
+	CHECK_EQ(r.anomalies, 0);
+}
+
+static void test_reset(void)
+{
+	static const char *const signatures[] = { "\x13\x12"
+						  "0123456789abcdef",
+						  "\x1d\x10"
+						  "0123456789abcd" };
+
+	for (unsigned i = 0; i < 2; i++) {
+		begin("a signature that was not agreed on makes a reset void, MD5 or AO");
+		open_connection(1000, 5000);
+		options = BYTES(signatures[i], (size_t)signatures[i][1]);
+		send(R, X, 5001, 0, 0);
+		CHECK_EQ(r.verdict, TCP_RST_SUSPECT);
+		CHECK_EQ(tcp_phase(&t), TCP_OPEN);
+		CHECK(!tcp_was_reset(&t));
+	}
+	begin("where its SYN was signed, a signed reset counts");
+	send(O, S, 1000, 0, 0);
+	options = BYTES(signatures[0], 18);
+	send(R, S | A, 5000, 1001, 0);
+	send(R, X, 5001, 0, 0);
+	CHECK(r.flags & TCP_R_RST);
+
+	begin("a reset with a bad acknowledgement refuses no SYN");
+	send(O, S, 1000, 0, 0);
+	send(R, X | A, 0, 1000, 0);
+	CHECK_EQ(r.verdict, TCP_RST_SUSPECT);
+	send(R, X | A, 0, 1003, 0);
+	CHECK_EQ(r.verdict, TCP_RST_SUSPECT);
+	send(R, X, 0, 0, 0);
+	CHECK_EQ(r.verdict, TCP_RST_SUSPECT);
+	send(R, S | A, 5000, 1001, 0);
+	send(O, A, 1001, 5001, 0);
+	send(O, A, 1001, 5001, 5);
+	DELIVERED(0, 5);
+	CHECK(conn_is("S1"));
+
+	begin("a reset at the receiver's last acknowledgement is exact, with bytes under way");
+	open_connection(1000, 5000);
+	send(R, A, 5001, 1001, 100);
+	send(R, X, 5001, 0, 0);
+	CHECK(r.flags & TCP_R_RST);
+
+	begin("a reset right behind one's own FIN is exact");
+	open_connection(1000, 5000);
+	send(R, A | F, 5001, 1001, 100);
+	send(R, X, 5102, 0, 0);
+	CHECK(r.flags & TCP_R_RST);
+	CHECK(conn_is("RSTR"));
+
+	begin("a reset from the middle of a connection ends it where nothing contradicts");
+	send(O, X, 777, 0, 0);
+	CHECK(has(TCP_A_SPONTANEOUS_RST));
+	CHECK(r.flags & TCP_R_RST);
+	CHECK(conn_is("RSTOS0"));
+
+	begin("a side that has acknowledged from the middle resets at that place");
+	send(O, A, 700, 900, 0);
+	send(O, X, 700, 0, 0);
+	CHECK(r.flags & TCP_R_RST);
+	begin("and nowhere else");
+	send(O, A, 700, 900, 0);
+	send(O, X, 701, 0, 0);
+	CHECK_EQ(r.verdict, TCP_RST_SUSPECT);
+
+	begin("a second reset, and a FIN behind it");
+	open_connection(1000, 5000);
+	send(R, X, 5001, 0, 0);
+	send(R, X, 5001, 0, 0);
+	CHECK(!(r.flags & TCP_R_RST));
+	send(R, A | F, 5001, 1001, 0);
+	CHECK(has(TCP_A_FIN_AFTER_RESET));
+	CHECK(conn_is("RSTR"));
+	CHECK(history_is("ShArf"));
+}
+
+static void with_timestamp(unsigned dir, unsigned flags, uint32_t seq, uint32_t ack, uint32_t len,
+			   uint32_t tsval)
+{
+	uint8_t o[12] = { 1, 1, 8, 10 };
+
+	be32_put(o + 4, tsval);
+	options = BYTES(o, 12);
+	send(dir, flags, seq, ack, len);
+}
+
+static void open_with_timestamps(void)
+{
+	with_timestamp(O, S, 1000, 0, 0, 1000);
+	with_timestamp(R, S | A, 5000, 1001, 0, 2000);
+	with_timestamp(O, A, 1001, 5001, 0, 1000);
+}
+
+static void test_paws(void)
+{
+	begin("one tick back is allowed, two are not");
+	open_with_timestamps();
+	with_timestamp(O, A, 1001, 5001, 10, 999);
+	DELIVERED(0, 10);
+	with_timestamp(O, A, 1011, 5001, 10, 997);
+	CHECK_EQ(r.verdict, TCP_PAWS);
+	CHECK(has(TCP_A_PAWS));
+
+	begin("a timestamp of 0 is taken");
+	open_with_timestamps();
+	with_timestamp(O, A, 1001, 5001, 10, 0);
+	DELIVERED(0, 10);
+
+	begin("after 24 idle days the clock may have gone round");
+	open_with_timestamps();
+	idle = 24ull * 86400 * 1000000000 - 1;
+	with_timestamp(O, A, 1001, 5001, 10, 1);
+	CHECK_EQ(r.verdict, TCP_PAWS);
+	idle++;
+	with_timestamp(O, A, 1001, 5001, 10, 1);
+	DELIVERED(0, 10);
+
+	begin("where one side did not offer timestamps they say nothing");
+	with_timestamp(O, S, 1000, 0, 0, 1000);
+	options.len = 0;
+	send(R, S | A, 5000, 1001, 0);
+	with_timestamp(O, A, 1001, 5001, 10, 5);
+	DELIVERED(0, 10);
+
+	begin("the option is found among others");
+	open_with_timestamps();
+	options = BYTES("\5\x0a\0\0\0\1\0\0\0\2\x8\xa\0\0\0\5\0\0\0\0", 20);
+	send(O, A, 1001, 5001, 10);
+	CHECK_EQ(r.verdict, TCP_PAWS);
+}
+
+static void test_close(void)
+{
+	begin("a FIN further on than the last one is said, and changes nothing");
+	open_connection(1000, 5000);
+	send(O, A | F, 1001, 5001, 5);
+	send(O, A | F, 1050, 5001, 0);
+	CHECK(has(TCP_A_FIN_ADVANCED));
+	CHECK(!(r.flags & TCP_R_FIN));
+	send(R, A | F, 5001, 1007, 0);
+	CHECK(conn_is("SF"));
+	CHECK(!strcmp(tcp_state_name(&t), "closed"));
+
+	begin("a FIN in front of a hole is where it says, and what fills the hole is delivered");
+	open_connection(1000, 5000);
+	send(O, A | F, 1501, 5001, 100);
+	DELIVERED(500, 100);
+	CHECK(r.flags & TCP_R_FIN);
+	send(O, A, 1001, 5001, 500);
+	DELIVERED(0, 500);
+	send(O, A, 1601, 5001, 1);
+	CHECK_EQ(r.verdict, TCP_AFTER_FIN);
+
+	begin("a FIN as the first segment");
+	send(O, A | F, 1001, 5001, 0);
+	CHECK(has(TCP_A_SPONTANEOUS_FIN));
+	CHECK(conn_is("SH"));
+	CHECK(!strcmp(tcp_state_name(&t), "closing"));
+
+	begin("letters of odd flags: SYN with FIN, SYN with RST, FIN with RST");
+	send(O, S | F, 1000, 0, 0);
+	CHECK(has(TCP_A_CHRISTMAS));
+	send(O, S | X, 1000, 0, 0);
+	send(R, F | X, 1000, 0, 0);
+	CHECK(history_is("Qi"));
+
+	begin("every anomaly has a name, an event and an expectation of its own");
+	for (unsigned i = 0; i < TCP_ANOMALIES; i++) {
+		CHECK(strcmp(tcp_anomaly_name((enum tcp_anomaly)i), "other"));
+		CHECK(strlen(tcp_anomaly_event((enum tcp_anomaly)i)) > 10);
+		CHECK(strlen(tcp_anomaly_expected((enum tcp_anomaly)i)) > 10);
+		for (unsigned j = 0; j < i; j++)
+			CHECK(strcmp(tcp_anomaly_name((enum tcp_anomaly)i),
+				     tcp_anomaly_name((enum tcp_anomaly)j)));
+	}
+	CHECK(!strcmp(tcp_anomaly_name(TCP_ANOMALIES), "other"));
+	CHECK(*tcp_anomaly_event(TCP_ANOMALIES) && *tcp_anomaly_expected(TCP_ANOMALIES));
+}
+
+static void test_words(void)
+{
+	begin("the words for a connection's state");
+	CHECK(!strcmp(tcp_state_name(&t), "partial"));
+	CHECK(conn_is("OTH"));
+	send(O, S, 1000, 0, 0);
+	CHECK(!strcmp(tcp_state_name(&t), "syn_sent"));
+	send(R, S | A, 5000, 1001, 0);
+	CHECK(!strcmp(tcp_state_name(&t), "syn_received"));
+	send(O, A, 1001, 5001, 0);
+	CHECK(!strcmp(tcp_state_name(&t), "established"));
+	send(R, A | F, 5001, 1001, 0);
+	CHECK(!strcmp(tcp_state_name(&t), "closing"));
+	CHECK(conn_is("S3"));
+	send(O, X, 1001, 0, 0);
+	CHECK(!strcmp(tcp_state_name(&t), "reset"));
+	CHECK(conn_is("RSTO"));
+
+	begin("SHR and RSTRH: the originator was not heard");
+	send(R, S | A, 5000, 1001, 0);
+	send(R, A | F, 5001, 1001, 0);
+	CHECK(conn_is("SHR"));
+	begin("a reset instead of the FIN");
+	send(R, S | A, 5000, 1001, 0);
+	send(R, X, 5001, 0, 0);
+	CHECK(conn_is("RSTRH"));
+}
+
+int main(void)
+{
+	test_window();
+	test_resync();
+	test_candidates();
+	test_opening();
+	test_reset();
+	test_paws();
+	test_close();
+	test_words();
+	return check_end();
+}
