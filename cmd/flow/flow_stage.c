@@ -1,52 +1,52 @@
-/* flow_stage: from frame records to flow, packet and anomaly records, in batches. */
+/* flow_stage: the flow engine as a stage: frame records in, in batches; what it makes goes out. */
 #include "cmd/flow/flow.h"
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/mman.h>
 #include <sys/random.h>
 
-enum {
-	GROUP = 32,        /* frames whose flows are fetched from memory together */
-	ANOMALIES_MAX = 8, /* records per flow; the rest is counted */
-	SOURCES = 65536,
+enum { GROUP = 32 }; /* frames given to the engine at once */
+
+/* A counter of the books, and where the engine has it. */
+struct figure {
+	uint64_t *to;
+	const uint64_t *from;
+	uint64_t told; /* of *from, in *to already: another stream may have come before */
 };
 
-struct item {
-	struct rec_head head;
-	struct rec_frame frame;
-	struct layers layers;
-	struct tracked tracked;
-	enum layers_fate fate;
+enum {
+	FIGURES = LAYERS_FATES + DEFRAG_REASONS + FLOW_END_ABORT + 16,
 };
 
 struct state {
 	struct stage *st;
-	struct tracker *tracker;
-	struct rec_head now; /* ts and n at which records go out */
-	unsigned events;
-	unsigned parse_flags;
-	bool ignore_scope, packets;
-	uint64_t clock;         /* highest time of all sources */
-	uint64_t *source_clock; /* highest time of each */
-	uint64_t *in, *fates[LAYERS_FATES];
-	uint64_t *ends[FLOW_END_ABORT + 1];
-	uint64_t *suppressed, *time_back, *started, *open;
-	struct item items[GROUP];
+	struct flow_engine *engine;
+	size_t size; /* of the engine's memory */
+	struct figure figures[FIGURES];
+	unsigned nfigures;
+	struct flow_engine_frame frames[GROUP];
 };
 
 static struct flow_config flow_config = {
 	.max_flows = 262144,
 	.events = "end",
+	.decap = "auto",
 	.packets = true,
 	.checksum = true,
 };
 
 static const struct opt flow_options[] = {
+	OPT_ROW(0, "decap", OPT_STRING, struct flow_config, decap, "auto|none|LIST",
+		"tunnels to look into, UDP tunnels perhaps with their ports: "
+		"gre,vxlan=4789,8472"),
+	OPT_ROW(0, "fragments", OPT_CHOICE, struct flow_config, fragments, "first|last|drop",
+		"where IPv4 fragments overlap: the first bytes count, or the last, or none"),
 	OPT_ROW(0, "max-flows", OPT_UINT, struct flow_config, max_flows, "N",
 		"flows kept at once; beyond, the oldest half-open or closed one goes first"),
 	OPT_ROW(0, "update", OPT_DURATION, struct flow_config, update, "DURATION",
 		"report flows that go on, this often; 0 = never"),
-	OPT_ROW(0, "timeout", OPT_STRINGS, struct flow_config, timeout, "PROTO[:STATE]=DURATION",
+	OPT_ROW(0, "timeout", OPT_STRINGS, struct flow_config, timeout, "WHAT=DURATION",
 		"end idle flows after this time; 0 = never (tcp, tcp:new, tcp:closed, "
 		"tcp:one_way, udp, udp:one_way, icmp, sctp, sctp:new, sctp:closed, other)"),
 	OPT_ROW(0, "events", OPT_STRING, struct flow_config, events, "LIST",
@@ -55,202 +55,129 @@ static const struct opt flow_options[] = {
 		"write packet records; --no-packets leaves flow and anomaly records"),
 	OPT_ROW(0, "checksum", OPT_FLAG, struct flow_config, checksum, NULL, "verify checksums"),
 	OPT_ROW(0, "ignore-scope", OPT_FLAG, struct flow_config, ignore_scope, NULL,
-		"let packets of different VLANs belong to one flow"),
+		"let packets of different VLANs and tunnels belong to one flow"),
 	{ 0, NULL, OPT_END, 0, NULL, NULL },
 };
 
-/* ---- flows that start and end ----------------------------------------------------------- */
+/* ---- records out ------------------------------------------------------------------------ */
 
-static bool wants(const struct state *s, enum rec_flow_event e)
+static void on_packet(void *user, const struct rec_head *h, const struct rec_packet *p)
 {
-	return s->events >> e & 1;
-}
+	struct stage *st = ((struct state *)user)->st;
+	size_t n = rec_packet_wire + p->payload.len;
+	uint8_t *at = stage_reserve(st, &rec_packet_desc, n);
 
-static void on_start(void *user, const struct flow *f)
-{
-	struct state *s = user;
-
-	++*s->started;
-	++*s->open;
-	if (wants(s, REC_flow_event_START))
-		flow_emit(s->st, &s->now, f, REC_flow_event_START, FLOW_END_NONE);
-}
-
-static void on_end(void *user, const struct flow *f, enum flow_end_reason why)
-{
-	struct state *s = user;
-
-	++*s->ends[why];
-	--*s->open;
-	if (wants(s, REC_flow_event_END))
-		flow_emit(s->st, &s->now, f, REC_flow_event_END, why);
-}
-
-/* At the end of the input each flow's record has a number of its own, behind the last frame's. */
-static void on_last_end(void *user, const struct flow *f, enum flow_end_reason why)
-{
-	struct state *s = user;
-	uint64_t n = s->now.n;
-
-	s->now.n += f->id & 0xffffffffffff;
-	on_end(s, f, why);
-	s->now.n = n;
-}
-
-/* ---- anomalies -------------------------------------------------------------------------- */
-
-static void report(struct state *s, const struct tracked *p, const char *name,
-		   enum rec_severity severity)
-{
-	if (p->flow->anomalies++ >= ANOMALIES_MAX)
-		++*s->suppressed;
+	if (stage_discards(st))
+		rec_packet_put_head(at, h, p);
 	else
-		flow_emit_anomaly(s->st, &s->now, p, name, severity);
+		rec_packet_put(at, h, p);
+	stage_commit(st, n);
 }
 
-static void report_anomalies(struct state *s, const struct tracked *p)
+static void on_emit(void *user, const struct rec_desc *desc, const struct rec_head *h,
+		    const void *rec)
 {
-	const uint32_t warnings = 1u << TCP_A_SYN_INSIDE | 1u << TCP_A_BAD_SYN_ACK |
-				  1u << TCP_A_RST_SUSPECT | 1u << TCP_A_DATA_AFTER_RESET |
-				  1u << TCP_A_PAWS | 1u << TCP_A_RESYNC;
-	uint32_t left = p->tcp.anomalies;
-
-	if (p->offload)
-		report(s, p, "checksum_offload", REC_severity_NOTE);
-	if (p->tcp.verdict == TCP_BAD_CHECKSUM && p->layers->proto != PROTO_TCP)
-		report(s, p,
-		       p->layers->proto == PROTO_UDP ? "bad_UDP_checksum" : "bad_ICMP_checksum",
-		       REC_severity_NOTE);
-	for (; left; left &= left - 1) {
-		unsigned a = (unsigned)__builtin_ctz(left);
-
-		report(s, p, tcp_anomaly_name((enum tcp_anomaly)a),
-		       warnings >> a & 1 ? REC_severity_WARNING : REC_severity_NOTE);
-	}
+	stage_emit(((struct state *)user)->st, desc, h, rec);
 }
 
-/* ---- frames ----------------------------------------------------------------------------- */
+/* ---- counters --------------------------------------------------------------------------- */
 
-/* Takes the frame apart and asks for its flow's memory. False: it has its fate already. */
-static bool prepare(struct state *s, struct item *it, const struct stage_rec *rec)
+static void add_figure(struct state *s, const char *name, const uint64_t *from)
 {
-	struct tracked *p = &it->tracked;
-	unsigned flags = s->parse_flags;
-
-	if (!rec_frame_get(rec->raw, &it->head, &it->frame) &&
-	    !stage_decode(s->st, &rec_frame_desc, rec, &it->head, &it->frame))
-		return false;
-	p->csum_unready = it->frame.flags & FRAME_CSUM_UNREADY;
-	if (p->csum_unready)
-		flags |= LAYERS_NO_CHECKSUM;
-	it->fate = layers_parse(&it->layers, it->frame.link_type, it->frame.payload, flags);
-	if (it->fate != LAYERS_PACKET)
-		return true;
-	p->layers = &it->layers;
-	tracker_prepare(s->tracker, p,
-			s->ignore_scope ? 0 : flow_scope(it->layers.vlans, it->layers.nvlans));
-	return true;
-}
-
-/* Time does not go back, per source and for the table. */
-static void set_time(struct state *s, const struct rec_head *h)
-{
-	uint64_t *clock = &s->source_clock[h->flow >> 48 & (SOURCES - 1)];
-
-	if (h->ts < *clock)
-		++*s->time_back;
-	else
-		*clock = h->ts;
-	if (*clock > s->clock)
-		s->clock = *clock;
-	s->now.ts = *clock;
-	s->now.n = h->n;
-	tracker_time(s->tracker, s->clock);
-}
-
-static void input(struct state *s, struct item *it)
-{
-	struct tracked *p = &it->tracked;
-
-	set_time(s, &it->head);
-	++*s->in;
-	++*s->fates[it->fate];
-	if (it->fate != LAYERS_PACKET)
-		return;
-	p->id = (it->head.flow & ~UINT64_C(0xffffffffffff)) | (it->head.n & 0xffffffffffff);
-	p->now = s->clock;
-	p->wire_len = it->frame.wire_len;
-	tracker_packet(s->tracker, p);
-	if (s->packets)
-		flow_emit_packet(s->st, &s->now, p, it->head.ts);
-	if (p->tcp.anomalies || p->offload || p->tcp.verdict == TCP_BAD_CHECKSUM)
-		report_anomalies(s, p);
-	if (p->tcp.flags & TCP_R_ESTABLISHED && wants(s, REC_flow_event_ESTABLISHED))
-		flow_emit(s->st, &s->now, p->flow, REC_flow_event_ESTABLISHED, FLOW_END_NONE);
-	if (p->update && wants(s, REC_flow_event_UPDATE))
-		flow_emit(s->st, &s->now, p->flow, REC_flow_event_UPDATE, FLOW_END_NONE);
-}
-
-/* Up to GROUP frames: all are taken apart and their flows asked for, before the first is used. */
-static void input_group(struct state *s, const struct stage_rec *recs, size_t n)
-{
-	size_t count = 0;
-
-	for (size_t i = 0; i < n; i++)
-		count += prepare(s, &s->items[count], &recs[i]);
-	for (size_t i = 0; i < count; i++) {
-		if (s->items[i].fate == LAYERS_PACKET)
-			tracker_prefetch(s->tracker, &s->items[i].tracked);
-	}
-	for (size_t i = 0; i < count; i++)
-		input(s, &s->items[i]);
-	stage_consume(s->st, count);
+	s->figures[s->nfigures++] = (struct figure){ stage_counter(s->st, name), from, 0 };
 }
 
 static void open_counters(struct state *s)
 {
-	char name[40];
+	const struct flow_engine_counters *c = flow_engine_counters(s->engine);
+	char name[64];
 
-	s->in = stage_counter(s->st, "frames.in");
+	add_figure(s, "frames.in", &c->frames);
 	for (unsigned i = 0; i < LAYERS_FATES; i++) {
 		snprintf(name, sizeof(name), "frames.%s", layers_fate_name((enum layers_fate)i));
-		s->fates[i] = stage_counter(s->st, name);
+		add_figure(s, name, &c->fates[i]);
 	}
-	s->started = stage_counter(s->st, "flows.in");
-	s->open = stage_counter(s->st, "flows.open");
+	for (unsigned i = DEFRAG_KEPT + 1; i < DEFRAG_REASONS; i++) {
+		snprintf(name, sizeof(name), "frames.fragment_%s",
+			 defrag_reason_name((enum defrag_reason)i));
+		add_figure(s, name, &c->fragments_given_up[i]);
+	}
+	add_figure(s, "frames.held", &c->fragments_held);
+	add_figure(s, "flows.in", &c->started);
+	add_figure(s, "flows.open", &c->open);
 	for (unsigned i = FLOW_END_FIN; i <= FLOW_END_ABORT; i++) {
 		snprintf(name, sizeof(name), "flows.%s", rec_enum_text(&rec_enum_flow_reason, i));
-		s->ends[i] = stage_counter(s->st, name);
+		add_figure(s, name, &c->ends[i]);
 	}
-	s->ends[FLOW_END_NONE] = s->ends[FLOW_END_ABORT];
-	s->suppressed = stage_counter(s->st, "anomalies_suppressed");
-	s->time_back = stage_counter(s->st, "time_back");
+	add_figure(s, "paths_refused", &c->paths_refused);
+	add_figure(s, "anomalies_suppressed", &c->anomalies_suppressed);
+	add_figure(s, "time_back", &c->time_back);
+	add_figure(s, "time_jump", &c->time_jump);
+	add_figure(s, "checksum_hosts_full", &c->checksum_hosts_full);
 }
+
+static void set_counters(struct state *s)
+{
+	flow_engine_counters(s->engine);
+	for (unsigned i = 0; i < s->nfigures; i++) {
+		struct figure *f = &s->figures[i];
+
+		*f->to += *f->from - f->told;
+		f->told = *f->from;
+	}
+}
+
+/* ---- the stage -------------------------------------------------------------------------- */
+
+static void *map_pages(size_t size)
+{
+	void *p = mmap(NULL, size, PROT_READ | PROT_WRITE,
+		       MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+
+	if (p == MAP_FAILED)
+		return NULL;
+	madvise(p, size, MADV_HUGEPAGE);
+	return p;
+}
+
+/* What the options ask for: files can be read before the sandbox only. */
+static struct flow_engine_config engine_config;
 
 /* The state for one stream. Another one may follow the first (`cat a b |`). */
 static struct state *state_new(struct stage *st)
 {
-	const struct flow_config *c = stage_config(st);
 	struct state *s = xcalloc(1, sizeof(*s));
-	struct tracker_config t = {
-		.update = c->update, .start = on_start, .end = on_end, .user = s
-	};
+	struct flow_engine_config *c = &engine_config;
+	void *memory;
 
 	s->st = st;
-	s->events = flow_events(c->events, c->update);
-	s->parse_flags = c->checksum ? 0 : LAYERS_NO_CHECKSUM;
-	s->ignore_scope = c->ignore_scope;
-	s->packets = c->packets;
-	s->source_clock = xcalloc(SOURCES, sizeof(*s->source_clock));
-	flow_timeouts(t.table.timeout, &c->timeout);
-	t.table.max_flows = (uint32_t)c->max_flows;
-	if (getrandom(t.table.secret, sizeof(t.table.secret), 0) != sizeof(t.table.secret))
+	c->packet = on_packet;
+	c->emit = on_emit;
+	c->user = s;
+	if (getrandom(c->secret, sizeof(c->secret), 0) != sizeof(c->secret))
 		die_errno("random numbers");
-	s->tracker = tracker_new(&t);
-	if (!s->tracker)
-		die("no memory for %u flows", t.table.max_flows);
+	s->size = flow_engine_size(c);
+	memory = map_pages(s->size);
+	if (!memory)
+		die("no memory for %u flows", c->max_flows);
+	s->engine = flow_engine_init(memory, c);
 	open_counters(s);
 	return s;
+}
+
+/* Up to GROUP frames. */
+static void input_group(struct state *s, const struct stage_rec *recs, size_t n)
+{
+	size_t count = 0;
+
+	for (size_t i = 0; i < n; i++) {
+		struct flow_engine_frame *f = &s->frames[count];
+
+		count += rec_frame_get(recs[i].raw, &f->head, &f->frame) ||
+			 stage_decode(s->st, &rec_frame_desc, &recs[i], &f->head, &f->frame);
+	}
+	flow_engine_frames(s->engine, s->frames, count);
+	stage_consume(s->st, count);
 }
 
 static void flow_batch(struct stage *st, const struct stage_rec *recs, size_t n)
@@ -273,6 +200,7 @@ static void flow_batch(struct stage *st, const struct stage_rec *recs, size_t n)
 		recs += run;
 		n -= run;
 	}
+	set_counters(s);
 }
 
 static void flow_finish(struct stage *st)
@@ -281,24 +209,18 @@ static void flow_finish(struct stage *st)
 
 	if (!s)
 		return;
-	s->now.n = stage_last_n(st);
-	tracker_on_end(s->tracker, on_last_end);
-	tracker_finish(s->tracker, FLOW_END_OF_INPUT);
-	*stage_counter(st, "checksum_hosts_full") += tracker_hosts_full(s->tracker);
-	tracker_free(s->tracker);
-	free(s->source_clock);
+	flow_engine_finish(s->engine, stage_last_n(st));
+	set_counters(s);
+	munmap(s->engine, s->size);
 	free(s);
 	*stage_user(st) = NULL;
 }
 
 static void flow_open(struct stage *st, int argc, char **argv)
 {
-	const struct flow_config *c = stage_config(st);
-
 	if (argc)
 		die_usage("unexpected operand '%s'", argv[1]);
-	if (!c->max_flows || c->max_flows >= 1u << 30)
-		die_usage("max-flows must be between 1 and %u", (1u << 30) - 1);
+	flow_options_read(&engine_config, stage_config(st));
 	*stage_user(st) = state_new(st);
 }
 

@@ -82,6 +82,59 @@ unsigned flow_key_make(struct flow_key *key, const struct layers *l, uint64_t sc
 	return sender;
 }
 
+static void key_swap(struct flow_key *key)
+{
+	uint8_t addr[16];
+	uint16_t port = key->port[0];
+
+	memcpy(addr, key->addr[0], 16);
+	memcpy(key->addr[0], key->addr[1], 16);
+	memcpy(key->addr[1], addr, 16);
+	key->port[0] = key->port[1];
+	key->port[1] = port;
+}
+
+/* The endpoints without ports. */
+static unsigned pair_make(struct flow_key *key, const struct layers *l, bool mac)
+{
+	static const uint8_t none[6];
+	const uint8_t *src = l->src, *dst = l->dst;
+	size_t len = l->ip_version == 4 ? 4 : 16;
+	unsigned sender;
+
+	if (mac) {
+		src = l->l2_src ? l->l2_src : none;
+		dst = l->l2_dst ? l->l2_dst : none;
+		len = 6;
+	}
+	memset(key, 0, sizeof(*key));
+	sender = memcmp(src, dst, len) > 0;
+	memcpy(key->addr[sender], src, len);
+	memcpy(key->addr[!sender], dst, len);
+	key->ip_version = mac ? FLOW_KEY_MAC : l->ip_version;
+	return sender;
+}
+
+unsigned flow_key_make_as(struct flow_key *key, const struct layers *l, uint64_t scope,
+			  enum flow_key_kind kind, bool directional)
+{
+	unsigned sender;
+
+	if (kind == FLOW_KEY_IP_PAIR || kind == FLOW_KEY_MAC_PAIR) {
+		sender = pair_make(key, l, kind == FLOW_KEY_MAC_PAIR);
+		key->scope = scope;
+	} else {
+		if (kind == FLOW_KEY_VLAN)
+			scope = flow_scope(l->vlans, l->nvlans);
+		sender = flow_key_make(key, l, scope);
+	}
+	if (directional && sender) {
+		key_swap(key);
+		sender = 0;
+	}
+	return sender;
+}
+
 uint64_t flow_scope(const uint16_t *vlans, unsigned n)
 {
 	uint64_t h = 0xcbf29ce484222325; /* FNV-1a */

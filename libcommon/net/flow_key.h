@@ -8,16 +8,33 @@
  * bytes. All bytes count: compare with flow_key_equal. */
 struct flow_key {
 	uint8_t addr[2][16];
-	uint64_t scope; /* flow_scope() of the VLAN ids */
+	uint64_t scope; /* layers.scope, or 0 */
 	uint16_t port[2];
-	uint8_t proto, ip_version;
-	uint8_t zero[2];
+	uint8_t proto;
+	uint8_t ip_version; /* FLOW_KEY_MAC: addr holds MAC addresses */
+	uint8_t zero[2];    /* FLOW_KEY_LABEL: zero[0] counts the flows of the same endpoints */
+};
+
+enum { FLOW_KEY_MAC = 1 };
+
+/* What makes a flow. */
+enum flow_key_kind {
+	FLOW_KEY_5TUPLE,
+	FLOW_KEY_IP_PAIR,  /* two addresses, whatever they say; protocol and ports are 0 */
+	FLOW_KEY_MAC_PAIR, /* of the innermost link header; IP or not */
+	FLOW_KEY_LABEL,    /* the 5-tuple, and each side's IPv6 flow label */
+	FLOW_KEY_VLAN,     /* the 5-tuple; of the scope the VLAN ids only */
 };
 
 /* Fills in the key of a parsed packet. Returns the index (0 or 1) of its sender.
  * ICMP: the requester's port is the request's type, the other's the code, so that a request and
  * its reply are one flow; other messages have their own flow per direction. */
 unsigned flow_key_make(struct flow_key *key, const struct layers *l, uint64_t scope);
+
+/* The same for any kind. Directional: each direction is a flow of its own, and the sender is
+ * always 0. */
+unsigned flow_key_make_as(struct flow_key *key, const struct layers *l, uint64_t scope,
+			  enum flow_key_kind kind, bool directional);
 
 /* Is this ICMP type the answer to a request? Then the sender is the responder. */
 bool icmp_is_reply(uint8_t proto, uint16_t type);

@@ -1,13 +1,12 @@
-/* flow_table: every flow that is open, on memory taken at the start. */
+/* flow_table: every flow that is open, on the caller's memory. */
 #include "libcommon/net/flow_table.h"
-
-#include <stdlib.h>
-#include <sys/mman.h>
 
 enum {
 	BUCKET_LOAD = 4, /* flows per bucket where the table is full, at most */
 	RADIX = 256,
 	FEW = 24, /* so many are put in order by insertion */
+	LINE = 64,
+	PRESSURE_LEAST = 64, /* flows: a smaller table just gives up the oldest */
 };
 
 struct flow_choice {
@@ -18,65 +17,53 @@ struct flow_choice {
 _Static_assert(sizeof(struct flow_bucket) == 64, "a bucket is a cache line");
 _Static_assert(offsetof(struct flow, packets) == 64, "a look at a flow is one cache line");
 
-static void *map_pages(size_t size)
+static size_t round_up(size_t n)
 {
-	void *p = mmap(NULL, size, PROT_READ | PROT_WRITE,
-		       MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-
-	if (p == MAP_FAILED)
-		return NULL;
-	madvise(p, size, MADV_HUGEPAGE);
-	return p;
+	return (n + LINE - 1) & ~(size_t)(LINE - 1);
 }
 
-static size_t buckets_size(const struct flow_table *t)
+static uint64_t buckets_of(const struct flow_table_config *config)
 {
-	return (t->mask + 1) * sizeof(struct flow_bucket);
-}
-
-struct flow_table *flow_table_new(const struct flow_table_config *config)
-{
-	struct flow_table *t = calloc(1, sizeof(*t));
 	uint64_t buckets = 1;
 
-	if (!t || !config->max_flows || config->max_flows == FLOW_NIL) {
-		free(t);
-		return NULL;
-	}
 	while (buckets * BUCKET_LOAD < config->max_flows)
 		buckets *= 2;
+	return buckets;
+}
+
+size_t flow_table_size(const struct flow_table_config *config)
+{
+	size_t max = config->max_flows;
+
+	if (!max || max == FLOW_NIL)
+		return 0;
+	return round_up(sizeof(struct flow_table)) +
+	       buckets_of(config) * sizeof(struct flow_bucket) +
+	       round_up(max * sizeof(struct flow)) + 2 * round_up(max * sizeof(struct flow_choice));
+}
+
+struct flow_table *flow_table_init(void *memory, const struct flow_table_config *config)
+{
+	struct flow_table *t = memory;
+	uint8_t *at = memory;
+	size_t max = config->max_flows;
+
 	t->config = *config;
-	t->mask = buckets - 1;
+	t->mask = buckets_of(config) - 1;
 	t->deadline = UINT64_MAX;
 	t->free = FLOW_NIL;
-	for (unsigned i = 0; i < FLOW_CLASSES; i++)
+	t->pressure = max < PRESSURE_LEAST ? FLOW_NIL : (uint32_t)(max - max / 10);
+	for (unsigned i = 0; i < FLOW_LISTS; i++)
 		t->lists[i] = (struct flow_list){ FLOW_NIL, FLOW_NIL };
-	t->buckets = map_pages(buckets_size(t));
-	t->flows = map_pages(config->max_flows * sizeof(struct flow));
-	t->chosen = map_pages(config->max_flows * sizeof(struct flow_choice));
-	t->scratch = map_pages(config->max_flows * sizeof(struct flow_choice));
-	if (!t->buckets || !t->flows || !t->chosen || !t->scratch) {
-		flow_table_free(t);
-		return NULL;
-	}
+	at += round_up(sizeof(*t));
+	t->buckets = (struct flow_bucket *)at;
+	at += (t->mask + 1) * sizeof(struct flow_bucket);
+	t->flows = (struct flow *)at;
+	at += round_up(max * sizeof(struct flow));
+	t->chosen = (struct flow_choice *)at;
+	at += round_up(max * sizeof(struct flow_choice));
+	t->scratch = (struct flow_choice *)at;
 	return t;
-}
-
-static void unmap_pages(void *p, size_t size)
-{
-	if (p)
-		munmap(p, size);
-}
-
-void flow_table_free(struct flow_table *t)
-{
-	if (!t)
-		return;
-	unmap_pages(t->buckets, buckets_size(t));
-	unmap_pages(t->flows, t->config.max_flows * sizeof(struct flow));
-	unmap_pages(t->chosen, t->config.max_flows * sizeof(struct flow_choice));
-	unmap_pages(t->scratch, t->config.max_flows * sizeof(struct flow_choice));
-	free(t);
 }
 
 /* ---- the index -------------------------------------------------------------------------- */
@@ -139,16 +126,35 @@ static uint32_t index_of(const struct flow_table *t, const struct flow *f)
 	return (uint32_t)(f - t->flows);
 }
 
-static uint64_t expiry(const struct flow_table *t, unsigned class, uint64_t last)
+static unsigned list_of(enum flow_class c, unsigned rule)
 {
-	uint64_t timeout = t->config.timeout[class];
+	return flow_class_ignores_rule(c) ? c : c + FLOW_CLASSES * rule;
+}
 
-	return timeout > UINT64_MAX - last ? UINT64_MAX : last + timeout;
+static uint64_t list_timeout(const struct flow_table *t, unsigned list)
+{
+	uint64_t timeout = list < FLOW_CLASSES ? t->config.timeout[list]
+					       : t->config.rule_timeout[list / FLOW_CLASSES - 1];
+
+	return t->pressed && timeout != UINT64_MAX ? timeout / 10 : timeout;
+}
+
+static uint64_t expiry(const struct flow_table *t, unsigned list, uint64_t touched)
+{
+	uint64_t timeout = list_timeout(t, list);
+
+	return timeout > UINT64_MAX - touched ? UINT64_MAX : touched + timeout;
+}
+
+uint64_t flow_timeout(const struct flow_table *t, const struct flow *f)
+{
+	return list_timeout(t, list_of(f->class, f->rule));
 }
 
 static void list_append(struct flow_table *t, struct flow *f)
 {
-	struct flow_list *l = &t->lists[f->class];
+	unsigned list = list_of(f->class, f->rule);
+	struct flow_list *l = &t->lists[list];
 	uint32_t me = index_of(t, f);
 	uint64_t when;
 
@@ -158,16 +164,19 @@ static void list_append(struct flow_table *t, struct flow *f)
 		t->flows[l->tail].next = me;
 	} else {
 		l->head = me;
-		when = expiry(t, f->class, f->last);
+		t->filled[list / 64] |= UINT64_C(1) << list % 64;
+		when = expiry(t, list, f->touched);
 		if (when < t->deadline)
 			t->deadline = when;
 	}
 	l->tail = me;
+	t->of_class[f->class]++;
 }
 
 static void list_remove(struct flow_table *t, struct flow *f)
 {
-	struct flow_list *l = &t->lists[f->class];
+	unsigned list = list_of(f->class, f->rule);
+	struct flow_list *l = &t->lists[list];
 
 	if (f->prev != FLOW_NIL)
 		t->flows[f->prev].next = f->next;
@@ -177,6 +186,23 @@ static void list_remove(struct flow_table *t, struct flow *f)
 		t->flows[f->next].prev = f->prev;
 	else
 		l->tail = f->prev;
+	if (l->head == FLOW_NIL)
+		t->filled[list / 64] &= ~(UINT64_C(1) << list % 64);
+	t->of_class[f->class]--;
+}
+
+/* The next list that holds a flow, from `list` on, or FLOW_LISTS. */
+static unsigned list_from(const struct flow_table *t, unsigned list)
+{
+	for (unsigned word = list / 64; word < FLOW_LIST_WORDS; word++) {
+		uint64_t bits = t->filled[word];
+
+		if (word == list / 64)
+			bits &= UINT64_MAX << list % 64;
+		if (bits)
+			return word * 64 + (unsigned)__builtin_ctzll(bits);
+	}
+	return FLOW_LISTS;
 }
 
 /* ---- flows ------------------------------------------------------------------------------ */
@@ -195,10 +221,14 @@ struct flow *flow_add(struct flow_table *t, const struct flow_key *key, uint64_t
 	memset(f, 0, sizeof(*f));
 	f->key = *key;
 	f->class = (uint8_t)c;
-	f->last = now;
+	f->touched = now;
 	index_add(t, hash, index_of(t, f));
 	list_append(t, f);
-	t->count++;
+	if (++t->count >= t->pressure && !t->pressed) {
+		t->pressed = true;
+		t->pressures++;
+		t->deadline = 0;
+	}
 	return f;
 }
 
@@ -206,7 +236,14 @@ void flow_move(struct flow_table *t, struct flow *f, enum flow_class c, uint64_t
 {
 	list_remove(t, f);
 	f->class = (uint8_t)c;
-	f->last = now;
+	f->touched = now;
+	list_append(t, f);
+}
+
+void flow_set_rule(struct flow_table *t, struct flow *f, unsigned rule)
+{
+	list_remove(t, f);
+	f->rule = (uint8_t)rule;
 	list_append(t, f);
 }
 
@@ -218,21 +255,30 @@ void flow_remove(struct flow_table *t, struct flow *f, uint64_t hash)
 	f->next = t->free;
 	t->free = index_of(t, f);
 	t->count--;
+	if (t->pressed && t->count <= (uint64_t)t->config.max_flows * 7 / 10)
+		t->pressed = false;
 }
 
-/* The flow longest idle among the lists [from, to). */
+/* The flow longest idle among the classes [from, to). */
 static struct flow *oldest_of(struct flow_table *t, unsigned from, unsigned to)
 {
 	struct flow *oldest = NULL;
 
-	for (unsigned c = from; c < to; c++) {
-		struct flow *f = t->lists[c].head == FLOW_NIL ? NULL : &t->flows[t->lists[c].head];
+	for (unsigned i = list_from(t, from); i < FLOW_LISTS; i = list_from(t, i + 1)) {
+		struct flow *f = &t->flows[t->lists[i].head];
 
-		if (f && (!oldest || f->last < oldest->last ||
-			  (f->last == oldest->last && f->id < oldest->id)))
+		if (f->class < from || f->class >= to)
+			continue;
+		if (!oldest || f->touched < oldest->touched ||
+		    (f->touched == oldest->touched && f->id < oldest->id))
 			oldest = f;
 	}
 	return oldest;
+}
+
+struct flow *flow_table_oldest(struct flow_table *t, enum flow_class c)
+{
+	return oldest_of(t, c, c + 1u);
 }
 
 struct flow *flow_table_victim(struct flow_table *t)
@@ -322,9 +368,9 @@ size_t flow_table_expired(struct flow_table *t, uint64_t now)
 	size_t n = 0;
 
 	t->deadline = UINT64_MAX;
-	for (unsigned c = 0; c < FLOW_CLASSES; c++) {
+	for (unsigned c = list_from(t, 0); c < FLOW_LISTS; c = list_from(t, c + 1)) {
 		for (uint32_t at = t->lists[c].head; at != FLOW_NIL; at = t->flows[at].next) {
-			uint64_t when = expiry(t, c, t->flows[at].last);
+			uint64_t when = expiry(t, c, t->flows[at].touched);
 
 			if (when > now) {
 				if (when < t->deadline) {

@@ -1,12 +1,13 @@
-/* flow_table: every flow that is open, on memory taken at the start.
+/* flow_table: every flow that is open, on the caller's memory: a size, an init, no allocation.
  *
  * Flows lie in one array; an index of cache-line buckets finds them by a keyed hash. Each timeout
- * class has a list in order of last packet, so that finding what has expired costs nothing but
- * what has. The index is at most half full. Pure but for the one allocation. */
+ * has a list in order of last packet, so that finding what has expired costs nothing but what
+ * has. The index is at most half full. */
 #ifndef WEIR_FLOW_TABLE_H
 #define WEIR_FLOW_TABLE_H
 
 #include "libcommon/net/flow_key.h"
+#include "libcommon/net/sctp.h"
 #include "libcommon/net/tcp.h"
 
 /* What decides how long a flow may be idle, and who goes first when the table is full. */
@@ -25,46 +26,46 @@ enum flow_class {
 	FLOW_CLASSES,
 };
 
-enum { FLOW_NIL = 0xffffffff };
-
-enum sctp_over { SCTP_GOES_ON, SCTP_SHUT_DOWN, SCTP_ABORTED };
-
-struct sctp {
-	uint32_t tag[2]; /* that each side asked the other one to use */
-	bool has_tag[2];
-	uint8_t over; /* enum sctp_over */
+enum {
+	FLOW_NIL = 0xffffffff,
+	FLOW_RULES = 15, /* timeouts beside those of the classes */
+	FLOW_LISTS = FLOW_CLASSES * (1 + FLOW_RULES),
+	FLOW_LIST_WORDS = (FLOW_LISTS + 63) / 64,
 };
 
 /* What each packet reads or changes comes first, in as few cache lines as it takes. */
 struct flow {
 	struct flow_key key; /* ip_version 0: not in use */
 	uint32_t next, prev; /* neighbours in the list of the class */
-	uint64_t last;       /* the table's clock at the last packet, ns */
+	uint64_t touched;    /* the table's clock at the last packet, ns */
 
 	uint64_t packets[2]; /* all pairs: originator, responder */
 	uint64_t wire_bytes[2], ip_bytes[2], payload[2];
 
-	uint64_t id;   /* source << 48 | first frame */
-	uint8_t class; /* enum flow_class */
-	uint8_t orig;  /* index of the originator in key */
-	uint8_t bits;  /* the owner's */
-	uint8_t nvlans;
+	uint64_t id;        /* source << 48 | first frame */
+	uint64_t last;      /* time of the last packet, ns */
+	uint8_t class;      /* enum flow_class */
+	uint8_t rule;       /* of timeouts, from 1; 0: that of its class */
+	uint8_t orig;       /* index of the originator in key */
+	uint8_t bits;       /* the owner's */
 	uint32_t anomalies; /* reported ones */
 	union {
 		struct tcp tcp;
-		struct sctp sctp;
+		struct sctp_assoc sctp;
 	};
 	struct history history;
 
 	uint64_t start, reported; /* reported: when it last was */
 	uint32_t bad_checksums[2];
+	uint32_t label[2]; /* IPv6 flow labels that were asked for; the owner's */
+	uint32_t path;     /* paths_take()'s number, 0: none */
 	uint8_t mac[2][6];
-	uint16_t vlans[4]; /* outermost first, as many as fit */
 };
 
 struct flow_table_config {
 	uint32_t max_flows;
 	uint64_t timeout[FLOW_CLASSES];     /* ns; UINT64_MAX = never */
+	uint64_t rule_timeout[FLOW_RULES];  /* of rule 1, 2, .. */
 	uint64_t secret[FLOW_SECRET_WORDS]; /* random in all bits: small numbers hash badly */
 };
 
@@ -89,14 +90,21 @@ struct flow_table {
 	uint64_t deadline;       /* nothing expires before */
 	uint32_t count, touched; /* flows in use; flows that were ever in use */
 	uint32_t free;           /* list of those given back */
+	uint32_t of_class[FLOW_CLASSES];
+	uint32_t pressure;                /* flows at which it begins */
+	uint64_t pressures;               /* times that it began */
+	bool pressed;                     /* timeouts are a tenth */
+	uint64_t filled[FLOW_LIST_WORDS]; /* a bit per list that is not empty */
 	struct flow_list {
 		uint32_t head, tail; /* oldest, newest */
-	} lists[FLOW_CLASSES];
+	} lists[FLOW_LISTS];         /* by class, then by rule */
 };
 
-/* NULL where there is no memory. */
-struct flow_table *flow_table_new(const struct flow_table_config *config);
-void flow_table_free(struct flow_table *t);
+/* Bytes for a table; 0 where the configuration can't be. */
+size_t flow_table_size(const struct flow_table_config *config);
+/* Takes zeroed memory of that size (fresh pages are), aligned to 64. Most of it is not touched
+ * before it is used. */
+struct flow_table *flow_table_init(void *memory, const struct flow_table_config *config);
 
 /* Is f, which need not be in use any more, the flow of this key? */
 static inline bool flow_is(const struct flow *f, const struct flow_key *key)
@@ -141,15 +149,22 @@ static inline struct flow *flow_table_guess(const struct flow_table *t, uint64_t
 
 /* NULL where there is none. */
 struct flow *flow_find(struct flow_table *t, const struct flow_key *key, uint64_t hash);
+/* Half-open and closed flows end soon, whatever rule they have. */
+static inline bool flow_class_ignores_rule(enum flow_class c)
+{
+	return c <= FLOW_SCTP_CLOSED;
+}
 /* A new flow, zeroed but for its key, in class c, last packet now. The table may not be full
- * and the key not in it. now never decreases over the calls that take it. */
+ * and the key not in it. now never decreases over the calls that take it. A rule is given by
+ * flow_set_rule(), before the next call. */
 struct flow *flow_add(struct flow_table *t, const struct flow_key *key, uint64_t hash,
 		      enum flow_class c, uint64_t now);
 void flow_move(struct flow_table *t, struct flow *f, enum flow_class c, uint64_t now);
+void flow_set_rule(struct flow_table *t, struct flow *f, unsigned rule);
 static inline void flow_touch(struct flow_table *t, struct flow *f, enum flow_class c, uint64_t now)
 {
 	if (f->class == c && f->next == FLOW_NIL) /* the newest already */
-		f->last = now;
+		f->touched = now;
 	else
 		flow_move(t, f, c, now);
 }
@@ -168,6 +183,12 @@ static inline bool flow_table_full(const struct flow_table *t)
 /* The flow to give up where the table is full: the oldest half-open or closed one, else the
  * oldest of one side only, else the one idle for longest, established TCP last. */
 struct flow *flow_table_victim(struct flow_table *t);
+/* The one of a class that is idle for longest, or NULL. */
+struct flow *flow_table_oldest(struct flow_table *t, enum flow_class c);
+
+/* How long f may be idle now, ns. Where nine tenths of the table are full, until it is down to
+ * seven, every timeout is a tenth. */
+uint64_t flow_timeout(const struct flow_table *t, const struct flow *f);
 
 /* Where nothing has expired at `now`, false: one comparison. */
 static inline bool flow_table_due(const struct flow_table *t, uint64_t now)

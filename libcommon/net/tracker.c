@@ -1,13 +1,14 @@
 /* tracker: turns a sequence of parsed packets into flows with states. */
 #include "libcommon/net/tracker.h"
 
-#include <stdlib.h>
-
 enum {
 	GOOD_CHECKSUM = 1, /* bits of flow.bits, shifted by the direction */
 	HOSTS = 4096,
 	HOST_PROBES = 8,
-	SCTP_CHUNKS_MAX = 64,
+	HALF_OPEN_LEAST = 64,  /* are let in, however small the table */
+	LABEL_VARIANTS = 8,    /* flows of the same endpoints with other labels, at once */
+	LABEL_KNOWN = 1 << 20, /* in flow.label: a label has 20 bits */
+	LINE = 64,
 };
 
 /* Hosts whose offloaded checksums were spoken of. The hash is fixed: what is put out may not
@@ -20,31 +21,44 @@ struct host {
 struct tracker {
 	struct tracker_config config;
 	struct flow_table *table;
+	struct paths *paths;
+	struct flow *current; /* of the packet before, or NULL */
+	uint32_t half_open_max;
+	bool plain; /* the key is the 5-tuple, in its usual way */
 	struct host hosts[HOSTS];
-	uint64_t hosts_full;
+	uint64_t hosts_full, half_open_evicted;
 };
 
-struct tracker *tracker_new(const struct tracker_config *config)
+static size_t round_up(size_t n)
 {
-	struct tracker *t = calloc(1, sizeof(*t));
-
-	if (!t)
-		return NULL;
-	t->config = *config;
-	t->table = flow_table_new(&config->table);
-	if (!t->table) {
-		free(t);
-		return NULL;
-	}
-	return t;
+	return (n + LINE - 1) & ~(size_t)(LINE - 1);
 }
 
-void tracker_free(struct tracker *t)
+size_t tracker_size(const struct tracker_config *config)
 {
-	if (!t)
-		return;
-	flow_table_free(t->table);
-	free(t);
+	size_t table = flow_table_size(&config->table);
+
+	if (!table)
+		return 0;
+	return round_up(sizeof(struct tracker)) + round_up(table) +
+	       (config->path_steps ? paths_size(config->path_steps) : 0);
+}
+
+struct tracker *tracker_init(void *memory, const struct tracker_config *config)
+{
+	struct tracker *t = memory;
+	uint8_t *at = (uint8_t *)memory + round_up(sizeof(*t));
+
+	t->config = *config;
+	t->table = flow_table_init(at, &config->table);
+	at += round_up(flow_table_size(&config->table));
+	if (config->path_steps)
+		t->paths = paths_init(at, config->path_steps, config->table.secret);
+	t->half_open_max = config->table.max_flows / 4;
+	if (t->half_open_max < HALF_OPEN_LEAST)
+		t->half_open_max = HALF_OPEN_LEAST;
+	t->plain = config->kind == FLOW_KEY_5TUPLE && !config->directional;
+	return t;
 }
 
 uint32_t tracker_count(const struct tracker *t)
@@ -57,16 +71,40 @@ uint64_t tracker_hosts_full(const struct tracker *t)
 	return t->hosts_full;
 }
 
-void tracker_prepare(struct tracker *t, struct tracked *p, uint64_t scope)
+uint64_t tracker_pressures(const struct tracker *t)
 {
-	p->sender = flow_key_make(&p->key, p->layers, scope);
+	return t->table->pressures;
+}
+
+uint64_t tracker_half_open_evicted(const struct tracker *t)
+{
+	return t->half_open_evicted;
+}
+
+const struct paths *tracker_paths(const struct tracker *t)
+{
+	return t->paths;
+}
+
+void tracker_prepare(struct tracker *t, struct tracked *p, const struct tracked *before)
+{
+	uint64_t scope = t->config.ignore_scope ? 0 : p->layers->scope;
+
+	p->sender = t->plain ? flow_key_make(&p->key, p->layers, scope)
+			     : flow_key_make_as(&p->key, p->layers, scope, t->config.kind,
+						t->config.directional);
+	p->run = before && flow_key_equal(&p->key, &before->key);
+	if (p->run) {
+		p->hash = before->hash;
+		return;
+	}
 	p->hash = flow_hash(t->table, &p->key);
 	flow_table_prefetch(t->table, p->hash);
 }
 
 void tracker_prefetch(struct tracker *t, struct tracked *p)
 {
-	p->flow = flow_table_guess(t->table, p->hash);
+	p->flow = p->run ? NULL : flow_table_guess(t->table, p->hash);
 }
 
 /* ---- ends ------------------------------------------------------------------------------- */
@@ -75,8 +113,8 @@ static enum flow_end_reason reason_of(const struct flow *f, enum flow_end_reason
 {
 	if (f->key.proto == PROTO_TCP && tcp_phase(&f->tcp) == TCP_OVER)
 		return tcp_was_reset(&f->tcp) ? FLOW_END_RST : FLOW_END_FIN;
-	if (f->key.proto == PROTO_SCTP && f->sctp.over)
-		return f->sctp.over == SCTP_ABORTED ? FLOW_END_ABORT : FLOW_END_FIN;
+	if (f->key.proto == PROTO_SCTP && sctp_phase(&f->sctp) == SCTP_OVER)
+		return f->sctp.state == SCTP_S_ABORTED ? FLOW_END_ABORT : FLOW_END_FIN;
 	if (otherwise == FLOW_END_IDLE && f->key.proto == PROTO_TCP && tcp_was_reset(&f->tcp))
 		return FLOW_END_RST; /* silent since a reset that was not exact */
 	return otherwise;
@@ -88,6 +126,10 @@ static void end_flow(struct tracker *t, struct flow *f, enum flow_end_reason why
 
 	flow_table_prefetch(t->table, hash);
 	t->config.end(t->config.user, f, why);
+	if (t->paths)
+		paths_drop(t->paths, f->path);
+	if (t->current == f)
+		t->current = NULL;
 	flow_remove(t->table, f, hash);
 }
 
@@ -103,6 +145,12 @@ void tracker_time(struct tracker *t, uint64_t now)
 
 		end_flow(t, f, reason_of(f, FLOW_END_IDLE));
 	}
+}
+
+void tracker_retouch(struct tracker *t, struct flow *f, uint64_t now)
+{
+	if (f->key.ip_version)
+		flow_touch(t->table, f, (enum flow_class)f->class, now);
 }
 
 void tracker_on_end(struct tracker *t,
@@ -122,40 +170,12 @@ void tracker_finish(struct tracker *t, enum flow_end_reason why)
 	}
 }
 
-/* ---- SCTP ------------------------------------------------------------------------------- */
-
-/* RFC 9260 8.5: which tag a packet must carry; T: the sender reflects the receiver's own. */
-static bool sctp_tag_right(const struct sctp *s, unsigned dir, uint32_t tag, bool reflected)
+void tracker_each(struct tracker *t, void (*each)(void *user, const struct flow *f))
 {
-	if (s->has_tag[!dir] && tag == s->tag[!dir])
-		return true;
-	if (reflected && s->has_tag[dir] && tag == s->tag[dir])
-		return true;
-	return !s->has_tag[!dir];
-}
+	size_t n = flow_table_all(t->table);
 
-static void sctp_input(struct sctp *s, unsigned dir, const struct layers *l)
-{
-	enum { INIT = 1, INIT_ACK = 2, ABORT = 6, SHUTDOWN_COMPLETE = 14 };
-	struct cursor c = cursor_of(l->payload);
-
-	for (unsigned i = 0; i < SCTP_CHUNKS_MAX && cursor_left(&c) >= 4; i++) {
-		const uint8_t *h = c.pos;
-		uint16_t len = be16_get(h + 2);
-
-		if (len < 4)
-			return;
-		if ((h[0] == INIT || h[0] == INIT_ACK) && len >= 20 && cursor_left(&c) >= 8) {
-			s->tag[dir] = be32_get(h + 4);
-			s->has_tag[dir] = true;
-		} else if (h[0] == ABORT || h[0] == SHUTDOWN_COMPLETE) {
-			if (sctp_tag_right(s, dir, l->seq, h[1] & 1))
-				s->over = h[0] == ABORT ? SCTP_ABORTED : SCTP_SHUT_DOWN;
-		}
-		cursor_skip(&c, (len + 3u) & ~3u);
-		if (c.failed)
-			return;
-	}
+	for (size_t i = 0; i < n; i++)
+		each(t->config.user, flow_table_chosen(t->table, i));
 }
 
 /* ---- new flows -------------------------------------------------------------------------- */
@@ -219,24 +239,36 @@ static enum flow_class first_class(uint8_t proto)
 static struct flow *new_flow(struct tracker *t, struct tracked *p)
 {
 	const struct layers *l = p->layers;
+	uint8_t proto = p->key.proto;
+	bool turned = proto && !t->config.directional && is_turned(p);
+	unsigned rule;
 	struct flow *f;
-	unsigned nvlans = l->nvlans;
-	bool turned = is_turned(p);
 
 	if (flow_table_full(t->table))
 		end_flow(t, flow_table_victim(t->table), FLOW_END_EVICTED);
-	f = flow_add(t->table, &p->key, p->hash, first_class(l->proto), p->now);
+	f = flow_add(t->table, &p->key, p->hash, first_class(proto), p->now);
+	rule = flow_rules_match(t->config.rules, t->config.nrules, &p->key);
+	if (rule)
+		flow_set_rule(t->table, f, rule);
 	f->id = p->id;
-	f->start = f->reported = p->now;
+	f->start = f->reported = p->ts;
 	f->orig = (uint8_t)(p->sender ^ turned);
-	if (turned && (l->proto == PROTO_TCP || l->proto == PROTO_UDP))
+	f->bits = turned ? FLOW_TURNED : 0;
+	if (turned && (proto == PROTO_TCP || proto == PROTO_UDP))
 		history_mark(&f->history, '^');
-	if (nvlans > sizeof(f->vlans) / sizeof(f->vlans[0]))
-		nvlans = sizeof(f->vlans) / sizeof(f->vlans[0]);
-	memcpy(f->vlans, l->vlans, nvlans * sizeof(f->vlans[0]));
-	f->nvlans = (uint8_t)nvlans;
+	if (t->paths && l->nsteps)
+		f->path = paths_take(t->paths, l);
 	p->is_new = true;
 	return f;
+}
+
+/* A flood of handshakes that are never finished takes a quarter of the table, and no more. */
+static void bound_half_open(struct tracker *t)
+{
+	if (t->table->of_class[FLOW_TCP_NEW] <= t->half_open_max)
+		return;
+	t->half_open_evicted++;
+	end_flow(t, flow_table_oldest(t->table, FLOW_TCP_NEW), FLOW_END_EVICTED);
 }
 
 /* ---- checksums -------------------------------------------------------------------------- */
@@ -286,7 +318,7 @@ static bool is_damaged(struct tracker *t, struct flow *f, struct tracked *p)
 	return false;
 }
 
-/* ---- packets ---------------------------------------------------------------------------- */
+/* ---- figures ---------------------------------------------------------------------------- */
 
 static void count(struct flow *f, const struct tracked *p)
 {
@@ -326,66 +358,223 @@ static enum flow_class class_of(const struct flow *f)
 	case PROTO_UDP:
 		return both ? FLOW_UDP : FLOW_UDP_ONE_WAY;
 	case PROTO_SCTP:
-		return f->sctp.over ? FLOW_SCTP_CLOSED : both ? FLOW_SCTP : FLOW_SCTP_NEW;
+		switch (sctp_phase(&f->sctp)) {
+		case SCTP_OPENING:
+			return FLOW_SCTP_NEW;
+		case SCTP_OPEN:
+			return FLOW_SCTP;
+		default:
+			return FLOW_SCTP_CLOSED;
+		}
 	default:
 		return (enum flow_class)f->class;
 	}
 }
 
+/* ---- SCTP ------------------------------------------------------------------------------- */
+
+_Static_assert((int)TCP_DELIVER == (int)SCTP_DELIVER && (int)TCP_NO_DATA == (int)SCTP_NO_DATA &&
+		       (int)TCP_BAD_CHECKSUM == (int)SCTP_BAD_CHECKSUM,
+	       "the first verdicts are the same");
+
+static struct sctp_packet sctp_packet_of(const struct layers *l, bool bad_checksum)
+{
+	return (struct sctp_packet){ .tag = l->seq,
+				     .chunks = l->payload,
+				     .snapped = l->missing,
+				     .bad_checksum = bad_checksum };
+}
+
+static void input_sctp(struct flow *f, struct tracked *p, bool damaged)
+{
+	const struct layers *l = p->layers;
+	struct sctp_packet packet = sctp_packet_of(l, damaged);
+	uint32_t flags = 0;
+
+	sctp_assoc_input(&f->sctp, p->dir, &packet, &p->sctp);
+	if (p->sctp.flags & SCTP_R_ABORT && p->dir)
+		f->bits |= FLOW_RESP_ABORTED;
+	flags |= p->sctp.flags & SCTP_R_ESTABLISHED ? TCP_R_ESTABLISHED : 0;
+	flags |= p->sctp.flags & SCTP_R_MIDSTREAM ? TCP_R_MIDSTREAM : 0;
+	flags |= p->sctp.flags & SCTP_R_CLOSED ? TCP_R_FIN : 0;
+	flags |= p->sctp.flags & SCTP_R_ABORT ? TCP_R_RST : 0;
+	p->tcp = (struct tcp_result){ .verdict = p->sctp.verdict,
+				      .flags = flags,
+				      .keep = (uint32_t)l->payload.len + l->missing };
+}
+
+/* ---- others ----------------------------------------------------------------------------- */
+
 static void input_other(struct flow *f, struct tracked *p, bool damaged)
 {
 	const struct layers *l = p->layers;
 
-	p->tcp = (struct tcp_result){ .verdict = damaged ? TCP_BAD_CHECKSUM : TCP_DELIVER,
+	p->tcp = (struct tcp_result){ .verdict = damaged        ? TCP_BAD_CHECKSUM
+						 : f->key.proto ? TCP_DELIVER
+								: TCP_NO_DATA,
 				      .keep = (uint32_t)l->payload.len + l->missing };
-	if (l->proto == PROTO_UDP && damaged)
+	if (f->key.proto == PROTO_UDP && damaged)
 		history_count(&f->history, p->dir, 'c');
-	else if (l->proto == PROTO_UDP)
+	else if (f->key.proto == PROTO_UDP)
 		history_once(&f->history, p->dir, 'd');
-	else if (l->proto == PROTO_SCTP)
-		sctp_input(&f->sctp, p->dir, l);
+}
+
+/* ---- packets ---------------------------------------------------------------------------- */
+
+/* Of the flows between these endpoints the one in which this side has this label; else one in
+ * which it has none yet; else NULL, and p->key is that of a new one. RFC 6437: the two
+ * directions may carry different labels. */
+static struct flow *find_labelled(struct tracker *t, struct tracked *p)
+{
+	uint32_t label = p->layers->flow_label | LABEL_KNOWN;
+	struct flow *without = NULL;
+	unsigned vacant = LABEL_VARIANTS - 1;
+
+	for (unsigned i = LABEL_VARIANTS; i--;) {
+		struct flow *f;
+		uint32_t has;
+
+		p->key.zero[0] = (uint8_t)i;
+		f = flow_find(t->table, &p->key, p->hash);
+		has = f ? f->label[p->sender] : 0;
+		if (has == label)
+			return f;
+		if (!f)
+			vacant = i;
+		else if (!has)
+			without = f;
+	}
+	p->key.zero[0] = (uint8_t)vacant;
+	if (without)
+		return without;
+	return flow_find(t->table, &p->key, p->hash);
+}
+
+static struct flow *find(struct tracker *t, struct tracked *p)
+{
+	struct flow *f = p->run && t->current ? t->current : p->flow;
+
+	if (t->config.kind == FLOW_KEY_LABEL) {
+		f = find_labelled(t, p);
+		if (f && !f->label[p->sender])
+			f->label[p->sender] = p->layers->flow_label | LABEL_KNOWN;
+		return f;
+	}
+	if (!f || !flow_is(f, &p->key))
+		f = flow_find(t->table, &p->key, p->hash);
+	return f;
+}
+
+static uint64_t idle_of(const struct flow *f, const struct tracked *p)
+{
+	return p->raw_ts > f->last ? p->raw_ts - f->last : 0;
+}
+
+/* Where the clock of the timeouts has fallen behind, a flow that has waited too long by this
+ * packet's own time is over. */
+static bool is_overdue(struct tracker *t, const struct flow *f, const struct tracked *p)
+{
+	return p->now != p->ts && idle_of(f, p) >= flow_timeout(t->table, f);
+}
+
+/* Does this packet begin another connection between the same ports? */
+static bool is_reuse(const struct flow *f, const struct tracked *p, struct tcp_segment *s,
+		     struct sctp_assoc *successor)
+{
+	unsigned dir = p->sender ^ f->orig;
+	struct sctp_packet packet;
+
+	if (f->key.proto == PROTO_TCP) {
+		s->idle = idle_of(f, p);
+		return p->layers->tcp_flags & TCP_SYN && tcp_is_reuse(&f->tcp, dir, s);
+	}
+	if (f->key.proto != PROTO_SCTP)
+		return false;
+	packet = sctp_packet_of(p->layers, false);
+	if (p->layers->checksum == CHECKSUM_BAD || !sctp_is_reuse(&f->sctp, dir, &packet))
+		return false;
+	*successor = sctp_successor(&f->sctp, dir, &packet);
+	if (dir) { /* whoever begins is the originator */
+		struct sctp_side side = successor->side[0];
+
+		successor->side[0] = successor->side[1];
+		successor->side[1] = side;
+	}
+	return true;
 }
 
 void tracker_packet(struct tracker *t, struct tracked *p)
 {
 	const struct layers *l = p->layers;
-	struct flow *f = p->flow;
+	struct flow *f = find(t, p);
 	struct tcp_segment s = { .seq = l->seq,
 				 .ack = l->ack,
 				 .flags = l->tcp_flags,
 				 .window = l->window,
 				 .len = (uint32_t)l->payload.len + l->missing,
-				 .options = l->tcp_options };
+				 .options = l->tcp_options,
+				 .now = p->now };
+	struct sctp_assoc successor = { 0 };
 	bool damaged;
 
-	if (!f || !flow_is(f, &p->key))
-		f = flow_find(t->table, &p->key, p->hash);
 	p->is_new = p->update = p->bad_checksum = p->offload = false;
-	if (f)
-		s.idle = p->now - f->last;
-	if (f && (l->tcp_flags & TCP_SYN) && l->proto == PROTO_TCP &&
-	    tcp_is_reuse(&f->tcp, p->sender ^ f->orig, &s)) {
+	if (f && is_overdue(t, f, p)) {
+		end_flow(t, f, reason_of(f, FLOW_END_IDLE));
+		f = NULL;
+	} else if (f && is_reuse(f, p, &s, &successor)) {
 		end_flow(t, f, reason_of(f, FLOW_END_REUSED));
 		f = NULL;
 	}
-	if (!f)
+	if (!f) {
 		f = new_flow(t, p);
-	p->flow = f;
+		if (p->key.proto == PROTO_SCTP)
+			f->sctp = successor;
+		if (t->config.kind == FLOW_KEY_LABEL)
+			f->label[p->sender] = l->flow_label | LABEL_KNOWN;
+	}
+	p->flow = t->current = f;
 	p->dir = p->sender ^ f->orig;
 	if (p->is_new && t->config.start)
 		t->config.start(t->config.user, f);
 	damaged = is_damaged(t, f, p);
-	if (l->proto == PROTO_TCP) {
+	if (f->key.proto == PROTO_TCP) {
 		s.bad_checksum = damaged;
 		tcp_input(&f->tcp, &f->history, p->dir, &s, &p->tcp);
+	} else if (f->key.proto == PROTO_SCTP) {
+		input_sctp(f, p, damaged);
 	} else {
 		input_other(f, p, damaged);
 	}
 	count(f, p);
+	f->last = p->ts;
 	flow_touch(t->table, f, class_of(f), p->now);
-	if (t->config.update && p->now - f->reported >= t->config.update) {
-		f->reported = p->now;
+	if (p->is_new && f->class == FLOW_TCP_NEW)
+		bound_half_open(t);
+	if (t->config.update && p->ts - f->reported >= t->config.update) {
+		f->reported = p->ts;
 		p->update = true;
+	}
+}
+
+/* As Zeek's for TCP. */
+static const char *sctp_conn_state(const struct flow *f)
+{
+	switch (f->sctp.state) {
+	case SCTP_S_INIT:
+	case SCTP_S_INIT_ACK:
+		return f->packets[1] ? "OTH" : "S0";
+	case SCTP_S_COOKIE:
+	case SCTP_S_ESTABLISHED:
+		return f->sctp.midstream ? "OTH" : "S1";
+	case SCTP_S_SHUTDOWN:
+		return f->sctp.shutdown_by & 2 ? "S3" : "S2";
+	case SCTP_S_SHUTDOWN_ACK:
+	case SCTP_S_CLOSED:
+		return "SF";
+	case SCTP_S_ABORTED:
+		return f->bits & FLOW_RESP_ABORTED ? "RSTR" : "RSTO";
+	default:
+		return "OTH";
 	}
 }
 
@@ -398,6 +587,8 @@ const char *flow_conn_state(const struct flow *f)
 		if (f->packets[0])
 			return f->packets[1] ? "SF" : "S0";
 		return "SHR";
+	case PROTO_SCTP:
+		return sctp_conn_state(f);
 	default:
 		return "OTH";
 	}

@@ -1,12 +1,13 @@
 /* tracker: turns a sequence of parsed packets into flows with states.
  *
  * What weir-flow is made of, without records: feed it layers, get the flow, the direction and the
- * verdict of each packet, and a call for each flow that starts or ends. No allocation after
- * tracker_new(). */
+ * verdict of each packet, and a call for each flow that starts or ends. On the caller's memory. */
 #ifndef WEIR_TRACKER_H
 #define WEIR_TRACKER_H
 
+#include "libcommon/net/flow_rules.h"
 #include "libcommon/net/flow_table.h"
+#include "libcommon/net/paths.h"
 
 /* The numbers are those of the record field `reason`. */
 enum flow_end_reason {
@@ -22,7 +23,12 @@ enum flow_end_reason {
 
 struct tracker_config {
 	struct flow_table_config table;
-	uint64_t update; /* ns between reports of a flow that lives; 0 = none */
+	uint64_t update;               /* ns between reports of a flow that lives; 0 = none */
+	const struct flow_rule *rules; /* the caller's, as long as the tracker lives */
+	uint32_t nrules;
+	uint32_t path_steps; /* for paths_init(); 0: no flow keeps its path */
+	enum flow_key_kind kind;
+	bool directional, ignore_scope;
 	void (*start)(void *user, const struct flow *f);
 	void (*end)(void *user, const struct flow *f, enum flow_end_reason why);
 	void *user;
@@ -34,44 +40,65 @@ struct tracked {
 	struct flow_key key;
 	uint64_t hash;
 	unsigned sender;
-	uint64_t id;  /* of the flow that this packet would start */
-	uint64_t now; /* never decreasing, ns */
+	uint64_t id;     /* of the flow that this packet would start */
+	uint64_t now;    /* the clock of the timeouts: never decreasing, ns */
+	uint64_t ts;     /* the packet's time, never decreasing, ns */
+	uint64_t raw_ts; /* as it was recorded */
 	uint32_t wire_len;
 	bool csum_unready;
+	bool run; /* the same key as the packet before it */
 	/* out */
 	struct flow *flow; /* between tracker_prefetch() and tracker_packet(): a guess, or NULL */
 	unsigned dir;
-	struct tcp_result tcp; /* for others: verdict, keep */
+	struct tcp_result tcp; /* of others: verdict (SCTP: enum sctp_verdict), keep, flags */
+	struct sctp_result sctp;
 	bool is_new, update, bad_checksum;
 	bool offload; /* the first accepted packet with a bad checksum of a host */
 };
 
 struct tracker;
 
-/* NULL where there is no memory. */
-struct tracker *tracker_new(const struct tracker_config *config);
-void tracker_free(struct tracker *t);
+/* Bytes for a tracker, its table and its paths; 0 where the configuration can't be. */
+size_t tracker_size(const struct tracker_config *config);
+/* Takes zeroed memory of that size (fresh pages are), aligned to 64. */
+struct tracker *tracker_init(void *memory, const struct tracker_config *config);
 
 /* Key, hash and a prefetch for a packet that parsed; a batch calls it for all its packets, then
- * tracker_prefetch(), then tracker_packet() one by one. */
-void tracker_prepare(struct tracker *t, struct tracked *p, uint64_t scope);
+ * tracker_prefetch(), then tracker_packet() one by one. before: the packet that was prepared
+ * before this one, and comes before it, or NULL. */
+void tracker_prepare(struct tracker *t, struct tracked *p, const struct tracked *before);
 void tracker_prefetch(struct tracker *t, struct tracked *p);
 /* Ends what has expired by now, by ascending flow id. */
 void tracker_time(struct tracker *t, uint64_t now);
+/* f, should it still be in use, had its last packet at `now`, which lies beyond every time the
+ * tracker was told so far. */
+void tracker_retouch(struct tracker *t, struct flow *f, uint64_t now);
 /* Where the table is full a flow is given up first. */
 void tracker_packet(struct tracker *t, struct tracked *p);
 /* Another function for the ends from now on. */
 void tracker_on_end(struct tracker *t,
 		    void (*end)(void *user, const struct flow *f, enum flow_end_reason why));
 /* Ends all flows, by ascending id: closed ones by their own reason, the others by `why`. Nothing
- * may follow but tracker_free(). */
+ * may follow. */
 void tracker_finish(struct tracker *t, enum flow_end_reason why);
 
+/* Calls `each` for every flow, by ascending id. It may not call the tracker. */
+void tracker_each(struct tracker *t, void (*each)(void *user, const struct flow *f));
+
 uint32_t tracker_count(const struct tracker *t);
+const struct paths *tracker_paths(const struct tracker *t); /* NULL: none are kept */
+uint64_t tracker_pressures(const struct tracker *t);        /* times that the table filled up */
+uint64_t tracker_half_open_evicted(const struct tracker *t);
 /* Bad checksums of a host that could not be remembered: nobody was told. */
 uint64_t tracker_hosts_full(const struct tracker *t);
 
-enum { FLOW_ONE_SEEN = 4, FLOW_MAC_SET = 16 }; /* bits of flow.bits, shifted by the direction */
+/* Bits of flow.bits; the first two are shifted by the direction. */
+enum {
+	FLOW_ONE_SEEN = 4,
+	FLOW_MAC_SET = 16,
+	FLOW_TURNED = 64,        /* its first packet was the responder's */
+	FLOW_RESP_ABORTED = 128, /* SCTP: it was the responder who sent the ABORT */
+};
 
 /* Zeek's conn_state of a flow, or NULL where it has none. */
 const char *flow_conn_state(const struct flow *f);

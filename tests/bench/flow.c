@@ -6,6 +6,7 @@
 #include <malloc.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/mman.h>
 #include <time.h>
 
 #include "libcommon/net/tracker.h"
@@ -82,9 +83,9 @@ static void track_batch(struct tracker *t, uint32_t flows, uint32_t first, uint6
 			abort();
 		tracked[i].layers = &layers[i];
 		tracked[i].id = first + i;
-		tracked[i].now = now;
+		tracked[i].now = tracked[i].ts = tracked[i].raw_ts = now;
 		tracked[i].wire_len = FRAME;
-		tracker_prepare(t, &tracked[i], 0);
+		tracker_prepare(t, &tracked[i], i ? &tracked[i - 1] : NULL);
 	}
 	for (uint32_t i = 0; i < BATCH; i++)
 		tracker_prefetch(t, &tracked[i]);
@@ -104,6 +105,17 @@ static double track(struct tracker *t, uint32_t flows, uint64_t *allocated)
 	return (double)start / PACKETS;
 }
 
+static void *map_pages(size_t size)
+{
+	void *p = mmap(NULL, size, PROT_READ | PROT_WRITE,
+		       MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+
+	if (p == MAP_FAILED)
+		abort();
+	madvise(p, size, MADV_HUGEPAGE);
+	return p;
+}
+
 static struct tracker *new_tracker(uint32_t flows)
 {
 	struct tracker_config c = { .table = { .max_flows = flows + BATCH }, .end = on_end };
@@ -113,9 +125,7 @@ static struct tracker *new_tracker(uint32_t flows)
 		c.table.timeout[i] = 300000000000;
 	for (unsigned i = 0; i < FLOW_SECRET_WORDS; i++)
 		c.table.secret[i] = (i + 1) * UINT64_C(0x9e3779b97f4a7c15);
-	t = tracker_new(&c);
-	if (!t)
-		abort();
+	t = tracker_init(map_pages(tracker_size(&c)), &c);
 	for (uint32_t i = 0; i < flows; i += BATCH)
 		track_batch(t, flows, i, 0);
 	return t;
@@ -150,8 +160,6 @@ int main(void)
 	printf("1 M flows at x%.2f of the rate of 10 k (goal 0.6)\n",
 	       best[SHAPES - 2] / best[SHAPES - 1]);
 	printf("bytes allocated in steady state: %llu\n", (unsigned long long)allocated);
-	for (unsigned i = 0; i < SHAPES; i++)
-		tracker_free(trackers[i]);
 	free(frames);
 	return allocated || best[SHAPES - 2] < 0.6 * best[SHAPES - 1] || ended;
 }
