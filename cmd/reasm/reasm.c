@@ -23,6 +23,7 @@ struct reasm_config reasm_config = {
 	.max_flows = 262144,
 	.max_associations = 16384,
 	.history = 16 * 1024,
+	.history_log = 1024 * 1024,
 	.urgent_limit = 64 * 1024,
 };
 
@@ -49,6 +50,8 @@ const struct opt reasm_options[] = {
 		"SCTP associations kept, likewise"),
 	OPT_ROW(0, "history", OPT_SIZE, struct reasm_config, history, "BYTES",
 		"delivered bytes per direction that repeats are compared with (0: none)"),
+	OPT_ROW(0, "history-log", OPT_SIZE, struct reasm_config, history_log, "BYTES",
+		"memory that all directions' delivered bytes share"),
 	{ 0 },
 };
 
@@ -235,14 +238,15 @@ static struct stream_limits limits_wanted(void)
 		die_usage("a limit of 0 is none; leave the option out for the default");
 	if (c->ooo_segments > UINT32_MAX || c->max_flows > UINT32_MAX / 64 ||
 	    c->max_associations > UINT32_MAX / 64 || c->history > 1024 * 1024 ||
-	    c->memory > (uint64_t)1 << 44)
-		die_usage("--ooo-segments, --max-flows, --max-associations, --memory or --history "
-			  "is too large");
+	    c->memory > (uint64_t)1 << 44 || c->history_log > (uint64_t)1 << 44)
+		die_usage("--ooo-segments, --max-flows, --max-associations, --memory, --history or "
+			  "--history-log is too large");
 	l.assembly.depth = c->depth ? c->depth : UINT64_MAX;
 	l.assembly.memory = c->memory;
 	l.assembly.queue_bytes = c->ooo_bytes;
 	l.assembly.queue_blocks = (uint32_t)c->ooo_segments;
 	l.assembly.history = (uint32_t)c->history;
+	l.assembly.history_log = c->history_log;
 	l.assembly.urgent = c->urgent_limit;
 	l.assembly.overflow = (enum assembly_overflow)c->overflow;
 	l.assembly.last_wins = c->overlap == 1;

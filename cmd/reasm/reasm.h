@@ -7,7 +7,7 @@
 
 struct reasm_config {
 	uint64_t depth, memory, ooo_bytes, ooo_segments, max_flows, max_associations, history;
-	uint64_t urgent_limit;
+	uint64_t history_log, urgent_limit;
 	int overlap, overflow, urgent;
 };
 

@@ -1,6 +1,8 @@
 /* assembly_history: a log of delivered bytes, written round and round. */
 #include "libcommon/net/assembly_history.h"
 
+enum { AHEAD = 8, LINE = 64 }; /* cache lines that are asked for before they are written */
+
 struct piece {
 	uint64_t prev, offset; /* position of the direction's piece before this one */
 	uint64_t len;
@@ -75,6 +77,8 @@ void assembly_history_add(struct assembly_history *h, uint64_t *last, uint64_t o
 	memcpy(p + 1, data.ptr, data.len);
 	*last = h->newest = at;
 	h->end = at + sizeof(*p) + data.len;
+	for (unsigned i = 1; i <= AHEAD; i++)
+		__builtin_prefetch(h->log + ((h->end + i * LINE) & (h->size - 1)), 1);
 }
 
 void difference_note(struct difference *d, uint64_t at, const uint8_t *had, const uint8_t *got,

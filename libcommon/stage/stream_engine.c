@@ -407,7 +407,7 @@ struct stream_limits stream_limits_default(void)
 			.queue_blocks = 256,
 			.memory = 256 * 1024 * 1024,
 			.history = 16 * 1024,
-			.history_log = 4 * 1024 * 1024,
+			.history_log = 1024 * 1024,
 			.urgent = 64 * 1024,
 			.acked_ns = 10 * 1000 * 1000,
 			.acked_packets = 3,

@@ -1,4 +1,4 @@
-/* Fuzz target: reassembly. The input is a script of segments, acknowledgements, time and caps over
+/* Fuzz target: assembly. The input is a script of segments, acknowledgements, time and caps over
  * two directions that share one small pool; every output is checked against the rules, and where
  * all segments come from one text and no cap is hit, against that text. */
 #include <stdint.h>
@@ -7,7 +7,7 @@
 
 #include "libcommon/net/assembly.h"
 
-enum { TEXT = 70000, SIDES = 2 };
+enum { TEXT = 70000, SIDES = 2, HEAD = 2, STEP = 6 /* bytes of a script */ };
 
 struct side {
 	struct assembly a;
@@ -109,6 +109,38 @@ static void check(struct assembly_group *g)
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+size_t LLVMFuzzerMutate(uint8_t *data, size_t size, size_t max) __attribute__((weak));
+size_t LLVMFuzzerCustomMutator(uint8_t *data, size_t size, size_t max, unsigned seed);
+
+/* Changes a script by whole steps: one goes, comes again elsewhere, or is made next to another. */
+size_t LLVMFuzzerCustomMutator(uint8_t *data, size_t size, size_t max, unsigned seed)
+{
+	size_t steps = size < HEAD ? 0 : (size - HEAD) / STEP, from, to, at;
+	uint8_t step[STEP], *place;
+
+	if (seed % 4 == 0 || !steps || size + STEP > max)
+		return LLVMFuzzerMutate(data, size, max);
+	from = seed / 16 % steps;
+	to = seed / 16 / steps % (steps + 1);
+	memcpy(step, data + HEAD + from * STEP, STEP);
+	place = data + HEAD + (seed % 4 == 1 ? from : to) * STEP;
+	size = HEAD + steps * STEP;
+	if (seed % 4 == 1) { /* it goes */
+		memmove(place, place + STEP, (size_t)(data + size - place) - STEP);
+		return size - STEP;
+	}
+	if (seed % 4 == 2) { /* next to it, or over its end */
+		static const int16_t by[] = { 0, 1, -1, -100, 4096, 1460 };
+
+		at = (size_t)(be16_get(step + 1) + be16_get(step + 3) + by[seed / 4 % 6]);
+		be16_put(step + 1, (uint16_t)at);
+		be16_put(step + 3, (uint16_t)(1 + seed / 64 % 5000));
+	}
+	memmove(place + STEP, place, (size_t)(data + size - place));
+	memcpy(place, step, STEP);
+	return size + STEP;
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct cursor c = cursor_of(BYTES(data, size));
@@ -146,7 +178,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	assembly_group_init(&g, memory, &l,
 			    &(struct assembly_sink){ NULL, on_data, on_gap, on_overlap,
 						     on_urgent_limit, on_dropped });
-	while (cursor_left(&c) >= 6) {
+	while (cursor_left(&c) >= STEP) {
 		uint8_t op = cursor_u8(&c);
 		uint32_t at = cursor_be16(&c), len = cursor_be16(&c);
 		uint8_t extra = cursor_u8(&c);
