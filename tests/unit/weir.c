@@ -1,0 +1,340 @@
+/* weir: frames in, records of all engines out, in one process and without allocating. */
+#include "libcommon/stage/weir.h"
+
+#include <sys/mman.h>
+
+#include "cmd/dns/dns.h"
+#include "tests/unit/check.h"
+#include "tests/unit/packet.h"
+#include "tests/unit/poison.h"
+
+enum { SEEN_MAX = 4096, FLOWS = 64 };
+
+/* What came, in order: a letter each. */
+struct seen {
+	char order[SEEN_MAX];
+	unsigned n, flows, packets, streams, texts;
+	uint64_t bytes, last_n;
+};
+
+static void note(struct seen *s, char what)
+{
+	if (s->n < SEEN_MAX - 1)
+		s->order[s->n++] = what;
+}
+
+static void on_record(void *user, const struct rec_desc *desc, const struct rec_head *h,
+		      const void *rec)
+{
+	struct seen *s = user;
+
+	(void)rec;
+	s->last_n = h->n;
+	s->flows += desc == &rec_flow_desc;
+	note(s, desc == &rec_flow_desc          ? 'F'
+		: desc == &rec_stream_end_desc  ? 'e'
+		: desc == &rec_session_end_desc ? 'x'
+		: desc == &rec_dns_desc         ? 'd'
+						: '?');
+}
+
+static void on_packet(void *user, const struct rec_head *h, const struct rec_packet *p)
+{
+	struct seen *s = user;
+
+	(void)h;
+	(void)p;
+	s->packets++;
+	note(s, 'p');
+}
+
+static void on_stream(void *user, const struct rec_head *h, const struct rec_stream *st)
+{
+	struct seen *s = user;
+
+	(void)h;
+	s->streams++;
+	s->bytes += st->payload.len;
+	note(s, 's');
+}
+
+/* ---- frames -------------------------------------------------------------------------------- */
+
+struct talk {
+	struct weir *w;
+	uint64_t ts;
+};
+
+static void send(struct talk *t, const struct packet_spec *spec)
+{
+	uint8_t frame[2048];
+	size_t n = packet_build(frame, spec);
+
+	t->ts += 1000000;
+	weir_frame(t->w, 1, t->ts, BYTES(frame, n), (uint32_t)n);
+}
+
+static void tcp(struct talk *t, uint16_t port, bool back, uint32_t seq, uint32_t ack,
+		uint16_t flags, const char *text)
+{
+	struct packet_spec s = { .version = 4,
+				 .proto = 6,
+				 .src = { 10, 0, 0, back ? 2 : 1 },
+				 .dst = { 10, 0, 0, back ? 1 : 2 },
+				 .sport = back ? 80 : port,
+				 .dport = back ? port : 80,
+				 .seq = seq,
+				 .ack = ack,
+				 .flags = flags,
+				 .window = 4096,
+				 .payload = text,
+				 .payload_len = text ? strlen(text) : 0 };
+
+	send(t, &s);
+}
+
+static void udp(struct talk *t, uint16_t sport, uint16_t dport, const void *data, size_t n)
+{
+	struct packet_spec s = { .version = 4,
+				 .proto = 17,
+				 .src = { 10, 0, 0, 1 },
+				 .dst = { 10, 0, 0, 3 },
+				 .sport = sport,
+				 .dport = dport,
+				 .payload = data,
+				 .payload_len = n };
+
+	send(t, &s);
+}
+
+/* Opens a connection; nine bytes each way, those of the client swapped; closes it. */
+static void connection(struct talk *t, uint16_t port)
+{
+	tcp(t, port, false, 100, 0, 2, NULL);
+	tcp(t, port, true, 500, 101, 0x12, NULL);
+	tcp(t, port, false, 101, 501, 0x10, NULL);
+	tcp(t, port, false, 105, 501, 0x18, "four5");
+	tcp(t, port, false, 101, 501, 0x18, "one.");
+	tcp(t, port, true, 501, 110, 0x18, "an answer");
+	tcp(t, port, false, 110, 510, 0x11, NULL);
+	tcp(t, port, true, 510, 111, 0x11, NULL);
+	tcp(t, port, false, 111, 511, 0x10, NULL);
+}
+
+static struct weir_config configured(struct seen *s)
+{
+	struct weir_config c;
+
+	weir_defaults(&c);
+	c.flow.max_flows = 4096;
+	c.streams.max_flows = 1024;
+	c.streams.max_associations = 64;
+	c.user = s;
+	c.record = on_record;
+	c.packet = on_packet;
+	c.stream = on_stream;
+	return c;
+}
+
+/* ---- tests --------------------------------------------------------------------------------- */
+
+static void test_order(void)
+{
+	struct seen s = { 0 };
+	struct weir_config c = configured(&s);
+	struct talk t = { weir_new(&c), 1 };
+
+	check_case("A connection's bytes come in order, then its ends, then the flow");
+	CHECK(t.w != NULL);
+	connection(&t, 4000);
+	CHECK_EQ(s.bytes, 18);
+	weir_finish(t.w);
+	CHECK(strcmp(s.order, "ssseeF") == 0);
+	CHECK_EQ(weir_flows(t.w)->frames, 9);
+	CHECK_EQ(weir_streams(t.w)->delivered, 18);
+	CHECK_EQ(s.last_n, 9 + 1);
+	CHECK(weir_parser(t.w, 0) == NULL);
+	weir_free(t.w);
+}
+
+static size_t take_all(struct l7_flow *f, enum l7_dir dir, struct bytes data)
+{
+	(void)f;
+	(void)dir;
+	return data.len;
+}
+
+static enum l7_claim claim_tcp(const struct l7_first *first)
+{
+	return first->proto == 6 ? L7_YES : L7_NO;
+}
+
+static unsigned later_fed;
+
+static size_t count_fed(struct l7_flow *f, enum l7_dir dir, struct bytes data)
+{
+	(void)f;
+	(void)dir;
+	later_fed++;
+	return data.len;
+}
+
+static void test_parsers(void)
+{
+	static const struct l7_parser first = { .name = "first",
+						.claims = claim_tcp,
+						.feed = take_all };
+	static const struct l7_parser second = { .name = "second",
+						 .claims = claim_tcp,
+						 .feed = count_fed };
+	static const struct l7_parser *const parsers[] = { &first, &second, NULL };
+	struct seen s = { 0 };
+	struct weir_config c = configured(&s);
+	struct talk t;
+
+	check_case("A flow is the first parser's that claims it; its session ends before the flow");
+	c.parsers = parsers;
+	t = (struct talk){ weir_new(&c), 1 };
+	connection(&t, 4000);
+	weir_finish(t.w);
+	CHECK(strcmp(s.order, "eexF") == 0);
+	CHECK_EQ(later_fed, 0);
+	CHECK_EQ(weir_parser(t.w, 0)->claimed, 1);
+	CHECK_EQ(weir_parser(t.w, 1)->claimed, 0);
+	CHECK(weir_parser(t.w, 2) == NULL);
+	weir_free(t.w);
+
+	check_case("With see_all streams come before the parser that takes them");
+	s = (struct seen){ 0 };
+	c.see_all = true;
+	t = (struct talk){ weir_new(&c), 1 };
+	connection(&t, 4000);
+	weir_finish(t.w);
+	CHECK(strcmp(s.order, "ssseexF") == 0);
+	CHECK_EQ(s.bytes, 18);
+	weir_free(t.w);
+}
+
+static void test_datagrams(void)
+{
+	/* example.org A, one question. */
+	static const uint8_t query[] = { 0, 7,   1,   0,   0,   1,   0,   0,   0,   0,
+					 0, 0,   7,   'e', 'x', 'a', 'm', 'p', 'l', 'e',
+					 3, 'o', 'r', 'g', 0,   0,   1,   0,   1 };
+	static const struct l7_parser *const parsers[] = { &dns_parser, NULL };
+	struct seen s = { 0 };
+	struct weir_config c = configured(&s);
+	struct talk t;
+
+	check_case("Datagrams of a claimed flow are its parser's, others are the caller's");
+	c.parsers = parsers;
+	t = (struct talk){ weir_new(&c), 1 };
+	udp(&t, 5000, 53, query, sizeof(query));
+	udp(&t, 5000, 7, "hello", 5);
+	CHECK_EQ(s.packets, 1);
+	weir_finish(t.w);
+	CHECK(strcmp(s.order, "pdxFF") == 0);
+	weir_free(t.w);
+}
+
+static void test_groups(void)
+{
+	struct seen one = { 0 }, many = { 0 };
+	struct weir_config c = configured(&one);
+	struct weir_frame frames[70];
+	static uint8_t bytes[70][128];
+	struct weir *w;
+
+	check_case("Frames given one by one and many at a time come to the same");
+	for (unsigned i = 0; i < 70; i++) {
+		struct packet_spec s = { .version = 4,
+					 .proto = 17,
+					 .src = { 10, 0, 0, 1 },
+					 .dst = { 10, 0, 0, 3 },
+					 .sport = (uint16_t)(1000 + i % 7),
+					 .dport = 9,
+					 .payload = "x",
+					 .payload_len = 1 };
+		size_t n = packet_build(bytes[i], &s);
+
+		frames[i] = (struct weir_frame){ .ts = i * UINT64_C(5000000000),
+						 .link_type = 1,
+						 .wire_len = (uint32_t)n,
+						 .data = BYTES(bytes[i], n) };
+	}
+	w = weir_new(&c);
+	for (unsigned i = 0; i < 70; i++)
+		weir_frames(w, &frames[i], 1);
+	weir_finish(w);
+	weir_free(w);
+	c.user = &many;
+	w = weir_new(&c);
+	weir_frames(w, frames, 70);
+	weir_finish(w);
+	weir_free(w);
+	CHECK(one.flows > 7);
+	CHECK(strcmp(one.order, many.order) == 0);
+	CHECK_EQ(one.last_n, many.last_n);
+}
+
+static void test_memory(void)
+{
+	struct seen s = { 0 };
+	struct weir_config c = configured(&s);
+	size_t size = weir_size(&c);
+	struct talk t = { 0 };
+	void *at = mmap(NULL, size, PROT_READ | PROT_WRITE,
+			MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+
+	check_case("Without parsers nothing is allocated, from weir_init() to weir_free()");
+	CHECK(size && at != MAP_FAILED);
+	poisoned = true;
+	t.w = weir_init(at, &c);
+	for (unsigned i = 0; i < FLOWS; i++)
+		connection(&t, (uint16_t)(2000 + i));
+	weir_snapshot(t.w);
+	weir_finish(t.w);
+	weir_free(t.w);
+	poisoned = false;
+	CHECK_EQ(s.flows, FLOWS * 2);
+	CHECK_EQ(s.bytes, FLOWS * 18);
+	munmap(at, size);
+
+	check_case("What can't be configured is refused");
+	c.flow.max_flows = 0;
+	CHECK_EQ(weir_size(&c), 0);
+	CHECK(weir_new(&c) == NULL);
+	weir_free(NULL);
+}
+
+/* Flow records of the kind `end` left out: parsers then learn of the end from the end of input. */
+static void test_no_ends(void)
+{
+	static const struct l7_parser first = { .name = "first",
+						.claims = claim_tcp,
+						.feed = take_all };
+	static const struct l7_parser *const parsers[] = { &first, NULL };
+	struct seen s = { 0 };
+	struct weir_config c = configured(&s);
+	struct talk t;
+
+	check_case("Where no end of a flow is told, streams and sessions end with the input");
+	c.parsers = parsers;
+	c.flow.events = 0;
+	t = (struct talk){ weir_new(&c), 1 };
+	connection(&t, 4000);
+	weir_finish(t.w);
+	CHECK(strcmp(s.order, "eex") == 0);
+	weir_free(t.w);
+}
+
+int main(void)
+{
+	test_order();
+	test_parsers();
+	test_datagrams();
+	test_groups();
+	test_memory();
+	test_no_ends();
+	return check_end();
+}
