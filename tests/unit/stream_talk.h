@@ -22,7 +22,7 @@ struct out {
 	struct rec_head last_head;
 	struct rec_stream_end ends[MAX_ENDS];
 	struct rec_head end_heads[MAX_ENDS];
-	uint64_t end_reasons[MAX_ENDS][ASSEMBLY_GAPS];
+	uint64_t end_reasons[MAX_ENDS][REC_gap_reason_SKIPPED + 1];
 	unsigned nends;
 	struct rec_anomaly anomaly;
 	char had[33], got[33], name[33]; /* of the last anomaly */
@@ -30,8 +30,6 @@ struct out {
 	const uint8_t *truth; /* what side 0 has to be, compared instead of kept */
 	uint8_t *kind;        /* with it: 1 data, 2 gap, per byte */
 	bool untrue;
-	char text[4096]; /* of SCTP: what came, in words */
-	size_t text_len;
 };
 
 static struct out out;
@@ -42,8 +40,11 @@ static inline void on_stream(void *ctx, const struct rec_head *h, const struct r
 	unsigned d = s->dir;
 
 	o->records++;
-	o->disorder |= s->offset < o->at[d] || (s->gap ? s->payload.len : !s->payload.len);
-	o->at[d] = s->offset + s->gap + s->payload.len;
+	o->disorder |= s->offset < o->at[d] || !s->gap != !s->gap_reason ||
+		       (s->gap ? s->payload.len : !s->payload.len);
+	o->at[d] = s->offset + s->payload.len;
+	if (!(s->flags & (STREAM_LOST_CHUNKS | STREAM_LOST_MESSAGES | STREAM_LOST_PART)))
+		o->at[d] += s->gap;
 	if (o->truth) {
 		o->untrue |= s->payload.len &&
 			     memcmp(o->truth + s->offset, s->payload.ptr, s->payload.len) != 0;
@@ -78,9 +79,9 @@ static inline void on_emit(void *ctx, const struct rec_desc *desc, const struct 
 		const struct rec_stream_end *e = rec;
 
 		o->end_heads[o->nends] = *h;
-		if (e->gap_reasons.count == ASSEMBLY_GAPS)
+		if (e->gap_reasons.count)
 			memcpy(o->end_reasons[o->nends], e->gap_reasons.items,
-			       sizeof(o->end_reasons[0]));
+			       e->gap_reasons.count * sizeof(uint64_t));
 		o->ends[o->nends++] = *e;
 	}
 }

@@ -1,0 +1,398 @@
+/* Tests of libcommon/stage/stream_engine_sctp.c: packets of SCTP in, messages, gaps and ends out.
+ */
+#include "tests/unit/sctp_build.h"
+#include "tests/unit/stream_talk.h"
+
+enum { BE = BUILD_BE, B = BUILD_B, E = BUILD_E, U = BUILD_U };
+
+static struct sctp_build b;
+static char said[8192];
+static size_t said_len;
+
+/* Every stream record in words: side, stream, message, flags; or what lacks. */
+static void say(void *ctx, const struct rec_head *h, const struct rec_stream *s)
+{
+	const char *end = s->flags & STREAM_MSG_END ? "." : "";
+	char *to = said + said_len;
+	size_t room = sizeof(said) - said_len;
+	int did;
+
+	on_stream(ctx, h, s);
+	if (s->flags & STREAM_LOST_CHUNKS)
+		did = snprintf(to, room, "[%u: %u+%u chunks %s] ", s->dir, s->tsn, (unsigned)s->gap,
+			       rec_enum_text(&rec_enum_gap_reason, s->gap_reason));
+	else if (s->flags & (STREAM_LOST_MESSAGES | STREAM_LOST_PART))
+		did = snprintf(to, room, "[%u: sid %u %s %u+%u] ", s->dir, s->sid,
+			       s->flags & STREAM_LOST_PART ? "part of" : "messages", s->ssn,
+			       (unsigned)s->gap);
+	else if (s->gap)
+		did = snprintf(to, room, "[%u: sid %u %u bytes%s at %u] ", s->dir, s->sid,
+			       (unsigned)s->gap, end, (unsigned)s->offset);
+	else
+		did = snprintf(to, room, "%u:%u/%s%u=%.*s%s ", s->dir, s->sid,
+			       s->flags & STREAM_UNORDERED ? "u" : "", s->ssn, (int)s->payload.len,
+			       (const char *)s->payload.ptr, end);
+	if (did > 0 && (size_t)did < room)
+		said_len += (size_t)did;
+}
+
+static void begin(const struct stream_limits *l)
+{
+	struct stream_limits d = stream_limits_default();
+
+	start(l ? l : &d);
+	poisoned = false;
+	munmap(out.r, out.size);
+	l = l ? l : &d;
+	out.size = stream_engine_size(l);
+	out.r = mmap(NULL, out.size, PROT_READ | PROT_WRITE,
+		     MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	stream_engine_init(out.r, l, &(struct stream_host){ &out, say, on_emit });
+	poisoned = true;
+	said_len = 0;
+	said[0] = 0;
+	b.len = 0;
+}
+
+static struct rec_packet sctp_packet(uint8_t dir, uint8_t verdict, uint32_t missing)
+{
+	struct rec_packet p = packet(dir, 0, "");
+
+	p.proto = IPPROTO_SCTP;
+	p.verdict = verdict;
+	p.seq = p.tcp_flags = 0;
+	p.payload = BYTES(b.at, b.len - missing);
+	p.missing = missing;
+	return p;
+}
+
+static void send_flow(uint64_t flow, uint8_t dir, uint8_t verdict, uint32_t missing)
+{
+	put(flow, sctp_packet(dir, verdict, missing));
+	b.len = 0;
+}
+
+static void send_data(uint8_t dir)
+{
+	send_flow(1, dir, REC_verdict_DELIVER, 0);
+}
+
+static void chunk(uint8_t flags, uint32_t tsn, uint16_t sid, uint16_t ssn, const char *text)
+{
+	build_data(&b, flags, tsn, sid, ssn, 46, text, strlen(text));
+}
+
+static void message(uint8_t dir, uint32_t tsn, uint16_t sid, uint16_t ssn, const char *text)
+{
+	chunk(BE, tsn, sid, ssn, text);
+	send_data(dir);
+}
+
+static void sack(uint8_t dir, uint32_t cum)
+{
+	uint8_t v[12] = { 0 };
+
+	be32_put(v, cum);
+	build_chunk(&b, SCTP_SACK, 0, v, sizeof(v));
+	send_flow(1, dir, REC_verdict_NO_DATA, 0);
+}
+
+/* INIT of side 0 from TSN 100 on, INIT ACK of side 1 from 500 on. */
+static void open_association(void)
+{
+	build_init(&b, SCTP_INIT, 7, 10, 10, 100);
+	send_flow(1, 0, REC_verdict_NO_DATA, 0);
+	build_init(&b, SCTP_INIT_ACK, 8, 10, 10, 500);
+	send_flow(1, 1, REC_verdict_NO_DATA, 0);
+}
+
+static bool said_is(const char *text)
+{
+	if (strcmp(said, text) == 0)
+		return true;
+	printf("# said: %s\n", said);
+	return false;
+}
+
+static void test_streams(void)
+{
+	check_case(
+		"messages of several streams, both sides: in order per stream, with ids and ends");
+	begin(NULL);
+	open_association();
+	CHECK_EQ(stream_engine_stats(out.r)->flows, 0);
+	message(0, 100, 1, 0, "a");
+	CHECK_EQ(out.last.ppid, 46);
+	CHECK_EQ(out.last.tsn, 100);
+	CHECK_EQ(out.last.proto, IPPROTO_SCTP);
+	message(1, 500, 1, 0, "B");
+	chunk(BE, 101, 2, 0, "b");
+	chunk(BE, 102, 1, 1, "c");
+	send_data(0);
+	CHECK(said_is("0:1/0=a. 1:1/0=B. 0:2/0=b. 0:1/1=c. "));
+	CHECK_EQ(out.last.offset, 2);
+	flow_end(1, REC_flow_reason_FIN);
+	CHECK_EQ(out.nends, 2);
+	CHECK_EQ(out.ends[0].delivered, 3);
+	CHECK_EQ(out.ends[0].highest, 3);
+	CHECK_EQ(out.ends[0].chunks.v, 3);
+	CHECK_EQ(out.ends[0].messages.v, 3);
+	CHECK_EQ(out.ends[0].sids.v, 2);
+	CHECK_EQ(out.ends[0].lost_chunks.v, 0);
+	CHECK_EQ(out.ends[0].key.proto, IPPROTO_SCTP);
+	CHECK_EQ(out.ends[1].dir, 1);
+	finish();
+
+	check_case("a hole makes its own stream wait, not the others");
+	begin(NULL);
+	open_association();
+	message(0, 101, 1, 1, "later");
+	message(0, 102, 2, 0, "other");
+	CHECK(said_is("0:2/0=other. "));
+	message(0, 100, 1, 0, "first");
+	CHECK(said_is("0:2/0=other. 0:1/0=first. 0:1/1=later. "));
+	finish();
+
+	check_case("fragments of a message: the last one ends it; unordered messages are marked");
+	begin(NULL);
+	open_association();
+	chunk(B, 100, 3, 0, "one-");
+	chunk(0, 101, 3, 0, "two-");
+	chunk(E, 102, 3, 0, "three");
+	chunk(BE | U, 104, 3, 0, "now");
+	send_data(0);
+	CHECK(said_is("0:3/0=one- 0:3/0=two- 0:3/0=three. 0:3/u0=now. "));
+	flow_end(1, REC_flow_reason_FIN);
+	CHECK_EQ(out.ends[0].messages.v, 2);
+	finish();
+}
+
+static void test_gaps(void)
+{
+	check_case(
+		"chunks that the peer acknowledged and nobody saw: a gap of chunks, then of what "
+		"the stream lacks");
+	begin(NULL);
+	open_association();
+	message(0, 100, 1, 0, "a");
+	message(0, 103, 1, 3, "d");
+	for (int i = 0; i < 20 && out.records < 2; i++)
+		sack(1, 103);
+	CHECK(said_is("0:1/0=a. [0: 101+2 chunks acked] [0: sid 1 messages 1+2] 0:1/3=d. "));
+	flow_end(1, REC_flow_reason_FIN);
+	CHECK_EQ(out.ends[0].lost_chunks.v, 2);
+	CHECK_EQ(out.ends[0].gap_bytes, 0);
+	CHECK_EQ(out.ends[0].gaps, 2);
+	CHECK_EQ(out.ends[0].highest, 2);
+	CHECK_EQ(out.end_reasons[0][REC_gap_reason_ACKED], 2);
+	finish();
+
+	check_case("the end of a message that is lost is a part of it");
+	begin(NULL);
+	open_association();
+	chunk(B, 100, 1, 0, "one-");
+	send_data(0);
+	message(0, 102, 1, 1, "next");
+	flow_end(1, REC_flow_reason_IDLE);
+	CHECK(said_is("0:1/0=one- [0: 101+1 chunks close] [0: sid 1 part of 0+1] 0:1/1=next. "));
+	finish();
+
+	check_case("what the sender gives up with FORWARD TSN is abandoned");
+	begin(NULL);
+	open_association();
+	uint8_t v[8];
+	be32_put(v, 101);
+	be16_put(v + 4, 1);
+	be16_put(v + 6, 1);
+	build_chunk(&b, SCTP_FORWARD_TSN, 0, v, 8);
+	message(0, 102, 1, 2, "c");
+	CHECK(said_is("[0: 100+2 chunks abandoned] [0: sid 1 messages 0+2] 0:1/2=c. "));
+	finish();
+
+	check_case("a chunk that the capture cut off: what there is, then a gap of known bytes");
+	begin(NULL);
+	open_association();
+	chunk(BE, 100, 1, 0, "0123456789ab");
+	send_flow(1, 0, REC_verdict_DELIVER, 8);
+	message(0, 101, 1, 1, "next");
+	CHECK(said_is("0:1/0=0123 [0: sid 1 8 bytes. at 4] 0:1/1=next. "));
+	CHECK_EQ(out.last.offset, 12);
+	flow_end(1, REC_flow_reason_FIN);
+	CHECK_EQ(out.ends[0].highest, 16);
+	CHECK_EQ(out.ends[0].delivered, 8);
+	CHECK_EQ(out.ends[0].gap_bytes, 8);
+	finish();
+
+	check_case("an old hole of a one-sided association is given up by its own packets' time");
+	begin(NULL);
+	open_association();
+	message(0, 101, 1, 1, "b");
+	n += 1998;
+	struct rec_packet p;
+	build_chunk(&b, SCTP_HEARTBEAT, 0, "beat", 4);
+	p = sctp_packet(0, REC_verdict_NO_DATA, 0);
+	p.flags = PACKET_ONESIDED;
+	put(1, p);
+	CHECK(said_is(""));
+	put(1, p);
+	CHECK(said_is("[0: 100+1 chunks timer] [0: sid 1 messages 0+1] 0:1/1=b. "));
+	finish();
+}
+
+static void test_verdicts(void)
+{
+	check_case("what the state machine says to ignore is ignored and counted");
+	begin(NULL);
+	open_association();
+	message(0, 100, 1, 0, "a");
+	for (uint8_t v = REC_verdict_BAD_CHECKSUM; v <= REC_verdict_MALFORMED; v++) {
+		chunk(BE, 101, 1, 1, "EVIL");
+		send_flow(1, 0, v, 0);
+	}
+	message(0, 101, 1, 1, "b");
+	CHECK(said_is("0:1/0=a. 0:1/1=b. "));
+	flow_end(1, REC_flow_reason_FIN);
+	CHECK_EQ(out.ends[0].ignored, REC_verdict_MALFORMED - REC_verdict_BAD_CHECKSUM + 1);
+	finish();
+
+	check_case("a chunk that comes again with other bytes is an anomaly, eight of them a flow");
+	begin(NULL);
+	open_association();
+	message(0, 100, 1, 0, "GOOD");
+	message(0, 100, 1, 0, "GOOD");
+	CHECK_EQ(out.anomalies, 0);
+	for (int i = 0; i < 10; i++)
+		message(0, 100, 1, 0, "EVIL");
+	CHECK_EQ(out.anomalies, 8);
+	CHECK(strcmp(out.name, "overlap_diff") == 0);
+	CHECK_EQ(stream_engine_stats(out.r)->anomalies_suppressed, 2);
+	flow_end(1, REC_flow_reason_FIN);
+	CHECK_EQ(out.ends[0].repeated_chunks.v, 11);
+	CHECK_EQ(out.ends[0].overlaps, 10);
+	finish();
+}
+
+static void test_ends(void)
+{
+	static const struct {
+		const char *title;
+		uint8_t type;
+		enum rec_stream_reason why;
+	} ends[] = {
+		{ "an ABORT ends both directions with that reason", SCTP_ABORT,
+		  REC_stream_reason_ABORT },
+		{ "SHUTDOWN COMPLETE ends both directions", SCTP_SHUTDOWN_COMPLETE,
+		  REC_stream_reason_FIN },
+	};
+
+	for (size_t i = 0; i < 2; i++) {
+		check_case(ends[i].title);
+		begin(NULL);
+		open_association();
+		message(0, 100, 1, 0, "a");
+		message(0, 102, 1, 2, "c");
+		message(1, 500, 1, 0, "B");
+		build_chunk(&b, ends[i].type, 0, "", 0);
+		send_flow(1, 1, REC_verdict_NO_DATA, 0);
+		CHECK_EQ(out.nends, 2);
+		CHECK_EQ(out.ends[0].reason, ends[i].why);
+		CHECK_EQ(out.ends[0].lost_chunks.v, 1);
+		CHECK(strstr(said, "0:1/2=c."));
+		message(0, 103, 1, 3, "d");
+		CHECK_EQ(stream_engine_stats(out.r)->late, 1);
+		flow_end(1, REC_flow_reason_FIN);
+		CHECK_EQ(out.nends, 2);
+		finish();
+	}
+
+	check_case("what lacks between the INIT's TSN and the first chunk seen is a gap");
+	begin(NULL);
+	open_association();
+	message(0, 105, 1, 5, "x");
+	flow_end(1, REC_flow_reason_FIN);
+	CHECK(said_is("[0: 100+5 chunks close] [0: sid 1 messages 0+5] 0:1/5=x. "));
+	finish();
+
+	check_case("seen from the middle on, it begins where it is seen");
+	begin(NULL);
+	struct rec_packet p;
+	chunk(BE, 105, 1, 5, "x");
+	p = sctp_packet(0, REC_verdict_DELIVER, 0);
+	p.flags = PACKET_MIDSTREAM;
+	put(1, p);
+	CHECK(said_is("0:1/5=x. "));
+	flow_end(1, REC_flow_reason_FIN);
+	CHECK_EQ(out.ends[0].midstream.v, 1);
+	finish();
+}
+
+static void test_caps(void)
+{
+	struct stream_limits l = stream_limits_default();
+
+	check_case("beyond the cap the least recently used association goes, with data and ends");
+	l.max_associations = 2;
+	begin(&l);
+	for (uint64_t f = 1; f <= 3; f++) {
+		chunk(BE, 100, 1, 0, "x");
+		chunk(BE, 102, 1, 2, "z");
+		send_flow(f, 0, REC_verdict_DELIVER, 0);
+	}
+	CHECK_EQ(out.nends, 1);
+	CHECK_EQ(out.end_heads[0].flow, 1);
+	CHECK_EQ(out.ends[0].reason, REC_stream_reason_EVICTED);
+	CHECK_EQ(out.end_reasons[0][REC_gap_reason_EVICT], 1);
+	flow_end(2, REC_flow_reason_IDLE);
+	flow_end(3, REC_flow_reason_IDLE);
+	out.disorder = false;
+	finish();
+	CHECK_EQ(out.nends, 3);
+
+	check_case("a flood of INITs takes nothing from an association that has data");
+	l.max_associations = 4;
+	begin(&l);
+	message(0, 100, 1, 0, "a");
+	for (uint64_t f = 10; f < 1000; f++) {
+		build_init(&b, SCTP_INIT, 7, 10, 10, 100);
+		send_flow(f, 0, REC_verdict_NO_DATA, 0);
+	}
+	message(0, 101, 1, 1, "b");
+	CHECK(said_is("0:1/0=a. 0:1/1=b. "));
+	CHECK_EQ(stream_engine_stats(out.r)->flows_peak, 1);
+	CHECK_EQ(stream_engine_stats(out.r)->evicted, 0);
+	finish();
+
+	check_case("TCP and SCTP flows end by flow id at the end of the input");
+	begin(NULL);
+	put(30, packet(0, 0, "x"));
+	chunk(BE, 1, 1, 1, "y");
+	send_flow(20, 0, REC_verdict_DELIVER, 0);
+	put(10, packet(0, 0, "z"));
+	out.disorder = false;
+	finish();
+	CHECK_EQ(out.nends, 3);
+	CHECK_EQ(out.end_heads[0].flow, 10);
+	CHECK_EQ(out.end_heads[1].flow, 20);
+	CHECK_EQ(out.end_heads[2].flow, 30);
+
+	check_case("a packet of SCTP that claims a TCP flow's number, and the reverse, do nothing");
+	begin(NULL);
+	put(1, packet(0, 0, "x"));
+	message(0, 1, 1, 1, "y");
+	chunk(BE, 1, 1, 1, "y");
+	send_flow(2, 0, REC_verdict_DELIVER, 0);
+	put(2, packet(0, 0, "x"));
+	CHECK_EQ(stream_engine_stats(out.r)->flows, 2);
+	out.disorder = false;
+	finish();
+}
+
+int main(void)
+{
+	test_streams();
+	test_gaps();
+	test_verdicts();
+	test_ends();
+	test_caps();
+	return check_end();
+}
