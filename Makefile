@@ -3,6 +3,7 @@
 ifeq ($(origin CC),default)
 CC := gcc
 endif
+comma   := ,
 B       ?= build/$(if $(SAN),san,plain)$(if $(filter clang,$(CC)),-clang)
 PREFIX  ?= /usr/local
 LIBEXEC ?= $(PREFIX)/libexec/weir
@@ -34,6 +35,8 @@ LIB_OBJ  := $(patsubst %.c,$(B)/%.o,$(sort $(wildcard libcommon/*/*.c)))
 TOOL_SRC := $(foreach t,$(TOOLS),$(sort $(wildcard cmd/$t/*.c)))
 # What a tool has beside its main.c is also linked by unit tests and fuzz targets.
 PART_OBJ := $(patsubst %.c,$(B)/%.o,$(filter-out %/main.c,$(TOOL_SRC)))
+# The tools that are parsers: an installed library has them, too.
+PARSERS  := $(filter $(TOOLS),$(patsubst cmd/%/main.c,%,$(shell grep -l l7_main cmd/*/main.c)))
 UNITS    := $(patsubst tests/unit/%.c,$(B)/unit/%,$(wildcard tests/unit/*.c))
 FUZZERS  := $(patsubst tests/fuzz/%.c,$(B)/fuzz/%,$(wildcard tests/fuzz/*.c))
 BENCHES  := $(patsubst tests/bench/%.c,$(B)/bench/%,$(wildcard tests/bench/*.c))
@@ -53,6 +56,9 @@ $(B)/libweir.a: $(LIB_OBJ)
 	@rm -f $@
 	ar rcs $@ $^
 $(B)/libparts.a: $(PART_OBJ)
+	@rm -f $@
+	ar rcs $@ $^
+$(B)/libweir-parsers.a: $(filter $(foreach p,$(PARSERS),$(B)/cmd/$p/%),$(PART_OBJ))
 	@rm -f $@
 	ar rcs $@ $^
 $(B)/%.o: %.c
@@ -88,17 +94,19 @@ coverage: deps
 	@tests/coverage
 docs: all
 	@tests/lint/gen-docs "$(B)"
-install: all
+install: all $(B)/libweir-parsers.a
 	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(LIBEXEC) $(DESTDIR)$(PREFIX)/share/man/man1 $(DESTDIR)$(PREFIX)/lib $(DESTDIR)$(PREFIX)/share/man/man7
 	install $(B)/bin/weir $(DESTDIR)$(PREFIX)/bin/
 	install $(filter-out %/bin/weir,$(BINS)) $(DESTDIR)$(LIBEXEC)/
 	install -m 644 $(wildcard docs/man/*.1) $(DESTDIR)$(PREFIX)/share/man/man1/
 	install -m 644 $(wildcard docs/man/*.7) $(DESTDIR)$(PREFIX)/share/man/man7/
-	install -m 644 $(B)/libweir.a $(DESTDIR)$(PREFIX)/lib/
-	@for d in libcommon/base libcommon/net libcommon/record libcommon/port libcommon/stage; do \
+	install -m 644 $(B)/libweir.a $(B)/libweir-parsers.a $(DESTDIR)$(PREFIX)/lib/
+	@for d in libcommon/base libcommon/net libcommon/record libcommon/port libcommon/stage $(PARSERS:%=cmd/%); do \
 		install -d $(DESTDIR)$(PREFIX)/include/weir/$$d; install -m 644 $$d/*.h $(DESTDIR)$(PREFIX)/include/weir/$$d/; done
 	install -d $(DESTDIR)$(PREFIX)/include/weir/proto && install -m 644 proto/*.def $(DESTDIR)$(PREFIX)/include/weir/proto/
-	install -d $(DESTDIR)$(PREFIX)/lib/pkgconfig && sed 's|@PREFIX@|$(PREFIX)|;s|@LIBS@|$(LDLIBS_COMMON)|' .ci/weir.pc.in > $(DESTDIR)$(PREFIX)/lib/pkgconfig/weir.pc
+	printf '%s\n' '/* parsers: those that libweir-parsers.a has. */' '#pragma once' $(foreach p,$(PARSERS),'#include "cmd/$p/$p.h"') \
+		'#define WEIR_PARSERS $(subst $() $(),$(comma) ,$(PARSERS:%=&%_parser))' >$(DESTDIR)$(PREFIX)/include/weir/parsers.h
+	install -d $(DESTDIR)$(PREFIX)/lib/pkgconfig && sed 's|@PREFIX@|$(PREFIX)|;s|@LIBS@|$(strip $(shell pkg-config --libs $(foreach p,$(PARSERS),$(call tool_pkgs,$p)) 2>/dev/null) $(LDLIBS_COMMON))|' .ci/weir.pc.in > $(DESTDIR)$(PREFIX)/lib/pkgconfig/weir.pc
 clean:
 	rm -rf build build-*
 

@@ -16,6 +16,9 @@ setup_file() {
 	[ -r share/man/man1/weir.1 ]
 	[ -r share/man/man7/weir-stage.7 ]
 	[ -r lib/libweir.a ]
+	[ -r lib/libweir-parsers.a ]
+	[ -r include/weir/libcommon/stage/weir.h ]
+	grep -qx "#include \"cmd/dns/dns.h\"" include/weir/parsers.h
 	[ -r include/weir/libcommon/stage/l7.h ]
 	[ -r include/weir/proto/records.def ]
 	grep -qx 'prefix=/opt/weir' lib/pkgconfig/weir.pc
@@ -48,4 +51,51 @@ setup_file() {
 	END
 	weir read "$(capture lines)" | weir flow | weir reasm | "$BATS_TEST_TMPDIR/line/weir-line" |
 		weir json --types line --fields n,dir,text | diff - "$BATS_TEST_TMPDIR/out"
+}
+
+@test "install: examples/embed builds against weir.pc, and has in one process what the pipeline has" {
+	case $WEIR_BUILD in */san*) sanitize=-fsanitize=address,undefined ;; esac
+	cp -r "$top/examples/embed" "$BATS_TEST_TMPDIR/embed"
+	cd "$BATS_TEST_TMPDIR/embed"
+	rm -f embed
+	PKG_CONFIG_PATH=$BATS_FILE_TMPDIR/root/opt/weir/lib/pkgconfig PKG_CONFIG_SYSROOT_DIR=$BATS_FILE_TMPDIR/root \
+		make -s CC="gcc -Werror ${sanitize:-}"
+	./embed "$top/examples/demo.pcap" >out
+	weir "$top/examples/demo.pcap" -q -t flow,dns,http,tls --fields n,flow | sed 's/[^a-z0-9]\+/ /g' >want
+	grep -v -e ^banner -e frames out | sed 's/^\([a-z]*\) *n=\([0-9]*\) flow=\([0-9]*\) .*/ type \1 flow \3 n \2 /' >got
+	[ "$(wc -l <want)" -gt 50 ]
+	diff <(sort want) <(sort got)
+	# The banner parser has what the others leave.
+	grep '^banner' out | sed 's/ *$//' | diff - <(printf '%s\n' \
+		'banner n=221 flow=216 192.0.2.10:40030 > 192.0.2.40:9100 @PJL INFO STATUS.' \
+		'banner n=227 flow=224 192.0.2.10:40031 > 198.51.100.81:25 220 mail.example.com ESMTP ready.')
+	[ "$(tail -n 1 out | cut -d' ' -f1-2)" = "236 frames," ]
+	run -1 ./embed /nonexistent.pcap
+	run -2 ./embed
+}
+
+@test "install: a program that uses no parser needs none of their names" {
+	cat >"$BATS_TEST_TMPDIR/bare.c" <<-'C'
+	#include "libcommon/stage/weir.h"
+
+	int main(void)
+	{
+		struct weir_config config;
+		struct weir *weir;
+
+		weir_defaults(&config);
+		weir = weir_new(&config);
+		weir_frame(weir, 1, 1, BYTES("short", 5), 5);
+		weir_finish(weir);
+		return weir_flows(weir)->frames != 1;
+	}
+	C
+	case $WEIR_BUILD in */san*) sanitize=-fsanitize=address,undefined ;; esac
+	export PKG_CONFIG_PATH=$BATS_FILE_TMPDIR/root/opt/weir/lib/pkgconfig PKG_CONFIG_SYSROOT_DIR=$BATS_FILE_TMPDIR/root
+	# shellcheck disable=SC2046
+	gcc -Wall -Wextra -Werror ${sanitize:-} $(pkg-config --cflags weir) -o "$BATS_TEST_TMPDIR/bare" \
+		"$BATS_TEST_TMPDIR/bare.c" $(pkg-config --libs weir)
+	"$BATS_TEST_TMPDIR/bare"
+	run nm "$BATS_TEST_TMPDIR/bare"
+	[[ "$output" != *dns_parser* ]]
 }
