@@ -175,8 +175,7 @@ void engine_sctp_end(struct stream_engine *e, struct stream_flow *f, enum rec_st
 
 /* What a packet has of the chunks that matter here. */
 struct chunks_seen {
-	bool data, start, abort, closed;
-	uint32_t tsn; /* with start: that the sender begins with */
+	bool data, abort, closed;
 };
 
 static struct chunks_seen look(const struct rec_packet *p)
@@ -192,10 +191,6 @@ static struct chunks_seen look(const struct rec_packet *p)
 			seen.abort = true;
 		else if (c.type == SCTP_SHUTDOWN_COMPLETE)
 			seen.closed = true;
-		else if ((c.type == SCTP_INIT || c.type == SCTP_INIT_ACK) && c.value.len >= 16) {
-			seen.start = true;
-			seen.tsn = be32_get(c.value.ptr + 12);
-		}
 	}
 	return seen;
 }
@@ -226,20 +221,21 @@ static struct sctp_flow *flow_start(struct stream_engine *e, struct stream_flow 
 	return f;
 }
 
-static void note_start(struct stream_engine *e, struct stream_flow *f, const struct rec_head *h,
-		       const struct rec_packet *p, uint32_t tsn)
+/* A direction's first TSN has become known. */
+static struct stream_flow *note_start(struct stream_engine *e, struct stream_flow *f,
+				      const struct rec_head *h, const struct rec_packet *p,
+				      unsigned d, uint32_t tsn)
 {
-	unsigned d = p->dir & 1;
-
 	if (!f)
 		f = engine_add(e, STREAM_SCTP_OPEN, h, p);
-	if (f->kind == STREAM_SCTP) { /* the other side's, where the first one has sent data */
+	if (f->kind == STREAM_SCTP) {
 		sctp_streams_start(e->sctp, &((struct sctp_flow *)f)->dir[d], tsn);
-		return;
+	} else {
+		((struct sctp_open *)f)->tsn[d] = tsn;
+		((struct sctp_open *)f)->has_tsn[d] = true;
 	}
-	((struct sctp_open *)f)->tsn[d] = tsn;
-	((struct sctp_open *)f)->has_tsn[d] = true;
 	f->last_ts = h->ts;
+	return f;
 }
 
 void engine_sctp_packet(struct stream_engine *e, const struct rec_head *h,
@@ -261,12 +257,14 @@ void engine_sctp_packet(struct stream_engine *e, const struct rec_head *h,
 	seen = look(p);
 	if (f)
 		stream_flow_used(&e->flows, f);
-	if (seen.start)
-		note_start(e, f, h, p, seen.tsn);
+	if (p->flags & PACKET_ANCHOR)
+		f = note_start(e, f, h, p, d, (uint32_t)p->offset);
+	if (p->flags & PACKET_ACK_VALID)
+		f = note_start(e, f, h, p, !d, p->ack);
 	if (!f || f->kind == STREAM_SCTP_OPEN) {
 		if (!seen.data)
 			return;
-		f = &flow_start(e, stream_flow_find(&e->flows, h->flow), h, p)->f;
+		f = &flow_start(e, f, h, p)->f;
 	}
 	s = (struct sctp_flow *)f;
 	f->packets++;

@@ -97,13 +97,23 @@ static void sack(uint8_t dir, uint32_t cum)
 	send_flow(1, dir, REC_verdict_NO_DATA, 0);
 }
 
+static void init(uint64_t flow, uint8_t dir, uint8_t type, uint32_t tsn)
+{
+	struct rec_packet p;
+
+	build_init(&b, type, 7, 10, 10, tsn);
+	p = sctp_packet(dir, REC_verdict_NO_DATA, 0);
+	p.flags = PACKET_ANCHOR;
+	p.offset = tsn;
+	put(flow, p);
+	b.len = 0;
+}
+
 /* INIT of side 0 from TSN 100 on, INIT ACK of side 1 from 500 on. */
 static void open_association(void)
 {
-	build_init(&b, SCTP_INIT, 7, 10, 10, 100);
-	send_flow(1, 0, REC_verdict_NO_DATA, 0);
-	build_init(&b, SCTP_INIT_ACK, 8, 10, 10, 500);
-	send_flow(1, 1, REC_verdict_NO_DATA, 0);
+	init(1, 0, SCTP_INIT, 100);
+	init(1, 1, SCTP_INIT_ACK, 500);
 }
 
 static bool said_is(const char *text)
@@ -313,6 +323,22 @@ static void test_ends(void)
 	CHECK(said_is("[0: 100+5 chunks close] [0: sid 1 messages 0+5] 0:1/5=x. "));
 	finish();
 
+	check_case("a restart tells both first TSNs with the packet that proves it");
+	begin(NULL);
+	struct rec_packet both;
+	chunk(BE, 201, 1, 1, "x");
+	both = sctp_packet(0, REC_verdict_DELIVER, 0);
+	both.flags = PACKET_ANCHOR | PACKET_ACK_VALID;
+	both.offset = 200;
+	both.ack = 500;
+	put(1, both);
+	b.len = 0;
+	message(1, 501, 1, 1, "Y");
+	flow_end(1, REC_flow_reason_FIN);
+	CHECK(said_is("[0: 200+1 chunks close] [0: sid 1 messages 0+1] 0:1/1=x. "
+		      "[1: 500+1 chunks close] [1: sid 1 messages 0+1] 1:1/1=Y. "));
+	finish();
+
 	check_case("seen from the middle on, it begins where it is seen");
 	begin(NULL);
 	struct rec_packet p;
@@ -353,8 +379,7 @@ static void test_caps(void)
 	begin(&l);
 	message(0, 100, 1, 0, "a");
 	for (uint64_t f = 10; f < 1000; f++) {
-		build_init(&b, SCTP_INIT, 7, 10, 10, 100);
-		send_flow(f, 0, REC_verdict_NO_DATA, 0);
+		init(f, 0, SCTP_INIT, 100);
 	}
 	message(0, 101, 1, 1, "b");
 	CHECK(said_is("0:1/0=a. 0:1/1=b. "));
