@@ -173,12 +173,14 @@ static void fill_header(struct rec_dns *r, const struct outcome *o)
 	r->cd = flag(m->flags, DNS_CD);
 }
 
-/* The question as the querier wrote it. */
+/* The question as the querier wrote it; of an inverse query, which has none, the response's. */
 static void fill_question(struct rec_dns *r, const struct outcome *o, bool multicast,
 			  struct dns_text *name)
 {
 	const struct dns_message *m = o->query ? o->query : o->response;
 
+	if (o->response && !m->qname.len)
+		m = o->response;
 	r->more_questions = m->more;
 	if (!m->qname.len)
 		return;
@@ -416,8 +418,10 @@ static void response_add(struct l7_flow *f, enum l7_dir dir, const struct dns_me
 {
 	struct dns_session *s = l7_state(f);
 	enum l7_dir asked = (enum l7_dir) !dir;
-	struct dns_tx *t = m->qname.len ? tx_find(s, asked, m, dns_name_hash(&m->qname))
-					: tx_find_by_id(s, asked, m->id);
+	/* An inverse query asks for its question: only the response has it (RFC 1035 6.4.1). */
+	bool by_id = !m->qname.len || dns_opcode(m->flags) == DNS_OPCODE_IQUERY;
+	struct dns_tx *t = by_id ? tx_find_by_id(s, asked, m->id)
+				 : tx_find(s, asked, m, dns_name_hash(&m->qname));
 
 	if (!t) {
 		l7_violation(f, dir, "dns_unsolicited", REC_severity_NOTE, NULL,

@@ -116,6 +116,17 @@ static void test_pairs(void)
 	put_header(&b, 9, 0x8181, 0, 0, 0, 0);
 	packet(1, 9, 11, &b);
 	CHECK(log_is("n=11 answered id=9 example.com A rcode=1 rtt=2000ms responses=1\n"));
+
+	check_case("the response to an inverse query has the question that the query asks for");
+	put_header(&b, 12, 0x0900, 0, 1, 0, 0);
+	buf_add(&b, "\0\0\1\0\1\0\0\0\0\0\4\xc0\0\2\1", 15);
+	packet(0, 10, 12, &b);
+	put_header(&b, 12, 0x8980, 1, 1, 0, 0);
+	put_question(&b, "example.com", 1);
+	put_rr(&b, 1, 0, "\xc0\x00\x02\x01", 4);
+	packet(1, 11, 13, &b);
+	CHECK(log_is("n=13 answered id=12 example.com A rcode=0 rtt=1000ms responses=1 "
+		     "[192.0.2.1]\n"));
 	run_free(&run);
 	buf_release(&b);
 }
