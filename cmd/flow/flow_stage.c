@@ -1,6 +1,7 @@
 /* flow_stage: the flow engine as a stage: frame records in, in batches; what it makes goes out. */
 #include "cmd/flow/flow.h"
 
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/mman.h>
@@ -42,17 +43,28 @@ static const struct opt flow_options[] = {
 		"gre,vxlan=4789,8472"),
 	OPT_ROW(0, "fragments", OPT_CHOICE, struct flow_config, fragments, "first|last|drop",
 		"where IPv4 fragments overlap: the first bytes count, or the last, or none"),
+	OPT_ROW(0, "key", OPT_CHOICE, struct flow_config, key,
+		"5tuple|ip-pair|mac-pair|5tuple+flowlabel|5tuple+vlan", "what makes a flow"),
+	OPT_ROW(0, "directional", OPT_FLAG, struct flow_config, directional, NULL,
+		"each direction is a flow of its own"),
 	OPT_ROW(0, "max-flows", OPT_UINT, struct flow_config, max_flows, "N",
 		"flows kept at once; beyond, the oldest half-open or closed one goes first"),
 	OPT_ROW(0, "update", OPT_DURATION, struct flow_config, update, "DURATION",
 		"report flows that go on, this often; 0 = never"),
 	OPT_ROW(0, "timeout", OPT_STRINGS, struct flow_config, timeout, "WHAT=DURATION",
 		"end idle flows after this time; 0 = never (tcp, tcp:new, tcp:closed, "
-		"tcp:one_way, udp, udp:one_way, icmp, sctp, sctp:new, sctp:closed, other)"),
+		"tcp:one_way, udp, udp:one_way, icmp, sctp, sctp:new, sctp:closed, other, "
+		"tcp:PORT, udp:PORT, sctp:PORT, ADDRESS/BITS)"),
+	OPT_ROW(0, "timeout-file", OPT_STRING, struct flow_config, timeout_file, "FILE",
+		"more timeouts, one a line, behind those of --timeout"),
 	OPT_ROW(0, "events", OPT_STRING, struct flow_config, events, "LIST",
 		"which flow records to write: start,established,update,end"),
 	OPT_ROW(0, "packets", OPT_FLAG, struct flow_config, packets, NULL,
 		"write packet records; --no-packets leaves flow and anomaly records"),
+	OPT_ROW(0, "dedup", OPT_DURATION, struct flow_config, dedup, "WINDOW",
+		"leave out frames that come again within this time; 0 = never"),
+	OPT_ROW(0, "monotonic", OPT_FLAG, struct flow_config, monotonic, NULL,
+		"time never goes back over all sources, not only within each"),
 	OPT_ROW(0, "checksum", OPT_FLAG, struct flow_config, checksum, NULL, "verify checksums"),
 	OPT_ROW(0, "ignore-scope", OPT_FLAG, struct flow_config, ignore_scope, NULL,
 		"let packets of different VLANs and tunnels belong to one flow"),
@@ -103,12 +115,16 @@ static void open_counters(struct state *s)
 		add_figure(s, name, &c->fragments_given_up[i]);
 	}
 	add_figure(s, "frames.held", &c->fragments_held);
+	add_figure(s, "frames.duplicate", &c->duplicates);
 	add_figure(s, "flows.in", &c->started);
 	add_figure(s, "flows.open", &c->open);
 	for (unsigned i = FLOW_END_FIN; i <= FLOW_END_ABORT; i++) {
 		snprintf(name, sizeof(name), "flows.%s", rec_enum_text(&rec_enum_flow_reason, i));
 		add_figure(s, name, &c->ends[i]);
 	}
+	add_figure(s, "half_open_evicted", &c->half_open_evicted);
+	add_figure(s, "pressure", &c->pressures);
+	add_figure(s, "dedup_overrun", &c->dedup_overrun);
 	add_figure(s, "paths_refused", &c->paths_refused);
 	add_figure(s, "anomalies_suppressed", &c->anomalies_suppressed);
 	add_figure(s, "time_back", &c->time_back);
@@ -180,6 +196,33 @@ static void input_group(struct state *s, const struct stage_rec *recs, size_t n)
 	stage_consume(s->st, count);
 }
 
+/* ---- the live snapshot ---------------------------------------------------------------------- */
+
+static volatile sig_atomic_t snapshot_wanted;
+
+static void on_signal(int signal)
+{
+	(void)signal;
+	snapshot_wanted = 1;
+}
+
+static void answer_snapshot(struct state *s)
+{
+	if (snapshot_wanted) {
+		snapshot_wanted = 0;
+		flow_engine_snapshot(s->engine);
+	}
+}
+
+static void flow_mark(struct stage *st, uint64_t source, uint64_t n, uint64_t ts)
+{
+	struct state *s = *stage_user(st);
+
+	(void)source, (void)n, (void)ts;
+	if (s)
+		answer_snapshot(s);
+}
+
 static void flow_batch(struct stage *st, const struct stage_rec *recs, size_t n)
 {
 	struct state *s = *stage_user(st);
@@ -200,6 +243,7 @@ static void flow_batch(struct stage *st, const struct stage_rec *recs, size_t n)
 		recs += run;
 		n -= run;
 	}
+	answer_snapshot(s);
 	set_counters(s);
 }
 
@@ -221,6 +265,8 @@ static void flow_open(struct stage *st, int argc, char **argv)
 	if (argc)
 		die_usage("unexpected operand '%s'", argv[1]);
 	flow_options_read(&engine_config, stage_config(st));
+	sigaction(SIGUSR2, &(struct sigaction){ .sa_handler = on_signal, .sa_flags = SA_RESTART },
+		  NULL);
 	*stage_user(st) = state_new(st);
 }
 
@@ -238,5 +284,6 @@ const struct stage_ops flow_stage = {
 	.reads = flow_reads,
 	.open = flow_open,
 	.batch = flow_batch,
+	.mark = flow_mark,
 	.finish = flow_finish,
 };

@@ -232,8 +232,29 @@ struct flow *flow_add(struct flow_table *t, const struct flow_key *key, uint64_t
 	return f;
 }
 
+/* To the end of a list that it does not leave, and is not the last of. */
+static void list_renew(struct flow_table *t, struct flow *f, struct flow_list *l)
+{
+	uint32_t me = index_of(t, f);
+
+	if (f->prev != FLOW_NIL)
+		t->flows[f->prev].next = f->next;
+	else
+		l->head = f->next;
+	t->flows[f->next].prev = f->prev;
+	t->flows[l->tail].next = me;
+	f->prev = l->tail;
+	f->next = FLOW_NIL;
+	l->tail = me;
+}
+
 void flow_move(struct flow_table *t, struct flow *f, enum flow_class c, uint64_t now)
 {
+	if (f->class == c && f->next != FLOW_NIL) {
+		f->touched = now;
+		list_renew(t, f, &t->lists[list_of(c, f->rule)]);
+		return;
+	}
 	list_remove(t, f);
 	f->class = (uint8_t)c;
 	f->touched = now;

@@ -174,7 +174,7 @@ static inline void clear(struct layers *l)
 	l->missing = l->ip_len = l->flow_label = l->seq = l->ack = 0;
 	l->tcp_flags = l->window = l->urgent = l->src_port = l->dst_port = 0;
 	l->nsteps = l->headers = l->tunnels = 0;
-	l->ip_version = l->proto = l->checksum = l->nvlans = 0;
+	l->ip_version = l->proto = l->checksum = l->nvlans = l->ecn = 0;
 }
 
 enum layers_fate layers_walk(struct layers *l, uint32_t link_type, struct bytes frame,

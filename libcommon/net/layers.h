@@ -157,6 +157,7 @@ struct layers {
 	uint16_t tcp_flags, window, urgent;
 	uint16_t src_port, dst_port; /* ICMP: type and code; 0 where the protocol has none */
 	uint8_t ip_version, proto;   /* of the innermost IP packet */
+	uint8_t ecn;                 /* its two ECN bits. RFC 3168 */
 	uint8_t checksum;            /* enum checksum_state: all IP headers and layer 4 together */
 	uint8_t nvlans, nsteps;
 	uint8_t headers, tunnels;   /* used up of LAYERS_MAX and LAYERS_TUNNELS_MAX */

@@ -92,6 +92,7 @@ enum layer layer_ipv4(struct walk *w)
 	memcpy(l->src, h + 12, 4);
 	memcpy(l->dst, h + 16, 4);
 	l->proto = h[9];
+	l->ecn = h[1] & 3;
 	l->flow_label = 0;
 	if (!total) { /* left to the card that segments: the capture is the packet */
 		total = (uint32_t)left;
@@ -195,6 +196,7 @@ enum layer layer_ipv6(struct walk *w)
 	}
 	l->ip_version = 6;
 	memcpy(l->src, h + 8, 32);
+	l->ecn = h[1] >> 4 & 3;
 	l->flow_label = be32_get(h) & 0xfffff;
 	l->ip_len = len + 40;
 	if (left > l->ip_len)

@@ -1,6 +1,7 @@
 /* layers_l4: TCP, UDP, ICMP and SCTP headers, or the tunnel that stands in their place. */
 #include "libcommon/net/checksum.h"
 #include "libcommon/net/layers_private.h"
+#include "libcommon/net/sctp.h"
 
 /* The sum over the whole layer-4 packet of `len` bytes, where it may be judged. */
 static inline enum checksum_state judge(const struct walk *w, const uint8_t *at, uint32_t len,
@@ -115,6 +116,9 @@ static enum layer l4_sctp(struct walk *w)
 	w->l->src_port = be16_get(h);
 	w->l->dst_port = be16_get(h + 2);
 	w->l->seq = be32_get(h + 4);
+	if (w->verify && cursor_left(&w->c) >= w->claimed)
+		w->l->checksum =
+			sctp_checksum_right(BYTES(h, w->claimed)) ? CHECKSUM_GOOD : CHECKSUM_BAD;
 	cursor_skip(&w->c, 12);
 	return take_payload(w, w->claimed - 12);
 }

@@ -258,6 +258,8 @@ static struct flow *new_flow(struct tracker *t, struct tracked *p)
 		history_mark(&f->history, '^');
 	if (t->paths && l->nsteps)
 		f->path = paths_take(t->paths, l);
+	if (t->config.kind == FLOW_KEY_LABEL)
+		f->label[p->sender] = l->flow_label | LABEL_KNOWN;
 	p->is_new = true;
 	return f;
 }
@@ -477,20 +479,13 @@ static bool is_overdue(struct tracker *t, const struct flow *f, const struct tra
 	return p->now != p->ts && idle_of(f, p) >= flow_timeout(t->table, f);
 }
 
-/* Does this packet begin another connection between the same ports? */
-static bool is_reuse(const struct flow *f, const struct tracked *p, struct tcp_segment *s,
-		     struct sctp_assoc *successor)
+/* Does this packet begin another association between the same ports? Then *successor is it. */
+static bool is_sctp_reuse(const struct flow *f, const struct tracked *p,
+			  struct sctp_assoc *successor)
 {
 	unsigned dir = p->sender ^ f->orig;
-	struct sctp_packet packet;
+	struct sctp_packet packet = sctp_packet_of(p->layers, false);
 
-	if (f->key.proto == PROTO_TCP) {
-		s->idle = idle_of(f, p);
-		return p->layers->tcp_flags & TCP_SYN && tcp_is_reuse(&f->tcp, dir, s);
-	}
-	if (f->key.proto != PROTO_SCTP)
-		return false;
-	packet = sctp_packet_of(p->layers, false);
 	if (p->layers->checksum == CHECKSUM_BAD || !sctp_is_reuse(&f->sctp, dir, &packet))
 		return false;
 	*successor = sctp_successor(&f->sctp, dir, &packet);
@@ -503,35 +498,59 @@ static bool is_reuse(const struct flow *f, const struct tracked *p, struct tcp_s
 	return true;
 }
 
-void tracker_packet(struct tracker *t, struct tracked *p)
+/* The flow of an SCTP packet, a new one where there is none. */
+static struct flow *sctp_flow(struct tracker *t, struct tracked *p, struct flow *f)
 {
-	const struct layers *l = p->layers;
-	struct flow *f = find(t, p);
-	struct tcp_segment s = { .seq = l->seq,
-				 .ack = l->ack,
-				 .flags = l->tcp_flags,
-				 .window = l->window,
-				 .len = (uint32_t)l->payload.len + l->missing,
-				 .options = l->tcp_options,
-				 .now = p->now };
 	struct sctp_assoc successor = { 0 };
-	bool damaged;
 
-	p->is_new = p->update = p->bad_checksum = p->offload = false;
-	if (f && is_overdue(t, f, p)) {
-		end_flow(t, f, reason_of(f, FLOW_END_IDLE));
-		f = NULL;
-	} else if (f && is_reuse(f, p, &s, &successor)) {
+	if (f && is_sctp_reuse(f, p, &successor)) {
 		end_flow(t, f, reason_of(f, FLOW_END_REUSED));
 		f = NULL;
 	}
 	if (!f) {
 		f = new_flow(t, p);
-		if (p->key.proto == PROTO_SCTP)
-			f->sctp = successor;
-		if (t->config.kind == FLOW_KEY_LABEL)
-			f->label[p->sender] = l->flow_label | LABEL_KNOWN;
+		f->sctp = successor;
 	}
+	return f;
+}
+
+/* The flow that a packet belongs to, a new one where there is none, or the one there is ended. */
+static struct flow *flow_of(struct tracker *t, struct tracked *p, struct tcp_segment *s)
+{
+	struct flow *f = find(t, p);
+
+	if (f && is_overdue(t, f, p)) {
+		end_flow(t, f, reason_of(f, FLOW_END_IDLE));
+		f = NULL;
+	}
+	if (p->key.proto == PROTO_SCTP)
+		return sctp_flow(t, p, f);
+	if (f && p->key.proto == PROTO_TCP) {
+		s->idle = idle_of(f, p);
+		if (s->flags & TCP_SYN && tcp_is_reuse(&f->tcp, p->sender ^ f->orig, s)) {
+			end_flow(t, f, reason_of(f, FLOW_END_REUSED));
+			f = NULL;
+		}
+	}
+	return f ? f : new_flow(t, p);
+}
+
+void tracker_packet(struct tracker *t, struct tracked *p)
+{
+	const struct layers *l = p->layers;
+	struct tcp_segment s = { .seq = l->seq,
+				 .ack = l->ack,
+				 .flags = l->tcp_flags,
+				 .window = l->window,
+				 .ecn = l->ecn,
+				 .len = (uint32_t)l->payload.len + l->missing,
+				 .options = l->tcp_options,
+				 .now = p->ts };
+	struct flow *f;
+	bool damaged;
+
+	p->is_new = p->update = p->bad_checksum = p->offload = false;
+	f = flow_of(t, p, &s);
 	p->flow = t->current = f;
 	p->dir = p->sender ^ f->orig;
 	if (p->is_new && t->config.start)

@@ -244,7 +244,8 @@ static bool defragment(struct flow_engine *e, struct flow_item *it)
 		l->frag.proto = a.proto;
 		it->fate = layers_resume(l, a.data, &e->config.decap, flags);
 	}
-	if (it->fate == LAYERS_PACKET)
+	it->tracks = it->fate == LAYERS_PACKET;
+	if (it->tracks)
 		tracker_prepare(e->tracker, &it->tracked, NULL);
 	it->tracked.flow = NULL;
 	return true;
@@ -268,7 +269,7 @@ static void prepare(struct flow_engine *e, struct flow_item *it, const struct tr
 	unsigned flags = e->parse_flags;
 
 	it->first_n = it->in->head.n;
-	it->defragmented = it->duplicate = false;
+	it->defragmented = it->duplicate = it->tracks = false;
 	if (e->dedup) {
 		struct dedup_frame d = { .ts = it->in->head.ts,
 					 .link_type = frame->link_type,
@@ -288,7 +289,8 @@ static void prepare(struct flow_engine *e, struct flow_item *it, const struct tr
 	p->layers = &it->layers;
 	p->wire_len = frame->wire_len;
 	p->raw_ts = it->in->head.ts;
-	if (is_tracked(e, it))
+	it->tracks = is_tracked(e, it);
+	if (it->tracks)
 		tracker_prepare(e->tracker, p, before);
 }
 
@@ -327,7 +329,7 @@ static void input(struct flow_engine *e, struct flow_item *it)
 	if (it->fate == LAYERS_FRAGMENT && e->config.key != FLOW_KEY_MAC_PAIR && !defragment(e, it))
 		return;
 	e->counters.fates[it->fate]++;
-	if (is_tracked(e, it))
+	if (it->tracks)
 		track(e, it);
 }
 
@@ -341,12 +343,12 @@ static void input_group(struct flow_engine *e, const struct flow_engine_frame *f
 
 		it->in = &frames[i];
 		prepare(e, it, before);
-		before = !it->duplicate && is_tracked(e, it) ? &it->tracked : NULL;
+		before = it->tracks ? &it->tracked : NULL;
 	}
 	for (size_t i = 0; i < n; i++) {
 		struct flow_item *it = &e->items[i];
 
-		if (!it->duplicate && is_tracked(e, it))
+		if (it->tracks)
 			tracker_prefetch(e->tracker, &it->tracked);
 	}
 	for (size_t i = 0; i < n; i++)

@@ -96,6 +96,10 @@ static void report(struct flow_engine *e, const struct flow_item *it, unsigned a
 	r = (struct rec_anomaly){ .key = flow_record_key(f), .dir = SOME(p->dir) };
 	if (f->key.proto == PROTO_TCP)
 		r.state = bytes_str(tcp_state_name(&f->tcp));
+	if (a < FLOW_A_SCTP) {
+		r.event = bytes_str(tcp_anomaly_event((enum tcp_anomaly)a));
+		r.expected = bytes_str(tcp_anomaly_expected((enum tcp_anomaly)a));
+	}
 	if (a >= FLOW_A_SCTP && a < FLOW_A_DEFRAG) {
 		enum sctp_anomaly sctp = (enum sctp_anomaly)(a - FLOW_A_SCTP);
 		const char *chunk = sctp_chunk_name(p->sctp.event[sctp]);

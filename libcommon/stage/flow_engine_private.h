@@ -27,6 +27,7 @@ struct flow_item {
 	struct tracked tracked;
 	enum layers_fate fate;
 	bool duplicate, defragmented;
+	bool tracks;      /* it belongs to a flow */
 	uint64_t first_n; /* of the fragments */
 };
 

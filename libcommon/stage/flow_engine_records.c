@@ -91,6 +91,46 @@ static void set_wrapping(struct rec_flow *r, struct wrapping *w, const struct fl
 	r->tunnels = LIST_OF(w->tunnels, tunnels);
 }
 
+static struct rec_opt some_count(uint64_t v)
+{
+	return v ? SOME(v) : NONE;
+}
+
+#define SET_SIDE(side, f)                                                                          \
+	do {                                                                                       \
+		if ((f).rtt_count) {                                                               \
+			r->side##_rtt_min = SOME((f).rtt_min);                                     \
+			r->side##_rtt_avg = SOME((f).rtt_sum / (f).rtt_count);                     \
+			r->side##_rtt_max = SOME((f).rtt_max);                                     \
+		}                                                                                  \
+		r->side##_retransmits = some_count((f).retransmitted);                             \
+		r->side##_repeated_bytes = some_count((f).repeated_bytes);                         \
+		r->side##_out_of_order = some_count((f).out_of_order);                             \
+		r->side##_dup_acks = some_count((f).dup_acks);                                     \
+		r->side##_zero_windows = some_count((f).zero_windows);                             \
+		r->side##_mss = some_count((f).mss);                                               \
+		if ((f).scale != TCP_NO_SCALE)                                                     \
+			r->side##_wscale = SOME((f).scale);                                        \
+		r->side##_sack_ok = some_count((f).sack);                                          \
+		r->side##_ce = some_count((f).ce);                                                 \
+		r->side##_ece = some_count((f).ece);                                               \
+	} while (0)
+
+static void set_figures(struct rec_flow *r, const struct flow *f)
+{
+	struct tcp_figures orig, resp;
+
+	tcp_figures_get(&f->tcp, &f->history, 0, &orig);
+	tcp_figures_get(&f->tcp, &f->history, 1, &resp);
+	if (orig.has_handshake_rtt)
+		r->syn_rtt = SOME(orig.handshake_rtt);
+	if (resp.has_handshake_rtt)
+		r->ack_rtt = SOME(resp.handshake_rtt);
+	SET_SIDE(orig, orig);
+	SET_SIDE(resp, resp);
+	r->ecn = some_count(orig.ecn);
+}
+
 static void set_state(struct rec_flow *r, const struct flow *f)
 {
 	const char *conn_state = r->event == REC_flow_event_END ? flow_conn_state(f) : NULL;
@@ -101,6 +141,7 @@ static void set_state(struct rec_flow *r, const struct flow *f)
 		r->state = bytes_str(tcp_state_name(&f->tcp));
 		if (f->tcp.midstream)
 			r->midstream = SOME(1);
+		set_figures(r, f);
 	} else if (f->key.proto == PROTO_SCTP) {
 		r->state = bytes_str(sctp_state_name(f->sctp.state));
 		if (f->sctp.midstream)

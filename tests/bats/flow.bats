@@ -150,7 +150,7 @@ END
 }
 
 @test "flow: the man page lists the tool's own options" {
-	for option in decap fragments max-flows update timeout events packets checksum ignore-scope; do
+	for option in decap fragments key directional timeout-file dedup monotonic max-flows update timeout events packets checksum ignore-scope; do
 		grep -q "^\.It Fl -$option" "$top/docs/man/weir-flow.1"
 		"$flow" --help | grep -q -e "--$option"
 	done
