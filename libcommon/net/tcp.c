@@ -19,7 +19,7 @@ static bool segment_timestamp(struct bytes raw, uint32_t *tsval)
 
 static void note_window(struct tcp_half *me, const struct tcp_segment *s)
 {
-	unsigned scale = me->scale == TCP_NO_SCALE || (s->flags & TCP_SYN) ? 0 : me->scale;
+	unsigned scale = me->scale == TCP_NO_SCALE ? 0 : me->scale;
 	uint32_t window = (uint32_t)s->window << scale;
 
 	if (window > me->window)
@@ -160,14 +160,14 @@ static bool resync(struct tcp_half *me, const struct tcp_half *peer, const struc
 	return true;
 }
 
-/* A run of segments in the window whose acknowledgements can't be: the capture has lost bytes of
+/* A run of new bytes in the window whose acknowledgements can't be: the capture has lost bytes of
  * the other side. What is acknowledged is believed then, as above. */
 static bool resync_ack(struct tcp_half *me, struct tcp_half *peer, const struct tcp_segment *s,
-		       struct tcp_result *r)
+		       int64_t off, struct tcp_result *r)
 {
 	uint32_t ahead = s->ack - (peer->base + (uint32_t)peer->next);
 
-	if (peer->bits & FIN_SENT || !is_believed(me, s))
+	if (peer->bits & FIN_SENT || off < (int64_t)me->next || !is_believed(me, s))
 		return false;
 	me->strays = 0;
 	me->last_ack = s->ack;
@@ -182,18 +182,12 @@ static bool resync_ack(struct tcp_half *me, struct tcp_half *peer, const struct 
 	return true;
 }
 
-/* Fixes offset 0 at the first byte of a side whose start was not seen. */
-static void anchor(struct tcp_half *me, const struct tcp_segment *s, struct tcp_result *r)
+/* A side whose start was not seen: offset 0 is here, if this segment is accepted. */
+static void suppose_start(struct tcp_half *me, const struct tcp_segment *s)
 {
-	if (me->bits & ANCHORED)
-		return;
 	me->base = s->seq;
 	me->next = me->acked = 0;
 	me->scale = TCP_NO_SCALE;
-	if (s->len || (s->flags & TCP_FIN)) {
-		me->bits |= ANCHORED;
-		r->flags |= TCP_R_ANCHOR;
-	}
 	tcp_figures_start(me);
 }
 
@@ -291,7 +285,8 @@ static void input_before_open(struct tcp *t, unsigned dir, const struct tcp_segm
 		anomaly(r, TCP_A_SPONTANEOUS_FIN);
 	if (me->bits & SYN_SEEN)
 		tcp_choose_syn(me, s->seq);
-	anchor(me, s, r);
+	if (!(me->bits & ANCHORED))
+		suppose_start(me, s);
 }
 
 /* Bits that only a marked packet, or the answer to one, has. */
@@ -321,7 +316,7 @@ static bool accept_segment(struct tcp *t, struct history *h, unsigned dir,
 		return false;
 	}
 	if ((s->flags & TCP_ACK) && !input_ack(t, h, dir, s, r)) {
-		if (!jumped && !resync_ack(me, peer, s, r)) {
+		if (!jumped && !resync_ack(me, peer, s, *off, r)) {
 			ignore(r, TCP_OUT_OF_WINDOW);
 			return false;
 		}
@@ -347,13 +342,21 @@ static void input_ordinary(struct tcp *t, struct history *h, unsigned dir,
 {
 	enum { ONE_SIDED = 16384 }; /* so much without an answer: there will be none */
 	struct tcp_half *me = &t->half[dir];
+	uint32_t base = me->base;
 	int64_t off;
 
 	if (!(me->bits & ANCHORED) || me->state < TCP_END_ESTABLISHED)
 		input_before_open(t, dir, s, r);
 	off = offset_of(me, s->seq);
-	if (!accept_segment(t, h, dir, s, r, &off))
+	if (!accept_segment(t, h, dir, s, r, &off)) {
+		if (!(me->bits & ANCHORED))
+			me->base = base;
 		return;
+	}
+	if (!(me->bits & ANCHORED) && (s->len || s->flags & TCP_FIN)) {
+		me->bits |= ANCHORED;
+		r->flags |= TCP_R_ANCHOR;
+	}
 	tcp_check_open(t, r);
 	note_window(me, s);
 	t->last_window[dir] = s->window;
@@ -450,8 +453,6 @@ void tcp_input(struct tcp *t, struct history *h, unsigned dir, const struct tcp_
 	} else {
 		tcp_input_syn(t, dir, s, r);
 	}
-	if (s->flags & TCP_SYN)
-		note_window(me, s);
 	t->started = true;
 	if (t->midstream)
 		r->flags |= TCP_R_MIDSTREAM;

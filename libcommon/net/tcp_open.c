@@ -108,6 +108,8 @@ static void adopt_syn(struct tcp_half *me, const struct tcp_segment *s, struct t
 	me->bits |= SYN_KNOWN | ANCHORED | SYN_SEEN;
 	me->scale = o.scale;
 	me->mss = o.mss;
+	if (s->window > me->window) /* never scaled: RFC 7323 2.2 */
+		me->window = s->window;
 	if (o.bad_scale)
 		anomaly(r, TCP_A_SCALE_RANGE);
 	if (o.has_auth)

@@ -106,6 +106,45 @@ static void test_window(void)
 	CHECK_EQ(r.verdict, TCP_OUT_OF_WINDOW);
 }
 
+static void test_ignored(void)
+{
+	begin("a SYN that is ignored does not widen the window");
+	options = BYTES("\3\3\xe", 3);
+	window = 10;
+	send(O, S, 1000, 0, 0);
+	send(R, S | A, 5000, 1001, 0);
+	options.len = 0;
+	send(O, A, 1001, 5001, 0);
+	window = 65535;
+	send(O, S, 70000, 0, 0);
+	CHECK_EQ(r.verdict, TCP_BAD_SYN);
+	CHECK_EQ(t.half[O].window, 10 << 14);
+
+	begin("a segment with an impossible acknowledgement does not say where its side starts");
+	send(O, S, 1000, 0, 0);
+	send(R, A, 0x70000000, 0x12345678, 100);
+	CHECK_EQ(r.verdict, TCP_OUT_OF_WINDOW);
+	CHECK(!(r.flags & TCP_R_ANCHOR));
+	send(R, A, 5001, 1001, 100); /* the SYN/ACK was lost */
+	DELIVERED(0, 100);
+	CHECK(r.flags & TCP_R_ANCHOR);
+
+	begin("nor where a reset of its side is believed");
+	send(O, S, 1000, 0, 0);
+	send(R, A, 0x70000000, 0x12345678, 100);
+	send(R, X, 0x70000000, 0, 0);
+	CHECK_EQ(r.verdict, TCP_RST_SUSPECT);
+	CHECK(!tcp_was_reset(&t));
+
+	begin("old bytes again prove no impossible acknowledgement");
+	open_connection(1000, 5000);
+	send(O, A, 1001, 5001, 1000);
+	for (unsigned i = 0; i < 10; i++) {
+		send(O, A, 1001 + i * 100, 5001 + 64 * MIB, 100);
+		CHECK_EQ(r.verdict, TCP_OUT_OF_WINDOW);
+	}
+}
+
 static void test_resync(void)
 {
 	begin("a run outside the window is not believed while its acknowledgements are impossible");
@@ -568,6 +607,7 @@ static void test_words(void)
 int main(void)
 {
 	test_window();
+	test_ignored();
 	test_resync();
 	test_candidates();
 	test_opening();
