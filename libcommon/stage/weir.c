@@ -165,6 +165,8 @@ struct weir *weir_new(const struct weir_config *config)
 		  -1, 0);
 	if (at == MAP_FAILED)
 		return NULL;
+	/* The flow table is read at random places. */
+	madvise(at, round_up(sizeof(*w)) + flow_engine_size(&config->flow), MADV_HUGEPAGE);
 	w = weir_init(at, config);
 	w->mapped = size;
 	return w;

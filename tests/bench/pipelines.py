@@ -252,15 +252,21 @@ class Bench:
                   ["json", "-o", os.path.join(self.out, "json")]]
         parts = Side("its stages one by one", self.chain(stages))
         records = Side("the same without json", self.chain(stages[:-2] + [["dns", "-o", "null:"]]))
-        sides = [us, parts, records]
+
+        def check(text):
+            return None if "embed: %d frames;" % self.packets in text else "did not see %d frames" % self.packets
+        embedded = Side("these records in one process", [[os.path.join(self.bench, "embed"), self.mix]], check=check)
+        sides = [us, parts, records, embedded]
         if have("nfpcapd"):
             sides.append(self.nfpcapd(self.mix, self.packets, 0))
         self.compare(sides, memory=True)
         for side in sides:
             self.page.figure("flows, dns, http, tls", side, self.packets)
-        if len(sides) > 3:
+        self.page.goal("embed_cpu", "flows, DNS, HTTP and TLS in one process against the stages without json: CPU",
+                       embedded.median("cpu") / records.median("cpu"), 1, False)
+        if len(sides) > 4:
             self.page.goal("whole_cpu", "flows, DNS, HTTP and TLS as JSON lines against nfpcapd: CPU",
-                           us.median("cpu") / sides[3].median("cpu"), 1.5, False)
+                           us.median("cpu") / sides[4].median("cpu"), 1.5, False)
 
     def tshark(self):
         if not have("tshark"):
@@ -417,6 +423,7 @@ one machine (%s) on one day, and no test asserts them.
 - nfpcapd writes its flow files; weir-flow makes all its packet and flow records and throws them away. tcpflow writes
   the same files as weir-streams (names and sizes are compared), and is compared without its report, which weir has not.
   What tshark takes to start is not counted against it.
+- "in one process": the library's engines joined by calls (tests/bench/embed.c); the callback counts the records.
 - "the files alone": these files made with the fewest calls there are, by a program that has nothing else to do.
 
 ## Goals
