@@ -76,7 +76,8 @@ static uint64_t name_hash(const struct stream_ends *e)
 
 	memcpy(&part[0], e->src, n);
 	memcpy(&part[2], e->dst, n);
-	part[4] = (uint64_t)e->ip_version << 32 | (uint32_t)e->sport << 16 | e->dport;
+	part[4] = (uint64_t)e->has_sid << 56 | (uint64_t)e->sid << 40 |
+		  (uint64_t)e->ip_version << 32 | (uint32_t)e->sport << 16 | e->dport;
 	for (int i = 0; i < 5; i++) {
 		h = (h ^ part[i]) * 0x9e3779b97f4a7c15u;
 		h ^= h >> 29;

@@ -61,6 +61,8 @@ void stream_name(const struct stream_ends *e, uint32_t again, char out[STREAM_NA
 	*to++ = '-';
 	to = padded(to, e->dst, e->ip_version, e->dport);
 	*to = 0;
+	if (e->has_sid)
+		to += snprintf(to, STREAM_NAME - (size_t)(to - out), "s%u", e->sid);
 	if (again)
 		snprintf(to, STREAM_NAME - (size_t)(to - out), "c%u", again);
 }

@@ -117,6 +117,10 @@ static void print_digest(struct streams_stage *s, struct track *t)
 	add_number(out, ",\"bytes\":", t->bytes);
 	add_text(out, ",\"sha256\":\"", hex);
 	add_number(out, "\",\"gap_bytes\":", t->gap_bytes);
+	if (e->has_sid)
+		add_number(out, ",\"sid\":", e->sid);
+	if (t->lost_messages)
+		add_number(out, ",\"lost_messages\":", t->lost_messages);
 	buf_add_str(out, "}\n");
 	if (s->text.len > TEXT_MOST)
 		text_out(s);
@@ -146,9 +150,14 @@ static void on_stream(struct streams_stage *s, const struct stage_rec *rec)
 	stage_consume(s->stage, 1);
 	if (config.follow)
 		transcript_stream(&s->transcript, &s->text, &h, &r);
-	if (!s->files && !config.digest)
+	/* A lost chunk of SCTP is of an unknown stream; where one lacks something it says so. */
+	if ((!s->files && !config.digest) || r.flags & STREAM_LOST_CHUNKS)
 		return;
 	t = track_get(s->tracks, &h, &r);
+	if (r.flags & (STREAM_LOST_MESSAGES | STREAM_LOST_PART)) {
+		t->lost_messages += r.gap;
+		return;
+	}
 	t->gap_bytes += r.gap;
 	t->bytes += r.payload.len;
 	if (t->digest && r.payload.len)

@@ -1,6 +1,7 @@
 /* tracks: a bounded table of open directions. */
 #include "cmd/streams/tracks.h"
 
+#include <netinet/in.h>
 #include <stdlib.h>
 
 #include "libcommon/base/die.h"
@@ -17,7 +18,7 @@ struct tracks *tracks_new(uint64_t max, bool digests, const struct tracks_host *
 	struct tracks *k = xcalloc(1, sizeof(*k));
 
 	k->host = *host;
-	k->max = max;
+	k->max = max > 1 ? max : 2; /* a stream of SCTP takes two */
 	k->digests = digests;
 	k->mask = 1023;
 	while (k->mask + 1 < max)
@@ -48,14 +49,24 @@ uint64_t tracks_evicted(const struct tracks *k)
 }
 
 /* Both directions of a flow lie side by side. */
-static struct track **bucket_of(struct tracks *k, uint64_t flow, uint8_t dir)
+static struct track **bucket_of(struct tracks *k, uint64_t flow, uint8_t dir, uint32_t sid)
 {
+	flow += (uint64_t)(sid ^ TRACK_WHOLE) << 44;
 	return &k->buckets[(flow * 0x9e3779b97f4a7c15u >> 24 << 1 | dir) & k->mask];
+}
+
+static struct track *find(struct tracks *k, uint64_t flow, uint8_t dir, uint32_t sid)
+{
+	struct track *t = *bucket_of(k, flow, dir, sid);
+
+	while (t && (t->flow != flow || t->dir != dir || t->sid != sid))
+		t = t->chain;
+	return t;
 }
 
 void tracks_expect(struct tracks *k, uint64_t flow)
 {
-	__builtin_prefetch(bucket_of(k, flow, 0));
+	__builtin_prefetch(bucket_of(k, flow, 0, TRACK_WHOLE));
 }
 
 static void unlink_use(struct tracks *k, struct track *t)
@@ -83,8 +94,18 @@ static void use(struct tracks *k, struct track *t)
 
 static void close_track(struct tracks *k, struct track *t)
 {
-	struct track **at = bucket_of(k, t->flow, t->dir);
+	struct track **at = bucket_of(k, t->flow, t->dir, t->sid);
 
+	while (t->sids)
+		close_track(k, t->sids);
+	if (t->whole) {
+		if (t->sid_prev)
+			t->sid_prev->sid_next = t->sid_next;
+		else
+			t->whole->sids = t->sid_next;
+		if (t->sid_next)
+			t->sid_next->sid_prev = t->sid_prev;
+	}
 	k->host.closed(k->host.ctx, t);
 	while (*at != t)
 		at = &(*at)->chain;
@@ -113,14 +134,11 @@ static struct track *track_alloc(struct tracks *k)
 	return t;
 }
 
-struct track *track_get(struct tracks *k, const struct rec_head *h, const struct rec_stream *s)
+static struct track *get(struct tracks *k, uint64_t flow, uint8_t dir, uint32_t sid, bool *made)
 {
-	uint8_t dir = s->dir & 1;
-	struct track **bucket = bucket_of(k, h->flow, dir), *t = *bucket;
-	struct stream_ends *e;
+	struct track *t = find(k, flow, dir, sid), **bucket;
 
-	while (t && (t->flow != h->flow || t->dir != dir))
-		t = t->chain;
+	*made = !t;
 	if (t) {
 		if (k->newest != t) {
 			unlink_use(k, t);
@@ -133,27 +151,51 @@ struct track *track_get(struct tracks *k, const struct rec_head *h, const struct
 		close_track(k, k->oldest);
 	}
 	t = track_alloc(k);
-	t->flow = h->flow;
+	t->flow = flow;
 	t->dir = dir;
+	t->sid = sid;
+	bucket = bucket_of(k, flow, dir, sid);
 	t->chain = *bucket;
 	*bucket = t;
 	use(k, t);
 	k->count++;
+	return t;
+}
+
+struct track *track_get(struct tracks *k, const struct rec_head *h, const struct rec_stream *s)
+{
+	uint8_t dir = s->dir & 1;
+	bool sctp = s->proto == IPPROTO_SCTP, made;
+	struct track *whole = NULL, *t;
+	struct stream_ends *e;
+
+	if (sctp)
+		whole = get(k, h->flow, dir, TRACK_WHOLE, &made);
+	t = get(k, h->flow, dir, sctp ? s->sid : TRACK_WHOLE, &made);
+	if (!made)
+		return t;
+	if (whole) {
+		t->whole = whole;
+		t->sid_next = whole->sids;
+		if (whole->sids)
+			whole->sids->sid_prev = t;
+		whole->sids = t;
+	}
 	e = &t->file.ends;
 	memcpy(e->src, dir ? s->resp_h : s->orig_h, 16);
 	memcpy(e->dst, dir ? s->orig_h : s->resp_h, 16);
 	e->sport = dir ? s->resp_p : s->orig_p;
 	e->dport = dir ? s->orig_p : s->resp_p;
 	e->ip_version = s->ip_version == 4 || s->ip_version == 6 ? s->ip_version : 0;
+	e->has_sid = sctp;
+	e->sid = sctp ? s->sid : 0;
 	return t;
 }
 
 void track_close(struct tracks *k, uint64_t flow, uint8_t dir)
 {
-	struct track *t = *bucket_of(k, flow, dir & 1);
+	struct track *t = find(k, flow, dir & 1, TRACK_WHOLE);
 
-	while (t && (t->flow != flow || t->dir != (dir & 1)))
-		t = t->chain;
 	if (t)
 		close_track(k, t);
 }
@@ -164,7 +206,9 @@ static int by_flow(const void *a, const void *b)
 
 	if (x->flow != y->flow)
 		return x->flow < y->flow ? -1 : 1;
-	return (int)x->dir - (int)y->dir;
+	if (x->dir != y->dir)
+		return (int)x->dir - (int)y->dir;
+	return (int)x->sid - (int)y->sid; /* the whole comes last, when its streams are closed */
 }
 
 void tracks_close_all(struct tracks *k)

@@ -1,6 +1,8 @@
 /* transcript: both sides of streams as text. */
 #include "cmd/streams/transcript.h"
 
+#include <netinet/in.h>
+
 #include "cmd/streams/name.h"
 
 enum { LINE_MAX_BYTES = 1024 /* of a stream, on one line of text */ };
@@ -78,22 +80,51 @@ static void payload(const struct transcript *t, struct buf *out, unsigned dir, s
 	}
 }
 
+/* What lacks, in brackets on a line of its own. */
+static void missing(const struct transcript *t, struct buf *out, unsigned dir,
+		    const struct rec_stream *s)
+{
+	const char *why = rec_enum_text(&rec_enum_gap_reason, s->gap_reason);
+	unsigned long long n = s->gap;
+
+	buf_printf(out, "%s%s[", colour_of(t, dir), dir ? "< " : "> ");
+	if (s->proto == IPPROTO_SCTP && !(s->flags & STREAM_LOST_CHUNKS))
+		buf_printf(out, "stream %u: ", s->sid);
+	if (s->flags & STREAM_LOST_PART)
+		buf_add_str(out, "part of a message missing");
+	else if (s->flags & (STREAM_LOST_CHUNKS | STREAM_LOST_MESSAGES))
+		buf_printf(out, "%llu %s%s missing", n,
+			   s->flags & STREAM_LOST_CHUNKS ? "chunk" : "message", n == 1 ? "" : "s");
+	else
+		buf_printf(out, "%llu bytes missing", n);
+	buf_printf(out, ": %s]%s\n", why ? why : "unknown", colour_off(t));
+}
+
+/* Which stream of SCTP the following is of. */
+static void stream_line(const struct transcript *t, struct buf *out, unsigned dir,
+			const struct rec_stream *s)
+{
+	buf_printf(out, "%s%s[stream %u, ppid %u%s]%s\n", colour_of(t, dir), dir ? "< " : "> ",
+		   s->sid, s->ppid, s->flags & STREAM_UNORDERED ? ", unordered" : "",
+		   colour_off(t));
+}
+
 void transcript_stream(struct transcript *t, struct buf *out, const struct rec_head *h,
 		       const struct rec_stream *s)
 {
 	char orig[STREAM_NAME], resp[STREAM_NAME];
-	const char *why = rec_enum_text(&rec_enum_gap_reason, s->gap_reason);
 	unsigned dir = s->dir & 1;
 
 	stream_place(s->orig_h, s->ip_version, s->orig_p, orig);
 	stream_place(s->resp_h, s->ip_version, s->resp_p, resp);
 	headline(t, out, h->flow, orig, resp);
-	if (s->gap)
-		buf_printf(out, "%s%s[%llu bytes missing: %s]%s\n", colour_of(t, dir),
-			   dir ? "< " : "> ", (unsigned long long)s->gap, why ? why : "unknown",
-			   colour_off(t));
-	else
-		payload(t, out, dir, s->payload);
+	if (s->gap) {
+		missing(t, out, dir, s);
+		return;
+	}
+	if (s->proto == IPPROTO_SCTP)
+		stream_line(t, out, dir, s);
+	payload(t, out, dir, s->payload);
 }
 
 void transcript_end(struct transcript *t, struct buf *out, const struct rec_head *h,
@@ -111,5 +142,8 @@ void transcript_end(struct transcript *t, struct buf *out, const struct rec_head
 		   why ? why : "unknown", (unsigned long long)e->delivered);
 	if (e->gap_bytes)
 		buf_printf(out, ", %llu missing", (unsigned long long)e->gap_bytes);
+	if (e->lost_chunks.set && e->lost_chunks.v)
+		buf_printf(out, ", %llu chunk%s missing", (unsigned long long)e->lost_chunks.v,
+			   e->lost_chunks.v == 1 ? "" : "s");
 	buf_printf(out, "]%s\n", colour_off(t));
 }

@@ -95,3 +95,73 @@ for r in map(json.loads, sys.stdin):
 		[ "${#lines[@]}" -eq 1 ]
 	done
 }
+
+# sctp NAME: a capture of tests/gen/sctp.py, made once per file.
+sctp() {
+	local file=$BATS_FILE_TMPDIR/sctp-$1.pcap
+	[ -e "$file" ] || python3 "$top/tests/gen/sctp.py" "$1" >"$file"
+	echo "$file"
+}
+
+@test "reasm: SCTP comes out in order per stream, with ids, message ends and both ends" {
+	file=$(sctp talk)
+	run bash -c "weir read '$file' | weir flow | weir reasm | weir json --types stream,stream_end --fields dir,sid,ssn,tsn,ppid,flags,reason,messages,sids,lost_chunks"
+	[ "${#lines[@]}" -eq 9 ]
+	[[ "$output" == *'"flags":0,"dir":0,"sid":1,"ssn":1,"tsn":1002,"ppid":46'* ]]
+	[[ "$output" == *'"flags":6,"dir":1,"sid":1,"ssn":1,"tsn":5001'* ]]
+	[[ "${lines[7]}" == *'"dir":"orig","reason":"fin","lost_chunks":0,"messages":3,"sids":2'* ]]
+	run bash -c "weir read '$(sctp reordered)' | weir flow | weir reasm | weir streams --follow"
+	[ "$output" = "--- 192.0.2.1:40000 -> 198.51.100.2:36412 (flow 1)
+> [stream 2, ppid 46]
+> other
+> [stream 1, ppid 46]
+> one 
+> [stream 1, ppid 46]
+> two 
+> [stream 1, ppid 46]
+> three
+> [end: fin, 18 bytes]" ]
+}
+
+@test "reasm: a lost chunk of SCTP is told, and then what its stream lacks" {
+	run bash -c "weir read '$(sctp lost)' | weir flow | weir reasm | weir streams --follow"
+	[[ "$output" == *"> [1 chunk missing: acked]
+> [stream 1: 1 message missing: acked]
+> [stream 1, ppid 46]
+> three
+> [end: fin, 9 bytes, 1 chunk missing]" ]]
+}
+
+@test "reasm: an ABORT without the right tag ends nothing, one with it does" {
+	run bash -c "weir read '$(sctp blind_abort)' | weir flow | weir reasm | weir json --types stream_end,anomaly --fields reason,delivered,name"
+	[[ "$output" == *'"name":"sctp_abort_bad_tag"'* ]]
+	[[ "${lines[-1]}" == *'"reason":"abort","delivered":7'* ]]
+}
+
+@test "reasm: streams of SCTP are files and digests of their own" {
+	weir read "$(sctp talk)" | weir flow | weir reasm | weir streams -d "$BATS_TEST_TMPDIR/out"
+	[ "$(cat "$BATS_TEST_TMPDIR/out/192.000.002.001.40000-198.051.100.002.36412s1")" = "hello fragmented" ]
+	[ "$(cat "$BATS_TEST_TMPDIR/out/192.000.002.001.40000-198.051.100.002.36412s2")" = "other stream" ]
+	[ "$(cat "$BATS_TEST_TMPDIR/out/198.051.100.002.36412-192.000.002.001.40000s1")" = "HELLO urgent" ]
+	[ "$(find "$BATS_TEST_TMPDIR/out" -type f | wc -l)" -eq 3 ]
+	run bash -c "weir read '$(sctp lost)' | weir flow | weir reasm | weir streams --digest"
+	[[ "$output" == *'"bytes":9,'*'"gap_bytes":0,"sid":1,"lost_messages":1}' ]]
+}
+
+@test "reasm: W2: the bytes of a connection are the same in tunnels and in fragments of them" {
+	want=$(weir read "$(sctp plain)" | weir flow | weir reasm | weir streams --digest)
+	[ "$(grep -c sha256 <<<"$want")" -eq 2 ]
+	for scenario in in_vxlan in_gre in_gtp in_mpls in_fragments; do
+		[ "$(weir read "$(sctp $scenario)" | weir flow | weir reasm | weir streams --digest)" = "$want" ]
+	done
+	[[ "$(weir read "$(sctp in_fragments)" | weir flow | weir reasm | weir http | weir json --types http)" == *'"host":"inner.example"'*'"status_code":200'* ]]
+}
+
+@test "reasm: --overflow says what happens to a queue that is too long" {
+	run streams lost stream_end,stream highest,delivered,gap_bytes,reason --ooo-bytes 250 --overflow gap
+	[[ "$output" == *'"highest":600,"delivered":500,"gap_bytes":100'* ]]
+	run streams lost stream_end highest,delivered,gap_bytes,reason --ooo-bytes 150 --overflow window
+	[[ "$output" == *'"highest":600,"delivered":450,"gap_bytes":150'* ]]
+	run streams lost stream_end highest,delivered,undelivered,reason --ooo-bytes 150 --overflow drop-flow
+	[[ "$output" == *'"reason":"overflow"'*'"delivered":200'* ]]
+}

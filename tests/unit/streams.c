@@ -116,6 +116,57 @@ static void test_transcript(void)
 	buf_release(&out);
 }
 
+static void add_sctp(struct transcript *t, struct buf *out, struct rec_stream s)
+{
+	s.ip_version = 4;
+	s.proto = 132;
+	s.orig_h[0] = s.resp_h[0] = 10;
+	s.orig_p = s.resp_p = 2905;
+	transcript_stream(t, out, &(struct rec_head){ .flow = 7 }, &s);
+}
+
+static void test_transcript_sctp(void)
+{
+	struct transcript t = { .any = true, .flow = 7 };
+	struct buf out = { 0 };
+
+	check_case("of SCTP each message says its stream, and what lacks is told in its units");
+	add_sctp(&t, &out,
+		 (struct rec_stream){ .sid = 3, .ppid = 46, .payload = BYTES_LIT("hello\n") });
+	add_sctp(&t, &out,
+		 (struct rec_stream){ .dir = 1,
+				      .ppid = 1,
+				      .flags = STREAM_UNORDERED | STREAM_MSG_END,
+				      .payload = BYTES_LIT("now") });
+	add_sctp(&t, &out,
+		 (struct rec_stream){ .gap = 2,
+				      .gap_reason = REC_gap_reason_ACKED,
+				      .flags = STREAM_LOST_CHUNKS });
+	add_sctp(&t, &out,
+		 (struct rec_stream){ .gap = 1,
+				      .sid = 3,
+				      .gap_reason = REC_gap_reason_ACKED,
+				      .flags = STREAM_LOST_MESSAGES });
+	add_sctp(&t, &out,
+		 (struct rec_stream){ .gap = 1,
+				      .sid = 3,
+				      .gap_reason = REC_gap_reason_CLOSE,
+				      .flags = STREAM_LOST_PART });
+	add_sctp(&t, &out,
+		 (struct rec_stream){ .gap = 9, .sid = 3, .gap_reason = REC_gap_reason_SNAPPED });
+	transcript_end(&t, &out, &(struct rec_head){ .flow = 7 },
+		       &(struct rec_stream_end){ .reason = REC_stream_reason_ABORT,
+						 .delivered = 8,
+						 .lost_chunks = SOME(2) });
+	CHECK(bytes_is(buf_bytes(&out),
+		       "> [stream 3, ppid 46]\n> hello\n< [stream 0, ppid 1, unordered]\n< now\n"
+		       "> [2 chunks missing: acked]\n> [stream 3: 1 message missing: acked]\n"
+		       "> [stream 3: part of a message missing: close]\n"
+		       "> [stream 3: 9 bytes missing: snapped]\n"
+		       "> [end: abort, 8 bytes, 2 chunks missing]\n"));
+	buf_release(&out);
+}
+
 /* ---- files ---- */
 
 static char dir[] = "/tmp/weir-streams-XXXXXX";
@@ -341,6 +392,48 @@ static void test_tracks(void)
 	tracks_free(k);
 }
 
+static void test_tracks_sctp(void)
+{
+	struct tracks *k = tracks_new(5, false, &(struct tracks_host){ NULL, on_closed });
+	struct rec_stream s = { .ip_version = 4, .proto = 132, .orig_p = 5, .resp_p = 6 };
+	struct rec_head h = { .flow = 7 };
+	char name[STREAM_NAME];
+	struct track *t;
+
+	check_case("each stream of SCTP is a track of its own, and they end together");
+	closed = 0;
+	s.sid = 2;
+	t = track_get(k, &h, &s);
+	stream_name(&t->file.ends, 1, name);
+	CHECK(strcmp(name, "000.000.000.000.00005-000.000.000.000.00006s2c1") == 0);
+	CHECK(track_get(k, &h, &s) == t);
+	s.sid = 0;
+	CHECK(track_get(k, &h, &s) != t);
+	s.dir = 1;
+	track_get(k, &h, &s);
+	track_close(k, 7, 0);
+	CHECK_EQ(closed, 3);
+	track_close(k, 7, 0);
+	CHECK_EQ(closed, 3);
+
+	check_case(
+		"to make room the least recently used stream goes, and a whole with its streams");
+	closed = 0;
+	s.dir = 0;
+	for (s.sid = 0; s.sid < 9; s.sid++)
+		track_get(k, &h, &s);
+	CHECK_EQ(tracks_evicted(k), 6);
+	s.proto = 6;
+	for (h.flow = 10; h.flow < 15; h.flow++)
+		track_get(k, &h, &s);
+	closed = 0;
+	track_close(k, 7, 0);
+	CHECK_EQ(closed, 0);
+	tracks_close_all(k);
+	CHECK_EQ(closed, 5);
+	tracks_free(k);
+}
+
 int main(void)
 {
 	if (!mkdtemp(dir) || (dirfd_ = open(dir, O_RDONLY | O_DIRECTORY)) < 0) {
@@ -350,9 +443,11 @@ int main(void)
 	digest_warm_up();
 	test_names();
 	test_transcript();
+	test_transcript_sctp();
 	test_files();
 	test_full_disk();
 	test_tracks();
+	test_tracks_sctp();
 	close(dirfd_);
 	rmdir(dir);
 	return check_end();
