@@ -187,6 +187,7 @@ static bool is_server_port(uint16_t port)
 	case 3128:
 	case 3306:
 	case 3389:
+	case 3544: /* Teredo */
 	case 5060:
 	case 5432:
 	case 8000:
