@@ -13,14 +13,13 @@
 #define REC_DEF "banner.def"
 #include "libcommon/record/expand.h"
 
-/* ---- a parser of our own: what a server says first --------------------------------------------
- */
+/* ---- a parser of our own: what a server says that speaks first ---- */
 
 static enum l7_claim banner_claims(const struct l7_first *first)
 {
-	if (first->dir == L7_ORIG)
-		return L7_MAYBE;
-	return memchr(first->data.ptr, '\n', first->data.len) ? L7_YES : L7_NO;
+	if (first->dir == L7_ORIG || first->data.len > 200)
+		return L7_NO;
+	return memchr(first->data.ptr, '\n', first->data.len) ? L7_YES : L7_MAYBE;
 }
 
 static size_t banner_feed(struct l7_flow *flow, enum l7_dir dir, struct bytes data)
@@ -36,13 +35,12 @@ static size_t banner_feed(struct l7_flow *flow, enum l7_dir dir, struct bytes da
 
 static const struct l7_parser banner_parser = {
 	.name = "banner",
-	.summary = "the first line that a server sends",
+	.summary = "the first line of a server that speaks first",
 	.claims = banner_claims,
 	.feed = banner_feed,
 };
 
-/* ---- what comes out ---------------------------------------------------------------------------
- */
+/* ---- what comes out ---- */
 
 static void print_key(const char *what, const struct rec_head *h, const struct rec_key *k)
 {
