@@ -41,6 +41,13 @@ static bool is_there(const struct assembly_history *h, uint64_t at)
 	return at && h->end - at <= h->size;
 }
 
+/* Asks for the memory that comes next. */
+static void ask_ahead(const struct assembly_history *h)
+{
+	for (unsigned i = 1; i <= AHEAD; i++)
+		__builtin_prefetch(h->log + ((h->end + i * LINE) & (h->size - 1)), 1);
+}
+
 /* Adds to the newest piece, where it is the direction's and goes on there. */
 static bool extend(struct assembly_history *h, uint64_t last, uint64_t offset, struct bytes data)
 {
@@ -55,6 +62,7 @@ static bool extend(struct assembly_history *h, uint64_t last, uint64_t offset, s
 	memcpy((uint8_t *)(p + 1) + p->len, data.ptr, data.len);
 	p->len += data.len;
 	h->end += data.len;
+	ask_ahead(h);
 	return true;
 }
 
@@ -77,8 +85,7 @@ void assembly_history_add(struct assembly_history *h, uint64_t *last, uint64_t o
 	memcpy(p + 1, data.ptr, data.len);
 	*last = h->newest = at;
 	h->end = at + sizeof(*p) + data.len;
-	for (unsigned i = 1; i <= AHEAD; i++)
-		__builtin_prefetch(h->log + ((h->end + i * LINE) & (h->size - 1)), 1);
+	ask_ahead(h);
 }
 
 void difference_note(struct difference *d, uint64_t at, const uint8_t *had, const uint8_t *got,

@@ -309,6 +309,63 @@ static void test_overlap(void)
 	bench_end(&b);
 }
 
+static void test_history(void)
+{
+	struct assembly_limits l = limits_default();
+	static uint8_t buf[70000];
+	struct assembly other = { 0 };
+	struct assembly_segment s = { .data = BYTES(buf, 1000) };
+	struct bench b;
+
+	check_case("what another direction wrote over is not compared, and counted");
+	l.history_log = 65536;
+	bench_start(&b, &l, 200000);
+	push(&b, 0, buf, 1000);
+	b.o.end = 0;
+	for (; s.offset < 100000; s.offset += 1000)
+		assembly_push(&b.g, &other, &s);
+	b.o.end = 1000;
+	push(&b, 0, "differs", 7);
+	CHECK_EQ(b.o.overlaps, 0);
+	CHECK_EQ(b.g.uncompared, 7);
+	b.o.disorder = false;
+
+	check_case("of the one that wrote last, the last 16 KiB are, over the log's end as well");
+	for (uint64_t at = 100000 - 16000; at < 100000; at += 500) {
+		unsigned before = b.o.overlaps;
+
+		s.offset = at;
+		s.data = BYTES_LIT("x");
+		assembly_push(&b.g, &other, &s);
+		CHECK_EQ(b.o.overlaps, before + 1);
+		CHECK_EQ(b.o.overlap_at, at);
+	}
+	CHECK_EQ(b.g.uncompared, 7);
+
+	check_case("a segment longer than what is kept leaves its end");
+	s.offset = 100000;
+	s.data = BYTES(buf, sizeof(buf));
+	b.o.end = 100000;
+	assembly_push(&b.g, &other, &s);
+	s.data = BYTES_LIT("x");
+	s.offset = 170000 - 16384;
+	assembly_push(&b.g, &other, &s);
+	CHECK_EQ(b.o.overlap_at, 170000 - 16384);
+	s.offset = 170000 - 16385;
+	assembly_push(&b.g, &other, &s);
+	CHECK_EQ(b.g.uncompared, 8);
+
+	check_case("the log is a power of two that holds twice what is kept");
+	CHECK_EQ(assembly_history_log_size(1 << 20, 16384), 1 << 20);
+	CHECK_EQ(assembly_history_log_size((1 << 20) - 1, 16384), 1 << 19);
+	CHECK_EQ(assembly_history_log_size(0, 16384), 65536);
+	CHECK_EQ(assembly_history_log_size(0, 1 << 20), 1 << 22);
+	CHECK_EQ(assembly_history_log_size(1 << 20, 0), 0);
+	b.o.disorder = false;
+	assembly_flush(&b.g, &other, ASSEMBLY_GAP_CLOSE);
+	bench_end(&b);
+}
+
 static void test_novak(void)
 {
 	/* Seventeen segments, offset and length in units of 8 bytes (Novak and Sturges). */
@@ -330,8 +387,8 @@ static void test_novak(void)
 		bool equal = true;
 
 		l.last_wins = last;
-		check_case(last ? "the 17 overlapping segments, last"
-				: "the 17 overlapping segments, first");
+		check_case(last ? "novak-17: the overlapping segments, last"
+				: "novak-17: the overlapping segments, first");
 		bench_start(&b, &l, 192);
 		for (size_t i = 0; i < sizeof(seg) / sizeof(seg[0]); i++) {
 			uint8_t buf[64];
@@ -547,6 +604,17 @@ static void test_caps(void)
 	push(&b, 200001, buf, 65536);
 	CHECK(b.g.pool.peak <= 16);
 	bench_end(&b);
+
+	check_case("a pool has 16 blocks at least, and says when all are out");
+	struct block_pool pool;
+	struct block *taken[17];
+	block_pool_init(&pool, aligned_alloc(64, block_pool_size(0)), 0);
+	for (int i = 0; i < 17; i++)
+		taken[i] = block_take(&pool);
+	CHECK(taken[15] && !taken[16] && block_pool_left(&pool) == 0);
+	block_give(&pool, taken[3]);
+	CHECK(block_take(&pool) == taken[3] && pool.touched == 16 && pool.peak == 16);
+	free(pool.blocks);
 
 	check_case("beyond the depth bytes are skipped and counted, and nothing is queued");
 	l = limits_default();
@@ -811,6 +879,7 @@ int main(void)
 {
 	test_round_trip();
 	test_overlap();
+	test_history();
 	test_novak();
 	test_gaps();
 	test_caps();

@@ -155,6 +155,48 @@ static void test_holes(void)
 	finish();
 }
 
+static void test_wrap(void)
+{
+	char text[65];
+
+	check_case("seq wrap: 4 KiB from 0xfffffff0 on, a hole over the wrap that is acknowledged");
+	start(NULL);
+	flagged(1, 0, "", PACKET_NEW);
+	for (uint64_t i = 0; i < 64; i++) {
+		memset(text, (int)('0' + i), 64);
+		text[64] = 0;
+		if (i != 1)
+			data(1, i * 64, text);
+	}
+	for (int i = 0; i < 15; i++)
+		ack(0, 0xfffffff0u + 4096);
+	CHECK_EQ(out.at[1], 4096);
+	CHECK_EQ(out.gap_bytes[1], 64);
+	CHECK_EQ(out.why[1], REC_gap_reason_ACKED);
+	CHECK(out.bytes[1][63] == '0' && out.bytes[1][128] == '2' && out.bytes[1][4095] == 'o');
+	finish();
+
+	check_case("an acknowledgement from before the wrap proves nothing behind it");
+	start(NULL);
+	flagged(1, 0, "", PACKET_NEW);
+	data(1, 64, "x");
+	for (int i = 0; i < 30; i++)
+		ack(0, 0xfffffff0u + 10);
+	CHECK_EQ(out.records, 0);
+	finish();
+
+	check_case("keep-alive: a byte before what comes next is no data and no repeat");
+	start(NULL);
+	data(0, 0, "abcd");
+	struct rec_packet p = packet(0, 3, "x");
+	p.verdict = REC_verdict_KEEPALIVE;
+	put(1, p);
+	flow_end(1, REC_flow_reason_FIN);
+	CHECK_EQ(out.ends[0].retransmitted, 0);
+	CHECK_EQ(out.anomalies, 0);
+	finish();
+}
+
 static void test_ends(void)
 {
 	check_case("T8: data that waits at a reset leaves, without a gap where nothing lacks");
@@ -449,6 +491,7 @@ int main(void)
 {
 	test_overlaps();
 	test_holes();
+	test_wrap();
 	test_ends();
 	test_urgent();
 	test_overflow();
