@@ -337,6 +337,13 @@ static bool is_keepalive(const struct tcp_half *me, const struct tcp_segment *s,
 	       (me->bits & (ANCHORED | FIN_SENT)) == ANCHORED;
 }
 
+/* Does this side, in the handshake, send data before its end? Where the other side is not seen,
+ * that this one acknowledges it has to do. */
+static bool is_early(const struct tcp_half *me, const struct tcp_half *peer)
+{
+	return peer->bits & SENT || !(me->bits & ACK_SENT);
+}
+
 static void input_ordinary(struct tcp *t, struct history *h, unsigned dir,
 			   const struct tcp_segment *s, struct tcp_result *r)
 {
@@ -375,7 +382,7 @@ static void input_ordinary(struct tcp *t, struct history *h, unsigned dir,
 		}
 	}
 	if (s->len) {
-		if (me->state == TCP_END_SYN_SENT || me->state == TCP_END_SYN_ACK_SENT)
+		if (me->state < TCP_END_PARTIAL && is_early(me, &t->half[!dir]))
 			anomaly(r, TCP_A_DATA_BEFORE_ESTABLISHED);
 		input_data(t, h, dir, off, s, r);
 		if (me->next > ONE_SIDED && !(t->half[!dir].bits & SENT))

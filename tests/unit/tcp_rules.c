@@ -358,6 +358,18 @@ static void test_opening(void)
 	CHECK(has(TCP_A_DATA_BEFORE_ESTABLISHED));
 	DELIVERED(0, 5);
 
+	begin("one side alone has an open connection as soon as it acknowledges");
+	send(O, S, 1000, 0, 0);
+	send(O, A, 1001, 5001, 0);
+	send(O, A, 1001, 5001, 5);
+	CHECK_EQ(r.anomalies, 0);
+	DELIVERED(0, 5);
+	begin("where the other side is seen it has not, before that one's SYN");
+	send(O, S, 1000, 0, 0);
+	send(R, A, 5000, 1001, 0);
+	send(O, A, 1001, 5000, 5);
+	CHECK(has(TCP_A_DATA_BEFORE_ESTABLISHED));
+
 	begin("a SYN of a side that has only acknowledged is believed where nobody contradicts");
 	send(O, A, 1001, 5001, 0);
 	send(O, S, 70000, 0, 0);
