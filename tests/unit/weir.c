@@ -157,6 +157,27 @@ static void test_order(void)
 	weir_free(t.w);
 }
 
+static void test_flow_end(void)
+{
+	struct seen s = { 0 };
+	struct weir_config c = configured(&s);
+	struct talk t = { weir_new(&c), 1 };
+
+	check_case("What waits behind a hole leaves before the record of its flow's end");
+	tcp(&t, 4000, false, 100, 0, 2, NULL);
+	tcp(&t, 4000, true, 500, 101, 0x12, NULL);
+	tcp(&t, 4000, false, 105, 501, 0x18, "four5");
+	CHECK_EQ(s.n, 0);
+	t.ts += UINT64_C(1000000000) * 86400;
+	for (unsigned i = 0; i < 1500; i++) /* the clock goes on by a minute per frame at most */
+		udp(&t, 9, 9, "x", 1);
+	CHECK(strchr(s.order, 'F') != NULL);
+	CHECK(strncmp(strchr(s.order, 's') ? strchr(s.order, 's') : "", "sseF", 4) == 0);
+	CHECK_EQ(s.bytes, 5);
+	weir_finish(t.w);
+	weir_free(t.w);
+}
+
 static size_t take_all(struct l7_flow *f, enum l7_dir dir, struct bytes data)
 {
 	(void)f;
@@ -331,6 +352,7 @@ static void test_no_ends(void)
 int main(void)
 {
 	test_order();
+	test_flow_end();
 	test_parsers();
 	test_datagrams();
 	test_groups();
