@@ -140,8 +140,79 @@ END
 		grep -q "'made', 0, 1\]"
 }
 
+@test "flow: timeouts by port and prefix, from the command line and from a file" {
+	run records ten flow reason,n --timeout udp:9=3ms
+	[ "${lines[0]}" = '{"type":"flow","n":4,"reason":"idle"}' ]
+	run records ten flow reason,n --timeout 192.0.2.0/24=0 --timeout udp:9=3ms
+	[[ ! "$output" =~ idle ]]
+	printf '# what waits\n\n  udp:9=3ms # discard\n10.0.0.0/8=1h\n' >"$BATS_TEST_TMPDIR/good"
+	run records ten flow reason,n --timeout-file "$BATS_TEST_TMPDIR/good"
+	[ "${lines[0]}" = '{"type":"flow","n":4,"reason":"idle"}' ]
+	printf 'udp:9=3ms\nudp=10s\nudp:9=3mx\n' >"$BATS_TEST_TMPDIR/bad"
+	run "$flow" --timeout-file "$BATS_TEST_TMPDIR/bad" </dev/null
+	[ "$status" = 2 ]
+	[[ "$output" =~ bad:3:\ \'udp:9=3mx\' ]]
+	[ "${#lines[@]}" = 1 ]
+}
+
+@test "flow: what a flow is may be chosen" {
+	run records port_reuse flow orig_pkts --key ip-pair
+	[ "$output" = '{"type":"flow","orig_pkts":12}' ]
+	run records not_ip flow orig_pkts --key mac-pair
+	[ "$output" = '{"type":"flow","orig_pkts":3}' ]
+	run records handshake_fin flow orig_h --directional
+	[ "$output" = '{"type":"flow","orig_h":"192.0.2.1"}
+{"type":"flow","orig_h":"198.51.100.2"}' ]
+	for key in 5tuple 5tuple+flowlabel 5tuple+vlan; do
+		run records handshake_fin flow conn_state --key "$key"
+		[ "$output" = '{"type":"flow","conn_state":"SF"}' ]
+	done
+}
+
+@test "flow: SIGUSR2 shows every open flow, and the end of the input ends them" {
+	local file out=$BATS_TEST_TMPDIR/out
+	file=$(capture ten)
+	mkfifo "$BATS_TEST_TMPDIR/in"
+	"$flow" -q <"$BATS_TEST_TMPDIR/in" >"$out" &
+	local pid=$!
+	exec 7>"$BATS_TEST_TMPDIR/in"
+	"$read" -q "$file" >"$BATS_TEST_TMPDIR/whole"
+	local half=$(($(stat -c %s "$BATS_TEST_TMPDIR/whole") / 2))
+	head -c $half "$BATS_TEST_TMPDIR/whole" >&7
+	for _ in $(seq 100); do # until it has taken what there is, and told its packets
+		[ "$(stat -c %s "$out")" -lt 4000 ] || break
+		sleep 0.1
+	done
+	kill -USR2 $pid
+	tail -c +$((half + 1)) "$BATS_TEST_TMPDIR/whole" >&7
+	exec 7>&-
+	wait $pid
+	"$json" -q --types flow --fields event <"$out" >"$BATS_TEST_TMPDIR/events"
+	[ "$(grep -c '"end"' "$BATS_TEST_TMPDIR/events")" = 10 ]
+	[ "$(grep -c '"update"' "$BATS_TEST_TMPDIR/events")" -ge 3 ]
+}
+
+@test "flow: copies within --dedup are left out and counted" {
+	local file=$BATS_TEST_TMPDIR/twice.pcap
+	python3 - "$top/tests/gen" >"$file" <<'END'
+import sys
+sys.path.insert(0, sys.argv[1])
+from packets import Capture, pcap
+cap = Capture()
+for i in range(5):
+    for late in (0, 1000):
+        cap.datagram(1767225600 * 10**9 + i * 10**9 + late, "192.0.2.1", 1000, "192.0.2.2", 9, b"frame %d" % i, ident=i)
+sys.stdout.buffer.write(pcap(cap))
+END
+	run bash -c '"$1" "$2" | "$3" --dedup 1ms | "$4" --types flow --fields orig_pkts' _ "$read" "$file" "$flow" "$json"
+	[ "$output" = '{"type":"flow","orig_pkts":5}' ]
+	run bash -c '"$1" "$2" | "$3" | "$4" --types flow --fields orig_pkts' _ "$read" "$file" "$flow" "$json"
+	[ "$output" = '{"type":"flow","orig_pkts":10}' ]
+}
+
 @test "flow: wrong use is one line and exit 2" {
-	for wrong in "--max-flows 0" "--timeout tcp" "--timeout quic=3s" "--events birth" "operand" "--max-flow 3"; do
+	for wrong in "--max-flows 0" "--timeout tcp" "--timeout quic=3s" "--events birth" "operand" "--max-flow 3" \
+		"--timeout tcp:0=3s" "--timeout 10.0.0.1/8=3s" "--decap token-ring" "--key colour" "--fragments all"; do
 		# shellcheck disable=SC2086
 		run "$flow" $wrong </dev/null
 		[ "$status" = 2 ]
