@@ -6,8 +6,9 @@ static const uint32_t reordering_us = 3000;
 /* A time between a segment and its acknowledgement that a 32-bit clock can't tell from none. */
 static const uint32_t rtt_limit_us = 1u << 31;
 
-_Static_assert(sizeof(((struct tcp_half *)NULL)->candidates) >= 9 * sizeof(uint32_t),
-	       "nothing but candidates and figures share their place");
+_Static_assert(offsetof(struct tcp_half, repeated_bytes) + sizeof(uint32_t) ==
+		       offsetof(struct tcp_half, candidates) + TCP_CANDIDATES * sizeof(uint32_t),
+	       "the figures take the candidates' place, to the byte");
 
 void tcp_figures_start(struct tcp_half *me)
 {
