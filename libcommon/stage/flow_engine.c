@@ -257,7 +257,7 @@ static bool defragment(struct flow_engine *e, struct flow_item *it)
 static bool is_tracked(const struct flow_engine *e, const struct flow_item *it)
 {
 	if (e->config.key == FLOW_KEY_MAC_PAIR)
-		return it->layers.l2_src;
+		return it->layers.l2_src || it->fate == LAYERS_PACKET;
 	return it->fate == LAYERS_PACKET;
 }
 
