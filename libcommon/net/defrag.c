@@ -255,6 +255,16 @@ void defrag_time(struct defrag *d, uint64_t now)
 	}
 }
 
+void defrag_retouch(struct defrag *d, uint64_t now)
+{
+	for (unsigned family = 0; family < 2; family++) {
+		struct datagram *g = store_newest(&d->store, family);
+
+		if (g && g->born == d->now && now > g->born)
+			g->born = now;
+	}
+}
+
 void defrag_finish(struct defrag *d)
 {
 	struct datagram *four, *six;

@@ -134,6 +134,9 @@ enum defrag_result defrag_push(struct defrag *d, const struct defrag_piece *p,
 			       struct defrag_answer *answer);
 /* Gives up what has expired at `now`, by age: O(what has). Between calls nothing expires. */
 void defrag_time(struct defrag *d, uint64_t now);
+/* Where the latest time seen turns out to have been too early, and it is `now`: a datagram that the
+ * last piece pushed began is as young as that. */
+void defrag_retouch(struct defrag *d, uint64_t now);
 /* Gives up all there is, oldest first. */
 void defrag_finish(struct defrag *d);
 

@@ -112,6 +112,13 @@ struct datagram *store_oldest(struct store *s, unsigned family)
 	return head == STORE_NIL ? NULL : &s->datagrams[head];
 }
 
+struct datagram *store_newest(struct store *s, unsigned family)
+{
+	uint32_t tail = s->age[family].tail;
+
+	return tail == STORE_NIL ? NULL : &s->datagrams[tail];
+}
+
 /* ---- sources by weight ------------------------------------------------------------------ */
 
 static void weight_out(struct store *s, struct group *u)

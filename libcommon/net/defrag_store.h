@@ -93,8 +93,9 @@ void store_remove(struct store *s, struct datagram *g);
 
 /* The oldest datagram of the source that holds most. */
 struct datagram *store_victim(struct store *s);
-/* The oldest of a family (0: IPv4, 1: IPv6), or NULL. */
+/* The oldest and the newest of a family (0: IPv4, 1: IPv6), or NULL. */
 struct datagram *store_oldest(struct store *s, unsigned family);
+struct datagram *store_newest(struct store *s, unsigned family);
 
 static inline struct store_page *store_page_at(const struct store *s, const struct datagram *g,
 					       uint32_t page)

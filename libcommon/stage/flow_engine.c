@@ -163,6 +163,8 @@ static void set_timer(struct flow_engine *e, struct flow_source *s, uint64_t ts)
 	} else if (ahead && ts >= ahead - minute) {
 		if (s->ahead_flow && s->ahead_flow->id == s->ahead_id)
 			tracker_retouch(e->tracker, s->ahead_flow, ahead < ts ? ahead : ts);
+		else if (!s->ahead_flow) /* a fragment, perhaps */
+			defrag_retouch(e->defrag, ahead < ts ? ahead : ts);
 		e->timer = ts < ahead + minute ? ts : ahead + minute;
 		if (e->timer < ts)
 			s->ahead = ts;

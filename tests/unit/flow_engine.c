@@ -196,6 +196,16 @@ static void test_fragments(void)
 	send_udp(1, 1, 2, 2, "x");
 	CHECK_EQ(flow_engine_counters(engine)->fragments_given_up[DEFRAG_TIMEOUT], 1);
 	CHECK_EQ(finish()->started, 1);
+	prepare("a fragment that is the first frame behind a long pause waits for its like");
+	start();
+	send_udp(1, 1, 2, 2, "x");
+	frame_ts += 86400 * second;
+	for (unsigned i = 0; i < 3; i++) {
+		push(frame, piece(frame, whole, len, i));
+		frame_ts += 1000;
+	}
+	CHECK_EQ(made.packets, 2);
+	CHECK_EQ(finish()->fates[LAYERS_FRAGMENT], 2);
 }
 
 static void test_fragments_and_tunnels(void)
