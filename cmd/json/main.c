@@ -68,6 +68,8 @@ static const char **split(const char *text)
 
 	for (char *word = strtok_r(copy, ",", &save); word; word = strtok_r(NULL, ",", &save))
 		list[n++] = word;
+	if (n == 0)
+		free(copy);
 	return list;
 }
 

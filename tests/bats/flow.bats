@@ -14,7 +14,7 @@ records() {
 	local file types=$2 fields=$3
 	file=$(capture "$1")
 	shift 3
-	"$read" "$file" | "$flow" "$@" | "$json" --types "$types" --fields "$fields"
+	"$read" "$file" | "$flow" "$@" | "$json" --types "$types" ${fields:+--fields "$fields"}
 }
 
 counters() { # NAME [OPTION...]: the flow stage's counters that are not 0, a line each
