@@ -18,7 +18,7 @@ struct side {
 };
 
 static struct side sides[FLOWS][2];
-static uint64_t memory[MEMORY / 8];
+static uint64_t memory[MEMORY / 8] __attribute__((aligned(64)));
 static uint8_t text[70000];
 
 #define MUST(cond)                                                                                 \

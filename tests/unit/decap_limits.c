@@ -496,7 +496,7 @@ static void test_time(void)
 			double one = cost(links[i], b, sizeof(b) / 2),
 			       two = cost(links[i], b, sizeof(b));
 
-			CHECK(two < 2.5 * one + 5000);
+			CHECK(two < 2.5 * one + 20000); /* ns; a walk of nothing takes some */
 		}
 	}
 }
