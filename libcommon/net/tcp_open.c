@@ -132,7 +132,8 @@ bool tcp_choose_syn(struct tcp_half *me, uint32_t seq)
 {
 	if (seq - me->base <= me->next)
 		return true;
-	if (tcp_figures_live(me))
+	/* Where it has closed or was reset, its offsets are settled as well. */
+	if (tcp_figures_live(me) || me->state >= TCP_END_ESTABLISHED)
 		return false;
 	for (unsigned i = 0; i < me->ncandidates; i++) {
 		if (seq == me->candidates[i]) {

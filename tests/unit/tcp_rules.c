@@ -231,6 +231,15 @@ static void test_candidates(void)
 	send(R, S | A, 5000, 1001 + 77777, 0);
 	CHECK_EQ(r.verdict, TCP_NO_DATA);
 
+	begin("a side that has sent its FIN keeps its offsets, whatever SYN is acknowledged");
+	send(O, S, 1000, 0, 0);
+	send(O, S, 5000000, 0, 0);
+	send(O, A | F, 5000001, 0, 4);
+	DELIVERED(0, 4);
+	send(R, A, 5000, 1001, 0);
+	send(O, A | F, 5000001, 5000, 4);
+	DELIVERED(0, 4);
+
 	begin("two SYNs in turn, a hundred times, drive out nobody");
 	send(O, S, 500, 0, 0);
 	for (unsigned i = 0; i < 100; i++)
