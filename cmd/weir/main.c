@@ -5,8 +5,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "cmd/weir/lookup.h"
-#include "cmd/weir/pipeline.h"
+#include "libcommon/run/lookup.h"
+#include "libcommon/run/pipeline.h"
 #include "cmd/weir/report.h"
 #include "libcommon/base/die.h"
 #include "libcommon/base/opt.h"
@@ -151,21 +151,21 @@ static void build(struct pipeline *p, int n, char **files)
 		with[nwith++] = with_stage(p, config.with.v[i]);
 	json = own_stage(p, "json");
 	readers[nreaders] = json;
-	pipeline_ring(p, read, &flow, 1);
-	pipeline_ring(p, flow, &reasm, 1);
-	pipeline_ring(p, reasm, readers, nreaders + 1);
+	pipeline_ring(p, read, &flow, 1, 0);
+	pipeline_ring(p, flow, &reasm, 1, 0);
+	pipeline_ring(p, reasm, readers, nreaders + 1, 0);
 	for (size_t i = 0; i < nreaders; i++) {
 		s = readers[i];
 		stage_arg(s, "--only");
-		pipeline_ring(p, s, &json, 1);
+		pipeline_ring(p, s, &json, 1, 0);
 		if (strcmp(s->name, "http") == 0 && config.headers)
 			stage_arg(s, "--headers");
 		if (strcmp(s->name, "http") == 0 && config.body_max)
 			stage_arg(s, "--body-max=%llu", (unsigned long long)config.body_max);
 	}
 	for (size_t i = 0; i < nwith; i++) {
-		pipeline_pipe_in(reasm, with[i]);
-		pipeline_pipe_out(with[i], json);
+		pipeline_pipe_in(p, reasm, with[i]);
+		pipeline_pipe_out(p, with[i], json);
 	}
 	if (!config.checksum)
 		stage_arg(flow, "--no-checksum");

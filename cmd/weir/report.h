@@ -2,7 +2,7 @@
 #ifndef WEIR_REPORT_H
 #define WEIR_REPORT_H
 
-#include "cmd/weir/pipeline.h"
+#include "libcommon/run/pipeline.h"
 
 /* A line on stderr that is written over, where the run is long and stderr a terminal. */
 void report_progress(struct pipeline *p);

@@ -142,11 +142,36 @@ static const char *command_line(int argc, char **argv)
 	return line;
 }
 
+/* The descriptor on which a launcher waits for this stage's word that it is ready, or -1. */
+static int ready_fd(void)
+{
+	const char *text = getenv("WEIR_READY_FD");
+	char *end;
+	long fd;
+
+	if (!text || !*text)
+		return -1;
+	errno = 0;
+	fd = strtol(text, &end, 10);
+	return errno || *end || fd <= STDERR_FILENO || fd > 1 << 20 ? -1 : (int)fd;
+}
+
+/* The endpoints are open and the rights are gone: what comes from here on is work. */
+static void say_ready(int fd)
+{
+	if (fd < 0)
+		return;
+	/* A launcher that has gone away is no reason not to go on: its other signs will come. */
+	if (write(fd, "\n", 1) == 1)
+		close(fd);
+}
+
 static void stage_open(struct stage *st, int argc, char **argv)
 {
 	const struct stage_ops *ops = st->ops;
 	int operands = stage_options(st, argc, argv);
 	const char *dir = NULL;
+	int ready = ready_fd();
 
 	if (ops->kind != STAGE_SOURCE && st->common.in.n == 0 && isatty(STDIN_FILENO))
 		die_usage("standard input is a terminal; use -i, or pipe records in");
@@ -171,6 +196,7 @@ static void stage_open(struct stage *st, int argc, char **argv)
 	tzset();
 	digest_warm_up();
 	sandbox_enter((enum sandbox_mode)st->common.sandbox, ops->sandbox, dir);
+	say_ready(ready);
 	if (ops->kind == STAGE_SOURCE) {
 		st->pipeline = st->stream;
 		stage_hello(st, false);

@@ -233,3 +233,13 @@ fan_out() {
 		[[ "$stderr" == *"without a schema"* ]]
 	done
 }
+
+@test "a stage says on \$WEIR_READY_FD that it is ready, once, and closes it" {
+	mkfifo "$BATS_TEST_TMPDIR/ready" "$BATS_TEST_TMPDIR/in"
+	WEIR_READY_FD=9 weir dns <"$BATS_TEST_TMPDIR/in" 9>"$BATS_TEST_TMPDIR/ready" >/dev/null 2>&1 3>&- &
+	exec 8>"$BATS_TEST_TMPDIR/in" # it has no input yet, and waits for it
+	[ "$(timeout 10 od -An -tx1 <"$BATS_TEST_TMPDIR/ready")" = " 0a" ]
+	kill -0 $!
+	exec 8>&-
+	wait $! || [ $? -eq 4 ]
+}

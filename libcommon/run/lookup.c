@@ -1,5 +1,5 @@
 /* lookup: finds the programs behind `weir NAME`: the libexec directory first, then PATH. */
-#include "cmd/weir/lookup.h"
+#include "libcommon/run/lookup.h"
 
 #include <dirent.h>
 #include <stdio.h>

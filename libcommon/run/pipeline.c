@@ -1,5 +1,5 @@
 /* pipeline: processes joined by rings, and what became of them. */
-#include "cmd/weir/pipeline.h"
+#include "libcommon/run/pipeline.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -8,6 +8,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -39,31 +41,46 @@ struct pipe_stage *pipeline_stage(struct pipeline *p, const char *name, const ch
 {
 	struct pipe_stage *s = &p->stages[p->nstages];
 
-	if (p->nstages++ >= PIPELINE_STAGES)
-		die("too many stages");
-	*s = (struct pipe_stage){ .name = name, .in_fd = -1, .out_fd = -1 };
+	if (p->nstages >= PIPELINE_STAGES)
+		die("more than %d stages", PIPELINE_STAGES);
+	p->nstages++;
+	*s = (struct pipe_stage){
+		.name = name, .in_fd = -1, .out_fd = -1, .page_fd = -1, .ready_fd = -1
+	};
 	stage_arg(s, "%s", path);
-	s->page_fd = memfd_create("weir-books", MFD_CLOEXEC);
-	if (s->page_fd < 0 || ftruncate(s->page_fd, BOOKS_PAGE) < 0)
-		die_errno("cannot make a page for the books");
-	s->page = mmap(NULL, BOOKS_PAGE, PROT_READ, MAP_SHARED, s->page_fd, 0);
-	if (s->page == MAP_FAILED)
-		die_errno("cannot map the books");
-	stage_fd(s, s->page_fd);
 	return s;
 }
 
-void pipeline_ring(struct pipeline *p, struct pipe_stage *from, struct pipe_stage *const *to,
-		   size_t n)
+void stage_page(struct pipe_stage *s, int fd)
+{
+	if (fd < 0 || ftruncate(fd, BOOKS_PAGE) < 0)
+		die_errno("cannot make a page for the books of '%s'", s->name);
+	s->page_fd = fd;
+	s->page = mmap(NULL, BOOKS_PAGE, PROT_READ, MAP_SHARED, fd, 0);
+	if (s->page == MAP_FAILED)
+		die_errno("cannot map the books of '%s'", s->name);
+}
+
+/* ---- connections --------------------------------------------------------------------------- */
+
+struct ring_set *pipeline_ring(struct pipeline *p, struct pipe_stage *from,
+			       struct pipe_stage *const *to, size_t n, uint64_t size)
 {
 	struct ring_set *r = &p->rings[p->nrings];
 	const char *names[RING_READERS];
-	struct ring_spec spec = { .size = p->ring_size, .nreaders = (unsigned)n, .names = names };
+	struct ring_spec spec = { .size = size ? size : p->ring_size,
+				  .nreaders = (unsigned)n,
+				  .names = names,
+				  .keep = p->keep };
 	struct buf pages = { 0 };
 
+	if (p->nrings >= PIPELINE_RINGS || n > RING_READERS)
+		die("more than %d rings, or more than %d readers of one", PIPELINE_RINGS,
+		    RING_READERS);
+	p->nrings++;
 	for (size_t i = 0; i < n; i++)
 		names[i] = to[i]->name;
-	if (p->nrings++ >= PIPELINE_RINGS || !ring_create_memfd(r, &spec))
+	if (!ring_create_memfd(r, &spec))
 		die_errno("cannot make a ring of shared memory");
 	for (size_t i = 0; i < n; i++) {
 		buf_printf(&pages, "%s%d", i ? ":" : "", r->pages_read[i]);
@@ -77,40 +94,93 @@ void pipeline_ring(struct pipeline *p, struct pipe_stage *from, struct pipe_stag
 	stage_arg(from, "-o");
 	stage_arg(from, "shm:fd=%d,pages=%.*s", r->fd, (int)pages.len, (const char *)pages.ptr);
 	buf_release(&pages);
+	return r;
 }
 
-void pipeline_pipe_in(struct pipe_stage *from, struct pipe_stage *to)
+static void new_pipe(struct pipeline *p, int fds[2])
+{
+	if (p->npipes + 2 > PIPELINE_PIPES)
+		die("more than %d pipes", PIPELINE_PIPES / 2);
+	if (pipe2(fds, O_CLOEXEC) < 0)
+		die_errno("cannot make a pipe");
+	p->pipes[p->npipes++] = fds[0];
+	p->pipes[p->npipes++] = fds[1];
+}
+
+void pipeline_pipe_in(struct pipeline *p, struct pipe_stage *from, struct pipe_stage *to)
 {
 	int fds[2];
 
-	if (pipe2(fds, O_CLOEXEC) < 0)
-		die_errno("cannot make a pipe");
+	new_pipe(p, fds);
 	to->in_fd = fds[0];
 	stage_fd(from, fds[1]);
 	stage_arg(from, "-o");
 	stage_arg(from, "fd:%d", fds[1]);
 }
 
-void pipeline_pipe_out(struct pipe_stage *from, struct pipe_stage *to)
+void pipeline_pipe_out(struct pipeline *p, struct pipe_stage *from, struct pipe_stage *to)
 {
 	int fds[2];
 
-	if (pipe2(fds, O_CLOEXEC) < 0)
-		die_errno("cannot make a pipe");
+	new_pipe(p, fds);
 	from->out_fd = fds[1];
 	stage_fd(to, fds[0]);
 	stage_arg(to, "-i");
 	stage_arg(to, "fd:%d", fds[0]);
 }
 
+void pipeline_pipe(struct pipeline *p, struct pipe_stage *from, struct pipe_stage *to)
+{
+	int fds[2];
+
+	new_pipe(p, fds);
+	from->out_fd = fds[1];
+	to->in_fd = fds[0];
+}
+
+void pipeline_close_pipes(struct pipeline *p)
+{
+	for (size_t i = 0; i < p->npipes; i++)
+		close(p->pipes[i]);
+	p->npipes = 0;
+}
+
 /* ---- running ------------------------------------------------------------------------------- */
 
-static void child(struct pipe_stage *s) __attribute__((noreturn));
-static void child(struct pipe_stage *s)
+static void export_fd(const char *name, int fd)
 {
-	char page[16];
+	char text[16];
+
+	if (fd < 0) {
+		unsetenv(name);
+		return;
+	}
+	snprintf(text, sizeof(text), "%d", fd);
+	setenv(name, text, 1);
+	fcntl(fd, F_SETFD, 0);
+}
+
+/* What may not be had is no reason not to run: said once, by this stage. */
+static void place(const struct pipe_stage *s)
+{
+	if (s->placed && sched_setaffinity(0, sizeof(s->cpus), &s->cpus) < 0)
+		warn_errno("stage '%s': cannot have its processors", s->name);
+	if (s->niced && setpriority(PRIO_PROCESS, 0, s->nice) < 0)
+		warn_errno("stage '%s': cannot have nice %d", s->name, s->nice);
+}
+
+static void child(const struct pipeline *p, struct pipe_stage *s, pid_t parent, int ready)
+	__attribute__((noreturn));
+static void child(const struct pipeline *p, struct pipe_stage *s, pid_t parent, int ready)
+{
 	sigset_t none;
 
+	/* A stage does not outlive its launcher: also not one that died before this call. */
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	if (getppid() != parent)
+		_exit(128 + SIGKILL);
+	if (p->own_groups)
+		setpgid(0, 0);
 	sigemptyset(&none);
 	sigprocmask(SIG_SETMASK, &none, NULL);
 	signal(SIGINT, SIG_DFL);
@@ -121,12 +191,33 @@ static void child(struct pipe_stage *s)
 		dup2(s->in_fd, STDIN_FILENO);
 	if (s->out_fd >= 0)
 		dup2(s->out_fd, STDOUT_FILENO);
-	snprintf(page, sizeof(page), "%d", s->page_fd);
-	setenv("WEIR_PAGE_FD", page, 1);
+	export_fd("WEIR_PAGE_FD", s->page_fd);
+	export_fd("WEIR_READY_FD", ready);
+	place(s);
 	s->argv[s->argc] = NULL;
 	execv(s->argv[0], s->argv);
 	warn_errno("cannot run '%s'", s->argv[0]);
 	_exit(127);
+}
+
+void pipeline_spawn(struct pipeline *p, struct pipe_stage *s)
+{
+	int ready[2] = { -1, -1 };
+	pid_t self = getpid();
+
+	if (s->page_fd < 0)
+		stage_page(s, memfd_create("weir-books", MFD_CLOEXEC));
+	if (s->notifies && pipe2(ready, O_CLOEXEC) < 0)
+		die_errno("cannot make a pipe");
+	fflush(stdout);
+	s->pid = fork();
+	if (s->pid < 0)
+		die_errno("cannot fork");
+	if (s->pid == 0)
+		child(p, s, self, ready[1]);
+	if (ready[1] >= 0)
+		close(ready[1]);
+	s->ready_fd = ready[0];
 }
 
 void pipeline_start(struct pipeline *p)
@@ -138,41 +229,12 @@ void pipeline_start(struct pipeline *p)
 	sigaddset(&mine, SIGTERM);
 	sigprocmask(SIG_BLOCK, &mine, NULL);
 	signal(SIGINT, SIG_IGN); /* the stages have it from the terminal too: they drain and end */
-	for (size_t i = p->nstages; i-- > 0;) {
-		struct pipe_stage *s = &p->stages[i];
-
-		fflush(stdout);
-		s->pid = fork();
-		if (s->pid < 0)
-			die_errno("cannot fork");
-		if (s->pid == 0)
-			child(s);
-	}
-	/* Only the stages hold their pipes, else nobody would ever see an end. */
-	for (size_t i = 0; i < p->nstages; i++) {
-		struct pipe_stage *s = &p->stages[i];
-
-		if (s->in_fd >= 0)
-			close(s->in_fd);
-		if (s->out_fd >= 0)
-			close(s->out_fd);
-		for (size_t k = 0; k < s->nfds; k++) {
-			bool of_ring = s->fds[k] == s->page_fd;
-
-			for (size_t r = 0; r < p->nrings && !of_ring; r++) {
-				of_ring = s->fds[k] == p->rings[r].fd ||
-					  s->fds[k] == p->rings[r].fd_read;
-				for (unsigned m = 0; m < p->rings[r].nreaders && !of_ring; m++)
-					of_ring = s->fds[k] == p->rings[r].pages[m] ||
-						  s->fds[k] == p->rings[r].pages_read[m];
-			}
-			if (!of_ring)
-				close(s->fds[k]);
-		}
-	}
+	for (size_t i = p->nstages; i-- > 0;)
+		pipeline_spawn(p, &p->stages[i]);
+	pipeline_close_pipes(p);
 }
 
-static size_t reap(struct pipeline *p)
+size_t pipeline_reap(struct pipeline *p)
 {
 	size_t running = 0;
 	int status;
@@ -197,7 +259,7 @@ void pipeline_wait(struct pipeline *p, void (*tick)(struct pipeline *p))
 	sigemptyset(&mine);
 	sigaddset(&mine, SIGCHLD);
 	sigaddset(&mine, SIGTERM);
-	while (reap(p)) {
+	while (pipeline_reap(p)) {
 		if (sigtimedwait(&mine, NULL, &wait) == SIGTERM && p->stages[0].pid)
 			kill(p->stages[0].pid, SIGINT); /* sources stop, the rest drains */
 		if (tick)
@@ -239,10 +301,29 @@ int pipeline_code(const struct pipeline *p)
 	return code;
 }
 
+static bool page_valid(const struct pipe_stage *s)
+{
+	return s->page && __atomic_load_n(&s->page->magic, __ATOMIC_ACQUIRE) == BOOKS_MAGIC;
+}
+
+void pipeline_keep_books(struct pipeline *p, const struct pipe_stage *s)
+{
+	struct books_row running = { .counter = "running", .value = 1 };
+
+	if (!page_valid(s) || p->past.n > PIPELINE_PAST)
+		return;
+	books_add_page(&p->past, s->page);
+	running.instance = s->page->instance;
+	snprintf(running.stage, sizeof(running.stage), "%.*s", BOOKS_NAME - 1, s->page->stage);
+	books_add(&p->past, &running);
+}
+
 void pipeline_books(const struct pipeline *p, struct books *b)
 {
+	for (size_t i = 0; i < p->past.n; i++)
+		books_add(b, &p->past.rows[i]);
 	for (size_t i = 0; i < p->nstages; i++)
-		if (p->stages[i].page->magic == BOOKS_MAGIC)
+		if (page_valid(&p->stages[i]))
 			books_add_page(b, p->stages[i].page);
 }
 
@@ -253,7 +334,7 @@ uint64_t pipeline_counter(const struct pipeline *p, const char *stage, const cha
 	for (size_t i = 0; i < p->nstages; i++) {
 		const struct books_page *page = p->stages[i].page;
 
-		if (page->magic != BOOKS_MAGIC || strcmp(p->stages[i].name, stage) != 0)
+		if (!page_valid(&p->stages[i]) || strcmp(p->stages[i].name, stage) != 0)
 			continue;
 		for (uint32_t k = 0; k < page->nslots && k < BOOKS_SLOTS; k++)
 			if (strncmp(page->slots[k].name, counter, BOOKS_NAME) == 0)
@@ -264,6 +345,7 @@ uint64_t pipeline_counter(const struct pipeline *p, const char *stage, const cha
 
 void pipeline_free(struct pipeline *p)
 {
+	pipeline_close_pipes(p);
 	for (size_t i = 0; i < p->nrings; i++)
 		ring_set_free(&p->rings[i]);
 	for (size_t i = 0; i < p->nstages; i++) {
@@ -271,7 +353,12 @@ void pipeline_free(struct pipeline *p)
 
 		for (int k = 0; k < s->argc; k++)
 			free(s->argv[k]);
-		munmap(s->page, BOOKS_PAGE);
-		close(s->page_fd);
+		if (s->page)
+			munmap(s->page, BOOKS_PAGE);
+		if (s->page_fd >= 0)
+			close(s->page_fd);
+		if (s->ready_fd >= 0)
+			close(s->ready_fd);
 	}
+	books_release(&p->past);
 }
