@@ -253,6 +253,7 @@ static void flow_finish(struct stage *st)
 
 	if (!s)
 		return;
+	flow_engine_clock(s->engine, stage_last_ts(st));
 	flow_engine_finish(s->engine, stage_last_n(st));
 	set_counters(s);
 	munmap(s->engine, s->size);

@@ -108,6 +108,16 @@ bool port_out_flush(struct port_out *p)
 	return good;
 }
 
+void port_out_push(struct port_out *p)
+{
+	port_out_hand_over(p);
+	if (!p->err && p->ops->push)
+		p->ops->push(p);
+	else if (!p->err)
+		p->ops->flush(p);
+	shut_if_broken(p);
+}
+
 size_t port_out_pending(const struct port_out *p)
 {
 	return p->err ? 0 : p->ops->pending(p) + (size_t)(p->at - p->base);

@@ -56,6 +56,8 @@ static inline void port_out_commit(struct port_out *p, size_t n);
 /* Publishes / writes all committed bytes. Blocks on a full pipe, also over signals. False where
  * broken. */
 bool port_out_flush(struct port_out *p);
+/* The same as far as it goes without waiting: what is left is still pending. */
+void port_out_push(struct port_out *p);
 /* Bytes committed and not yet published. */
 size_t port_out_pending(const struct port_out *p);
 /* The head of the stream (hello and schemas) for late readers; a ring keeps it, others ignore

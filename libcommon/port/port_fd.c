@@ -144,6 +144,12 @@ static bool fd_flush(struct port_out *p)
 	return all;
 }
 
+static void fd_push(struct port_out *p)
+{
+	out_write((struct fd_out *)p, false);
+	fd_window((struct fd_out *)p);
+}
+
 static size_t fd_pending(const struct port_out *p)
 {
 	const struct fd_out *o = (const struct fd_out *)p;
@@ -217,6 +223,7 @@ struct port_out *port_fd_out(const struct endpoint *ep, const char *text)
 		.reserve = fd_reserve,
 		.commit = fd_commit,
 		.flush = fd_flush,
+		.push = fd_push,
 		.pending = fd_pending,
 		.close = fd_out_close,
 	};

@@ -11,6 +11,7 @@ struct port_out_ops {
 	uint8_t *(*reserve)(struct port_out *p, size_t n, bool wait);
 	void (*commit)(struct port_out *p, size_t n);
 	bool (*flush)(struct port_out *p);
+	void (*push)(struct port_out *p); /* NULL: flush never waits */
 	size_t (*pending)(const struct port_out *p);
 	bool (*preamble)(struct port_out *p, struct bytes b);
 	/* Delivers and frees all but the struct itself and its name. */

@@ -382,6 +382,12 @@ void flow_engine_snapshot(struct flow_engine *e)
 	tracker_each(e->tracker, on_snapshot);
 }
 
+void flow_engine_clock(struct flow_engine *e, uint64_t ts)
+{
+	if (ts > e->now.ts)
+		e->now.ts = ts;
+}
+
 void flow_engine_finish(struct flow_engine *e, uint64_t n)
 {
 	e->now.n = n;

@@ -80,6 +80,9 @@ struct flow_engine *flow_engine_init(void *memory, const struct flow_engine_conf
 void flow_engine_frames(struct flow_engine *e, const struct flow_engine_frame *frames, size_t n);
 /* An update record for every open flow, by ascending id. */
 void flow_engine_snapshot(struct flow_engine *e);
+/* Frames up to this time, ns, have gone to others that share the input with us: what is written
+ * from now on is not from before. */
+void flow_engine_clock(struct flow_engine *e, uint64_t ts);
 /* Ends all flows, by ascending id, and the input; n: the number of the last frame. Nothing may
  * follow. */
 void flow_engine_finish(struct flow_engine *e, uint64_t n);

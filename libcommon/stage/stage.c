@@ -321,6 +321,9 @@ static int stage_close(struct stage *st)
 		stage_write_end(st);
 		reader_gone = stage_outputs_broken(st) && st->broken_errno == EPIPE;
 		delivered = stage_outputs_close(st);
+		reader_gone |= st->all_broken && st->broken_errno == EPIPE;
+		if (st->shares && !delivered && !st->all_broken)
+			stage_exit(st, EXIT_LOST); /* the others went on without its part */
 	}
 	stage_inputs_close(st);
 	if (!delivered && st->broken_errno != EPIPE && st->code == EXIT_DONE)
@@ -432,6 +435,16 @@ void stage_at(struct stage *st, uint64_t source, uint64_t n, uint64_t ts)
 uint64_t stage_last_n(struct stage *st)
 {
 	return st->last_n;
+}
+
+uint64_t stage_last_ts(const struct stage *st)
+{
+	uint64_t ts = st->at_ts;
+
+	for (size_t i = 0; i < st->ninputs; i++)
+		if (st->inputs[i].low_ts > ts)
+			ts = st->inputs[i].low_ts;
+	return ts;
 }
 
 void stage_source_add(struct stage *st, uint64_t source, struct bytes name, uint64_t first_n)

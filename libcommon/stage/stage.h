@@ -68,8 +68,12 @@ void **stage_user(struct stage *st);
 
 /* ---- fates: exactly one per input record ---- */
 void stage_pass(struct stage *st, struct bytes raw); /* to every output, byte for byte */
-void stage_consume(struct stage *st, uint64_t n);    /* n input records became something else */
-void stage_filter(struct stage *st, uint64_t n);     /* left out on purpose */
+/* To that output alone, 0 .. stage_outputs() - 1 in the order of -o; what is no data goes to all. A
+ * stage passes all it passes this way, or nothing: shards share what went out. */
+void stage_pass_to(struct stage *st, size_t output, struct bytes raw);
+size_t stage_outputs(const struct stage *st);
+void stage_consume(struct stage *st, uint64_t n); /* n input records became something else */
+void stage_filter(struct stage *st, uint64_t n);  /* left out on purpose */
 void stage_drop(struct stage *st, const char *reason, uint64_t n);
 
 /* ---- making records ---- */
@@ -91,6 +95,8 @@ void stage_at(struct stage *st, uint64_t source, uint64_t n, uint64_t ts);
 void stage_source(struct stage *st, uint64_t source, const char *name, uint64_t first_n);
 
 /* ---- reading ---- */
+/* In open(): several inputs are not joined in order, each is read as its records arrive. */
+void stage_any_order(struct stage *st);
 /* Decodes one of `reads` into its C struct: the fast layout, else by binding. False: malformed;
  * the record has then been dropped and counted (dropped.malformed) - the caller does nothing. */
 bool stage_decode(struct stage *st, const struct rec_desc *desc, const struct stage_rec *r,
@@ -101,7 +107,8 @@ void stage_undeclared(struct stage *st, uint16_t type);
 /* The schema of a type as its stream declared it (custom ids are unified over the inputs), or
  * NULL. */
 const struct schema *stage_schema(struct stage *st, uint16_t type);
-uint64_t stage_last_n(struct stage *st); /* highest n seen so far (sources: made) */
+uint64_t stage_last_n(struct stage *st);        /* highest n seen so far (sources: made) */
+uint64_t stage_last_ts(const struct stage *st); /* the same for ts */
 
 /* ---- counters and ends ---- */
 uint64_t *stage_counter(struct stage *st, const char *name);

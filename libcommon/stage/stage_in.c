@@ -5,7 +5,7 @@
 
 #include "libcommon/stage/stage_private.h"
 
-enum { RELEASE_BYTES = 64 * 1024, AHEAD_BYTES = 2048, AHEAD_RECORDS = 8 };
+enum { RELEASE_BYTES = 64 * 1024, AHEAD_BYTES = 2048, AHEAD_RECORDS = 8, ARRIVAL_MS = 2 };
 
 void stage_inputs_open(struct stage *st)
 {
@@ -99,6 +99,18 @@ static bool control_decode(struct stage *st, const struct rec_desc *desc, struct
 	return ok;
 }
 
+/* Several outputs of one producer are read: the books must know how many. */
+static void count_links(struct stage *st, const struct input *in)
+{
+	uint64_t links = 0;
+
+	for (size_t i = 0; i < st->ninputs; i++)
+		links += &st->inputs[i] == in ||
+			 (st->inputs[i].hello && st->inputs[i].stream == in->stream);
+	if (links > 1)
+		*books_counter(st->page, "in_links", in->stream) = links;
+}
+
 static void input_hello(struct stage *st, struct input *in, struct bytes raw)
 {
 	struct rec_hello hello;
@@ -135,6 +147,7 @@ static void input_hello(struct stage *st, struct input *in, struct bytes raw)
 	if (!in->hello || hello.stream != in->stream) {
 		in->stream = hello.stream;
 		in->in = books_counter(st->page, "in", hello.stream);
+		count_links(st, in);
 	}
 	in->hello = true;
 	st->live |= hello.live;
@@ -681,12 +694,62 @@ static void step_join(struct stage *st)
 		input_fill(st, slow);
 }
 
+/* Delivers what is there, without waiting. False: nothing was. */
+static bool step_ready(struct stage *st, struct input *in)
+{
+	if (in->eof)
+		return false;
+	if (deliver_run(st, in, UINT64_MAX) == 0 && !in->eof) {
+		if (!port_in_ready(in->port, in->view.len))
+			return false;
+		input_fill(st, in);
+	}
+	input_release(in);
+	return true;
+}
+
+/* No order: whichever has something. They can't be waited for together, so each in turn is for a
+ * moment. */
+static void step_arrival(struct stage *st)
+{
+	struct input *idle = NULL;
+	bool any = false;
+
+	for (size_t i = 0; i < st->ninputs; i++) {
+		struct input *in = &st->inputs[(i + st->turn) % st->ninputs];
+
+		if (step_ready(st, in))
+			any = true;
+		else if (!in->eof)
+			idle = in;
+	}
+	st->turn++;
+	if (any || !idle)
+		return;
+	stage_mark(st);
+	stage_inputs_rest(st);
+	if (stage_stopping(st))
+		return;
+	port_in_consume(idle->port, idle->pos);
+	idle->view.ptr += idle->pos;
+	idle->view.len -= idle->pos;
+	idle->pos = 0;
+	port_in_view(idle->port, idle->view.len, ARRIVAL_MS, &idle->view);
+}
+
+void stage_any_order(struct stage *st)
+{
+	st->any_order = true;
+}
+
 bool stage_inputs_step(struct stage *st)
 {
 	bool open = false;
 
 	if (st->ninputs == 1)
 		step_one(st, &st->inputs[0]);
+	else if (st->any_order)
+		step_arrival(st);
 	else
 		step_join(st);
 	for (size_t i = 0; i < st->ninputs; i++)

@@ -2,12 +2,15 @@
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "libcommon/stage/stage_private.h"
 
 enum {
 	SCHEMAS_EVERY = 64 << 20,
+	MARK_BYTES = REC_PREFIX + 9,
+	NAP_NS = 500000,
 	INDEX_HEAD = REC_PREFIX + 2, /* bin 8 */
 	INDEX_BYTES = INDEX_HEAD + 2 * INDEX_RECORDS,
 };
@@ -89,6 +92,13 @@ static void index_begin(const struct stage *st, struct output *o)
 	o->opened_at = port_out_published(o->port);
 }
 
+static void mark_put(uint8_t mark[MARK_BYTES], uint64_t source, uint64_t n, uint64_t ts)
+{
+	rec_head_put(mark, &(struct rec_head){ REC_mark, ts, source << 48, n }, 1);
+	mark[REC_PREFIX] = 0xcf;
+	be64_put(mark + REC_PREFIX + 1, source);
+}
+
 /* ---- writing -------------------------------------------------------------------------------- */
 
 /* The readers of one output must not starve while we wait for those of another. But where a
@@ -101,6 +111,38 @@ static void flush_others(struct stage *st, const struct output *but)
 		if (o != but && !o->broken && port_out_longest(o->port))
 			port_out_flush(o->port);
 	}
+}
+
+/* Some output still has bytes that its reader could be waiting for. Broken ones are said. */
+static bool push_others(struct stage *st, const struct output *but)
+{
+	bool pending = false;
+
+	for (size_t i = 0; i < st->noutputs; i++) {
+		struct output *o = &st->outputs[i];
+
+		if (o == but || o->broken)
+			continue;
+		port_out_push(o->port);
+		if (port_out_broken(o->port, NULL))
+			output_break(st, o);
+		else
+			pending |= port_out_pending(o->port) > 0;
+	}
+	return pending;
+}
+
+static void nap(void)
+{
+	nanosleep(&(struct timespec){ .tv_nsec = NAP_NS }, NULL);
+}
+
+/* Several outputs: before waiting for one of them, all are brought as far as they go, together. A
+ * reader that joins them may be waiting for any one. */
+static void push_all(struct stage *st)
+{
+	while (st->noutputs > 1 && !port_give_up && push_others(st, NULL))
+		nap();
 }
 
 /* Room for a record of n bytes. NULL: the output is broken. */
@@ -140,29 +182,75 @@ static inline void output_commit(const struct stage *st, struct output *o, size_
 	port_out_commit(o->port, o->lead + n);
 }
 
-/* To every output, without counting. */
-static void write_all(struct stage *st, struct bytes raw, bool data)
+/* One shard is about to be waited for. Whoever joins the shards may be waiting for another that
+ * got nothing for long: each must know that nothing below the record at hand will come. They take
+ * the mark when they have room, so this waits with all of them until the shard at hand has some;
+ * once the others have all there is, they can do without us. */
+static void await_shard(struct stage *st, struct output *o, size_t n, const struct rec_head *h)
 {
-	for (size_t i = 0; i < st->noutputs; i++) {
-		uint8_t *at = output_space(st, &st->outputs[i], raw.len, data);
+	uint8_t mark[MARK_BYTES];
 
-		if (at) {
-			if (!st->outputs[i].null)
-				memcpy(at, raw.ptr, raw.len);
-			output_commit(st, &st->outputs[i], raw.len);
+	mark_put(mark, h->flow >> 48, h->n, 0);
+	while (!o->broken && !port_give_up &&
+	       !port_out_reserve(o->port, index_lead(o, n) + n, false)) {
+		bool marks = st->marked_n != UINT64_MAX, told = true;
+
+		for (size_t i = 0; i < st->noutputs && marks; i++) {
+			struct output *k = &st->outputs[i];
+			uint8_t *at;
+
+			if (k == o || k->broken || k->shared_n >= h->n)
+				continue;
+			at = port_out_reserve(k->port, sizeof(mark), false);
+			told &= at != NULL;
+			if (!at)
+				continue;
+			k->lead = 0;
+			memcpy(at, mark, sizeof(mark));
+			output_commit(st, k, sizeof(mark));
+			k->shared_n = h->n;
 		}
+		if (port_out_broken(o->port, NULL))
+			return;
+		port_out_push(o->port);
+		if (!push_others(st, o) && told)
+			return;
+		stage_inputs_rest(st);
+		nap();
 	}
 }
 
+static inline void write_one(struct stage *st, struct output *o, struct bytes raw, bool data)
+{
+	uint8_t *at = output_space(st, o, raw.len, data);
+
+	if (!at)
+		return;
+	if (!o->null)
+		memcpy(at, raw.ptr, raw.len);
+	output_commit(st, o, raw.len);
+}
+
+/* To every output, without counting. */
+static void write_all(struct stage *st, struct bytes raw, bool data)
+{
+	for (size_t i = 0; i < st->noutputs; i++)
+		write_one(st, &st->outputs[i], raw, data);
+}
+
 /* `lost` is the part of out_to that a broken output did not take. */
+static inline void count_out_to(struct output *o)
+{
+	++*o->out_to;
+	if (__builtin_expect(o->broken, 0))
+		++*o->lost;
+}
+
 static void count_out(struct stage *st, size_t bytes)
 {
 	st->since_schemas += bytes;
-	for (size_t i = 0; i < st->noutputs; i++) {
-		++*st->outputs[i].out_to;
-		if (__builtin_expect(st->outputs[i].broken, 0))
-			++*st->outputs[i].lost;
-	}
+	for (size_t i = 0; i < st->noutputs; i++)
+		count_out_to(&st->outputs[i]);
 	++*st->out;
 }
 
@@ -274,15 +362,13 @@ void stage_mark(struct stage *st)
 		stage_inputs_low(st, &n, &ts);
 	}
 	if (st->hello_sent && n > st->marked_n && n != UINT64_MAX) {
-		uint8_t mark[REC_PREFIX + 9];
-		struct rec_head h = { REC_mark, ts, st->at_source << 48, n };
+		uint8_t mark[MARK_BYTES];
 
-		rec_head_put(mark, &h, 1);
-		mark[REC_PREFIX] = 0xcf;
-		be64_put(mark + REC_PREFIX + 1, st->at_source);
+		mark_put(mark, st->at_source, n, ts);
 		write_all(st, BYTES(mark, sizeof(mark)), false);
 		st->marked_n = n;
 	}
+	push_all(st);
 	for (size_t i = 0; i < st->noutputs; i++)
 		if (!st->outputs[i].broken && !port_out_flush(st->outputs[i].port))
 			output_break(st, &st->outputs[i]);
@@ -291,7 +377,7 @@ void stage_mark(struct stage *st)
 void stage_write_end(struct stage *st)
 {
 	struct rec_ledger *rows;
-	struct rec_head h = { REC_end, 0, 0, st->last_n };
+	struct rec_head h = { REC_end, stage_last_ts(st), 0, st->last_n };
 	struct books all = { 0 };
 	struct buf raw = { 0 };
 
@@ -317,7 +403,9 @@ void stage_write_end(struct stage *st)
 bool stage_outputs_close(struct stage *st)
 {
 	bool whole = true;
+	size_t broken = 0;
 
+	push_all(st);
 	for (size_t i = 0; i < st->noutputs; i++) {
 		struct output *o = &st->outputs[i];
 
@@ -325,8 +413,10 @@ bool stage_outputs_close(struct stage *st)
 			output_break(st, o);
 		if (!port_out_close(o->port) || o->broken)
 			whole = false;
+		broken += o->broken;
 		o->port = NULL;
 	}
+	st->all_broken = broken == st->noutputs;
 	st->noutputs = 0;
 	free(st->declared_hash);
 	free(st->own_hash);
@@ -337,7 +427,8 @@ bool stage_outputs_close(struct stage *st)
 
 /* ---- data records -------------------------------------------------------------------------- */
 
-void stage_pass(struct stage *st, struct bytes raw)
+/* Every output hears of the type of a record of the input before the first of them. */
+static inline void need_schema(struct stage *st, struct bytes raw)
 {
 	uint16_t id = be16_get(raw.ptr + 4);
 	const struct in_type *t = st->current ? st->current->known[id] : NULL;
@@ -346,8 +437,36 @@ void stage_pass(struct stage *st, struct bytes raw)
 		schemas_again(st);
 	if (t && st->declared_hash[t->id] != t->hash)
 		stage_declare(st, t->id, t->hash, buf_bytes(&t->schema_raw));
+}
+
+void stage_pass(struct stage *st, struct bytes raw)
+{
+	need_schema(st, raw);
 	write_all(st, raw, true);
 	count_out(st, raw.len);
+}
+
+void stage_pass_to(struct stage *st, size_t output, struct bytes raw)
+{
+	struct output *o = &st->outputs[output];
+	struct rec_head h;
+
+	need_schema(st, raw);
+	if (st->noutputs > 1 && !o->broken &&
+	    !port_out_reserve(o->port, index_lead(o, raw.len) + raw.len, false)) {
+		h = rec_head_fast(raw.ptr);
+		await_shard(st, o, raw.len, &h);
+	}
+	write_one(st, o, raw, true);
+	st->since_schemas += raw.len;
+	count_out_to(o);
+	++*st->out;
+	st->shares |= st->noutputs > 1;
+}
+
+size_t stage_outputs(const struct stage *st)
+{
+	return st->noutputs;
 }
 
 void stage_emit(struct stage *st, const struct rec_desc *desc, const struct rec_head *h,

@@ -63,7 +63,8 @@ struct output {
 	uint64_t opened_at; /* port_out_published() at that time */
 	/* between output_space() and output_commit() */
 	uint8_t *record;
-	size_t lead; /* bytes kept in front of it for a new index record */
+	size_t lead;       /* bytes kept in front of it for a new index record */
+	uint64_t shared_n; /* a shard: it was told that nothing below will follow */
 };
 
 struct source_name {
@@ -87,6 +88,8 @@ struct stage {
 
 	struct input inputs[MAX_ENDPOINTS];
 	size_t ninputs;
+	bool any_order;        /* no join */
+	size_t turn;           /* whose it is then to be looked at first */
 	struct input *current; /* whose records are in the batch at hand */
 	struct buf odd;        /* a record rewritten: canonical prefix, unified id */
 	struct buf arena;
@@ -97,6 +100,8 @@ struct stage {
 
 	struct output outputs[MAX_ENDPOINTS];
 	size_t noutputs;
+	bool shares;        /* outputs share the records; see stage_pass_to() */
+	bool all_broken;    /* at the end */
 	bool discards;      /* every output is null: */
 	struct buf scratch; /* reserve() when every output is broken or there is none */
 	uint8_t *reserved;

@@ -196,6 +196,31 @@ static void test_laws(void)
 	CHECK_EQ(broken(&b, why, sizeof(why)), 2);
 	books_release(&b);
 
+	check_case("who reads several shards took what they were given in all, of some a possible "
+		   "sum");
+	add(&b, "shard", 1, "made", 0, 16);
+	add(&b, "shard", 1, "out", 0, 16);
+	add(&b, "shard", 1, "out_to", 0, 4);
+	add(&b, "shard", 1, "out_to", 1, 6);
+	add(&b, "shard", 1, "out_to", 2, 6);
+	add(&b, "merge", 2, "in_links", 1, 3);
+	add(&b, "merge", 2, "in", 1, 16);
+	add(&b, "merge", 2, "consumed", 0, 16);
+	CHECK_EQ(broken(&b, why, sizeof(why)), 0);
+	add(&b, "merge", 2, "in", 1, 15);
+	add(&b, "merge", 2, "consumed", 0, 15);
+	CHECK_EQ(broken(&b, why, sizeof(why)), 1);
+	add(&b, "shard", 1, "lost", 2, 1);
+	CHECK_EQ(broken(&b, why, sizeof(why)), 0);
+	add(&b, "merge", 2, "in_links", 1, 2);
+	CHECK_EQ(broken(&b, why, sizeof(why)), 1);
+	add(&b, "merge", 2, "in", 1, 10);
+	add(&b, "merge", 2, "consumed", 0, 10);
+	CHECK_EQ(broken(&b, why, sizeof(why)), 0);
+	add(&b, "merge", 2, "in_links", 1, 70);
+	CHECK_EQ(broken(&b, why, sizeof(why)), 1);
+	books_release(&b);
+
 	check_case("a set with more rows than are kept says so");
 	for (uint64_t i = 0; i < 17000; i++)
 		add(&b, "x", 1, "frames.in", i, 0);
