@@ -73,7 +73,7 @@ enum tcp_anomaly {
 	TCP_A_CHRISTMAS,
 	TCP_A_PAWS,
 	TCP_A_RESYNC,
-	TCP_A_REUSE, /* never set here: for whoever asks tcp_is_reuse() */
+	TCP_A_REUSE, /* set by the tracker, which asks tcp_is_reuse() */
 	TCP_A_BAD_CHECKSUM,
 	TCP_A_FIN_AFTER_RESET,
 	TCP_A_SYN_AFTER_CLOSE,

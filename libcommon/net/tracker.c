@@ -529,7 +529,10 @@ static struct flow *flow_of(struct tracker *t, struct tracked *p, struct tcp_seg
 	if (f && p->key.proto == PROTO_TCP) {
 		s->idle = idle_of(f, p);
 		if (s->flags & TCP_SYN && tcp_is_reuse(&f->tcp, p->sender ^ f->orig, s)) {
-			end_flow(t, f, reason_of(f, FLOW_END_REUSED));
+			enum flow_end_reason why = reason_of(f, FLOW_END_REUSED);
+
+			p->reused = why == FLOW_END_REUSED;
+			end_flow(t, f, why);
 			f = NULL;
 		}
 	}
@@ -550,7 +553,7 @@ void tracker_packet(struct tracker *t, struct tracked *p)
 	struct flow *f;
 	bool damaged;
 
-	p->is_new = p->update = p->bad_checksum = p->offload = false;
+	p->is_new = p->update = p->bad_checksum = p->offload = p->reused = false;
 	f = flow_of(t, p, &s);
 	p->flow = t->current = f;
 	p->dir = p->sender ^ f->orig;
@@ -560,6 +563,8 @@ void tracker_packet(struct tracker *t, struct tracked *p)
 	if (f->key.proto == PROTO_TCP) {
 		s.bad_checksum = damaged;
 		tcp_input(&f->tcp, &f->history, p->dir, &s, &p->tcp);
+		if (p->reused)
+			p->tcp.anomalies |= 1u << TCP_A_REUSE;
 	} else if (f->key.proto == PROTO_SCTP) {
 		input_sctp(f, p, damaged);
 	} else {

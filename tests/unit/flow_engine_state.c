@@ -76,6 +76,38 @@ static void test_reuse(void)
 	CHECK(!strcmp(made.conn_state[1], "S0"));
 }
 
+static void test_active_reuse(void)
+{
+	prepare("T7: a new SYN on a silent connection that was not closed is reported, once");
+	start();
+	open_tcp(0);
+	send_tcp(0, 0, TCP_SYN, 90000, 0, ""); /* at once: it changes nothing */
+	CHECK_EQ(made.anomalies, 1);
+	CHECK(!strcmp(made.name[0], "SYN_inside_connection"));
+	frame_ts += 6 * second;
+	send_tcp(0, 0, TCP_SYN, 90000, 0, "");
+	CHECK_EQ(ended(FLOW_END_REUSED), 1);
+	CHECK_EQ(made.flow[0].reason, REC_flow_reason_REUSED);
+	CHECK_EQ(made.anomalies, 2);
+	CHECK(!strcmp(made.name[1], "active_connection_reuse"));
+	CHECK(bytes_is(made.anomaly[1].state, "syn_sent"));
+	send_tcp(0, 0, TCP_SYN, 90000, 0, ""); /* of the new one, again */
+	CHECK_EQ(made.anomalies, 2);
+	CHECK_EQ(finish()->started, 2);
+
+	prepare("T7: behind a close, or a timeout, a new SYN is nothing special");
+	start();
+	open_tcp(0);
+	send_tcp(0, 0, TCP_RST | TCP_ACK, 1001, 5001, "");
+	send_tcp(0, 0, TCP_SYN, 90000, 0, "");
+	CHECK_EQ(ended(FLOW_END_RST), 1);
+	frame_ts += 31 * second;
+	send_tcp(0, 0, TCP_SYN, 95000, 0, "");
+	CHECK_EQ(ended(FLOW_END_IDLE), 1);
+	CHECK_EQ(made.anomalies, 0);
+	CHECK_EQ(finish()->started, 3);
+}
+
 static void test_history(void)
 {
 	prepare("W10: a hundred segments of data leave room for the end in the history");
@@ -346,6 +378,7 @@ int main(void)
 	test_states();
 	test_resurrection();
 	test_reuse();
+	test_active_reuse();
 	test_history();
 	test_bytes();
 	test_figures();
