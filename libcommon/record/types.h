@@ -178,6 +178,7 @@ enum {
 	STREAM_LOST_CHUNKS = 8,
 	STREAM_LOST_MESSAGES = 16, /* ..of messages of stream `sid`, from `ssn` on.. */
 	STREAM_LOST_PART = 32,     /* ..and of a part of message `ssn` */
+	STREAM_MSG_BEGIN = 64,     /* SCTP: first fragment of a message */
 };
 
 #endif

@@ -1,79 +1,17 @@
 /* l7: runs one parser over many flows: claims, buffering, gaps, caps, poisoning, session ends. */
-#include "libcommon/stage/l7.h"
-
-#include <stdio.h>
+#include <netinet/in.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "libcommon/base/die.h"
-#include "libcommon/stage/l7_others.h"
-#include "libcommon/stage/l7_pool.h"
+#include "libcommon/stage/l7_private.h"
 
 enum {
 	DEFAULT_FLOWS = 262144,
 	DEFAULT_BUFFER = 64 * 1024,
 	CLAIM_BYTES = 1024, /* kept per direction while undecided */
-	FLOW_ANOMALIES = 32,
-	SCRATCH_BLOCK = 64 * 1024,
-	SCRATCH_MAX = 1024 * 1024,
 };
 #define DEFAULT_MEMORY (256ull << 20)
-
-enum l7_mode {
-	MODE_UNDECIDED,
-	MODE_OURS,  /* claimed; consumed */
-	MODE_OVER,  /* was ours: poisoned, or ended by a gap; still consumed, not called */
-	MODE_OTHER, /* somebody else's: about to be given up, or one too many for l7_others */
-};
-
-struct l7_side {
-	struct buf kept; /* unread bytes of earlier records */
-	size_t scanned, want;
-	uint64_t skip;   /* l7_skip: bytes to let by */
-	uint64_t offset; /* stream offset of the first unread byte */
-	uint64_t start_ts, start_n;
-	uint64_t fed, missing;
-	unsigned segments;
-	bool ended;
-};
-
-struct l7_flow {
-	struct l7_flow *next; /* hash chain */
-	uint64_t id, now, n;
-	uint64_t listed; /* the clock when it was last put in front of the list */
-	struct l7 *l7;
-	void *state;
-	uint8_t mode;
-	bool midstream, snapped, stop_over, stop_done;
-	struct l7_side side[2];
-	struct rec_key key;
-	unsigned anomalies;
-	uint64_t messages;
-	const char *why;
-	struct l7_flow *newer, *older; /* by last use, nearly: see flow_used() */
-};
-
-struct l7_scratch {
-	struct l7_scratch *next;
-	size_t used, size;
-	uint8_t bytes[] __attribute__((aligned(16)));
-};
-
-struct l7 {
-	const struct l7_parser *parser;
-	struct l7_host host;
-	struct l7_limits limits;
-	struct l7_stats stats;
-	struct l7_flow **buckets;
-	size_t mask;
-	struct l7_pool flows, states;
-	struct l7_flow *newest, *oldest;
-	uint64_t clock; /* records of known flows so far */
-	struct l7_scratch *scratch;
-	size_t scratch_used;
-	/* Most records belong to flows that are somebody else's, and most flows are. */
-	struct l7_others others;
-};
 
 /* ---- the flow table ------------------------------------------------------------------------ */
 
@@ -190,7 +128,7 @@ static void session_end(struct l7_flow *f, enum rec_session_reason why)
 }
 
 /* The last call to the parser for this flow, its session_end, and its state given back. */
-static void session_close(struct l7_flow *f, enum l7_end why)
+void l7_session_close(struct l7_flow *f, enum l7_end why)
 {
 	static const enum rec_session_reason reasons[] = {
 		[L7_END_EOF] = REC_session_reason_EOF,
@@ -209,6 +147,7 @@ static void session_close(struct l7_flow *f, enum l7_end why)
 	session_end(f, reasons[why]);
 	side_drop(f->l7, &f->side[0]);
 	side_drop(f->l7, &f->side[1]);
+	l7_messages_forget(f);
 	l7_pool_give(&f->l7->states, f->state);
 	f->state = NULL;
 }
@@ -223,6 +162,7 @@ static void flow_forget(struct l7 *l7, struct l7_flow *f)
 	lru_remove(l7, f);
 	side_drop(l7, &f->side[0]);
 	side_drop(l7, &f->side[1]);
+	l7_messages_forget(f);
 	l7_pool_give(&l7->states, f->state);
 	l7_pool_give(&l7->flows, f);
 	l7->stats.flows--;
@@ -233,7 +173,7 @@ static void flow_evict(struct l7 *l7, struct l7_flow *f, uint64_t now, uint64_t 
 	l7->stats.evicted++;
 	f->now = now;
 	f->n = n;
-	session_close(f, L7_END_EVICTED);
+	l7_session_close(f, L7_END_EVICTED);
 	flow_forget(l7, f);
 }
 
@@ -292,7 +232,7 @@ static void key_set(struct rec_key *k, uint8_t ip_version, uint8_t proto, const 
 
 /* ---- calling the parser -------------------------------------------------------------------- */
 
-static void flow_tick(struct l7_flow *f)
+void l7_flow_tick(struct l7_flow *f)
 {
 	if (f->l7->parser->tick && !f->stop_over && !f->stop_done) {
 		f->l7->parser->tick(f, f->now);
@@ -301,18 +241,18 @@ static void flow_tick(struct l7_flow *f)
 }
 
 /* After a callback: carries out what l7_poison() or l7_done() asked for in it. */
-static void flow_settle(struct l7_flow *f)
+void l7_flow_settle(struct l7_flow *f)
 {
 	scratch_reset(f->l7);
 	if (f->stop_over) {
 		f->l7->stats.poisoned++;
-		session_close(f, L7_END_ERROR);
+		l7_session_close(f, L7_END_ERROR);
 	} else if (f->stop_done) {
-		session_close(f, L7_END_DONE);
+		l7_session_close(f, L7_END_DONE);
 	}
 }
 
-static size_t parser_cap(const struct l7 *l7)
+size_t l7_parser_cap(const struct l7 *l7)
 {
 	return l7->parser->max_buffer ? l7->parser->max_buffer : DEFAULT_BUFFER;
 }
@@ -367,7 +307,7 @@ static void side_offer(struct l7_flow *f, enum l7_dir dir, struct bytes data, si
 				break;
 			s->want = 0;
 			done = f->l7->parser->feed(f, dir, data);
-			flow_settle(f);
+			l7_flow_settle(f);
 			if (f->mode != MODE_OURS)
 				return;
 			if (done > data.len)
@@ -390,13 +330,13 @@ static void side_offer(struct l7_flow *f, enum l7_dir dir, struct bytes data, si
 		}
 	}
 	side_keep(f, s, data);
-	if (s->kept.len > parser_cap(f->l7)) {
+	if (s->kept.len > l7_parser_cap(f->l7)) {
 		l7_poison(f, "too many unread bytes");
-		flow_settle(f);
+		l7_flow_settle(f);
 	} else if (f->l7->stats.memory > f->l7->limits.max_memory) {
 		f->why = "memory limit of the parser";
 		f->l7->stats.evicted++;
-		session_close(f, L7_END_EVICTED);
+		l7_session_close(f, L7_END_EVICTED);
 	}
 }
 
@@ -437,24 +377,24 @@ static void side_gap(struct l7_flow *f, enum l7_dir dir, uint64_t missing, enum 
 	s->segments = 0;
 	if (!f->l7->parser->gap) {
 		f->why = "bytes are missing";
-		session_close(f, L7_END_GAP);
+		l7_session_close(f, L7_END_GAP);
 		return;
 	}
 	s->skip -= by_skip;
 	f->l7->parser->gap(f, dir, missing, why);
 	s->offset += missing;
-	flow_settle(f);
+	l7_flow_settle(f);
 }
 
-static void claim(struct l7_flow *f)
+void l7_flow_claim(struct l7_flow *f)
 {
 	const struct l7_parser *p = f->l7->parser;
 
 	f->mode = MODE_OURS;
 	f->state = p->state_size ? l7_pool_take(&f->l7->states) : NULL;
 	f->l7->stats.claimed++;
-	flow_tick(f);
-	flow_settle(f);
+	l7_flow_tick(f);
+	l7_flow_settle(f);
 }
 
 /* ---- records in ---------------------------------------------------------------------------- */
@@ -463,8 +403,7 @@ static void claim(struct l7_flow *f)
 static void stream_ask(struct l7_flow *f, enum l7_dir dir, struct bytes data)
 {
 	struct l7_side *s = &f->side[dir], *peer = &f->side[!dir];
-	struct l7_first first = { f->key.proto, f->key.orig_p, f->key.resp_p,
-				  f->midstream, dir,           data };
+	struct l7_first first = l7_first_of(f, dir, data);
 
 	if (s->kept.len) { /* copied only where the first bytes did not tell */
 		f->l7->stats.memory -= s->kept.size;
@@ -479,7 +418,7 @@ static void stream_ask(struct l7_flow *f, enum l7_dir dir, struct bytes data)
 	}
 	switch (f->l7->parser->claims ? f->l7->parser->claims(&first) : L7_YES) {
 	case L7_YES:
-		claim(f);
+		l7_flow_claim(f);
 		for (int i = 0; i < 2 && f->mode == MODE_OURS; i++) {
 			enum l7_dir d = i ? dir : (enum l7_dir) !dir;
 			struct l7_side *one = &f->side[d];
@@ -510,6 +449,12 @@ static void stream_ask(struct l7_flow *f, enum l7_dir dir, struct bytes data)
 	buf_release(&peer->kept);
 }
 
+/* Messages are not fed to a parser of byte streams. */
+static bool is_for(const struct l7_parser *p, const struct rec_stream *s)
+{
+	return s->proto == IPPROTO_SCTP ? p->message != NULL : p->feed != NULL;
+}
+
 /* NULL: the flow is somebody else's. */
 static struct l7_flow *stream_flow(struct l7 *l7, const struct rec_head *h,
 				   const struct rec_stream *s)
@@ -520,7 +465,7 @@ static struct l7_flow *stream_flow(struct l7 *l7, const struct rec_head *h,
 		if (l7_is_other(l7, h->flow))
 			return NULL;
 		/* A flow whose beginning went elsewhere is not ours to guess at. */
-		if (s->offset != 0 || !l7->parser->feed) {
+		if (s->offset != 0 || !is_for(l7->parser, s)) {
 			other_add(l7, h);
 			return NULL;
 		}
@@ -534,10 +479,14 @@ static struct l7_flow *stream_flow(struct l7 *l7, const struct rec_head *h,
 	return f->mode == MODE_OTHER ? NULL : f;
 }
 
-static void stream_take(struct l7_flow *f, const struct rec_stream *s)
+static void stream_take(struct l7_flow *f, const struct rec_head *h, const struct rec_stream *s)
 {
 	enum l7_dir dir = s->dir ? L7_RESP : L7_ORIG;
 
+	if (f->key.proto == IPPROTO_SCTP) {
+		l7_messages_take(f, h, s);
+		return;
+	}
 	if (f->mode == MODE_UNDECIDED && s->gap) {
 		/* Nothing can be claimed across a hole but a fresh start behind it. */
 		f->l7->stats.memory -= f->side[dir].kept.size;
@@ -553,8 +502,8 @@ static void stream_take(struct l7_flow *f, const struct rec_stream *s)
 		return;
 	}
 	if (f->mode == MODE_OURS) {
-		flow_tick(f);
-		flow_settle(f);
+		l7_flow_tick(f);
+		l7_flow_settle(f);
 	}
 	if (f->mode != MODE_OURS)
 		return;
@@ -570,7 +519,7 @@ bool l7_stream(struct l7 *l7, const struct rec_head *h, const struct rec_stream 
 
 	if (!f)
 		return false;
-	stream_take(f, s);
+	stream_take(f, h, s);
 	return !flow_left(l7, f, h) && f->mode != MODE_UNDECIDED;
 }
 
@@ -600,17 +549,16 @@ static bool packet_take(struct l7_flow *f, const struct rec_packet *p)
 	enum l7_dir dir = p->dir ? L7_RESP : L7_ORIG;
 
 	if (f->mode == MODE_UNDECIDED) {
-		struct l7_first first = { f->key.proto, f->key.orig_p, f->key.resp_p,
-					  f->midstream, dir,           p->payload };
+		struct l7_first first = l7_first_of(f, dir, p->payload);
 		enum l7_claim c = parser->claims ? parser->claims(&first) : L7_YES;
 
 		if (c == L7_YES)
-			claim(f);
+			l7_flow_claim(f);
 		else if (c == L7_NO)
 			f->mode = MODE_OTHER;
 	} else if (f->mode == MODE_OURS) {
-		flow_tick(f);
-		flow_settle(f);
+		l7_flow_tick(f);
+		l7_flow_settle(f);
 	}
 	if (f->mode != MODE_OURS)
 		return f->mode == MODE_OVER;
@@ -620,7 +568,7 @@ static bool packet_take(struct l7_flow *f, const struct rec_packet *p)
 	f->side[dir].segments = 1;
 	f->snapped = p->flags & PACKET_SNAPPED;
 	parser->datagram(f, dir, p->payload);
-	flow_settle(f);
+	l7_flow_settle(f);
 	return true;
 }
 
@@ -645,9 +593,10 @@ void l7_stream_end(struct l7 *l7, const struct rec_head *h, const struct rec_str
 		return;
 	f->now = h->ts;
 	f->n = h->n;
-	flow_tick(f);
-	flow_settle(f);
+	l7_flow_tick(f);
+	l7_flow_settle(f);
 	f->side[dir].ended = true;
+	l7_messages_end(f, dir);
 	if (f->mode == MODE_OURS && f->side[dir].want && f->side[dir].kept.len) {
 		/* The end is the end of waiting for more as well. */
 		f->side[dir].want = 0;
@@ -655,7 +604,7 @@ void l7_stream_end(struct l7 *l7, const struct rec_head *h, const struct rec_str
 	}
 	if (f->mode == MODE_OURS && l7->parser->eof) {
 		l7->parser->eof(f, dir, (enum rec_stream_reason)e->reason);
-		flow_settle(f);
+		l7_flow_settle(f);
 	}
 	flow_left(l7, f, h);
 }
@@ -672,10 +621,10 @@ void l7_flow_end(struct l7 *l7, const struct rec_head *h, const struct rec_flow 
 	f->now = h->ts;
 	f->n = h->n;
 	if (f->mode == MODE_OURS) {
-		flow_tick(f);
-		flow_settle(f);
+		l7_flow_tick(f);
+		l7_flow_settle(f);
 	}
-	session_close(f, fl->reason == REC_flow_reason_EVICTED ? L7_END_EVICTED : L7_END_EOF);
+	l7_session_close(f, fl->reason == REC_flow_reason_EVICTED ? L7_END_EVICTED : L7_END_EOF);
 	flow_forget(l7, f);
 }
 
@@ -696,7 +645,7 @@ void l7_finish(struct l7 *l7, uint64_t last_n)
 	qsort(all, i, sizeof(struct l7_flow *), by_id);
 	for (size_t k = 0; k < i; k++) {
 		all[k]->n = last_n + (all[k]->id & 0xffffffffffffull);
-		session_close(all[k], L7_END_EOF);
+		l7_session_close(all[k], L7_END_EOF);
 		flow_forget(l7, all[k]);
 	}
 	free(all);
@@ -747,164 +696,4 @@ void l7_free(struct l7 *l7)
 const struct l7_stats *l7_stats(const struct l7 *l7)
 {
 	return &l7->stats;
-}
-
-/* ---- what a parser may call ---------------------------------------------------------------- */
-
-void *l7_state(struct l7_flow *f)
-{
-	return f->state;
-}
-
-void *l7_config(struct l7_flow *f)
-{
-	return f->l7->parser->config;
-}
-
-const struct rec_key *l7_key(const struct l7_flow *f)
-{
-	return &f->key;
-}
-
-uint64_t l7_flow_id(const struct l7_flow *f)
-{
-	return f->id;
-}
-
-bool l7_midstream(const struct l7_flow *f)
-{
-	return f->midstream;
-}
-
-bool l7_snapped(const struct l7_flow *f)
-{
-	return f->snapped;
-}
-
-uint64_t l7_now(const struct l7_flow *f)
-{
-	return f->now;
-}
-
-uint64_t l7_n(const struct l7_flow *f)
-{
-	return f->n;
-}
-
-uint64_t l7_start_ts(const struct l7_flow *f, enum l7_dir dir)
-{
-	return f->side[dir].start_ts;
-}
-
-uint64_t l7_start_n(const struct l7_flow *f, enum l7_dir dir)
-{
-	return f->side[dir].start_n;
-}
-
-uint64_t l7_offset(const struct l7_flow *f, enum l7_dir dir)
-{
-	return f->side[dir].offset;
-}
-
-unsigned l7_segments(const struct l7_flow *f, enum l7_dir dir)
-{
-	return f->side[dir].segments;
-}
-
-size_t l7_scanned(const struct l7_flow *f, enum l7_dir dir)
-{
-	return f->side[dir].scanned;
-}
-
-void l7_want(struct l7_flow *f, enum l7_dir dir, size_t n)
-{
-	f->side[dir].want = n;
-}
-
-void l7_skip(struct l7_flow *f, enum l7_dir dir, uint64_t n)
-{
-	f->side[dir].skip = n;
-}
-
-void *l7_scratch(struct l7_flow *f, size_t n)
-{
-	struct l7 *l7 = f->l7;
-	struct l7_scratch *s = l7->scratch;
-
-	if (n > SCRATCH_MAX)
-		return NULL;
-	n = (n + 15) & ~(size_t)15;
-	if (n > SCRATCH_MAX - l7->scratch_used)
-		return NULL;
-	l7->scratch_used += n;
-	while (s && s->size - s->used < n)
-		s = s->next;
-	if (!s) {
-		size_t size = n > SCRATCH_BLOCK ? n : SCRATCH_BLOCK;
-
-		s = xcalloc(1, sizeof(*s) + size);
-		s->size = size;
-		if (l7->scratch) { /* the first block stays first: it outlives the callback */
-			s->next = l7->scratch->next;
-			l7->scratch->next = s;
-		} else {
-			l7->scratch = s;
-		}
-	}
-	s->used += n;
-	return s->bytes + s->used - n;
-}
-
-void l7_emit_rec(struct l7_flow *f, uint64_t ts, const struct rec_desc *desc, void *rec)
-{
-	struct rec_head h = { desc->id, ts, f->id, f->n };
-
-	/* KEY() comes first where a type has it: its first row is "proto". */
-	if (desc->nfields && strcmp(desc->fields[0].name, "proto") == 0)
-		memcpy((char *)rec + desc->fields[0].offset - offsetof(struct rec_key, proto),
-		       &f->key, sizeof(f->key));
-	f->messages++;
-	f->l7->host.emit(f->l7->host.ctx, desc, &h, rec);
-}
-
-void l7_violation(struct l7_flow *f, enum l7_dir dir, const char *name, enum rec_severity severity,
-		  const char *state, const char *event, const char *expected)
-{
-	struct rec_head h = { REC_anomaly, f->now, f->id, f->n };
-	struct rec_anomaly a = {
-		.key = f->key,
-		.name = bytes_str(name),
-		.severity = severity,
-		.stage = bytes_str(f->l7->parser->name),
-		.dir = SOME(dir),
-		.state = state ? bytes_str(state) : BYTES(NULL, 0),
-		.event = event ? bytes_str(event) : BYTES(NULL, 0),
-		.expected = expected ? bytes_str(expected) : BYTES(NULL, 0),
-		.offset = SOME(f->side[dir].offset),
-	};
-
-	if (f->anomalies++ >= FLOW_ANOMALIES) {
-		f->l7->stats.anomalies_suppressed++;
-		return;
-	}
-	f->l7->host.emit(f->l7->host.ctx, &rec_anomaly_desc, &h, &a);
-}
-
-void l7_poison(struct l7_flow *f, const char *why)
-{
-	char name[64];
-
-	if (f->stop_over || f->stop_done || f->mode != MODE_OURS)
-		return;
-	f->stop_over = true;
-	f->why = why;
-	snprintf(name, sizeof(name), "%s_parse_error", f->l7->parser->name);
-	f->anomalies = 0; /* this one is never suppressed */
-	l7_violation(f, L7_ORIG, name, REC_severity_WARNING, NULL, why, NULL);
-}
-
-void l7_done(struct l7_flow *f)
-{
-	if (!f->stop_over && f->mode == MODE_OURS)
-		f->stop_done = true;
 }

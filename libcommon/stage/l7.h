@@ -33,7 +33,20 @@ struct l7_first {
 	uint16_t orig_p, resp_p;
 	bool midstream;
 	enum l7_dir dir;   /* who sent `data` */
-	struct bytes data; /* first bytes of that direction (stream), or the datagram */
+	struct bytes data; /* first bytes of that direction (TCP) or of a message (SCTP), or the
+			      datagram */
+	uint16_t sid;      /* SCTP: stream id and payload protocol id of the message */
+	uint32_t ppid;
+};
+
+/* A user message of SCTP. */
+struct l7_message {
+	uint16_t sid;
+	uint32_t ssn; /* stream sequence number, of an I-DATA chunk the message id */
+	uint32_t ppid;
+	bool unordered;
+	uint64_t len;      /* bytes it had; more than data.len where the capture lacks some.. */
+	struct bytes data; /* ..or where more than max_buffer would have been kept: its front */
 };
 
 struct l7_parser {
@@ -45,16 +58,27 @@ struct l7_parser {
 	size_t max_buffer;         /* unparsed bytes kept per direction; 0 = 64 KiB */
 
 	/* Is this flow ours? Asked with the first bytes of each direction until it says yes or no;
-	 * MAYBE = more bytes are needed (at most 1 KiB is kept while undecided). */
+	 * MAYBE = more bytes are needed (at most 1 KiB is kept while undecided). Of UDP and SCTP
+	 * asked with each datagram, or the first chunk of each message; those before the yes are
+	 * not given. */
 	enum l7_claim (*claims)(const struct l7_first *first);
 
-	/* The unread bytes of one direction. Emits what is whole in them and returns how many it is
-	 * done with; the rest comes again, longer. The first l7_scanned() bytes were offered
-	 * before. Called again at once while it makes progress only by its own loop: return what is
-	 * done. */
+	/* The unread bytes of one direction of TCP. Emits what is whole in them and returns how
+	 * many it is done with; the rest comes again, longer. The first l7_scanned() bytes were
+	 * offered before. Called again at once while it makes progress only by its own loop: return
+	 * what is done. */
 	size_t (*feed)(struct l7_flow *f, enum l7_dir dir, struct bytes data);
 	/* One datagram (UDP). */
 	void (*datagram)(struct l7_flow *f, enum l7_dir dir, struct bytes data);
+	/* One message of SCTP, in the order of its stream; unordered ones as they come. Messages of
+	 * several streams that came piece by piece between each other each come whole. Without it
+	 * the parser gets nothing of SCTP: its streams are never one byte stream, so feed() and
+	 * gap() have no part in them. */
+	void (*message)(struct l7_flow *f, enum l7_dir dir, const struct l7_message *m);
+	/* So many messages of that stream, or a part of one, will never come. May be NULL: what
+	 * comes next is whole all the same. Of lost chunks nobody may be able to tell whose they
+	 * were. */
+	void (*lost)(struct l7_flow *f, enum l7_dir dir, uint16_t sid, uint64_t messages);
 	/* `missing` bytes of that direction will never come. Unread bytes before it are dropped;
 	 * the next feed() starts behind it. NULL: the session ends (L7_END_GAP). */
 	void (*gap)(struct l7_flow *f, enum l7_dir dir, uint64_t missing, enum rec_gap_reason why);
@@ -75,10 +99,10 @@ void *l7_config(struct l7_flow *f);
 const struct rec_key *l7_key(const struct l7_flow *f);
 uint64_t l7_flow_id(const struct l7_flow *f);
 bool l7_midstream(const struct l7_flow *f);
-bool l7_snapped(const struct l7_flow *f); /* the capture lacks the end of the datagram at hand */
+bool l7_snapped(const struct l7_flow *f); /* the datagram's or message's end is not there */
 uint64_t l7_now(const struct l7_flow *f); /* ts of the record at hand, ns */
 uint64_t l7_n(const struct l7_flow *f);   /* its frame number */
-/* Time and frame of the record that brought data.ptr[0] of the feed() at hand. */
+/* Time and frame of the record that brought data.ptr[0] of the feed() or message() at hand. */
 uint64_t l7_start_ts(const struct l7_flow *f, enum l7_dir dir);
 uint64_t l7_start_n(const struct l7_flow *f, enum l7_dir dir);
 /* Stream offset of data.ptr[0]. */

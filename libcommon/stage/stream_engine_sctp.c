@@ -53,6 +53,7 @@ static void on_piece(void *ctx, struct sctp_streams *s, const struct sctp_piece 
 	uint32_t end = p->end ? STREAM_MSG_END : 0;
 
 	r.flags |= p->unordered ? STREAM_UNORDERED : 0;
+	r.flags |= p->begin ? STREAM_MSG_BEGIN : 0;
 	r.sid = p->sid;
 	r.ssn = p->ssn;
 	r.tsn = p->tsn;
@@ -63,6 +64,7 @@ static void on_piece(void *ctx, struct sctp_streams *s, const struct sctp_piece 
 		r.flags |= p->missing ? 0 : end;
 		r.payload = p->bytes;
 		put(ctx, f, &r);
+		r.flags &= ~(uint32_t)STREAM_MSG_BEGIN;
 	}
 	if (p->missing) {
 		r.flags |= end;

@@ -90,6 +90,27 @@ static void gap(struct l7_flow *f, enum l7_dir dir, uint64_t missing, enum rec_g
 	act(f, dir);
 }
 
+static void message(struct l7_flow *f, enum l7_dir dir, const struct l7_message *m)
+{
+	live(f);
+	/* Every byte says how far from the message's beginning it lies. */
+	for (size_t i = 0; whole && i < m->data.len; i++)
+		if (m->data.ptr[i] != (uint8_t)i)
+			abort();
+	if (m->data.len > m->len || l7_key(f)->proto != 132)
+		abort();
+	act(f, dir);
+}
+
+static void lost(struct l7_flow *f, enum l7_dir dir, uint16_t sid, uint64_t messages)
+{
+	(void)sid;
+	live(f);
+	if (!messages)
+		abort();
+	act(f, dir);
+}
+
 static void eof(struct l7_flow *f, enum l7_dir dir, enum rec_stream_reason why)
 {
 	(void)why;
@@ -130,7 +151,56 @@ static void emit(void *ctx, const struct rec_desc *desc, const struct rec_head *
 struct input {
 	struct l7 *l7;
 	uint64_t offset[FLOWS][2], n;
+	/* SCTP flows lie behind the others: */
+	uint64_t sctp_offset[FLOWS][2];
+	uint32_t tsn, at[FLOWS][2][4]; /* at: bytes of the open message of each stream */
 };
+
+/* A piece of a message of one of four streams, or a loss; the stream's messages have equal SSNs. */
+static void step_sctp(struct input *in, const uint8_t *b)
+{
+	static uint8_t bytes[64];
+	unsigned flow = b[1] >> 1 & (FLOWS - 1), dir = b[1] & 1, sid = b[1] >> 5 & 3;
+	unsigned n = b[2] & 31;
+	struct rec_head h = { REC_stream, ++in->n, 4 * FLOWS + flow, in->n };
+	struct rec_stream s = { .ip_version = 4,
+				.proto = 132,
+				.dir = (uint8_t)dir,
+				.sid = (uint16_t)sid,
+				.tsn = ++in->tsn,
+				.offset = in->sctp_offset[flow][dir] };
+	uint32_t *at = &in->at[flow][dir][sid];
+
+	switch (b[2] >> 5) {
+	case 0: /* lost: what goes on behind it has other TSNs */
+		s.flags = STREAM_LOST_CHUNKS;
+		s.gap = n + 1;
+		in->tsn += n;
+		break;
+	case 1:
+		s.flags = n & 1 ? STREAM_LOST_PART : STREAM_LOST_MESSAGES;
+		s.gap = n + 1;
+		break;
+	case 2:
+		s.gap = n + 1;
+		s.gap_reason = REC_gap_reason_SNAPPED;
+		*at += n + 1;
+		break;
+	default:
+		if (b[2] & 32) {
+			s.flags |= STREAM_MSG_BEGIN;
+			*at = 0;
+		}
+		s.flags |= b[2] & 64 ? STREAM_MSG_END : 0;
+		for (unsigned i = 0; i < n; i++)
+			bytes[i] = (uint8_t)(*at + i);
+		*at += n;
+		s.payload = BYTES(bytes, n);
+		in->sctp_offset[flow][dir] += n;
+		break;
+	}
+	l7_stream(in->l7, &h, &s);
+}
 
 static void step(struct input *in, const uint8_t *b)
 {
@@ -146,6 +216,10 @@ static void step(struct input *in, const uint8_t *b)
 	struct rec_stream_end e = { .dir = (uint8_t)dir };
 	struct rec_flow fl = { .event = b[2] & 3, .reason = b[2] >> 2 & 7 };
 
+	if (b[0] >> 3 == 1) {
+		step_sctp(in, b);
+		return;
+	}
 	if (b[0] % 8 == 4)
 		h.flow += FLOWS;
 	switch (b[0] % 8) {
@@ -189,6 +263,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 				    .feed = feed,
 				    .datagram = datagram,
 				    .gap = gap,
+				    .message = message,
+				    .lost = lost,
 				    .eof = eof,
 				    .tick = tick,
 				    .end = end };
@@ -202,9 +278,13 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		parser.gap = NULL;
 	if (data[0] & 2)
 		parser.claims = NULL;
+	if (data[0] & 8)
+		parser.message = NULL;
+	if (data[0] & 16)
+		parser.lost = NULL;
 	whole = data[0] & 4;
 	if (whole)
-		limits.max_flows = 2 * FLOWS;
+		limits.max_flows = 3 * FLOWS;
 	answer = 0;
 	begun = ended = sessions = 0;
 	in.l7 = l7_new(&parser, &host, &limits);

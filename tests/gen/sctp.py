@@ -12,6 +12,7 @@ from scenario import CLIENT, SERVER, START
 DATA, INIT, INIT_ACK, SACK, ABORT, SHUTDOWN, SHUTDOWN_ACK, COOKIE_ECHO, COOKIE_ACK, COMPLETE = (
     0, 1, 2, 3, 6, 7, 8, 10, 11, 14)
 FORWARD_TSN = 192
+I_DATA = 64
 
 
 def crc32c(data):
@@ -62,6 +63,12 @@ class Association:
             self.ssn[side, sid] = ssn + 1
         return chunk(DATA, value, flags)
 
+    def idata(self, side, sid, mid, fsn, text, flags=0):
+        """An I-DATA chunk (RFC 8260); flags as those of data()."""
+        value = struct.pack(">IHHII", self.tsn[side], sid, 0, mid, 46 if flags & 2 else fsn) + text.encode()
+        self.tsn[side] += 1
+        return chunk(I_DATA, value, flags)
+
     def sack(self, side):
         self.send(side, chunk(SACK, struct.pack(">IIHH", self.tsn[1 - side] - 1, 65536, 0, 0)))
 
@@ -107,6 +114,22 @@ def lost():
     a.send(0, a.data(0, 1, "one "))
     a.send(0, a.data(0, 1, "two "), lost=True)
     a.send(0, a.data(0, 1, "three"))
+    for _ in range(20):
+        a.sack(1)
+    a.close()
+    return pcap(cap)
+
+
+def interleaved():
+    """Messages of two streams whose pieces come by turns, one of them with a piece lost."""
+    cap = Capture()
+    a = Association(cap)
+    a.open()
+    a.send(0, a.idata(0, 1, 0, 0, "GET /", 2), a.idata(0, 2, 0, 0, "another ", 2))
+    a.send(0, a.idata(0, 1, 0, 1, "index.html"), a.idata(0, 2, 0, 1, "message", 1))
+    a.send(0, a.idata(0, 1, 0, 2, " HTTP/1.1", 1), a.idata(0, 2, 1, 0, "in ", 2))
+    a.send(0, a.idata(0, 2, 1, 1, "three "), lost=True)
+    a.send(0, a.idata(0, 2, 1, 2, "pieces", 1), a.idata(0, 2, 2, 0, "whole", 3))
     for _ in range(20):
         a.sack(1)
     a.close()
@@ -189,7 +212,7 @@ def in_fragments():
 
 
 def main():
-    table = {f.__name__: f for f in (talk, reordered, lost, blind_abort, plain, in_vxlan, in_gre, in_gtp, in_mpls,
+    table = {f.__name__: f for f in (talk, reordered, lost, interleaved, blind_abort, plain, in_vxlan, in_gre, in_gtp, in_mpls,
                                      in_fragments)}
     if sys.argv[1:] == ["--list"]:
         print("\n".join(table))

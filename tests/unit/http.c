@@ -281,7 +281,11 @@ static void test_framing(void)
 
 static enum l7_claim claim(uint16_t port, bool midstream, const char *s)
 {
-	struct l7_first first = { IPPROTO_TCP, 40000, port, midstream, L7_ORIG, bytes_str(s) };
+	struct l7_first first = { .proto = IPPROTO_TCP,
+				  .orig_p = 40000,
+				  .resp_p = port,
+				  .midstream = midstream,
+				  .data = bytes_str(s) };
 
 	return http_parser.claims(&first);
 }
@@ -557,7 +561,7 @@ static void test_old(void)
 
 static void test_claims(void)
 {
-	struct l7_first udp = { IPPROTO_UDP, 1, 80, false, L7_ORIG, BYTES_LIT(GET) };
+	struct l7_first udp = { .proto = IPPROTO_UDP, .resp_p = 80, .data = BYTES_LIT(GET) };
 
 	check_case("a flow is claimed by its first bytes, on any port");
 	CHECK_EQ(claim(12345, false, GET), L7_YES);
