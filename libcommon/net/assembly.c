@@ -473,10 +473,32 @@ static void enqueue(struct assembly_group *g, struct assembly *a, const struct a
 	holder_update(g, a);
 }
 
-/* Real data after a SYN with data: at or below it, the peer has refused that (RFC 7413 4.2);
- * behind it, the peer has taken it. */
+/* Of data that came with the SYN, the peer has accepted what it acknowledged (RFC 7413 4.2): that
+ * leaves. The rest of a block in which it ends stays, in front of `next`. */
+static void accept_held(struct assembly_group *g, struct assembly *a)
+{
+	uint64_t to = min64(a->acked, a->held_to);
+
+	while (a->head && a->next < to && a->head->offset <= a->next) {
+		struct block *b = a->head;
+		uint64_t skip = a->next - b->offset, end = min64(block_end(b), to);
+
+		if (b->missing)
+			gap_to(g, a, end, ASSEMBLY_GAP_SNAPPED);
+		else
+			deliver(g, a, BYTES(b->data + skip, end - a->next), b->first_n,
+				b->first_ts);
+		if (end < block_end(b))
+			break;
+		queue_unlink(g, a, b);
+	}
+}
+
+/* Real data after a SYN with data: at or below its end, the peer has refused what it has not
+ * acknowledged of it; behind it, the peer has taken it. */
 static void unhold(struct assembly_group *g, struct assembly *a, uint64_t offset)
 {
+	accept_held(g, a);
 	a->held = false;
 	if (offset < a->held_to)
 		while (a->head && a->head->offset < a->held_to)
@@ -542,10 +564,13 @@ void assembly_ack(struct assembly_group *g, struct assembly *a, uint64_t offset)
 	if (offset <= a->acked || offset >> OFFSET_BITS)
 		return;
 	a->acked = offset;
-	if (a->held && a->acked >= a->held_to) {
+	if (!a->held)
+		return;
+	if (a->acked >= a->held_to)
 		drain(g, a);
-		holder_update(g, a);
-	}
+	else
+		accept_held(g, a);
+	holder_update(g, a);
 }
 
 void assembly_fin(struct assembly *a, uint64_t offset)

@@ -716,6 +716,57 @@ static void test_held(void)
 	CHECK_EQ(b.g.pool.used, 0);
 	bench_end(&b);
 
+	check_case("when the peer took a part of it, that leaves at once and the rest comes again");
+	bench_start(&b, &l, 100);
+	assembly_push(&b.g, &b.a, &s);
+	assembly_ack(&b.g, &b.a, 2);
+	CHECK(text_is(&b, "GE"));
+	assembly_push(&b.g, &b.a, &s); /* the SYN once more */
+	CHECK(text_is(&b, "GE"));
+	push_text(&b, 2, "T /");
+	CHECK(text_is(&b, "GET /"));
+	CHECK_EQ(b.a.gaps, 0);
+	CHECK_EQ(b.g.pool.used, 0);
+	bench_end(&b);
+
+	check_case("when what is sent again reaches back into the part that was taken, it repeats");
+	bench_start(&b, &l, 100);
+	assembly_push(&b.g, &b.a, &s);
+	assembly_ack(&b.g, &b.a, 2);
+	push_text(&b, 0, "GET /");
+	CHECK(text_is(&b, "GET /"));
+	CHECK_EQ(b.a.retransmitted, 2);
+	CHECK_EQ(b.a.overlaps, 0);
+	bench_end(&b);
+
+	check_case("when a part was taken and nothing follows, the rest stays undelivered");
+	bench_start(&b, &l, 100);
+	assembly_push(&b.g, &b.a, &s);
+	assembly_ack(&b.g, &b.a, 2);
+	assembly_ack(&b.g, &b.a, 3);
+	assembly_flush(&b.g, &b.a, ASSEMBLY_GAP_CLOSE);
+	CHECK(text_is(&b, "GET"));
+	CHECK_EQ(assembly_undelivered(&b.a), 1);
+	CHECK_EQ(b.a.gaps, 0);
+	CHECK_EQ(b.g.pool.used, 0);
+	bench_end(&b);
+
+	check_case("of what the capture lacks of it, the part that was taken is a gap");
+	s.data = BYTES_LIT("GE");
+	s.missing = 2;
+	bench_start(&b, &l, 100);
+	assembly_push(&b.g, &b.a, &s);
+	assembly_ack(&b.g, &b.a, 3);
+	CHECK_EQ(b.a.delivered, 2);
+	CHECK_EQ(b.a.gap_reasons[ASSEMBLY_GAP_SNAPPED], 1);
+	push_text(&b, 3, " /");
+	CHECK_EQ(b.a.delivered, 4);
+	CHECK_EQ(b.a.gap_bytes, 1);
+	CHECK_EQ(b.g.pool.used, 0);
+	bench_end(&b);
+	s.data = BYTES_LIT("GET ");
+	s.missing = 0;
+
 	check_case("when the sender goes on behind it, it was accepted");
 	bench_start(&b, &l, 100);
 	assembly_push(&b.g, &b.a, &s);

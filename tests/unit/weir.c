@@ -15,6 +15,8 @@ struct seen {
 	char order[SEEN_MAX];
 	unsigned n, flows, packets, streams, texts;
 	uint64_t bytes, last_n;
+	uint64_t gaps;
+	char text[64]; /* the client's bytes, the first ones */
 };
 
 static void note(struct seen *s, char what)
@@ -54,6 +56,10 @@ static void on_stream(void *user, const struct rec_head *h, const struct rec_str
 
 	(void)h;
 	s->streams++;
+	for (size_t i = 0; !st->dir && i < st->payload.len; i++)
+		if (strlen(s->text) < sizeof(s->text) - 1)
+			s->text[strlen(s->text)] = (char)st->payload.ptr[i];
+	s->gaps += st->gap;
 	s->bytes += st->payload.len;
 	note(s, 's');
 }
@@ -349,8 +355,48 @@ static void test_no_ends(void)
 	weir_free(t.w);
 }
 
+/* A request in the SYN, of which the server takes so much; the rest, if any, comes again. */
+static void fast_open(uint32_t taken, bool lost)
+{
+	static const char request[] = "GET /fast";
+	struct seen seen = { 0 };
+	struct weir_config c = configured(&seen);
+	uint32_t n = (uint32_t)strlen(request);
+	struct talk t = { .w = weir_new(&c) };
+
+	tcp(&t, 1000, false, 100, 0, 2, request);
+	CHECK_EQ(seen.bytes, 0);
+	tcp(&t, 1000, true, 500, 101 + taken, 0x12, NULL);
+	CHECK_EQ(seen.bytes, taken);
+	if (!lost)
+		tcp(&t, 1000, false, 101 + taken, 501, taken < n ? 0x18 : 0x10, request + taken);
+	tcp(&t, 1000, true, 501, 101 + n, 0x18, "ok");
+	tcp(&t, 1000, false, 101 + n, 503, 0x18, "!");
+	tcp(&t, 1000, false, 102 + n, 503, 0x11, NULL);
+	tcp(&t, 1000, true, 503, 103 + n, 0x11, NULL);
+	weir_finish(t.w);
+	CHECK(!strcmp(seen.text, "GET /fast!"));
+	CHECK_EQ(seen.gaps, 0);
+	weir_free(t.w);
+}
+
+static void test_fast_open(void)
+{
+	check_case("TFO: data in a SYN that is acknowledged comes once, right then");
+	fast_open(9, false);
+	check_case("TFO: of data in a SYN the acknowledged part comes, then what is sent again");
+	for (uint32_t taken = 1; taken < 9; taken++)
+		fast_open(taken, false);
+	check_case("TFO: data in a SYN that is refused comes as it is sent again");
+	fast_open(0, false);
+	check_case("TFO: where the capture lacks what was sent again, the SYN's bytes serve");
+	for (uint32_t taken = 0; taken < 9; taken++)
+		fast_open(taken, true);
+}
+
 int main(void)
 {
+	test_fast_open();
 	test_order();
 	test_flow_end();
 	test_parsers();
