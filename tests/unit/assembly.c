@@ -171,7 +171,7 @@ static void test_round_trip(void)
 	struct assembly_limits l = limits_default();
 	struct bench b;
 
-	check_case("segments in order leave at once, one call each");
+	check_case("T1: segments in order leave at once, one call each");
 	bench_start(&b, &l, 100);
 	push_text(&b, 0, "chunk1-");
 	CHECK(text_is(&b, "chunk1-"));
@@ -225,8 +225,8 @@ static void test_overlap(void)
 	for (int i = 0; i < 2; i++) {
 		const struct assembly_limits *l = i ? &last : &first;
 
-		check_case(i ? "last wins: queued bytes are overwritten"
-			     : "first wins: queued bytes stay");
+		check_case(i ? "T2: last wins: queued bytes are overwritten"
+			     : "T2: first wins: queued bytes stay");
 		bench_start(&b, l, 100);
 		push_text(&b, 0, "hello");
 		push_text(&b, 10, "FIRST");
@@ -239,7 +239,7 @@ static void test_overlap(void)
 		bench_end(&b);
 
 		check_case(i ? "last wins in part of a segment"
-			     : "first wins per byte, the rest is taken");
+			     : "T2: first wins per byte, the rest is taken");
 		bench_start(&b, l, 100);
 		push_text(&b, 0, "hello");
 		push_text(&b, 10, "AAAAA");
@@ -434,7 +434,7 @@ static void test_gaps(void)
 	CHECK_EQ(b.a.delivered, 8);
 	bench_end(&b);
 
-	check_case("what lacks up to the FIN is a gap, and the direction is done behind it");
+	check_case("T9: what lacks up to the FIN is a gap, and the direction is done behind it");
 	bench_start(&b, &l, 100);
 	push_text(&b, 0, "abcd");
 	assembly_fin(&b.a, 10);
@@ -532,7 +532,7 @@ static void test_gaps(void)
 	CHECK_EQ(b.o.end, 23);
 	bench_end(&b);
 
-	check_case("what came before we attached is a gap(resync)");
+	check_case("T4: what came before we attached is a gap(resync)");
 	bench_start(&b, &l, 10000);
 	assembly_start_at(&b.g, &b.a, 5000);
 	push_text(&b, 5000, "abc");
@@ -699,7 +699,7 @@ static void test_held(void)
 	struct bench b;
 	struct assembly_segment s = { .data = BYTES_LIT("GET "), .held = true };
 
-	check_case("data sent with a SYN waits for the peer's acknowledgement");
+	check_case("T6: data sent with a SYN waits for the peer's acknowledgement");
 	bench_start(&b, &l, 100);
 	assembly_push(&b.g, &b.a, &s);
 	assembly_ack(&b.g, &b.a, 0);
@@ -708,7 +708,7 @@ static void test_held(void)
 	CHECK(text_is(&b, "GET "));
 	bench_end(&b);
 
-	check_case("when the peer refused it, what is sent again counts");
+	check_case("T6: when the peer refused it, what is sent again counts");
 	bench_start(&b, &l, 100);
 	assembly_push(&b.g, &b.a, &s);
 	push_text(&b, 0, "PUT /");
@@ -716,7 +716,8 @@ static void test_held(void)
 	CHECK_EQ(b.g.pool.used, 0);
 	bench_end(&b);
 
-	check_case("when the peer took a part of it, that leaves at once and the rest comes again");
+	check_case("T6: when the peer took a part of it, that leaves at once and the rest comes "
+		   "again");
 	bench_start(&b, &l, 100);
 	assembly_push(&b.g, &b.a, &s);
 	assembly_ack(&b.g, &b.a, 2);

@@ -83,7 +83,7 @@ static void test_directions(void)
 	CHECK(!copy_out(d, MS, "ping"));
 	CHECK(copy(d, MS, "ping"));
 
-	check_case("a frame sent twice within the window stays two frames");
+	check_case("W20: a frame sent twice within the window stays two frames");
 	CHECK(!copy_out(d, 10 * MS, "again"));
 	CHECK(copy(d, 10 * MS, "again"));
 	CHECK(!copy_out(d, 10 * MS + 10, "again"));

@@ -115,7 +115,7 @@ static void test_novak(void)
 {
 	uint32_t anomalies;
 
-	check_case("the overlap set gives what a first-wins host sees");
+	check_case("F2: the overlap set gives what a first-wins host sees");
 	start((struct defrag_config){ .policy = DEFRAG_FIRST });
 	CHECK(!strcmp(novak_run(4, &anomalies), "AAAJBBCCCLDLMEEFFFGGHHIQ"));
 	CHECK(anomalies >> DEFRAG_A_OVERLAP & 1);
@@ -124,12 +124,12 @@ static void test_novak(void)
 	CHECK_EQ(defrag_datagrams(d), 0);
 	CHECK_EQ(all_gone(), 0);
 
-	check_case("the overlap set gives what a last-wins host sees");
+	check_case("F2: the overlap set gives what a last-wins host sees");
 	start((struct defrag_config){ .policy = DEFRAG_LAST });
 	CHECK(!strcmp(novak_run(4, &anomalies), "AJJJJBKKKLLLMMMFNFGOPHQQ"));
 	CHECK(anomalies >> DEFRAG_A_INCONSISTENCY & 1);
 
-	check_case("in IPv6 one overlap discards the datagram, and what comes of it later");
+	check_case("F2: in IPv6 one overlap discards the datagram, and what comes of it later");
 	start((struct defrag_config){ .policy = DEFRAG_FIRST });
 	CHECK(!strcmp(novak_run(6, &anomalies), ""));
 	CHECK(anomalies >> DEFRAG_A_OVERLAP & 1);
@@ -137,7 +137,7 @@ static void test_novak(void)
 	CHECK_EQ(defrag_held(d), 0);
 	CHECK_EQ(defrag_bytes(d), 0);
 
-	check_case("policy drop does the same for IPv4");
+	check_case("F2: policy drop does the same for IPv4");
 	start((struct defrag_config){ .policy = DEFRAG_DROP });
 	CHECK(!strcmp(novak_run(4, &anomalies), ""));
 	CHECK_EQ(gone[DEFRAG_OVERLAP], NOVAK);
@@ -180,7 +180,7 @@ static void test_orders(void)
 	}
 	CHECK_EQ(runs, 1440);
 
-	check_case("without one of its six pieces a datagram is never whole");
+	check_case("F3: without one of its six pieces a datagram is never whole");
 	for (unsigned without = 0; without < 6; without++) {
 		start((struct defrag_config){ 0 });
 		for (unsigned round = 0; round < 3; round++) {
@@ -217,7 +217,7 @@ static void test_attacks(void)
 	CHECK_EQ(answer.data.len, 40);
 	CHECK_EQ(answer.data.ptr[24], 0);
 
-	check_case("a datagram that would end beyond 65,535 bytes is discarded");
+	check_case("F3: a datagram that would end beyond 65,535 bytes is discarded");
 	start((struct defrag_config){ 0 });
 	push(piece(4, 1, 0, zero, 65528, true));
 	CHECK_EQ(push(piece(4, 1, 65528, zero, 100, false)), DEFRAG_DROPPED);
@@ -231,7 +231,7 @@ static void test_attacks(void)
 	CHECK_EQ(push(piece(4, 2, 65528, zero, 7, false)), DEFRAG_WHOLE);
 	CHECK_EQ(answer.data.len, 65535);
 
-	check_case("two different ends discard the datagram; bytes behind the end do, too");
+	check_case("F3: two different ends discard the datagram; bytes behind the end do, too");
 	start((struct defrag_config){ 0 });
 	push(piece(4, 1, 16, zero, 8, false));
 	CHECK_EQ(push(piece(4, 1, 16, zero, 7, false)), DEFRAG_DROPPED);
@@ -243,7 +243,7 @@ static void test_attacks(void)
 	CHECK_EQ(gone[DEFRAG_SIZE_INCONSISTENCY], 6);
 	CHECK_EQ(gone_calls, 3);
 
-	check_case("an id that is used again is another datagram");
+	check_case("F5: an id that is used again is another datagram");
 	start((struct defrag_config){ 0 });
 	push(piece(4, 5, 0, "aaaaaaaa", 8, true));
 	CHECK_EQ(push(piece(4, 5, 8, "aa", 2, false)), DEFRAG_WHOLE);
@@ -252,7 +252,7 @@ static void test_attacks(void)
 	CHECK(bytes_equal(answer.data, BYTES_LIT("bbbbbbbbbb")));
 	CHECK_EQ(answer.frames, 2);
 
-	check_case("pieces of eight bytes are taken and reported");
+	check_case("F4: pieces of eight bytes are taken and reported");
 	start((struct defrag_config){ 0 });
 	for (unsigned i = 0; i < 3; i++)
 		CHECK_EQ(push(piece(4, 5, i * 8, small, 8, true)), DEFRAG_HELD);
@@ -271,7 +271,7 @@ static void test_attacks(void)
 	CHECK_EQ(gone[DEFRAG_TOO_MANY_FRAGMENTS], 257);
 	CHECK(answer.anomalies >> DEFRAG_A_TOO_MANY & 1);
 
-	check_case("a piece that is empty or no multiple of eight is dropped alone");
+	check_case("F4: a piece that is empty or no multiple of eight is dropped alone");
 	start((struct defrag_config){ 0 });
 	push(piece(4, 5, 0, small, 8, true));
 	CHECK_EQ(push(piece(4, 5, 8, small, 0, true)), DEFRAG_DROPPED);
@@ -287,7 +287,7 @@ static void test_keys(void)
 {
 	struct defrag_piece p;
 
-	check_case("pieces with another version, protocol, scope, id or address never meet");
+	check_case("F1: pieces with another version, protocol, scope, id or address never meet");
 	start((struct defrag_config){ 0 });
 	push(piece(4, 5, 0, "aaaaaaaa", 8, true));
 	CHECK_EQ(push(piece(6, 5, 8, "a", 1, false)), DEFRAG_HELD);
@@ -307,7 +307,7 @@ static void test_keys(void)
 	CHECK_EQ(defrag_datagrams(d), 7);
 	CHECK_EQ(push(piece(4, 5, 8, "a", 1, false)), DEFRAG_WHOLE);
 
-	check_case("of an IPv4 address four bytes count, of an IPv6 address sixteen");
+	check_case("F1: of an IPv4 address four bytes count, of an IPv6 address sixteen");
 	start((struct defrag_config){ 0 });
 	p = piece(4, 5, 0, "aaaaaaaa", 8, true);
 	p.src = (const uint8_t *)"\1\2\3\4xxxxxxxxxxxx";
@@ -331,7 +331,7 @@ static void test_keys(void)
 	CHECK_EQ(answer.proto, 200);
 	CHECK(answer.all_anomalies >> DEFRAG_A_PROTOCOL_INCONSISTENCY & 1);
 
-	check_case("a fragment that is first and last stays alone");
+	check_case("F4: a fragment that is first and last stays alone");
 	start((struct defrag_config){ 0 });
 	push(piece(6, 5, 0, "aaaaaaaa", 8, true));
 	CHECK_EQ(push(piece(6, 5, 0, "bbbb", 4, false)), DEFRAG_WHOLE);
@@ -398,7 +398,7 @@ static void test_header_chain(void)
 	uint8_t long_tcp[40] = { [12] = 0xf0 }, endless[64] = { 60, 0, [8] = 60, [16] = 60 };
 
 	start((struct defrag_config){ 0 });
-	check_case("the first piece of an IPv6 datagram must hold the whole header chain");
+	check_case("F4: the first piece of an IPv6 datagram must hold the whole header chain");
 	CHECK_EQ(first_v6(6, tcp, 16, 16), DEFRAG_DROPPED);
 	CHECK_EQ(answer.reason, DEFRAG_HEADER_CHAIN);
 	CHECK_EQ(first_v6(6, tcp, 24, 24), DEFRAG_DROPPED); /* options up to 32 */
@@ -425,8 +425,9 @@ static void test_time(void)
 {
 	struct defrag_piece p;
 
-	check_case("a datagram is given up 30 s (IPv4) or 60 s (IPv6) after its first piece, to "
-		   "the nanosecond");
+	check_case(
+		"F5: a datagram is given up 30 s (IPv4) or 60 s (IPv6) after its first piece, to "
+		"the nanosecond");
 	start((struct defrag_config){ 0 });
 	push(piece(4, 1, 0, "aaaaaaaa", 8, true)); /* at 1 s */
 	push(piece(6, 1, 0, "aaaaaaaa", 8, true));
@@ -448,7 +449,7 @@ static void test_time(void)
 	defrag_time(d, 61 * SECOND);
 	CHECK_EQ(defrag_held(d), 0);
 
-	check_case("the piece that comes when the time is over starts another datagram");
+	check_case("F5: the piece that comes when the time is over starts another datagram");
 	start((struct defrag_config){ 0 });
 	push(piece(4, 1, 0, "aaaaaaaa", 8, true));
 	p = piece(4, 1, 8, "a", 1, false);

@@ -364,7 +364,7 @@ static void test_pairs(void)
 
 static void test_time(void)
 {
-	prepare("one wrong time stamp moves the timeouts by a minute, not by ten years");
+	prepare("T16: one wrong time stamp moves the timeouts by a minute, not by ten years");
 	start();
 	open_tcp(0);
 	send_udp(1, 1, 2, 2, "x");

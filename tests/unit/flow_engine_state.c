@@ -108,6 +108,64 @@ static void test_active_reuse(void)
 	CHECK_EQ(finish()->started, 3);
 }
 
+/* Sends the last packet of a flow and looks when it is over. */
+static void idles(const char *what, uint64_t seconds)
+{
+	uint64_t before = counter_open();
+
+	for (uint64_t left = seconds - 1; left;) {
+		uint64_t step = left < 20 ? left : 20; /* more at once is not believed at once */
+
+		frame_ts += step * second;
+		left -= step;
+		send_udp(9, 9, 9, 9, "the time");
+	}
+	if (counter_open() != before + 1) {
+		printf("# %s: over before %llu s\n", what, (unsigned long long)seconds);
+		check_bad = 1;
+	}
+	frame_ts += second;
+	send_udp(9, 9, 9, 9, "the time");
+	if (counter_open() != before) {
+		printf("# %s: open after %llu s\n", what, (unsigned long long)seconds);
+		check_bad = 1;
+	}
+	finish();
+}
+
+static void test_timeouts(void)
+{
+	struct packet_spec s = spec_of(PROTO_ICMP, 1, 8, 2, 0, "");
+
+	prepare("T17: what is half open is over after its time, and not before");
+	start();
+	send_tcp(0, 0, TCP_SYN, 1000, 0, "");
+	idles("half open", 30);
+	prepare("T17: established");
+	start();
+	open_tcp(0);
+	idles("established", 300);
+	prepare("T17: closed");
+	start();
+	open_tcp(0);
+	send_tcp(0, 0, TCP_FIN | TCP_ACK, 1001, 5001, "");
+	send_tcp(0, 1, TCP_FIN | TCP_ACK, 5001, 1002, "");
+	idles("closed", 10);
+	prepare("T17: UDP of one side");
+	start();
+	send_udp(1, 1, 2, 2, "a");
+	idles("UDP one way", 30);
+	prepare("T17: UDP of both sides");
+	start();
+	send_udp(1, 1, 2, 2, "a");
+	send_udp(2, 2, 1, 1, "b");
+	idles("UDP", 60);
+	prepare("T17: ICMP");
+	start();
+	push_spec(&s);
+	idles("ICMP", 30);
+}
+
 static void test_history(void)
 {
 	prepare("W10: a hundred segments of data leave room for the end in the history");
@@ -379,6 +437,7 @@ int main(void)
 	test_resurrection();
 	test_reuse();
 	test_active_reuse();
+	test_timeouts();
 	test_history();
 	test_bytes();
 	test_figures();

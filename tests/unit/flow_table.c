@@ -123,7 +123,8 @@ static void test_timers(void)
 	struct flow *f;
 	size_t n;
 
-	check_case("a flow expires at last + timeout of its class, not a nanosecond before");
+	check_case(
+		"T17, W9: a flow expires at last + timeout of its class, not a nanosecond before");
 	add(t, 9, FLOW_TCP_NEW, 0);
 	add(t, 3, FLOW_TCP_NEW, 0);
 	f = add(t, 5, FLOW_TCP_NEW, 1);
@@ -161,7 +162,7 @@ static void test_victims(void)
 	enum { N = sizeof(order) / sizeof(order[0]) };
 	struct flow_table *t = table(N);
 
-	check_case("half-open and closed flows go first, then one-way, established TCP last");
+	check_case("W7: half-open and closed flows go first, then one-way, established TCP last");
 	add(t, 6, FLOW_TCP, 0);
 	add(t, 4, FLOW_UDP, 1);
 	add(t, 5, FLOW_SCTP, 2);
@@ -188,7 +189,7 @@ static void test_flood(void)
 	uint64_t evicted = 0;
 	unsigned left = 0;
 
-	check_case("ten million SYNs leave a hundred established flows where they are");
+	check_case("W7: ten million SYNs leave a hundred established flows where they are");
 	for (uint32_t i = 0; i < KEPT; i++)
 		add(t, i, FLOW_TCP, 0);
 	for (uint32_t i = KEPT; i < KEPT + FLOOD; i++) {

@@ -163,7 +163,7 @@ static void test_life(void)
 
 static void test_tags(void)
 {
-	check_case("a packet with another verification tag does not count");
+	check_case("T18: a packet with another verification tag does not count");
 	open_to(SCTP_S_ESTABLISHED);
 	CHECK_EQ(data(A, TAG_A, 0), SCTP_BAD_TAG);
 	CHECK(raised(SCTP_A_BAD_TAG));
@@ -174,7 +174,7 @@ static void test_tags(void)
 		CHECK_EQ(data(A, 77, 0), SCTP_BAD_TAG);
 	CHECK_EQ(t.state, SCTP_S_ESTABLISHED);
 
-	check_case("an ABORT needs its receiver's tag, or with the T bit its sender's");
+	check_case("T18: an ABORT needs its receiver's tag, or with the T bit its sender's");
 	for (unsigned reflected = 0; reflected < 2; reflected++) {
 		open_to(SCTP_S_ESTABLISHED);
 		CHECK_EQ(one(A, reflected ? TAG_B : TAG_A, SCTP_ABORT, (uint8_t)reflected, 0),
@@ -428,7 +428,7 @@ static void test_lengths(void)
 	CHECK_EQ(r.data_bytes, 8);
 	CHECK_EQ(r.anomalies, 0);
 
-	check_case("the 65th chunk and what follows are not looked at");
+	check_case("T18: the 65th chunk and what follows are not looked at");
 	b.len = 0;
 	for (unsigned i = 0; i < 65; i++)
 		build_data(&b, BUILD_BE, i, 0, (uint16_t)i, 0, "x", 1);

@@ -120,7 +120,7 @@ static void test_order(void)
 	CHECK_EQ(last.offset, 3);
 	CHECK(said("1:0=one 1:1=two "));
 
-	check_case("a hole holds up its own stream alone");
+	check_case("T18: a hole holds up its own stream alone");
 	data(BUILD_BE, 103, 1, 3, "four");
 	data(BUILD_BE, 104, 2, 0, "other");
 	data(BUILD_BE, 105, 1, 4, "five");
@@ -139,7 +139,7 @@ static void test_order(void)
 	CHECK(said("3:0=0 3:1=1 "));
 	CHECK_EQ(s.held, 1);
 
-	check_case("an unordered message never waits");
+	check_case("T18: an unordered message never waits");
 	data(BUILD_BE | BUILD_U, 110, 1, 0, "now");
 	CHECK(said("1:u0=now "));
 	CHECK(last.unordered);
@@ -471,7 +471,7 @@ static void test_bounds(void)
 	CHECK(said("0:0=a <101+199906> [0:1] 0:8=z "));
 	CHECK_EQ(s.lost_by[SCTP_GAP_RESYNC], 199906);
 
-	check_case("streams beyond those that are known go by TSN");
+	check_case("T18: streams beyond those that are known go by TSN");
 	begin((struct sctp_limits){ .streams = 2 });
 	data(BUILD_BE, 100, 0, 0, "a");
 	data(BUILD_BE, 101, 1, 0, "b");

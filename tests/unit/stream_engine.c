@@ -149,7 +149,7 @@ static void test_gaps(void)
 	CHECK_EQ(out.gap_bytes[1], 10);
 	finish();
 
-	check_case("one lost segment: both sides still end, with all that followed");
+	check_case("V17 S7: one lost segment: both sides still end, with all that followed");
 	start(NULL);
 	data(0, 0, "GET 1 ");
 	data(0, 12, "GET 3 ");

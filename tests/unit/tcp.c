@@ -152,7 +152,7 @@ static void test_reset(void)
 	send(O, A, 1011, 5001, 10); /* was on its way */
 	DELIVERED(10, 10);
 
-	begin("a blind reset in the window ends nothing, and later data proves it false");
+	begin("T8, W5: a blind reset in the window ends nothing, and later data proves it false");
 	open_connection(1000, 5000);
 	send(R, X, 5001 + 3000, 0, 0);
 	CHECK_EQ(r.verdict, TCP_RST_SUSPECT);
@@ -207,7 +207,7 @@ static void test_options(void)
 
 static void test_syn(void)
 {
-	begin("SYN a, SYN b, SYN/ACK(b+1): the stream starts at b");
+	begin("T6: SYN a, SYN b, SYN/ACK(b+1): the stream starts at b");
 	send(O, S, 1000, 0, 0);
 	send(O, S, 70000, 0, 0);
 	CHECK(has(TCP_A_SYN_SEQ_JUMP));
@@ -244,7 +244,7 @@ static void test_syn(void)
 	DELIVERED(0, 3);
 	CHECK(conn_is("S1"));
 
-	begin("a SYN inside an open connection changes nothing");
+	begin("T7: a SYN inside an open connection changes nothing");
 	open_connection(1000, 5000);
 	send(O, S, 424242, 0, 0);
 	CHECK_EQ(r.verdict, TCP_BAD_SYN);
@@ -252,7 +252,7 @@ static void test_syn(void)
 	send(O, A, 1001, 5001, 3);
 	DELIVERED(0, 3);
 
-	begin("four-way handshake: the server answers with a SYN of its own");
+	begin("T6: four-way handshake: the server answers with a SYN of its own");
 	send(O, S, 1000, 0, 0);
 	send(R, S, 5000, 0, 0);
 	CHECK(has(TCP_A_SIMULTANEOUS_OPEN));
@@ -263,7 +263,7 @@ static void test_syn(void)
 	DELIVERED(0, 5);
 	CHECK(conn_is("S1"));
 
-	begin("five-way handshake: ACK, SYN, SYN/ACK, ACK behind the SYN");
+	begin("T6: five-way handshake: ACK, SYN, SYN/ACK, ACK behind the SYN");
 	send(O, S, 1000, 0, 0);
 	send(R, A, 5000, 1001, 0);
 	send(R, S, 5000, 0, 0);
@@ -304,7 +304,7 @@ static void test_reuse(void)
 	s.seq = 1000;
 	CHECK(!tcp_is_reuse(&t, O, &s));
 
-	begin("after five idle seconds a SYN beyond the last byte is a new connection");
+	begin("T7: after five idle seconds a SYN beyond the last byte is a new connection");
 	open_connection(1000, 5000);
 	s.seq = 2000000;
 	s.idle = 5000000001ull;
@@ -327,7 +327,7 @@ static void test_data(void)
 	send(O, A, 1005, 5001, 10); /* again, in part */
 	DELIVERED(4, 10);
 
-	begin("offsets go on over the wrap of the sequence number and past 4 GiB");
+	begin("T1: offsets go on over the wrap of the sequence number and past 4 GiB");
 	open_connection(0xfffffff0, 0xffffffff);
 	send(O, A, 0xfffffff1, 0, 100);
 	DELIVERED(0, 100);
@@ -342,7 +342,7 @@ static void test_data(void)
 	}
 	DELIVERED(200 + ((5ull << 30) - 200) / 60000 * 60000, 60000);
 
-	begin("a segment outside the window is ignored; the eighth in order is believed");
+	begin("T5: a segment outside the window is ignored; the eighth in order is believed");
 	open_connection(1000, 5000);
 	send(O, A, 1001, 5001, 100);
 	for (unsigned i = 0; i < 7; i++) {
@@ -378,7 +378,7 @@ static void test_data(void)
 	send(O, A, 1001, 5001, 10);
 	DELIVERED(0, 10);
 
-	begin("a keep-alive is neither data nor a retransmission");
+	begin("T12: a keep-alive is neither data nor a retransmission");
 	open_connection(1000, 5000);
 	send(O, A, 1001, 5001, 10);
 	send(O, A, 1010, 5001, 1);
@@ -390,7 +390,7 @@ static void test_data(void)
 
 static void test_fin(void)
 {
-	begin("a FIN that is sent again is not the other side's FIN");
+	begin("W7: a FIN that is sent again is not the other side's FIN");
 	open_connection(1000, 5000);
 	send(O, A | F, 1001, 5001, 5);
 	CHECK(r.flags & TCP_R_FIN);
@@ -399,7 +399,7 @@ static void test_fin(void)
 	CHECK(conn_is("S2"));
 	CHECK_EQ(tcp_phase(&t), TCP_OPEN);
 
-	begin("data behind the FIN is ignored, data before it that comes late is not");
+	begin("T9: data behind the FIN is ignored, data before it that comes late is not");
 	open_connection(1000, 5000);
 	send(O, A | F, 1011, 5001, 5);
 	DELIVERED(10, 5);
@@ -421,7 +421,7 @@ static void test_fin(void)
 
 static void test_midstream(void)
 {
-	begin("without a SYN the first data byte is offset 0, on both sides");
+	begin("T13: without a SYN the first data byte is offset 0, on both sides");
 	send(O, A, 500, 900, 0);
 	CHECK(r.flags & TCP_R_MIDSTREAM);
 	CHECK(!(r.flags & TCP_R_ANCHOR));
@@ -450,7 +450,7 @@ static void test_midstream(void)
 	send(O, A, 1011, 5001, 10);
 	DELIVERED(10, 10);
 
-	begin("one side alone: data is delivered, the start known from the SYN");
+	begin("T14: one side alone: data is delivered, the start known from the SYN");
 	send(O, S, 1000, 0, 0);
 	send(O, A, 1001, 5001, 0);
 	for (unsigned i = 0; i < 100; i++) {
@@ -482,7 +482,7 @@ static void with_ts(unsigned dir, unsigned flags, uint32_t seq, uint32_t ack, ui
 
 static void test_paws(void)
 {
-	begin("a segment with an older timestamp is not delivered, one that fills a hole is");
+	begin("T10: a segment with an older timestamp is not delivered, one that fills a hole is");
 	with_ts(O, S, 1000, 0, 0, 100);
 	with_ts(R, S | A, 5000, 1001, 0, 100);
 	with_ts(O, A, 1001, 5001, 0, 101);
@@ -541,7 +541,7 @@ static void test_history(void)
 	CHECK_EQ(h.len, 19);
 	CHECK_EQ(h.text[18], 'f');
 
-	begin("a bad checksum changes nothing but the history");
+	begin("T15: a bad checksum changes nothing but the history");
 	open_connection(1000, 5000);
 	struct tcp_segment s = segment(A, 1001, 5001, 10);
 	s.bad_checksum = true;

@@ -75,7 +75,7 @@ static bool history_is(const char *text)
 
 static void test_window(void)
 {
-	begin("a window below 1 MiB is taken for 1 MiB, to the byte");
+	begin("T5: a window below 1 MiB is taken for 1 MiB, to the byte");
 	open_connection(1000, 5000);
 	send(O, A, 1001 + MIB, 5001, 10);
 	DELIVERED(MIB, 10);
@@ -84,7 +84,7 @@ static void test_window(void)
 	send(O, A, 1001 + MIB + 1, 5001, 10);
 	CHECK_EQ(r.verdict, TCP_OUT_OF_WINDOW);
 
-	begin("an unknown scale allows 16 MiB, to the byte");
+	begin("T5: an unknown scale allows 16 MiB, to the byte");
 	send(O, A, 1001, 5001, 10);
 	send(O, A, 1011 + 16 * MIB, 5001, 10);
 	DELIVERED(10 + 16 * MIB, 10);
@@ -211,7 +211,7 @@ static void test_candidates(void)
 	for (unsigned pick = 0; pick < 10; pick++) {
 		uint32_t a = 1000 + pick * 77777;
 
-		begin("of ten SYNs each can be the one that the SYN/ACK acknowledges");
+		begin("T6: of ten SYNs each can be the one that the SYN/ACK acknowledges");
 		for (unsigned i = 0; i < 10; i++)
 			send(O, S, 1000 + i * 77777, 0, 0);
 		send(R, S | A, 5000, a + 1, 0);
@@ -248,7 +248,7 @@ static void test_candidates(void)
 	CHECK_EQ(r.verdict, TCP_NO_DATA);
 
 	for (unsigned pick = 0; pick < 5; pick++) {
-		begin("of five SYN/ACKs the completing ACK picks one");
+		begin("T6: of five SYN/ACKs the completing ACK picks one");
 		send(O, S, 1000, 0, 0);
 		for (unsigned i = 0; i < 5; i++)
 			send(R, S | A, 5000 + i * 0x2000000, 1001, 0);
@@ -305,7 +305,7 @@ static void test_candidates(void)
 
 static void test_opening(void)
 {
-	begin("simultaneous open: both SYNs cross, both SYN/ACKs cross");
+	begin("T6: simultaneous open: both SYNs cross, both SYN/ACKs cross");
 	send(O, S, 1000, 0, 0);
 	send(R, S, 5000, 0, 0);
 	CHECK(has(TCP_A_SIMULTANEOUS_OPEN));
@@ -337,7 +337,7 @@ static void test_opening(void)
 	CHECK(r.flags & TCP_R_ESTABLISHED);
 	DELIVERED(0, 100);
 
-	begin("data of a SYN that is refused does not take its place");
+	begin("T6: data of a SYN that is refused does not take its place");
 	send(O, S, 1000, 0, 9);
 	CHECK_EQ(r.verdict, TCP_SYN_DATA_HELD);
 	send(R, S | A, 5000, 1001, 0);
@@ -345,7 +345,7 @@ static void test_opening(void)
 	DELIVERED(0, 20);
 	CHECK(history_is("ShD"));
 
-	begin("of a SYN's data a part may be accepted");
+	begin("T6: of a SYN's data a part may be accepted");
 	send(O, S, 1000, 0, 9);
 	send(R, S | A, 5000, 1006, 0);
 	send(O, A, 1006, 5001, 20);
@@ -367,7 +367,7 @@ static void test_opening(void)
 	CHECK(has(TCP_A_DATA_BEFORE_ESTABLISHED));
 	DELIVERED(0, 5);
 
-	begin("one side alone has an open connection as soon as it acknowledges");
+	begin("T14: one side alone has an open connection as soon as it acknowledges");
 	send(O, S, 1000, 0, 0);
 	send(O, A, 1001, 5001, 0);
 	send(O, A, 1001, 5001, 5);
@@ -426,7 +426,7 @@ static void test_reset(void)
 						  "0123456789abcd" };
 
 	for (unsigned i = 0; i < 2; i++) {
-		begin("a signature that was not agreed on makes a reset void, MD5 or AO");
+		begin("T8: a signature that was not agreed on makes a reset void, MD5 or AO");
 		open_connection(1000, 5000);
 		options = BYTES(signatures[i], (size_t)signatures[i][1]);
 		send(R, X, 5001, 0, 0);
@@ -455,7 +455,7 @@ static void test_reset(void)
 	DELIVERED(0, 5);
 	CHECK(conn_is("S1"));
 
-	begin("a reset at the receiver's last acknowledgement is exact, with bytes under way");
+	begin("T8: a reset at the receiver's last acknowledgement is exact, with bytes under way");
 	open_connection(1000, 5000);
 	send(R, A, 5001, 1001, 100);
 	send(R, X, 5001, 0, 0);
@@ -513,7 +513,7 @@ static void open_with_timestamps(void)
 
 static void test_paws(void)
 {
-	begin("one tick back is allowed, two are not");
+	begin("T10: one tick back is allowed, two are not");
 	open_with_timestamps();
 	with_timestamp(O, A, 1001, 5001, 10, 999);
 	DELIVERED(0, 10);
@@ -521,12 +521,12 @@ static void test_paws(void)
 	CHECK_EQ(r.verdict, TCP_PAWS);
 	CHECK(has(TCP_A_PAWS));
 
-	begin("a timestamp of 0 is taken");
+	begin("T10: a timestamp of 0 is taken");
 	open_with_timestamps();
 	with_timestamp(O, A, 1001, 5001, 10, 0);
 	DELIVERED(0, 10);
 
-	begin("after 24 idle days the clock may have gone round");
+	begin("T10: after 24 idle days the clock may have gone round");
 	open_with_timestamps();
 	idle = 24ull * 86400 * 1000000000 - 1;
 	with_timestamp(O, A, 1001, 5001, 10, 1);

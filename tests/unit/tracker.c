@@ -96,7 +96,7 @@ static void test_sides(void)
 
 static void test_checksums(void)
 {
-	struct tracker *t = begin("bad checksums are accepted until a good one came", 8);
+	struct tracker *t = begin("T15: bad checksums are accepted until a good one came", 8);
 	struct layers l = layers_of(PROTO_UDP, 1, 4000, 2, 4001);
 
 	l.checksum = CHECKSUM_BAD;
