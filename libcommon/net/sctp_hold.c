@@ -275,6 +275,13 @@ struct hold_stream *hold_stream_add(struct hold *h, uint64_t owner, uint16_t sid
 	return &h->streams[at];
 }
 
+struct hold_stream *hold_stream_next(struct hold *h, uint32_t list, const struct hold_stream *t)
+{
+	uint32_t at = t ? t->next_of_owner : list;
+
+	return at == HOLD_NIL ? NULL : &h->streams[at];
+}
+
 void hold_streams_drop(struct hold *h, uint32_t *list)
 {
 	while (*list != HOLD_NIL) {

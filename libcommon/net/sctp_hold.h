@@ -41,6 +41,7 @@ struct hold_stream {
 	uint32_t last_tsn; /* delivered */
 	uint16_t sid;
 	bool known, open; /* next is known; part of message `next` was delivered */
+	bool resets;      /* its sender has asked to begin anew with 0 */
 };
 
 struct hold_block;
@@ -82,6 +83,8 @@ struct sctp_data hold_take(struct hold *h, uint32_t at, uint8_t *buffer);
 struct hold_stream *hold_stream_find(struct hold *h, uint64_t owner, uint16_t sid);
 /* NULL where there is no room. *list: the owner's streams; HOLD_NIL at first. */
 struct hold_stream *hold_stream_add(struct hold *h, uint64_t owner, uint16_t sid, uint32_t *list);
+/* The stream behind t, NULL: the first, of the owner's list. NULL at the end. */
+struct hold_stream *hold_stream_next(struct hold *h, uint32_t list, const struct hold_stream *t);
 void hold_streams_drop(struct hold *h, uint32_t *list);
 
 #endif

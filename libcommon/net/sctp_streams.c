@@ -567,6 +567,20 @@ static void above_hole(struct sctp_group *g, struct sctp_streams *s, const struc
 		s->hole_ts = d->ts;
 }
 
+/* A sender waits for the answer before it goes on in a stream: RFC 6525 5.1.2. */
+static bool begins_anew(struct sctp_group *g, const struct sctp_streams *s,
+			const struct sctp_data *d)
+{
+	const struct hold_stream *t;
+
+	if (d->mid || !(d->flags & BEGIN) || d->flags & UNORDERED)
+		return false;
+	t = hold_stream_find(&g->hold, s->id, d->sid);
+	return t && t->resets && t->known && t->next;
+}
+
+static void reset(struct sctp_group *g, struct sctp_streams *s);
+
 void sctp_streams_push(struct sctp_group *g, struct sctp_streams *s, const struct sctp_data *d)
 {
 	if (!s->id)
@@ -581,6 +595,8 @@ void sctp_streams_push(struct sctp_group *g, struct sctp_streams *s, const struc
 		else if (!stray(g, s, d))
 			return;
 	}
+	if (s->resetting && before(s->reset_tsn, d->tsn) && begins_anew(g, s, d))
+		reset(g, s);
 	s->chunks++;
 	s->bytes += d->bytes.len;
 	remember(s, d);
@@ -639,6 +655,72 @@ void sctp_streams_abandon(struct sctp_group *g, struct sctp_streams *s, uint16_t
 	t->known = true;
 	t->next = after(&d, last);
 	follow(g, s, t, interleaved);
+}
+
+static void forget_reset(struct sctp_group *g, struct sctp_streams *s)
+{
+	struct hold_stream *t = NULL;
+
+	s->resetting = false;
+	while ((t = hold_stream_next(&g->hold, s->streams_list, t)))
+		t->resets = false;
+}
+
+void sctp_streams_reset_request(struct sctp_group *g, struct sctp_streams *s, uint32_t request,
+				uint32_t last, struct bytes sids)
+{
+	struct hold_stream *t = NULL;
+
+	if (!s->id || (s->resetting && s->reset_request == request))
+		return;
+	if (s->resetting)
+		forget_reset(g, s);
+	if (before(s->cum, last) && last - s->cum > STREAMS_WINDOW) {
+		s->out_of_window++;
+		return;
+	}
+	s->resetting = true;
+	s->reset_request = request;
+	s->reset_tsn = last;
+	while (!sids.len && (t = hold_stream_next(&g->hold, s->streams_list, t)))
+		t->resets = true;
+	for (size_t i = 0; i + 2 <= sids.len; i += 2) {
+		/* One that has not been seen begins with 0 anyway. */
+		t = hold_stream_find(&g->hold, s->id, be16_get(sids.ptr + i));
+		if (t)
+			t->resets = true;
+	}
+}
+
+/* Its receiver has all up to the TSN: 5.2.2, E4. */
+static void reset(struct sctp_group *g, struct sctp_streams *s)
+{
+	struct hold_stream *t = NULL;
+
+	s->resetting = false;
+	if (before(s->cum, s->reset_tsn))
+		give_up(g, s, s->reset_tsn, SCTP_GAP_ACKED);
+	while ((t = hold_stream_next(&g->hold, s->streams_list, t))) {
+		if (!t->resets)
+			continue;
+		if (t->open)
+			stream_gap(g, s, t, t->next, 0, SCTP_GAP_ACKED);
+		t->resets = t->open = false;
+		t->known = true;
+		t->next = 0;
+		t->last_tsn = s->reset_tsn;
+	}
+}
+
+void sctp_streams_reset_answer(struct sctp_group *g, struct sctp_streams *s, uint32_t request,
+			       bool done)
+{
+	if (!s->resetting || s->reset_request != request)
+		return;
+	if (done)
+		reset(g, s);
+	else
+		forget_reset(g, s);
 }
 
 /* ---- time and the end ------------------------------------------------------------------- */

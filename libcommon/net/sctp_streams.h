@@ -4,7 +4,7 @@
  * Pure, on the caller's memory. What can be delivered leaves at once, straight from the packet:
  * unordered messages of one chunk, and in each stream what comes next, fragment by fragment. What
  * waits is above a hole in the TSNs; as soon as all TSNs below a chunk are known or given up, it
- * leaves, whatever it lacks. RFC 9260 6.5-6.9, 3758, 8260.
+ * leaves, whatever it lacks. RFC 9260 6.5-6.9, 3758, 6525, 8260.
  *
  * The laws, between any two calls:
  *     chunks = delivered + held;  bytes = delivered_bytes + held_bytes
@@ -103,6 +103,8 @@ struct sctp_streams {
 	uint32_t streams_list, nstreams;
 	enum sctp_gap_reason last_reason; /* of the last TSN that was lost */
 	uint32_t last_lost;
+	bool resetting; /* streams marked so begin anew behind this TSN, by this request: */
+	uint32_t reset_tsn, reset_request;
 	uint64_t hole_ts; /* since when something waits */
 	uint64_t covered_ts;
 	uint32_t covered_packets, covered_at;
@@ -142,6 +144,15 @@ bool sctp_streams_forward(struct sctp_group *g, struct sctp_streams *s, uint32_t
 /* And so a stream's messages up to `last`. */
 void sctp_streams_abandon(struct sctp_group *g, struct sctp_streams *s, uint16_t sid, uint32_t last,
 			  bool interleaved);
+/* The sender asks, by request number `request`, to begin anew with number 0 behind the TSN `last`:
+ * the streams listed in `sids`, two bytes each; all where that is empty. One request at a time
+ * counts, the last. RFC 6525 4.1, 5.1.2. */
+void sctp_streams_reset_request(struct sctp_group *g, struct sctp_streams *s, uint32_t request,
+				uint32_t last, struct bytes sids);
+/* The peer's answer to it: done, or not to be done. Without it the first chunk behind `last` that
+ * begins one of these streams with 0 shows that it was done. */
+void sctp_streams_reset_answer(struct sctp_group *g, struct sctp_streams *s, uint32_t request,
+			       bool done);
 /* Gives up holes that are due. packets: of the association so far. */
 void sctp_streams_tick(struct sctp_group *g, struct sctp_streams *s, uint64_t now, uint32_t packets,
 		       bool onesided);

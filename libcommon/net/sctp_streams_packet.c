@@ -24,6 +24,37 @@ static void on_forward(struct sctp_group *g, struct sctp_streams *s, const struc
 	}
 }
 
+/* RFC 6525 3.1, 4.1, 4.4: the sender's own streams may begin anew; it answers its peer's request.
+ */
+static void on_reconfig(struct sctp_group *g, struct sctp_streams *s, struct sctp_streams *peer,
+			const struct sctp_chunk *chunk)
+{
+	enum { OUTGOING_RESET = 13, RESPONSE = 16, PERFORMED = 1, IN_PROGRESS = 6 };
+	struct cursor c = cursor_of(chunk->value);
+
+	while (cursor_left(&c)) {
+		uint16_t type = cursor_be16(&c), len = cursor_be16(&c);
+		struct bytes value;
+		size_t pad;
+
+		if (c.failed || len < 4 || len - 4u > cursor_left(&c)) {
+			s->malformed += chunk->len == chunk->value.len + 4; /* all of it is here */
+			return;
+		}
+		value = cursor_bytes(&c, len - 4u);
+		pad = -(size_t)len & 3;
+		cursor_skip(&c, pad < cursor_left(&c) ? pad : cursor_left(&c));
+		if (type == OUTGOING_RESET && value.len >= 12)
+			sctp_streams_reset_request(g, s, be32_get(value.ptr),
+						   be32_get(value.ptr + 8),
+						   BYTES(value.ptr + 12, value.len - 12));
+		else if (type == RESPONSE && value.len >= 8 &&
+			 be32_get(value.ptr + 4) != IN_PROGRESS)
+			sctp_streams_reset_answer(g, peer, be32_get(value.ptr),
+						  be32_get(value.ptr + 4) == PERFORMED);
+	}
+}
+
 /* False: too short to be one. */
 static bool data_of(const struct sctp_chunk *c, struct sctp_data *d)
 {
@@ -75,6 +106,9 @@ void sctp_streams_packet(struct sctp_group *g, struct sctp_streams *s, struct sc
 		case SCTP_FORWARD_TSN:
 		case SCTP_I_FORWARD_TSN:
 			on_forward(g, s, &c);
+			break;
+		case SCTP_RE_CONFIG:
+			on_reconfig(g, s, peer, &c);
 			break;
 		case SCTP_ABORT: /* what follows does not count */
 			return;

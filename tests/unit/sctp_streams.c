@@ -252,6 +252,84 @@ static void test_repeats(void)
 	CHECK(said("0:1=b 0:2=c "));
 }
 
+/* RE-CONFIG: an outgoing SSN reset request of this side, and the peer's answer. */
+static void ask_reset(uint32_t request, uint32_t tsn, const uint16_t *sids, size_t n)
+{
+	uint8_t v[16 + 64] = { 0, 13, 0, (uint8_t)(16 + 2 * n) };
+
+	be32_put(v + 4, request);
+	be32_put(v + 12, tsn);
+	for (size_t i = 0; i < n; i++)
+		be16_put(v + 16 + 2 * i, sids[i]);
+	build_chunk(&b, SCTP_RE_CONFIG, 0, v, 16 + 2 * n);
+	send();
+}
+
+static void answer_reset(uint32_t request, uint32_t result)
+{
+	uint8_t v[12] = { 0, 16, 0, 12 };
+
+	be32_put(v + 4, request);
+	be32_put(v + 8, result);
+	build_chunk(&b, SCTP_RE_CONFIG, 0, v, sizeof(v));
+	sctp_streams_packet(g, &peer, &s, BYTES(b.at, b.len), false, frame + 1,
+			    frame * 1000 + 1000);
+	frame++;
+	b.len = 0;
+	CHECK(sctp_streams_lawful(&s));
+}
+
+static void test_reset(void)
+{
+	static const uint16_t first[] = { 1 };
+
+	check_case("T18: a stream that is reset begins with 0 again, in order; others go on");
+	begin((struct sctp_limits){ 0 });
+	data(BUILD_BE, 100, 1, 0, "a");
+	data(BUILD_BE, 101, 1, 1, "b");
+	data(BUILD_BE, 102, 2, 0, "x");
+	ask_reset(7, 102, first, 1);
+	answer_reset(6, 1); /* of another request */
+	answer_reset(7, 6); /* in progress */
+	answer_reset(7, 1);
+	data(BUILD_BE, 104, 1, 1, "d"); /* before its turn: it waits */
+	CHECK(said("1:0=a 1:1=b 2:0=x "));
+	data(BUILD_BE, 103, 1, 0, "c");
+	data(BUILD_BE, 105, 2, 1, "y");
+	CHECK(said("1:0=c 1:1=d 2:1=y "));
+	CHECK_EQ(s.disorder + stream_gaps, 0);
+
+	check_case(
+		"T18: where the answer is not seen, the first message of the new count shows it");
+	ask_reset(8, 105, NULL, 0); /* all streams */
+	data(BUILD_BE, 106, 2, 0, "z");
+	data(BUILD_BE, 107, 1, 0, "e");
+	CHECK(said("2:0=z 1:0=e "));
+	CHECK_EQ(s.disorder + stream_gaps, 0);
+
+	check_case("T18: a reset that is refused, or far beyond what was sent, changes nothing");
+	ask_reset(9, 107, NULL, 0);
+	answer_reset(9, 2);
+	data(BUILD_BE, 108, 1, 1, "f");
+	ask_reset(10, 100000, NULL, 0);
+	answer_reset(10, 1);
+	data(BUILD_BE, 109, 1, 2, "g");
+	CHECK(said("1:1=f 1:2=g "));
+	CHECK_EQ(s.out_of_window, 1);
+
+	check_case("T18: what the capture lacks before a reset is a gap, and the message it cuts");
+	data(BUILD_B, 110, 1, 3, "h");
+	ask_reset(11, 112, NULL, 0);
+	answer_reset(11, 1);
+	data(BUILD_BE, 113, 1, 0, "i");
+	CHECK(said("1:3=h <111+2> [1:3] 1:0=i "));
+
+	check_case("T18: a RE-CONFIG whose parameters do not fit is counted");
+	build_chunk(&b, SCTP_RE_CONFIG, 0, "\0\15\0\377xxxx", 8);
+	send();
+	CHECK_EQ(s.malformed, 1);
+}
+
 static void test_gaps(void)
 {
 	check_case("what the peer acknowledged and nobody saw is a gap, after the grace");
@@ -370,6 +448,8 @@ static void test_gaps(void)
 	sctp_streams_flush(g, &s, SCTP_GAP_CLOSE);
 	CHECK_EQ(s.lost, 0);
 	CHECK(said(""));
+
+	test_reset();
 
 	check_case("what comes behind an ABORT in its packet does not count");
 	begin((struct sctp_limits){ 0 });
