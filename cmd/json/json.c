@@ -127,8 +127,8 @@ static bool is_key_first(const struct render_plan *p)
 	for (size_t i = 0; i < KEY_FIELDS; i++)
 		if (i >= p->nfields || p->fields[i].kind != kinds[i] || p->fields[i].list)
 			return false;
-	return p->proto == 0 && p->orig_h == 1 && p->orig_p == 2 && p->resp_h == 3 &&
-	       p->resp_p == 4 && p->ip_version < 0;
+	return p->view->proto == 0 && p->view->orig_h == 1 && p->view->orig_p == 2 &&
+	       p->view->resp_h == 3 && p->view->resp_p == 4 && p->view->ip_version < 0;
 }
 
 void json_plan(struct render_plan *p)
@@ -269,7 +269,7 @@ static uint8_t *json_sub(const struct json_plan *j, const struct json_shape *sub
 
 	at = json_fields(j, sub, 0, count < sub->count ? count : sub->count, c, at);
 	for (size_t i = sub->count; i < count && !c->failed; i++)
-		skip_value(c);
+		mp_skip_short(c);
 	at = put_room(j->out, at, 2);
 	if (at == j->out->ptr + from)
 		at++;
@@ -418,8 +418,8 @@ static uint8_t *json_list(const struct json_plan *j, const struct json_field *f,
 static uint8_t *json_address(const struct json_plan *j, const struct json_field *f,
 			     struct cursor *c, uint8_t *at)
 {
-	skip_value(c);
-	return json_bytes(j, f, at, render_address(j->render, (int)(f - j->shape.fields)));
+	mp_skip_short(c);
+	return json_bytes(j, f, at, rec_view_address(j->render->view, (int)(f - j->shape.fields)));
 }
 
 /* A field of any form, or one that is left out. */
@@ -427,7 +427,7 @@ static __attribute__((noinline)) struct step
 json_other(const struct json_plan *j, const struct json_field *f, struct cursor c, uint8_t *at)
 {
 	if (!f->show)
-		skip_value(&c);
+		mp_skip_short(&c);
 	else if (f->by_version)
 		at = json_address(j, f, &c, at);
 	else
@@ -547,9 +547,8 @@ static uint8_t *json_key(struct render_plan *p, const struct rec_head *h, size_t
 			return json_cached(s, j->out, at);
 		}
 	}
-	if (p->show_cid &&
-	    ((count == KEY_FIELDS && take_key(c->pos, c->end, &key)) ||
-	     (render_scan(p, *c, (uint32_t)count, KEY_FIELDS) && render_key(p, &key))))
+	if (p->show_cid && ((count == KEY_FIELDS && take_key(c->pos, c->end, &key)) ||
+			    (rec_view_find(p->view, KEY_FIELDS) && rec_view_key(p->view, &key))))
 		at = json_id(p, &key, at);
 	at = json_fields(j, &j->shape, 0, count, c, at);
 	if (keep && !c->failed)
@@ -567,7 +566,7 @@ static uint8_t *json_id_alone(struct render_plan *p, const struct rec_head *h, u
 	struct rec_key key;
 	struct bytes raw;
 
-	if (!render_key(p, &key))
+	if (!rec_view_key(p->view, &key))
 		return at;
 	if (!j->ids)
 		return json_id(p, &key, at);
@@ -619,7 +618,8 @@ bool json_record(struct render_plan *p, const struct rec_head *h, struct bytes r
 		return false;
 	count -= 4;
 	c = cursor_of(BYTES(raw.ptr + REC_PREFIX, raw.len - REC_PREFIX));
-	if (j->out_of_order && !render_scan(p, c, (uint32_t)count, p->nfields))
+	rec_view_start_at(p->view, c, (uint32_t)count);
+	if (j->out_of_order && !rec_view_find(p->view, p->nfields))
 		return false;
 	if (count > p->nfields)
 		count = p->nfields;

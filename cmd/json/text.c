@@ -215,7 +215,7 @@ static void text_key(const struct render_plan *p, struct buf *out)
 	struct rec_key key;
 	bool ports, icmp;
 
-	if (!render_key(p, &key))
+	if (!rec_view_key(p->view, &key))
 		return;
 	ports = key.proto == IPPROTO_TCP || key.proto == IPPROTO_UDP || key.proto == IPPROTO_SCTP;
 	icmp = key.proto == IPPROTO_ICMP || key.proto == IPPROTO_ICMPV6;
@@ -235,13 +235,13 @@ static void pad(struct buf *out, size_t from, size_t width)
 /* " name=value", where the field is there. */
 static void text_field(const struct render_plan *p, int field, struct buf *out)
 {
-	struct cursor c = cursor_of(p->values[field]);
+	struct cursor c = cursor_of(p->view->values[field]);
 
-	if (p->values[field].len == 0 || p->values[field].ptr[0] == 0xc0)
+	if (p->view->values[field].len == 0 || p->view->values[field].ptr[0] == 0xc0)
 		return;
 	buf_printf(out, " %s=", p->fields[field].name);
 	if (p->fields[field].kind == REC_IP16)
-		ip_text(out, render_address(p, field));
+		ip_text(out, rec_view_address(p->view, field));
 	else
 		text_value(&p->fields[field], &c, out, 0);
 }
@@ -250,8 +250,9 @@ static void text_all_fields(const struct render_plan *p, struct buf *out)
 {
 	for (size_t i = 0; i < p->nfields; i++) {
 		int at = (int)i;
-		bool in_key = p->has_key && (at == p->proto || at == p->orig_h || at == p->orig_p ||
-					     at == p->resp_h || at == p->resp_p);
+		bool in_key = p->view->has_key && (at == p->view->proto || at == p->view->orig_h ||
+						   at == p->view->orig_p || at == p->view->resp_h ||
+						   at == p->view->resp_p);
 
 		if (p->show[i] && !in_key)
 			text_field(p, at, out);
@@ -292,14 +293,14 @@ static void paint(struct buf *out, size_t from, const char *color)
 static uint64_t line_time(const struct render_plan *p, const struct rec_head *h)
 {
 	int start = schema_find(p->schema, "start");
-	struct mp_value v = render_value(p, start);
+	struct mp_value v = rec_view_value(p->view, start);
 
 	return v.type == MP_UINT && p->fields[start].kind == REC_TIME ? v.u : h->ts;
 }
 
 static bool has_gap(const struct render_plan *p)
 {
-	struct mp_value v = render_value(p, schema_find(p->schema, "gap_bytes"));
+	struct mp_value v = rec_view_value(p->view, schema_find(p->schema, "gap_bytes"));
 
 	return v.type == MP_UINT && v.u > 0;
 }
@@ -325,7 +326,7 @@ void text_record(struct render_plan *p, const struct rec_head *h, struct buf *ou
 	buf_add_byte(out, ' ');
 	from = out->len;
 	text_key(p, out);
-	if (p->has_key)
+	if (p->view->has_key)
 		pad(out, from, wide ? KEY_WIDTH_WIDE : KEY_WIDTH);
 	else if (out->len == from)
 		out->len--;

@@ -9,19 +9,19 @@ static bool there(const struct render_plan *p, int which)
 {
 	int at = p->brief[which];
 
-	return at >= 0 && p->values[at].len && p->values[at].ptr[0] != 0xc0;
+	return at >= 0 && p->view->values[at].len && p->view->values[at].ptr[0] != 0xc0;
 }
 
 static uint64_t number(const struct render_plan *p, int which)
 {
-	struct mp_value v = render_value(p, p->brief[which]);
+	struct mp_value v = rec_view_value(p->view, p->brief[which]);
 
 	return v.type == MP_UINT ? v.u : v.type == MP_BOOL ? v.b : 0;
 }
 
 static struct bytes text(const struct render_plan *p, int which)
 {
-	struct mp_value v = render_value(p, p->brief[which]);
+	struct mp_value v = rec_view_value(p->view, p->brief[which]);
 
 	return v.type == MP_STR || v.type == MP_BIN ? v.bytes : BYTES(NULL, 0);
 }
@@ -33,7 +33,7 @@ static void bare(const struct render_plan *p, int which, struct buf *out)
 
 	if (!there(p, which))
 		return;
-	c = cursor_of(p->values[p->brief[which]]);
+	c = cursor_of(p->view->values[p->brief[which]]);
 	text_value(&p->fields[p->brief[which]], &c, out, 0);
 }
 
@@ -207,7 +207,7 @@ static void write_alerts(const struct render_plan *p, struct buf *out)
 
 	if (!there(p, TLS_ALERTS))
 		return;
-	c = cursor_of(p->values[p->brief[TLS_ALERTS]]);
+	c = cursor_of(p->view->values[p->brief[TLS_ALERTS]]);
 	v = mp_next(&c);
 	for (uint32_t i = 0; v.type == MP_ARRAY && i < v.count; i++) {
 		struct schema_field item = p->fields[p->brief[TLS_ALERTS]];
@@ -273,7 +273,7 @@ static void write_gap_reasons(const struct render_plan *p, struct buf *out)
 
 	if (!there(p, END_GAP_REASONS))
 		return;
-	c = cursor_of(p->values[p->brief[END_GAP_REASONS]]);
+	c = cursor_of(p->view->values[p->brief[END_GAP_REASONS]]);
 	v = mp_next(&c);
 	for (uint32_t i = 0; v.type == MP_ARRAY && i < v.count; i++) {
 		struct mp_value n = mp_next(&c);

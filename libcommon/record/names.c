@@ -1,0 +1,116 @@
+/* names: field names asked for, and the types that have them. */
+#include "libcommon/record/names.h"
+
+#include <stdlib.h>
+
+#include "libcommon/base/die.h"
+#include "libcommon/base/opt.h"
+
+enum { BUILTIN_MAX = 128 };
+
+struct rec_view *const *names_builtin(void)
+{
+	static struct rec_view *views[BUILTIN_MAX];
+	size_t n = 0;
+
+	if (views[0])
+		return views;
+	for (size_t i = 0; i < rec_builtin_count && n < BUILTIN_MAX - 1; i++) {
+		if (rec_builtin[i]->id < REC_FIRST_DATA)
+			continue;
+		views[n] = xcalloc(1, sizeof(*views[n]));
+		rec_view_init(views[n++], schema_of(rec_builtin[i]));
+	}
+	return views;
+}
+
+static bool is_name(struct bytes name)
+{
+	if (name.len == 0 || name.len >= FIELD_NAME)
+		return false;
+	for (size_t i = 0; i < name.len; i++) {
+		uint8_t c = name.ptr[i];
+
+		if (!((c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '_' || c == '.'))
+			return false;
+	}
+	return true;
+}
+
+int names_add(struct names *s, struct bytes name)
+{
+	struct rec_view *const *type = names_builtin();
+	struct field f;
+
+	for (size_t i = 0; i < s->n; i++)
+		if (bytes_is(name, s->name[i]))
+			return (int)i;
+	if (s->n == NAMES_MAX || !is_name(name))
+		return -1;
+	s->name[s->n] = strndup((const char *)name.ptr, name.len);
+	if (!s->name[s->n])
+		die("out of memory");
+	while (*type && !field_bind(&f, *type, s->name[s->n]))
+		type++;
+	s->known[s->n] = *type != NULL;
+	return (int)s->n++;
+}
+
+bool names_add_list(struct names *s, const char *list, struct bytes *bad)
+{
+	for (;;) {
+		size_t n = strcspn(list, ",");
+
+		*bad = BYTES(list, n);
+		if (names_add(s, *bad) < 0)
+			return false;
+		if (!list[n])
+			return true;
+		list += n + 1;
+	}
+}
+
+void names_see(struct names *s, const struct rec_view *type)
+{
+	struct field f;
+
+	for (size_t i = 0; i < s->n; i++)
+		if (!s->known[i] && field_bind(&f, type, s->name[i]))
+			s->known[i] = true;
+}
+
+/* The closest name of the built-in types' own fields. */
+static const char *nearest(const char *name)
+{
+	const char **all, *near;
+	size_t n = 0;
+
+	for (struct rec_view *const *t = names_builtin(); *t; t++)
+		n += (*t)->nfields;
+	all = xcalloc(n + 1, sizeof(*all));
+	n = 0;
+	for (struct rec_view *const *t = names_builtin(); *t; t++)
+		for (size_t i = 0; i < (*t)->nfields; i++)
+			all[n++] = (*t)->fields[i].name;
+	near = opt_nearest(name, all);
+	free(all);
+	return near;
+}
+
+const char *names_unknown(const struct names *s, const char **near)
+{
+	for (size_t i = 0; i < s->n; i++) {
+		if (s->known[i])
+			continue;
+		*near = nearest(s->name[i]);
+		return s->name[i];
+	}
+	return NULL;
+}
+
+void names_release(struct names *s)
+{
+	for (size_t i = 0; i < s->n; i++)
+		free((void *)s->name[i]);
+	*s = (struct names){ 0 };
+}
