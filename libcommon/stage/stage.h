@@ -8,6 +8,7 @@
 
 #include "libcommon/base/die.h"
 #include "libcommon/base/opt.h"
+#include "libcommon/record/names.h"
 #include "libcommon/record/record.h"
 
 struct stage;
@@ -72,9 +73,30 @@ void stage_pass(struct stage *st, struct bytes raw); /* to every output, byte fo
  * stage passes all it passes this way, or nothing: shards share what went out. */
 void stage_pass_to(struct stage *st, size_t output, struct bytes raw);
 size_t stage_outputs(const struct stage *st);
+/* One more output beside those of -o, in open(); its number. */
+size_t stage_output_add(struct stage *st, const char *endpoint);
+/* What the stage holds back starts at (n, ts): marks say no more than that. UINT64_MAX: nothing is
+ * held. How many: stage_counter(st, "held"). */
+void stage_hold(struct stage *st, uint64_t n, uint64_t ts);
 void stage_consume(struct stage *st, uint64_t n); /* n input records became something else */
 void stage_filter(struct stage *st, uint64_t n);  /* left out on purpose */
 void stage_drop(struct stage *st, const char *reason, uint64_t n);
+
+/* ---- types that are known only at run time ---- */
+/* Never freed before the stage ends. Each is declared before its first record. */
+struct stage_type;
+/* A type of our own: an id is found for it. `rows` are its fields (make_rows). */
+struct stage_type *stage_type_new(struct stage *st, const char *name, uint16_t major,
+				  struct bytes rows);
+/* Another declaration for the input's type of that id, whose records are passed on changed; its
+ * name and version stay. */
+struct stage_type *stage_type_in_place(struct stage *st, uint16_t type, struct bytes rows);
+uint16_t stage_type_id(const struct stage_type *t);
+/* The fate of an input record that goes on as `raw`, a record of that type, to every output.
+ * Longer than a record may be: dropped (dropped.too_long). */
+void stage_pass_as(struct stage *st, const struct stage_type *t, struct bytes raw);
+/* A record that was made; not in a sink. */
+void stage_emit_as(struct stage *st, const struct stage_type *t, struct bytes raw);
 
 /* ---- making records ---- */
 /* Cold types; also custom ones: the schema goes out before the first. */
@@ -107,6 +129,9 @@ void stage_undeclared(struct stage *st, uint16_t type);
 /* The schema of a type as its stream declared it (custom ids are unified over the inputs), or
  * NULL. */
 const struct schema *stage_schema(struct stage *st, uint16_t type);
+/* At the end of the input: a field that was asked for and that no type of the stream has is said,
+ * and makes the exit code 3; a stream without records says nothing of it. */
+void stage_check_names(struct stage *st, const struct names *names);
 uint64_t stage_last_n(struct stage *st);        /* highest n seen so far (sources: made) */
 uint64_t stage_last_ts(const struct stage *st); /* the same for ts */
 

@@ -167,7 +167,7 @@ static void input_hello(struct stage *st, struct input *in, struct bytes raw)
  * it, and two names never share an id. */
 static uint16_t unified_id(struct stage *st, const struct schema *s, uint16_t id)
 {
-	bool taken = false;
+	bool taken = stage_own_id(st, id);
 
 	if (id < REC_FIRST_CUSTOM)
 		return id;

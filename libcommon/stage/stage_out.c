@@ -15,6 +15,20 @@ enum {
 	INDEX_BYTES = INDEX_HEAD + 2 * INDEX_RECORDS,
 };
 
+size_t stage_output_add(struct stage *st, const char *endpoint)
+{
+	size_t i = st->noutputs;
+	struct output *o = &st->outputs[i];
+
+	if (i == MAX_ENDPOINTS)
+		die_usage("at most %d outputs", MAX_ENDPOINTS);
+	o->port = port_out_open(endpoint);
+	o->out_to = books_counter(st->page, "out_to", i);
+	o->null = port_out_is_null(o->port);
+	st->discards &= o->null;
+	return st->noutputs++;
+}
+
 void stage_outputs_open(struct stage *st)
 {
 	static const char *const standard[] = { "-" };
@@ -24,13 +38,9 @@ void stage_outputs_open(struct stage *st)
 	if (n > MAX_ENDPOINTS)
 		die_usage("-o: at most %d outputs", MAX_ENDPOINTS);
 	st->discards = true;
-	for (size_t i = 0; i < n; i++) {
-		st->outputs[i].port = port_out_open(names[i]);
-		st->outputs[i].out_to = books_counter(st->page, "out_to", i);
-		st->outputs[i].null = port_out_is_null(st->outputs[i].port);
-		st->discards &= st->outputs[i].null;
-	}
-	st->noutputs = n;
+	for (size_t i = 0; i < n; i++)
+		stage_output_add(st, names[i]);
+	st->held_n = st->held_ts = UINT64_MAX;
 	/* So that a test can see what happens where nobody marks. */
 	st->marked_n = getenv("WEIR_TEST_NO_MARKS") ? UINT64_MAX : 0;
 	st->declared_hash = xcalloc(65536, sizeof(uint64_t));
@@ -360,6 +370,10 @@ void stage_mark(struct stage *st)
 		ts = st->at_ts;
 	} else {
 		stage_inputs_low(st, &n, &ts);
+		if (st->held_n < n) {
+			n = st->held_n;
+			ts = st->held_ts < ts ? st->held_ts : ts;
+		}
 	}
 	if (st->hello_sent && n > st->marked_n && n != UINT64_MAX) {
 		uint8_t mark[MARK_BYTES];
@@ -422,6 +436,7 @@ bool stage_outputs_close(struct stage *st)
 	free(st->own_hash);
 	free(st->kept_hash);
 	st->declared_hash = st->own_hash = st->kept_hash = NULL;
+	stage_types_free(st);
 	return whole;
 }
 
@@ -539,4 +554,34 @@ void stage_commit(struct stage *st, size_t n)
 		}
 	}
 	count_out(st, n);
+}
+
+static bool own_fits(struct stage *st, struct bytes raw)
+{
+	if (raw.len > REC_MAX)
+		stage_drop(st, "too_long", 1);
+	return raw.len <= REC_MAX;
+}
+
+void stage_pass_as(struct stage *st, const struct stage_type *t, struct bytes raw)
+{
+	if (!own_fits(st, raw))
+		return;
+	if (!st->hello_sent)
+		stage_hello(st, false);
+	if (__builtin_expect(st->since_schemas > SCHEMAS_EVERY, 0))
+		schemas_again(st);
+	stage_declare(st, t->id, t->hash, buf_bytes(&t->schema_raw));
+	write_all(st, raw, true);
+	count_out(st, raw.len);
+}
+
+void stage_emit_as(struct stage *st, const struct stage_type *t, struct bytes raw)
+{
+	uint64_t n = be64_get(raw.ptr + 25);
+
+	if (n > st->last_n)
+		st->last_n = n;
+	++*st->made;
+	stage_pass_as(st, t, raw);
 }

@@ -67,6 +67,15 @@ struct output {
 	uint64_t shared_n; /* a shard: it was told that nothing below will follow */
 };
 
+/* A type of the tool's own, declared by hand. */
+struct stage_type {
+	struct stage_type *next;
+	uint16_t id;
+	bool in_place; /* of the input's: its id is not ours */
+	uint64_t hash;
+	struct buf schema_raw;
+};
+
 struct source_name {
 	uint64_t source, first_n;
 	char *name;
@@ -111,6 +120,8 @@ struct stage {
 	uint64_t since_schemas;  /* bytes written since all types were last declared */
 	struct buf packed;
 	uint64_t marked_n;
+	uint64_t held_n, held_ts; /* of the first record held back; else UINT64_MAX */
+	struct stage_type *own_types;
 
 	/* sources */
 	uint64_t at_source, at_n, at_ts, last_n;
@@ -149,6 +160,9 @@ void stage_mark(struct stage *st); /* before waiting: where the order stands, th
 void stage_write_end(struct stage *st);
 bool stage_outputs_close(struct stage *st); /* false where something was lost */
 bool stage_outputs_broken(const struct stage *st);
+/* stage_types.c */
+void stage_types_free(struct stage *st);
+bool stage_own_id(const struct stage *st, uint16_t id); /* a stage_type_new() has it */
 
 /* stage_text.c */
 void stage_text_open(struct stage *st);

@@ -1,0 +1,84 @@
+/* stage_types: types that a tool makes up at run time, fields that it was asked for, and what it
+ * holds back. */
+#include <stdlib.h>
+
+#include "libcommon/record/make.h"
+#include "libcommon/stage/stage_private.h"
+
+void stage_hold(struct stage *st, uint64_t n, uint64_t ts)
+{
+	st->held_n = n;
+	st->held_ts = ts;
+}
+
+bool stage_own_id(const struct stage *st, uint16_t id)
+{
+	for (const struct stage_type *t = st->own_types; t; t = t->next)
+		if (t->id == id && !t->in_place)
+			return true;
+	return false;
+}
+
+static struct stage_type *type_add(struct stage *st, uint16_t id, const char *name, uint16_t major,
+				   struct bytes rows)
+{
+	struct stage_type *t = xcalloc(1, sizeof(*t));
+
+	t->id = id;
+	make_schema_record(&t->schema_raw, id, name, major, rows);
+	t->hash = stage_schema_hash(buf_bytes(&t->schema_raw));
+	t->next = st->own_types;
+	st->own_types = t;
+	return t;
+}
+
+struct stage_type *stage_type_new(struct stage *st, const char *name, uint16_t major,
+				  struct bytes rows)
+{
+	uint16_t id;
+
+	if (st->next_custom < REC_FIRST_CUSTOM) /* a source */
+		st->next_custom = REC_FIRST_CUSTOM;
+	id = st->next_custom < 65535 ? st->next_custom++ : 65535;
+	return type_add(st, id, name, major, rows);
+}
+
+struct stage_type *stage_type_in_place(struct stage *st, uint16_t type, struct bytes rows)
+{
+	const struct schema *s = stage_schema(st, type);
+	struct stage_type *t = type_add(st, type, schema_name(s), schema_major(s), rows);
+
+	t->in_place = true;
+	return t;
+}
+
+uint16_t stage_type_id(const struct stage_type *t)
+{
+	return t->id;
+}
+
+void stage_types_free(struct stage *st)
+{
+	while (st->own_types) {
+		struct stage_type *t = st->own_types;
+
+		st->own_types = t->next;
+		buf_release(&t->schema_raw);
+		free(t);
+	}
+}
+
+void stage_check_names(struct stage *st, const struct names *names)
+{
+	const char *near = NULL, *name = names_unknown(names, &near);
+	bool any = false;
+
+	for (size_t i = 0; i < st->ninputs; i++)
+		any |= st->inputs[i].in && *st->inputs[i].in;
+	if (!name || !any)
+		return;
+	warn(near ? "no type of this stream has a field '%s'; did you mean '%s'?"
+		  : "no type of this stream has a field '%s'",
+	     name, near);
+	stage_exit(st, EXIT_SCHEMA);
+}
