@@ -1,0 +1,290 @@
+/* weir-cut: keeps some fields of each record, or drops some. */
+#include <stdlib.h>
+
+#include "libcommon/record/make.h"
+#include "libcommon/record/names.h"
+#include "libcommon/stage/stage.h"
+
+struct config {
+	const char *drop, *types;
+	bool only;
+};
+
+static struct config config;
+
+static const struct opt options[] = {
+	OPT_ROW('d', "drop", OPT_STRING, struct config, drop, "LIST",
+		"keep all fields but these, instead of those of FIELDS"),
+	OPT_ROW('t', "types", OPT_STRING, struct config, types, "LIST",
+		"cut these record types only; others go on as they are"),
+	OPT_ROW(0, "only", OPT_FLAG, struct config, only, NULL,
+		"leave out the records that are not cut"),
+	{ 0 },
+};
+
+enum { MAX_COLUMNS = 512 };
+
+/* How records of a type are cut. */
+struct plan {
+	const struct schema *made_for;
+	struct rec_view view;
+	struct field *fields; /* the new record's, in their order */
+	uint32_t count;
+	struct stage_type *type; /* NULL: it is not cut */
+};
+
+static struct {
+	struct names names, types;
+	struct plan *plans[65536]; /* by record type */
+	struct buf record;
+} cut;
+
+static void list_add(struct names *names, const char *list, const char *what)
+{
+	struct bytes bad;
+
+	if (!names_add_list(names, list, &bad))
+		die_usage("%s: '%.*s' is no name, or one of more than %d", what, (int)bad.len,
+			  (const char *)bad.ptr, NAMES_MAX);
+}
+
+static bool in_prefix(const char *name)
+{
+	static const char *const prefix[] = { "type", "ts", "flow", "n", NULL };
+
+	for (int i = 0; prefix[i]; i++)
+		if (strcmp(name, prefix[i]) == 0)
+			return true;
+	return false;
+}
+
+static void cut_open(struct stage *st, int argc, char **argv)
+{
+	(void)st;
+	if (argc != !config.drop)
+		die_usage("give the fields to keep, or --drop and the others; try '%s --help'",
+			  tool_name);
+	list_add(&cut.names, config.drop ? config.drop : argv[1],
+		 config.drop ? "--drop" : "FIELDS");
+	if (config.types)
+		list_add(&cut.types, config.types, "--types");
+	for (size_t i = 0; config.drop && i < cut.names.n; i++)
+		if (in_prefix(cut.names.name[i]))
+			die_usage("--drop: every record has '%s'", cut.names.name[i]);
+}
+
+/* ---- plans ---------------------------------------------------------------------------------- */
+
+static bool type_wanted(const char *name)
+{
+	for (size_t i = 0; i < cut.types.n; i++)
+		if (strcmp(cut.types.name[i], name) == 0)
+			return true;
+	return cut.types.n == 0;
+}
+
+static bool is_named(const char *name)
+{
+	for (size_t i = 0; i < cut.names.n; i++)
+		if (strcmp(cut.names.name[i], name) == 0)
+			return true;
+	return false;
+}
+
+/* Printers make it of the key, where that is whole. */
+static bool keeps_key(const struct rec_view *v)
+{
+	return v->has_key && is_named("proto") && is_named("orig_h") && is_named("orig_p") &&
+	       is_named("resp_h") && is_named("resp_p");
+}
+
+/* The next field of the new record, under the name that it was asked for by. */
+static void plan_add(struct plan *p, struct make_schema *rows, const struct field *f,
+		     const char *name)
+{
+	struct schema_field row;
+
+	if (p->count == MAX_COLUMNS)
+		return;
+	if (f->at == FIELD_COLUMN) {
+		row = *f->last;
+		row.list = field_is_list(f);
+		if (row.kind == REC_IP16) /* what says its length may be gone */
+			row.kind = REC_IP;
+		make_field_like(rows, name, &row);
+	} else {
+		make_field(rows, name, field_kind(f));
+	}
+	p->fields[p->count++] = *f;
+}
+
+static void plan_keep(struct plan *p, struct make_schema *rows)
+{
+	struct field f;
+
+	for (size_t i = 0; i < cut.names.n; i++) {
+		const char *name = cut.names.name[i];
+
+		if (!in_prefix(name) && field_bind(&f, &p->view, name) &&
+		    (f.at == FIELD_COLUMN || !keeps_key(&p->view)))
+			plan_add(p, rows, &f, name);
+	}
+}
+
+/* All columns but those named. False: none of them is here. */
+static bool plan_drop(struct plan *p, struct make_schema *rows)
+{
+	for (size_t i = 0; i < p->view.nfields; i++) {
+		struct field f = { .at = FIELD_COLUMN, .depth = 1, .last = &p->view.fields[i] };
+
+		f.step[0].column = (uint16_t)i;
+		f.step[0].list = p->view.fields[i].list;
+		if (!is_named(p->view.fields[i].name))
+			plan_add(p, rows, &f, p->view.fields[i].name);
+	}
+	return p->count < p->view.nfields;
+}
+
+static struct plan *plan_make(struct stage *st, struct plan *p, uint16_t type,
+			      const struct schema *s)
+{
+	struct make_schema rows = { 0 };
+	struct buf list = { 0 };
+	bool changed;
+
+	rec_view_release(&p->view);
+	free(p->fields);
+	*p = (struct plan){ .made_for = s };
+	rec_view_init(&p->view, s);
+	names_see(&cut.names, &p->view);
+	if (!type_wanted(schema_name(s)))
+		return p;
+	p->fields = xcalloc(MAX_COLUMNS, sizeof(*p->fields));
+	if (config.drop) {
+		changed = plan_drop(p, &rows);
+	} else {
+		plan_keep(p, &rows);
+		changed = p->count > 0;
+	}
+	if (changed)
+		p->type = stage_type_in_place(st, type, make_rows(&rows, &list));
+	make_schema_release(&rows);
+	buf_release(&list);
+	return p;
+}
+
+static struct plan *plan_of(struct stage *st, uint16_t type)
+{
+	const struct schema *s = stage_schema(st, type);
+
+	if (!s)
+		return NULL;
+	if (!cut.plans[type])
+		cut.plans[type] = xcalloc(1, sizeof(*cut.plans[type]));
+	return cut.plans[type]->made_for == s ? cut.plans[type]
+					      : plan_make(st, cut.plans[type], type, s);
+}
+
+/* ---- records -------------------------------------------------------------------------------- */
+
+/* A field of the new record: its bytes in the old one; of members of a list a list. */
+static void put_field(struct rec_view *v, const struct field *f)
+{
+	struct field_walk w;
+	struct value value;
+	struct bytes raw;
+	size_t count = 0;
+
+	if (f->at != FIELD_COLUMN || (f->last->kind == REC_IP16 && !field_is_list(f))) {
+		value = field_value(f, v);
+		mp_put_value(&cut.record, &value);
+		return;
+	}
+	if (f->depth == 1) {
+		raw = rec_view_raw(v, f->step[0].column);
+		if (raw.len)
+			buf_add(&cut.record, raw.ptr, raw.len);
+		else
+			mp_put_nil(&cut.record);
+		return;
+	}
+	for (field_walk(&w, f, v); field_next(&w, &value);)
+		count++;
+	if (count == 0) {
+		mp_put_nil(&cut.record);
+		return;
+	}
+	if (field_is_list(f))
+		mp_put_array(&cut.record, (uint32_t)count);
+	for (field_walk(&w, f, v); field_next(&w, &value);)
+		buf_add(&cut.record, w.raw.ptr, w.raw.len);
+}
+
+static void cut_record(struct stage *st, struct plan *p, const struct stage_rec *r)
+{
+	bool whole = rec_view_start(&p->view, r->raw);
+
+	buf_clear(&cut.record);
+	make_head(&cut.record, &r->head, p->count);
+	for (uint32_t i = 0; i < p->count && whole; i++) {
+		put_field(&p->view, &p->fields[i]);
+		whole = !rec_view_damaged(&p->view);
+	}
+	if (whole)
+		stage_pass_as(st, p->type, buf_bytes(&cut.record));
+	else
+		stage_drop(st, "malformed", 1);
+}
+
+static void cut_batch(struct stage *st, const struct stage_rec *recs, size_t n)
+{
+	struct plan *p = NULL;
+
+	for (size_t i = 0; i < n; i++) {
+		if (!p || recs[i].head.type != recs[i - 1].head.type)
+			p = plan_of(st, recs[i].head.type);
+		if (!p)
+			stage_undeclared(st, recs[i].head.type);
+		else if (p->type)
+			cut_record(st, p, &recs[i]);
+		else if (config.only)
+			stage_filter(st, 1);
+		else
+			stage_pass(st, recs[i].raw);
+	}
+}
+
+static void cut_finish(struct stage *st)
+{
+	stage_check_names(st, &cut.names);
+}
+
+int main(int argc, char **argv)
+{
+	static const struct stage_ops ops = {
+		.name = "cut",
+		.summary = "keep some fields of each record, or drop some",
+		.operands = "[FIELDS]",
+		.epilog = "    ... | weir dns | weir cut query,rcode_name,answers.rdata --only\n"
+			  "    ... | weir http | weir cut --drop user_agent,set_cookie_names\n",
+		.kind = STAGE_FILTER,
+		.options = options,
+		.config = &config,
+		.open = cut_open,
+		.batch = cut_batch,
+		.finish = cut_finish,
+	};
+	int code = stage_main(&ops, argc, argv);
+
+	for (size_t i = 0; i < 65536; i++) {
+		if (cut.plans[i]) {
+			rec_view_release(&cut.plans[i]->view);
+			free(cut.plans[i]->fields);
+		}
+		free(cut.plans[i]);
+	}
+	names_release(&cut.names);
+	names_release(&cut.types);
+	buf_release(&cut.record);
+	return code;
+}

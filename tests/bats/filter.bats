@@ -1,0 +1,171 @@
+#!/usr/bin/env bats
+load helper
+
+setup_file() {
+	weir read "$top/examples/demo.pcap" | weir flow | weir reasm | weir dns | weir http | weir tls >"$BATS_FILE_TMPDIR/all.weir"
+	"$WEIR_BUILD/bin/weir" json -i "$BATS_FILE_TMPDIR/all.weir" >"$BATS_FILE_TMPDIR/all.json"
+	cd "$BATS_FILE_TMPDIR"
+	python3 - <<'END'
+# A stream with a type that nobody knows: two schemas, some records, in msgpack by hand.
+import struct
+def pack(v):
+    if v is None: return b"\xc0"
+    if isinstance(v, bool): return b"\xc3" if v else b"\xc2"
+    if isinstance(v, int): return b"\xcf" + struct.pack(">Q", v) if v >= 0 else b"\xd3" + struct.pack(">q", v)
+    if isinstance(v, float): return b"\xcb" + struct.pack(">d", v)
+    if isinstance(v, str): return b"\xdb" + struct.pack(">I", len(v.encode())) + v.encode()
+    if isinstance(v, bytes): return b"\xc6" + struct.pack(">I", len(v)) + v
+    return b"\xdd" + struct.pack(">I", len(v)) + b"".join(map(pack, v))
+rows = [["colour", "str"], ["size", "i64"], ["tags", "list<str>"], ["parts", "list<part>", [["weight", "f64"], ["from", "ip"]]],
+        ["kind", "enum", [[0, "round"], [5, "square"]]]]
+hello = [0, 0, 0, 0, bytes(157), "by-hand", "0", 1, 1, 0, False, None, None]
+out = pack(hello) + pack([1, 0, 0, 0, 1234, "thing", 1, rows])
+for n, (colour, size) in enumerate([("red", -3), ("blue", 12), ("green", 70000), (None, 5)], 1):
+    out += pack([1234, n * 10**9, n, n, colour, size, ["t%d" % n, "all"], [[n / 2, bytes([10, 0, 0, n])]], n if n != 4 else 5])
+out += pack([4, 0, 0, 5, 0, 4, None])
+open("thing.weir", "wb").write(out)
+END
+}
+
+# count FILTER...: how many records it lets through.
+count() {
+	weir filter -i "$BATS_FILE_TMPDIR/all.weir" "$@" | weir json | wc -l
+}
+
+@test "filter: what passes is what jq selects of the JSON" {
+	cd "$BATS_FILE_TMPDIR"
+	same() {
+		weir filter -i all.weir "$1" | weir json >got.json
+		jq -c "select($2)" all.json | jq -c '[.type, .n, .flow]' >want.txt
+		jq -c '[.type, .n, .flow]' got.json | diff - want.txt
+		[ -s want.txt ]
+	}
+	same 'type == "dns"' '.type == "dns"'
+	same 'type == "tls" and sni ~ "\.example\.com$"' '.type == "tls" and ((.sni // "") | test("\\.example\\.com$"))'
+	same 'resp_p in { 53, 440..450 }' '.resp_p == 53 or (.resp_p != null and .resp_p >= 440 and .resp_p <= 450)'
+	same 'not exists(resp_p) or resp_p > 100' '.resp_p == null or .resp_p > 100'
+	same 'answers.rdata == "198.51.100.80"' '[.answers[]?.rdata] | index("198.51.100.80")'
+	same 'rtt >= 12ms' '.rtt != null and .rtt >= 0.012'
+	same 'orig_bytes > resp_bytes' '.orig_bytes != null and .orig_bytes > .resp_bytes'
+	same 'event == "end" and conn_state != "SF"' '.event == "end" and .conn_state != null and .conn_state != "SF"'
+	same 'ciphers == 0x1301' '[.ciphers[]?] | index(4865)'
+	same 'community_id ~ "A"' '(.community_id // "") | test("A")'
+}
+
+@test "filter: pass and fail together are the input, byte for byte, and the books balance" {
+	cd "$BATS_FILE_TMPDIR"
+	weir filter -i all.weir 'resp_p == 53' -o pass.weir --fail fail.weir
+	[ "$(weir json -i pass.weir | jq -s 'all(.resp_p == 53)')" = true ]
+	[ "$(weir json -i fail.weir | jq -s 'any(.resp_p == 53)')" = false ]
+	{ weir json -i pass.weir; weir json -i fail.weir; } | sort | cmp - <(sort all.json)
+	[[ "$(weir books -i pass.weir)" == *"books balance"* ]]
+	[[ "$(weir books -i fail.weir)" == *"books balance"* ]]
+	weir filter -i all.weir -v 'resp_p == 53' | weir json | cmp - <(weir json -i fail.weir)
+}
+
+@test "filter: every output has hello, schemas and end" {
+	cd "$BATS_FILE_TMPDIR"
+	weir filter -i all.weir 'type == "nothing"' -o none.weir --fail rest.weir
+	[ "$(weir json -i none.weir | wc -l)" = 0 ]
+	weir json -i rest.weir | cmp - all.json
+}
+
+@test "filter: records of a type that nobody knows are judged by their schema" {
+	cd "$BATS_FILE_TMPDIR"
+	one() { weir filter -i thing.weir "$1" | weir json | jq -r .n | tr '\n' ' '; }
+	[ "$(one 'colour == "blue"')" = "2 " ]
+	[ "$(one 'colour != "blue"')" = "1 3 " ]
+	[ "$(one 'size < 0')" = "1 " ]
+	[ "$(one 'size in -5..20')" = "1 2 4 " ]
+	[ "$(one 'tags == "t3"')" = "3 " ]
+	[ "$(one 'parts.weight >= 1.5')" = "3 4 " ]
+	[ "$(one 'parts.from in 10.0.0.0/31')" = "1 " ]
+	[ "$(one 'kind == "square"')" = "4 " ]
+	[ "$(one 'not exists(colour)')" = "4 " ]
+	[ "$(one 'count(tags) == 2 and n > 2')" = "3 4 " ]
+	[ "$(one 'ts > 2')" = "3 4 " ]
+}
+
+@test "filter: per flow, all records of a flow pass where one fits, in their order" {
+	cd "$BATS_FILE_TMPDIR"
+	weir filter -i all.weir --per-flow 'type == "tls"' -o pass.weir --fail fail.weir
+	flows=$(jq -c 'select(.type == "tls") | .flow' all.json | sort -u | paste -sd,)
+	jq -c "select(.flow | IN($flows))" all.json | cmp - <(weir json -i pass.weir | jq -c .)
+	jq -c "select(.flow | IN($flows) | not)" all.json | cmp - <(weir json -i fail.weir | jq -c .)
+	[[ "$(weir books -i pass.weir)" == *"books balance"* ]]
+}
+
+@test "filter: per flow, beyond the bounds flows are judged as they stand, and counted" {
+	cd "$BATS_FILE_TMPDIR"
+	for bound in "--flows 1" "--flows 3" "--memory 1" "--memory 5000"; do
+		# shellcheck disable=SC2086
+		weir filter -i all.weir --per-flow 'type == "tls"' $bound -o pass.weir --fail fail.weir
+		{ weir json -i pass.weir; weir json -i fail.weir; } | sort | cmp - <(sort all.json)
+		[ "$(weir json -i pass.weir | grep -c '"type":"tls"')" = "$(grep -c '"type":"tls"' all.json)" ]
+		weir books -i pass.weir >books.txt
+		grep -q 'judged_early' books.txt
+		grep -q 'books balance' books.txt
+	done
+}
+
+@test "filter: per flow, marks say no more than what is still held" {
+	cd "$BATS_FILE_TMPDIR"
+	weir filter -i all.weir --per-flow 'type == "tls"' -o fast.weir
+	# The same input in crumbs, so that the stage waits and marks many times.
+	python3 -c 'import sys, time
+data = open("all.weir", "rb").read()
+for i in range(0, len(data), 500):
+    sys.stdout.buffer.write(data[i:i + 500])
+    sys.stdout.flush()
+    time.sleep(0.001)' | weir filter --per-flow 'type == "tls"' >slow.weir
+	weir json -i slow.weir | cmp - <(weir json -i fast.weir)
+	python3 - "$top/tests/gen" <<'END'
+import sys
+sys.path.insert(0, sys.argv[1])
+import records
+low = marks = 0
+for r in records.Stream(open("slow.weir", "rb")):
+    if r[0] == 2:
+        low = r[3]
+        marks += 1
+    elif r[0] >= 32:
+        assert r[3] >= low, (r[3], low)
+assert marks > 5, marks
+END
+}
+
+@test "filter: mistakes are refused with their column, exit 2" {
+	refused() {
+		run weir filter "$1" -i "$BATS_FILE_TMPDIR/all.weir" -o null:
+		[ "$status" -eq 2 ]
+		[ "${#lines[@]}" -eq 1 ]
+		[[ "$output" == *"$2"* ]]
+	}
+	refused 'resp_p == "https"' "column 8 of the expression: 'resp_p' is a number"
+	refused 'sni ~ "(a"' "column 10 of the expression: a parenthesis is not closed"
+	refused 'sni ~ "(a)\1"' "back-references"
+	refused 'type = "dns"' "to compare is =="
+	refused 'reason == "fim"' 'did you mean "fin"?'
+	refused '' "field's name is missing"
+	refused 'n == 1 and' "column 11"
+	run weir filter
+	[ "$status" -eq 2 ]
+	run weir filter 'n == 1' -i "$BATS_FILE_TMPDIR/all.weir" -o null: -o null: --fail null:
+	[ "$status" -eq 2 ]
+	[[ "$output" == *"--fail goes with one -o"* ]]
+}
+
+@test "filter: a field that no type has is told, with the nearest, exit 3" {
+	run weir filter 'snii == "x"' -i "$BATS_FILE_TMPDIR/all.weir" -o null:
+	[ "$status" -eq 3 ]
+	[[ "$output" == *"no type of this stream has a field 'snii'; did you mean 'sni'?"* ]]
+	run weir filter 'colour == "x" or size > 0' -i "$BATS_FILE_TMPDIR/thing.weir" -o null:
+	[ "$status" -eq 0 ]
+	[ -z "$output" ]
+}
+
+@test "filter: the stages behind it read on" {
+	weir read "$top/examples/demo.pcap" | weir flow | weir filter 'type != "packet" or proto == 17' |
+		weir reasm | weir dns | weir json --types dns | jq -c . >"$BATS_TEST_TMPDIR/dns.json"
+	jq -c 'select(.type == "dns" and .proto == 17)' "$BATS_FILE_TMPDIR/all.json" | cmp - "$BATS_TEST_TMPDIR/dns.json"
+}
