@@ -425,6 +425,14 @@ bool stage_outputs_close(struct stage *st)
 
 		if (!o->broken && !port_out_flush(o->port))
 			output_break(st, o);
+	}
+	/* Rings last: one with a name waits until all has been read, and its reader may be waiting
+	 * for the end of another output. */
+	for (size_t k = 0; k < 2 * st->noutputs; k++) {
+		struct output *o = &st->outputs[k % st->noutputs];
+
+		if (!o->port || (k < st->noutputs && port_out_longest(o->port)))
+			continue;
 		if (!port_out_close(o->port) || o->broken)
 			whole = false;
 		broken += o->broken;
