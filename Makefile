@@ -95,10 +95,11 @@ coverage: deps
 docs: all
 	@tests/lint/gen-docs "$(B)"
 install: all $(B)/libweir-parsers.a
-	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(LIBEXEC) $(DESTDIR)$(PREFIX)/share/man/man1 $(DESTDIR)$(PREFIX)/lib $(DESTDIR)$(PREFIX)/share/man/man7
+	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(LIBEXEC) $(DESTDIR)$(PREFIX)/share/man/man1 $(DESTDIR)$(PREFIX)/lib $(DESTDIR)$(PREFIX)/share/man/man5 $(DESTDIR)$(PREFIX)/share/man/man7
 	install $(B)/bin/weir $(DESTDIR)$(PREFIX)/bin/
 	install $(filter-out %/bin/weir,$(BINS)) $(DESTDIR)$(LIBEXEC)/
 	install -m 644 $(wildcard docs/man/*.1) $(DESTDIR)$(PREFIX)/share/man/man1/
+	install -m 644 $(wildcard docs/man/*.5) $(DESTDIR)$(PREFIX)/share/man/man5/
 	install -m 644 $(wildcard docs/man/*.7) $(DESTDIR)$(PREFIX)/share/man/man7/
 	install -m 644 $(B)/libweir.a $(B)/libweir-parsers.a $(DESTDIR)$(PREFIX)/lib/
 	@for d in libcommon/base libcommon/net libcommon/record libcommon/port libcommon/stage $(PARSERS:%=cmd/%); do \

@@ -27,6 +27,12 @@ const char *lookup_libexec(void)
 	n = readlink("/proc/self/exe", dir, sizeof(dir) - 32);
 	if (n > 0) {
 		dir[n] = 0;
+		slash = strrchr(dir, '/');
+		/* A tool of that directory itself. */
+		if (slash - dir >= 13 && strncmp(slash - 13, "/libexec/weir", 13) == 0) {
+			*slash = 0;
+			return dir;
+		}
 		for (int i = 0; i < 2 && (slash = strrchr(dir, '/')); i++)
 			*slash = 0;
 		strcat(dir, "/libexec/weir");
@@ -69,6 +75,32 @@ bool lookup_tool(const char *name, char *path, size_t size)
 	}
 	free(list);
 	return found;
+}
+
+enum lookup_kind lookup_program(const char *word, char *path, size_t size)
+{
+	const char *own = lookup_libexec();
+	const char *dirs = getenv("PATH");
+	char *list, *save = NULL;
+	enum lookup_kind kind = LOOKUP_MISSING;
+
+	if (strchr(word, '/')) {
+		snprintf(path, size, "%s", word);
+		return access(path, X_OK) == 0 ? LOOKUP_OTHER : LOOKUP_MISSING;
+	}
+	if (lookup_tool(word, path, size))
+		return strncmp(path, own, strlen(own)) == 0 && path[strlen(own)] == '/'
+			       ? LOOKUP_OWN
+			       : LOOKUP_OTHER;
+	list = strdup(dirs ? dirs : "");
+	for (char *dir = strtok_r(list, ":", &save); dir && *word && kind == LOOKUP_MISSING;
+	     dir = strtok_r(NULL, ":", &save)) {
+		snprintf(path, size, "%s/%s", dir, word);
+		if (access(path, X_OK) == 0)
+			kind = LOOKUP_OTHER;
+	}
+	free(list);
+	return kind;
 }
 
 struct seen {

@@ -13,6 +13,19 @@ void lookup_export(void);
 /* The path of weir-NAME, or false. */
 bool lookup_tool(const char *name, char *path, size_t size);
 
+/* What a command's first word leads to, its path in the latter two cases: one of weir's own tools,
+ * or another program, which knows no endpoints. */
+enum lookup_kind { LOOKUP_MISSING, LOOKUP_OWN, LOOKUP_OTHER };
+enum lookup_kind lookup_program(const char *word, char *path, size_t size);
+
+/* The tool or program nearest to that word, or NULL. */
+const char *lookup_near(const char *word);
+
+/* The options that one of weir's own tools has, as its --help names them ("--only", "-n"), ended
+ * by NULL; with (*takes)[i] the i-th has a value. Kept: asked once for each tool. NULL: it says
+ * nothing. */
+const char *const *lookup_options(const char *word, const bool **takes);
+
 /* Calls fn for each tool found, own ones first; a name is given once. */
 void lookup_each(void (*fn)(void *ctx, const char *name, const char *path), void *ctx);
 

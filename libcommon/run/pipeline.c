@@ -306,22 +306,8 @@ static bool page_valid(const struct pipe_stage *s)
 	return s->page && __atomic_load_n(&s->page->magic, __ATOMIC_ACQUIRE) == BOOKS_MAGIC;
 }
 
-void pipeline_keep_books(struct pipeline *p, const struct pipe_stage *s)
-{
-	struct books_row running = { .counter = "running", .value = 1 };
-
-	if (!page_valid(s) || p->past.n > PIPELINE_PAST)
-		return;
-	books_add_page(&p->past, s->page);
-	running.instance = s->page->instance;
-	snprintf(running.stage, sizeof(running.stage), "%.*s", BOOKS_NAME - 1, s->page->stage);
-	books_add(&p->past, &running);
-}
-
 void pipeline_books(const struct pipeline *p, struct books *b)
 {
-	for (size_t i = 0; i < p->past.n; i++)
-		books_add(b, &p->past.rows[i]);
 	for (size_t i = 0; i < p->nstages; i++)
 		if (page_valid(&p->stages[i]))
 			books_add_page(b, p->stages[i].page);
@@ -360,5 +346,4 @@ void pipeline_free(struct pipeline *p)
 		if (s->ready_fd >= 0)
 			close(s->ready_fd);
 	}
-	books_release(&p->past);
 }

@@ -17,7 +17,6 @@ enum {
 	PIPELINE_PIPES = 128, /* descriptors: two of each */
 	STAGE_ARGS = 256,
 	STAGE_FDS = 160,
-	PIPELINE_PAST = 8192, /* ledger rows kept of processes that were replaced */
 };
 
 struct pipe_stage {
@@ -45,7 +44,6 @@ struct pipeline {
 	size_t nrings;
 	int pipes[PIPELINE_PIPES]; /* this process's copies, until pipeline_close_pipes() */
 	size_t npipes;
-	struct books past;  /* ledgers of processes that were replaced */
 	uint64_t ring_size; /* 0 = default */
 	bool keep;          /* rings wait for a successor of a process that died */
 	bool own_groups;    /* a stage is out of reach of the terminal's signals */
@@ -74,8 +72,6 @@ void pipeline_pipe(struct pipeline *p, struct pipe_stage *from, struct pipe_stag
 void pipeline_spawn(struct pipeline *p, struct pipe_stage *s);
 /* Only the stages hold their pipes from now on, else nobody would ever see an end. */
 void pipeline_close_pipes(struct pipeline *p);
-/* Keeps the ledger of a process that died and is about to be replaced. */
-void pipeline_keep_books(struct pipeline *p, const struct pipe_stage *s);
 
 /* Starts all, the last stage first. */
 void pipeline_start(struct pipeline *p);

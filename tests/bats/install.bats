@@ -9,12 +9,13 @@ setup_file() {
 @test "install: under DESTDIR are weir, its stages, the pages, the library" {
 	cd "$BATS_FILE_TMPDIR/root/opt/weir"
 	[ -x bin/weir ]
-	for tool in read flow reasm dns http tls streams json books; do
+	for tool in read flow reasm dns http tls streams json books plan check; do
 		[ -x "libexec/weir/weir-$tool" ]
 		[ -r "share/man/man1/weir-$tool.1" ]
 	done
 	[ -r share/man/man1/weir.1 ]
 	[ -r share/man/man7/weir-stage.7 ]
+	[ -r share/man/man5/weir-pipeline.5 ]
 	[ -r lib/libweir.a ]
 	[ -r lib/libweir-parsers.a ]
 	[ -r include/weir/libcommon/stage/weir.h ]
