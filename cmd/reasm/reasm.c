@@ -253,6 +253,7 @@ static struct stream_limits limits_wanted(void)
 	l.assembly.urgent_inline = c->urgent == 1;
 	l.sctp.memory = c->memory / 8 < SCTP_MEMORY_LEAST ? SCTP_MEMORY_LEAST : c->memory / 8;
 	l.sctp.held_bytes = c->ooo_bytes < UINT32_MAX ? (uint32_t)c->ooo_bytes : UINT32_MAX;
+	l.sctp.drop = l.assembly.overflow == ASSEMBLY_OVERFLOW_DROP;
 	l.max_flows = (uint32_t)c->max_flows;
 	l.max_associations = (uint32_t)c->max_associations;
 	return l;

@@ -489,7 +489,30 @@ static bool stray(struct sctp_group *g, struct sctp_streams *s, const struct sct
 	return true;
 }
 
-/* Makes room for a chunk that has to wait; false: it need not any more, all below is given up. */
+/* Nothing more leaves, nor does the chunk at hand, should it be of this direction. */
+static void drop(struct sctp_group *g, struct sctp_streams *s, const struct sctp_data *d, bool own)
+{
+	for (uint32_t tsn = s->cum + 1; s->held && !before(s->highest, tsn); tsn++) {
+		uint32_t at = seen_get(s, tsn) ? hold_find(&g->hold, s->id, tsn) : HOLD_NIL;
+
+		if (at == HOLD_NIL)
+			continue;
+		s->refused_bytes += take(g, s, at).bytes.len;
+		s->refused++;
+	}
+	if (own) {
+		seen_set(s, d->tsn);
+		s->highest = before(s->highest, d->tsn) ? d->tsn : s->highest;
+		s->refused_bytes += d->bytes.len;
+		s->refused++;
+	}
+	hold_streams_drop(&g->hold, &s->streams_list);
+	s->dropped = true;
+	g->sink.dropped(g->sink.ctx, s);
+}
+
+/* Makes room for a chunk that has to wait; false: it need not any more, all below is given up, or
+ * the direction is dropped. */
 static bool make_room(struct sctp_group *g, struct sctp_streams *s, const struct sctp_data *d)
 {
 	uint32_t blocks = hold_blocks_for(d->bytes.len);
@@ -504,6 +527,12 @@ static bool make_room(struct sctp_group *g, struct sctp_streams *s, const struct
 
 		if (!full && !short_of)
 			return true;
+		if (g->limits.drop) {
+			drop(g, other ? other : s, d, !other || other == s);
+			if (s->dropped)
+				return false;
+			continue;
+		}
 		if (other && other != s) {
 			give_up_first_hole(g, other, why);
 			continue;
@@ -559,7 +588,7 @@ static void above_hole(struct sctp_group *g, struct sctp_streams *s, const struc
 		seen_set(s, d->tsn);
 		s->highest = before(s->highest, d->tsn) ? d->tsn : s->highest;
 		hold(g, s, d);
-	} else {
+	} else if (!s->dropped) {
 		in_order(g, s, d);
 		return;
 	}
@@ -583,6 +612,8 @@ static void reset(struct sctp_group *g, struct sctp_streams *s);
 
 void sctp_streams_push(struct sctp_group *g, struct sctp_streams *s, const struct sctp_data *d)
 {
+	if (s->dropped)
+		return;
 	if (!s->id)
 		start(g, s, d->tsn);
 	if (!before(s->cum, d->tsn) || (d->tsn - s->cum <= STREAMS_WINDOW && seen_get(s, d->tsn))) {
@@ -610,7 +641,7 @@ void sctp_streams_push(struct sctp_group *g, struct sctp_streams *s, const struc
 
 void sctp_streams_ack(struct sctp_streams *s, uint32_t cum)
 {
-	if (!s->id || (s->has_ack && !before(s->acked, cum)))
+	if (!s->id || s->dropped || (s->has_ack && !before(s->acked, cum)))
 		return;
 	/* An acknowledgement of what can't have been sent yet proves nothing. */
 	if (before(s->cum, cum) && cum - s->cum > STREAMS_WINDOW)
@@ -621,7 +652,7 @@ void sctp_streams_ack(struct sctp_streams *s, uint32_t cum)
 
 bool sctp_streams_forward(struct sctp_group *g, struct sctp_streams *s, uint32_t cum)
 {
-	if (!s->id)
+	if (!s->id || s->dropped)
 		return false;
 	if (before(s->cum, cum) && cum - s->cum > STREAMS_WINDOW) {
 		s->out_of_window++;
@@ -636,7 +667,7 @@ void sctp_streams_abandon(struct sctp_group *g, struct sctp_streams *s, uint16_t
 			  bool interleaved)
 {
 	struct sctp_data d = { .mid = last, .interleaved = interleaved };
-	struct hold_stream *t = s->id ? stream_of(g, s, sid) : NULL;
+	struct hold_stream *t = s->id && !s->dropped ? stream_of(g, s, sid) : NULL;
 	int32_t by;
 
 	if (!t)
@@ -671,7 +702,7 @@ void sctp_streams_reset_request(struct sctp_group *g, struct sctp_streams *s, ui
 {
 	struct hold_stream *t = NULL;
 
-	if (!s->id || (s->resetting && s->reset_request == request))
+	if (!s->id || s->dropped || (s->resetting && s->reset_request == request))
 		return;
 	if (s->resetting)
 		forget_reset(g, s);
@@ -715,7 +746,7 @@ static void reset(struct sctp_group *g, struct sctp_streams *s)
 void sctp_streams_reset_answer(struct sctp_group *g, struct sctp_streams *s, uint32_t request,
 			       bool done)
 {
-	if (!s->resetting || s->reset_request != request)
+	if (!s->resetting || s->dropped || s->reset_request != request)
 		return;
 	if (done)
 		reset(g, s);
@@ -728,7 +759,7 @@ void sctp_streams_reset_answer(struct sctp_group *g, struct sctp_streams *s, uin
 void sctp_streams_tick(struct sctp_group *g, struct sctp_streams *s, uint64_t now, uint32_t packets,
 		       bool onesided)
 {
-	if (!s->id)
+	if (!s->id || s->dropped)
 		return;
 	if (s->has_ack && before(s->cum, s->acked)) {
 		if (!s->covered_ts) {
@@ -751,7 +782,7 @@ void sctp_streams_tick(struct sctp_group *g, struct sctp_streams *s, uint64_t no
 
 void sctp_streams_flush(struct sctp_group *g, struct sctp_streams *s, enum sctp_gap_reason why)
 {
-	if (!s->id)
+	if (!s->id || s->dropped)
 		return;
 	if (s->has_ack && before(s->cum, s->acked))
 		give_up(g, s, s->acked, SCTP_GAP_ACKED);
@@ -766,7 +797,7 @@ bool sctp_streams_lawful(const struct sctp_streams *s)
 
 	for (unsigned i = 0; i < STREAMS_WINDOW / 64; i++)
 		above += (uint64_t)__builtin_popcountll(s->seen[i]);
-	return s->chunks == s->delivered + s->held &&
-	       s->bytes == s->delivered_bytes + s->held_bytes &&
+	return s->chunks == s->delivered + s->held + s->refused &&
+	       s->bytes == s->delivered_bytes + s->held_bytes + s->refused_bytes &&
 	       s->chunks + s->lost == s->span + above && (s->held <= above);
 }

@@ -7,7 +7,8 @@
  * leaves, whatever it lacks. RFC 9260 6.5-6.9, 3758, 6525, 8260.
  *
  * The laws, between any two calls:
- *     chunks = delivered + held;  bytes = delivered_bytes + held_bytes
+ *     chunks = delivered + held + refused
+ *     bytes = delivered_bytes + held_bytes + refused_bytes
  *     chunks + lost = (cum - base) + chunks seen above cum */
 #ifndef WEIR_SCTP_STREAMS_H
 #define WEIR_SCTP_STREAMS_H
@@ -68,6 +69,8 @@ struct sctp_sink {
 	void (*gap)(void *ctx, struct sctp_streams *s, const struct sctp_gap *g);
 	/* A TSN came again with other bytes, or for another stream. */
 	void (*differs)(void *ctx, struct sctp_streams *s, uint32_t tsn, uint16_t sid);
+	/* The direction is over, by `drop` of the limits: nothing more will be said of it. */
+	void (*dropped)(void *ctx, struct sctp_streams *s);
 };
 
 struct sctp_limits {
@@ -80,6 +83,7 @@ struct sctp_limits {
 	uint32_t acked_packets; /* ..and so many more packets of the association */
 	uint64_t timer_ns;      /* a hole of a one-sided association; 0 = 2 s */
 	uint64_t secret[2];
+	bool drop; /* where more waits than may, the direction is over; else a hole is given up */
 };
 
 struct sctp_group;
@@ -103,6 +107,7 @@ struct sctp_streams {
 	uint32_t streams_list, nstreams;
 	enum sctp_gap_reason last_reason; /* of the last TSN that was lost */
 	uint32_t last_lost;
+	bool dropped;
 	bool resetting; /* streams marked so begin anew behind this TSN, by this request: */
 	uint32_t reset_tsn, reset_request;
 	uint64_t hole_ts; /* since when something waits */
@@ -116,7 +121,8 @@ struct sctp_streams {
 
 	uint64_t chunks, bytes, delivered, delivered_bytes, messages;
 	uint32_t held, held_bytes;
-	uint64_t span; /* cum - base, past any wrapping */
+	uint64_t refused, refused_bytes; /* that were held, or about to, when it was dropped */
+	uint64_t span;                   /* cum - base, past any wrapping */
 	uint64_t lost, lost_by[SCTP_GAP_REASONS];
 	uint64_t duplicates; /* came again, or too late */
 	uint64_t missing_bytes, differing, out_of_window, malformed, disorder;

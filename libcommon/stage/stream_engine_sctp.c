@@ -139,7 +139,7 @@ static void end_dir(struct stream_engine *e, struct sctp_flow *f, unsigned d,
 		.delivered = s->delivered_bytes,
 		.gap_bytes = f->missed[d],
 		.gaps = f->gaps[d],
-		.undelivered = s->held_bytes,
+		.undelivered = s->held_bytes + s->refused_bytes,
 		.overlaps = s->differing,
 		.ignored = f->f.ignored[d] + s->out_of_window,
 		.high_watermark = s->high_watermark,
@@ -163,6 +163,11 @@ static void end_dir(struct stream_engine *e, struct sctp_flow *f, unsigned d,
 	e->stats.messages += s->messages;
 	engine_account(e, &end, sctp_streams_lawful(s) && !s->held);
 	e->host.emit(e->host.ctx, &rec_stream_end_desc, &h, &end);
+}
+
+static void on_dropped(void *ctx, struct sctp_streams *s)
+{
+	end_dir(ctx, s->owner, s->which, REC_stream_reason_OVERFLOW);
 }
 
 void engine_sctp_end(struct stream_engine *e, struct stream_flow *f, enum rec_stream_reason why)
@@ -208,8 +213,9 @@ static struct sctp_flow *flow_start(struct stream_engine *e, struct stream_flow 
 		engine_remove(e, open);
 	}
 	if (!e->sctp)
-		e->sctp = sctp_group_init(e->sctp_memory, &e->limits.sctp,
-					  &(struct sctp_sink){ e, on_piece, on_gap, on_differs });
+		e->sctp = sctp_group_init(
+			e->sctp_memory, &e->limits.sctp,
+			&(struct sctp_sink){ e, on_piece, on_gap, on_differs, on_dropped });
 	f = (struct sctp_flow *)engine_add(e, STREAM_SCTP, h, p);
 	if (open && !(was.f.about.flags & STREAM_MIDSTREAM))
 		f->f.about.flags = was.f.about.flags;

@@ -44,15 +44,22 @@ static void on_differs(void *ctx, struct sctp_streams *s, uint32_t tsn, uint16_t
 	MUST(s->differing <= s->duplicates);
 }
 
-/* Each packet: control, tag choice, length, then its chunks. */
-static void packets(struct cursor c)
+static void on_dropped(void *ctx, struct sctp_streams *s)
 {
-	struct sctp_sink sink = { NULL, on_piece, on_gap, on_differs };
+	(void)ctx;
+	MUST(s->dropped && !s->held && sctp_streams_lawful(s));
+}
+
+/* Each packet: control, tag choice, length, then its chunks. */
+static void packets(struct cursor c, bool drop)
+{
+	struct sctp_sink sink = { NULL, on_piece, on_gap, on_differs, on_dropped };
 	struct sctp_limits limits = { .memory = MEMORY,
 				      .all_streams = 16,
 				      .streams = 8,
 				      .held_chunks = 32,
-				      .held_bytes = 2000 };
+				      .held_bytes = 2000,
+				      .drop = drop };
 	struct sctp_group *g = sctp_group_init(memory, &limits, &sink);
 	struct sctp_streams s[2] = { { .which = 0 }, { .which = 1 } };
 	struct sctp_assoc t = { 0 };
@@ -98,7 +105,8 @@ static void packets(struct cursor c)
 	}
 	for (unsigned i = 0; i < 2; i++) {
 		sctp_streams_flush(g, &s[i], SCTP_GAP_CLOSE);
-		MUST(sctp_streams_lawful(&s[i]) && !s[i].held && s[i].cum == s[i].highest);
+		MUST(sctp_streams_lawful(&s[i]) && !s[i].held);
+		MUST(s[i].dropped || s[i].cum == s[i].highest);
 	}
 	MUST(sctp_group_bytes(g) == 0);
 }
@@ -110,7 +118,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	if (!size || size > 8192)
 		return 0;
 	if (data[0] & 1)
-		packets(cursor_of(BYTES(data + 1, size - 1)));
+		packets(cursor_of(BYTES(data + 1, size - 1)), data[0] & 2);
 	else if (talk_run(data + 1, size - 1, memory, MEMORY, &talk)) {
 		fprintf(stderr, "%s\n", talk.wrong);
 		abort();

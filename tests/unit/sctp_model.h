@@ -243,7 +243,7 @@ static inline const char *talk_run(const uint8_t *script, size_t size, void *mem
 {
 	struct cursor c = cursor_of(BYTES(script, size));
 	uint8_t head = cursor_u8(&c), messages = cursor_u8(&c);
-	struct sctp_sink sink = { t, talk_on_piece, talk_on_gap, talk_on_differs };
+	struct sctp_sink sink = { t, talk_on_piece, talk_on_gap, talk_on_differs, NULL };
 	struct sctp_limits limits = { .memory = memory_size,
 				      .all_streams = head & 1 ? 2 : 64,
 				      .held_chunks = head & 2 ? 3 : 500,

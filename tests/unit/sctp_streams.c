@@ -59,6 +59,15 @@ static void on_gap(void *ctx, struct sctp_streams *from, const struct sctp_gap *
 	}
 }
 
+static unsigned drops;
+
+static void on_dropped(void *ctx, struct sctp_streams *from)
+{
+	(void)ctx;
+	CHECK(sctp_streams_lawful(from));
+	drops++;
+}
+
 static void on_differs(void *ctx, struct sctp_streams *from, uint32_t tsn, uint16_t sid)
 {
 	(void)ctx;
@@ -70,14 +79,14 @@ static void on_differs(void *ctx, struct sctp_streams *from, uint32_t tsn, uint1
 
 static void begin(struct sctp_limits limits)
 {
-	struct sctp_sink sink = { NULL, on_piece, on_gap, on_differs };
+	struct sctp_sink sink = { NULL, on_piece, on_gap, on_differs, on_dropped };
 
 	limits.memory = limits.memory ? limits.memory : MEMORY;
 	g = sctp_group_init(memory, &limits, &sink);
 	s = peer = (struct sctp_streams){ 0 };
 	text_len = 0;
 	text[0] = 0;
-	pieces = gaps = stream_gaps = differs = 0;
+	pieces = gaps = stream_gaps = differs = drops = 0;
 	b.len = 0;
 	sctp_streams_start(g, &s, 100);
 }
@@ -279,6 +288,33 @@ static void answer_reset(uint32_t request, uint32_t result)
 	CHECK(sctp_streams_lawful(&s));
 }
 
+static void test_drop(void)
+{
+	struct sctp_streams other = { 0 };
+
+	check_case("where drop is asked for, a direction that holds too much is over");
+	begin((struct sctp_limits){ .held_chunks = 2, .drop = true });
+	data(BUILD_BE, 100, 1, 0, "a");
+	data(BUILD_BE, 102, 1, 2, "c");
+	data(BUILD_BE, 103, 1, 3, "dd");
+	CHECK_EQ(drops, 0);
+	data(BUILD_BE, 104, 1, 4, "eee");
+	CHECK_EQ(drops, 1);
+	CHECK_EQ(s.refused, 3);
+	CHECK_EQ(s.refused_bytes, 6);
+	CHECK_EQ(sctp_group_bytes(g), 0);
+	data(BUILD_BE, 101, 1, 1, "b"); /* too late */
+	sctp_streams_flush(g, &s, SCTP_GAP_CLOSE);
+	CHECK_EQ(s.chunks, 4);
+	CHECK(said("1:0=a "));
+	sctp_streams_start(g, &other, 7); /* the group is as good as new */
+	sctp_streams_push(g, &other,
+			  &(struct sctp_data){ .tsn = 7, .flags = 3, .bytes = BYTES_LIT("z") });
+	CHECK(said("0:0=z "));
+	CHECK(sctp_streams_lawful(&other));
+	sctp_streams_flush(g, &other, SCTP_GAP_CLOSE);
+}
+
 static void test_reset(void)
 {
 	static const uint16_t first[] = { 1 };
@@ -450,6 +486,7 @@ static void test_gaps(void)
 	CHECK(said(""));
 
 	test_reset();
+	test_drop();
 
 	check_case("what comes behind an ABORT in its packet does not count");
 	begin((struct sctp_limits){ 0 });
@@ -675,7 +712,7 @@ static void test_shuffled(void)
 	check_case(
 		"messages sent in any order within 64, with repeats, come out whole, seed by seed");
 	for (unsigned seed = 1; seed <= seeds && bad < 3; seed++) {
-		struct sctp_sink sink = { &t, talk_on_piece, talk_on_gap, talk_on_differs };
+		struct sctp_sink sink = { &t, talk_on_piece, talk_on_gap, talk_on_differs, NULL };
 		struct cursor c = cursor_of(BYTES(plan, sizeof(plan)));
 		unsigned order[PLAN_CHUNKS];
 

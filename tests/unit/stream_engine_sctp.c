@@ -412,8 +412,30 @@ static void test_caps(void)
 	finish();
 }
 
+static void test_overflow(void)
+{
+	struct stream_limits l = stream_limits_default();
+
+	check_case(
+		"--overflow drop-flow: a direction that holds too much ends so, the other goes on");
+	l.sctp.held_chunks = 2;
+	l.sctp.drop = true;
+	begin(&l);
+	message(0, 1, 0, 0, "a");
+	for (uint32_t i = 3; i < 7; i++)
+		message(0, i, 0, (uint16_t)(i - 1), "later");
+	CHECK_EQ(out.nends, 1);
+	CHECK_EQ(out.ends[0].reason, REC_stream_reason_OVERFLOW);
+	CHECK_EQ(out.ends[0].undelivered, 15);
+	CHECK_EQ(out.ends[0].delivered, 1);
+	message(1, 1, 0, 0, "b");
+	CHECK(!strcmp(said, "0:0/0=a. 1:0/0=b. "));
+	finish();
+}
+
 int main(void)
 {
+	test_overflow();
 	test_streams();
 	test_gaps();
 	test_verdicts();
