@@ -121,6 +121,17 @@ static void dns_end(struct l7_flow *f, enum l7_end why)
 	dns_session_end(f);
 }
 
+static void dns_open(void *shared, const void *config)
+{
+	dns_pool_open(&((struct dns_shared *)shared)->pool,
+		      ((const struct dns_config *)config)->max_memory);
+}
+
+static void dns_close(void *shared)
+{
+	dns_pool_close(&((struct dns_shared *)shared)->pool);
+}
+
 static struct dns_config config = {
 	.timeout = 30ull * 1000000000,
 	.max_pending = 256,
@@ -148,7 +159,10 @@ const struct l7_parser dns_parser = {
 		"\n"
 		"    weir read trace.pcap | weir flow | weir reasm | weir dns | weir json\n",
 	.state_size = sizeof(struct dns_session),
+	.shared_size = sizeof(struct dns_shared),
 	.max_buffer = 2 + 65535,
+	.open = dns_open,
+	.close = dns_close,
 	.claims = dns_claims,
 	.feed = dns_feed,
 	.datagram = dns_datagram,

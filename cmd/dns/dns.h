@@ -2,19 +2,23 @@
 #ifndef WEIR_DNS_H
 #define WEIR_DNS_H
 
+#include "cmd/dns/dns_pool.h"
 #include "libcommon/stage/l7.h"
 
 extern const struct l7_parser dns_parser;
 
 struct dns_tx;
 
-/* What options set, and the memory that all flows share. */
+/* What options set. */
 struct dns_config {
 	uint64_t timeout;     /* ns until a query counts as unanswered; 0 = at the flow's end */
 	uint64_t max_pending; /* transactions remembered per flow */
 	uint64_t max_memory;  /* bytes of remembered transactions, all flows */
-	uint64_t memory;
-	struct dns_tx *unused[2]; /* small and large ones, for reuse */
+};
+
+/* What all flows of an engine share. */
+struct dns_shared {
+	struct dns_pool pool;
 };
 
 /* What became of a remembered transaction; also the index of its list in the session. */

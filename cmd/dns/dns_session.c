@@ -25,31 +25,22 @@ struct dns_tx {
 
 /* ---- remembering ---- */
 
-static size_t tx_size(bool large)
+_Static_assert(sizeof(struct dns_tx) + KEPT_SMALL <= DNS_POOL_SMALL &&
+		       sizeof(struct dns_tx) + KEPT_LARGE <= DNS_POOL_LARGE,
+	       "a block holds a transaction");
+
+static struct dns_pool *pool_of(struct l7_flow *f)
 {
-	return sizeof(struct dns_tx) + (large ? KEPT_LARGE : KEPT_SMALL);
+	return &((struct dns_shared *)l7_shared(f))->pool;
 }
 
-static struct dns_tx *tx_new(struct dns_config *c, size_t len)
+static struct dns_tx *tx_new(struct l7_flow *f, size_t len)
 {
 	bool large = len > KEPT_SMALL;
-	struct dns_tx *t = c->unused[large];
+	struct dns_tx *t = dns_pool_take(pool_of(f), large);
 
-	if (t) {
-		c->unused[large] = t->next;
-	} else {
-		/* Unused ones of the other size make room first. */
-		while (c->memory + tx_size(large) > c->max_memory && c->unused[!large]) {
-			t = c->unused[!large];
-			c->unused[!large] = t->next;
-			c->memory -= tx_size(!large);
-			free(t);
-		}
-		if (c->memory + tx_size(large) > c->max_memory)
-			return NULL;
-		c->memory += tx_size(large);
-		t = xcalloc(1, tx_size(large));
-	}
+	if (!t)
+		return NULL;
 	memset(t, 0, sizeof(*t));
 	t->large = large;
 	return t;
@@ -76,7 +67,7 @@ static void list_add(struct dns_session *s, struct dns_tx *t, enum dns_tx_state 
 	s->list[state].newest = t;
 }
 
-static void tx_forget(struct dns_config *c, struct dns_session *s, struct dns_tx *t)
+static void tx_forget(struct l7_flow *f, struct dns_session *s, struct dns_tx *t)
 {
 	struct dns_tx **at = bucket_of(s, t->id);
 
@@ -85,8 +76,7 @@ static void tx_forget(struct dns_config *c, struct dns_session *s, struct dns_tx
 	*at = t->next;
 	list_remove(s, t);
 	s->remembered--;
-	t->next = c->unused[t->large];
-	c->unused[t->large] = t;
+	dns_pool_give(pool_of(f), t, t->large);
 }
 
 static void tx_name(const struct dns_tx *t, struct dns_name *n)
@@ -343,7 +333,7 @@ static bool make_room(struct l7_flow *f, enum l7_dir dir, struct dns_session *s,
 		l7_violation(f, dir, "dns_pending_full", REC_severity_NOTE, NULL,
 			     "the oldest query was given up to make room", NULL);
 	}
-	tx_forget(l7_config(f), s, t);
+	tx_forget(f, s, t);
 	return true;
 }
 
@@ -355,7 +345,7 @@ static struct dns_tx *tx_make(struct l7_flow *f, enum l7_dir dir, struct dns_ses
 
 	if (s->remembered >= c->max_pending && !make_room(f, dir, s, &work))
 		return NULL;
-	while ((t = tx_new(c, len)) == NULL)
+	while ((t = tx_new(f, len)) == NULL)
 		if (!make_room(f, dir, s, &work))
 			return NULL;
 	return t;
@@ -385,7 +375,7 @@ static void query_add(struct l7_flow *f, enum l7_dir dir, const struct dns_messa
 		return;
 	}
 	if (t)
-		tx_forget(l7_config(f), s, t);
+		tx_forget(f, s, t);
 	t = tx_find_by_id(s, dir, m->id);
 	if (t && t->state == DNS_WAITING)
 		l7_violation(f, dir, "dns_id_reuse", REC_severity_NOTE, "a query of this id waits",
@@ -494,10 +484,10 @@ void dns_session_tick(struct l7_flow *f, uint64_t now)
 	}
 	while ((t = s->list[DNS_ANSWERED].oldest) && now >= t->touched &&
 	       now - t->touched >= c->timeout)
-		tx_forget(c, s, t);
+		tx_forget(f, s, t);
 	while ((t = s->list[DNS_GIVEN_UP].oldest) && now >= t->touched &&
 	       (now - t->touched) / GIVEN_UP_TIMES >= c->timeout)
-		tx_forget(c, s, t);
+		tx_forget(f, s, t);
 }
 
 void dns_session_end(struct l7_flow *f)
@@ -510,9 +500,9 @@ void dns_session_end(struct l7_flow *f)
 		if (!work)
 			work = l7_scratch(f, sizeof(*work));
 		emit_tx(f, t, REC_dns_state_UNANSWERED, NULL, 0, work);
-		tx_forget(l7_config(f), s, t);
+		tx_forget(f, s, t);
 	}
 	for (int i = DNS_ANSWERED; i <= DNS_GIVEN_UP; i++)
 		while ((t = s->list[i].oldest))
-			tx_forget(l7_config(f), s, t);
+			tx_forget(f, s, t);
 }

@@ -3,11 +3,22 @@
 #define WEIR_HTTP_H
 
 #include "libcommon/stage/l7.h"
+#include "libcommon/stage/l7_spares.h"
 
 struct http_config {
 	bool headers;      /* --headers */
 	uint64_t body_max; /* --body-max */
-	uint64_t held;     /* bytes that the open exchanges of all flows hold */
+};
+
+struct http_exchange;
+
+/* What all flows of an engine share. */
+struct http_shared {
+	uint64_t held; /* bytes that the open exchanges of all flows hold */
+	/* Exchanges and texts for reuse: most are gone within a few packets. */
+	struct http_exchange *spare;
+	unsigned nspare;
+	struct l7_spares texts, lines;
 };
 
 extern struct http_config http_config;

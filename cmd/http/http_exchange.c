@@ -39,41 +39,50 @@ static const char *const item_names[HTTP_ITEMS] = {
 	[HTTP_RESP_BODY] = "resp_body",
 };
 
-/* Exchanges and texts for reuse: most are gone within a few packets. */
-static struct http_exchange *spare;
-static unsigned nspare;
-static struct l7_spares texts;
-
-struct http_exchange *http_exchange_make(void)
+struct http_exchange *http_exchange_make(struct http_shared *shared)
 {
-	struct http_exchange *ex = spare;
+	struct http_exchange *ex = shared->spare;
 
 	if (ex) {
-		spare = ex->next;
-		nspare--;
+		shared->spare = ex->next;
+		shared->nspare--;
 		memset(ex, 0, sizeof(*ex));
 	} else {
 		ex = xcalloc(1, sizeof(*ex));
 	}
-	l7_spares_take(&texts, &ex->text);
+	l7_spares_take(&shared->texts, &ex->text);
 	return ex;
 }
 
-void http_exchange_release(struct http_exchange *ex)
+void http_exchange_release(struct http_shared *shared, struct http_exchange *ex)
 {
-	l7_spares_give(&texts, &ex->text);
+	l7_spares_give(&shared->texts, &ex->text);
 	buf_release(&ex->cookies);
 	for (int i = 0; i < 2; i++) {
 		buf_release(&ex->headers[i]);
 		buf_release(&ex->body[i]);
 	}
-	if (nspare == HTTP_SPARE_EXCHANGES) {
+	if (shared->nspare == HTTP_SPARE_EXCHANGES) {
 		free(ex);
 		return;
 	}
-	ex->next = spare;
-	spare = ex;
-	nspare++;
+	ex->next = shared->spare;
+	shared->spare = ex;
+	shared->nspare++;
+}
+
+void http_shared_release(void *memory)
+{
+	struct http_shared *shared = memory;
+
+	while (shared->spare) {
+		struct http_exchange *next = shared->spare->next;
+
+		free(shared->spare);
+		shared->spare = next;
+	}
+	l7_spares_release(&shared->texts);
+	l7_spares_release(&shared->lines);
 }
 
 size_t http_exchange_size(const struct http_exchange *ex)

@@ -2,6 +2,7 @@
 #ifndef WEIR_HTTP_EXCHANGE_H
 #define WEIR_HTTP_EXCHANGE_H
 
+#include "cmd/http/http.h"
 #include "cmd/http/http_head.h"
 #include "libcommon/base/die.h"
 #include "libcommon/stage/l7.h"
@@ -132,8 +133,10 @@ struct http_exchange {
 	struct buf body[2];
 };
 
-struct http_exchange *http_exchange_make(void); /* zeroed; its texts may have room already */
-void http_exchange_release(struct http_exchange *ex);
+/* Zeroed; its texts may have room already. */
+struct http_exchange *http_exchange_make(struct http_shared *shared);
+void http_exchange_release(struct http_shared *shared, struct http_exchange *ex);
+void http_shared_release(void *shared);
 /* Each keeps a copy, cut to its limit; where it is cut the record's `truncated` says so. */
 void http_exchange_text(struct http_exchange *ex, enum http_item item, struct bytes value);
 void http_exchange_cookie(struct http_exchange *ex, struct bytes name);

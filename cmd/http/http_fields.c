@@ -1,11 +1,14 @@
 /* http_fields: joins field lines, keeps the values that a record shows, and finds the framing. */
 #include "cmd/http/http_session.h"
 
-static struct l7_spares lines;
-
-void http_fields_release(struct http_side *side)
+static struct l7_spares *lines_of(struct l7_flow *f)
 {
-	l7_spares_give(&lines, &side->field);
+	return &((struct http_shared *)l7_shared(f))->lines;
+}
+
+void http_fields_release(struct l7_flow *f, struct http_side *side)
+{
+	l7_spares_give(lines_of(f), &side->field);
 }
 
 void http_fields_start(struct http_side *side)
@@ -287,7 +290,7 @@ void http_fields_line(struct l7_flow *f, enum http_who who, const struct http_li
 	http_fields_flush(f, who);
 	if (++side->fields > HTTP_FIELDS_MAX)
 		http_raise(f, who, HTTP_TAG_TOO_MANY_FIELDS);
-	l7_spares_take(&lines, &side->field);
+	l7_spares_take(lines_of(f), &side->field);
 	buf_clear(&side->field);
 	side->field_open = true;
 	side->field_cut = line->cut;

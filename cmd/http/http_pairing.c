@@ -25,13 +25,13 @@ void http_raise(struct l7_flow *f, enum http_who who, enum http_tag tag)
 void http_account(struct l7_flow *f, struct http_exchange *ex)
 {
 	struct http_session *s = l7_state(f);
-	struct http_config *config = l7_config(f);
+	struct http_shared *shared = l7_shared(f);
 	size_t size = http_exchange_size(ex);
 
 	s->held += size - ex->held;
-	config->held += size - ex->held;
+	shared->held += size - ex->held;
 	ex->held = size;
-	if (config->held > HTTP_HELD_ALL && !s->over) {
+	if (shared->held > HTTP_HELD_ALL && !s->over) {
 		s->over = true;
 		l7_poison(f, "memory limit of all open exchanges");
 	}
@@ -40,13 +40,13 @@ void http_account(struct l7_flow *f, struct http_exchange *ex)
 void http_exchange_out(struct l7_flow *f, struct http_exchange *ex)
 {
 	struct http_session *s = l7_state(f);
-	struct http_config *config = l7_config(f);
+	struct http_shared *shared = l7_shared(f);
 
 	http_exchange_emit(f, ex);
 	s->held -= ex->held;
-	config->held -= ex->held;
+	shared->held -= ex->held;
 	s->count--;
-	http_exchange_release(ex);
+	http_exchange_release(l7_shared(f), ex);
 }
 
 /* Emits what is complete, in order of requests. */
@@ -102,7 +102,7 @@ struct http_exchange *http_exchange_new(struct l7_flow *f, enum http_who who, bo
 	while (!front &&
 	       (s->count >= HTTP_OUTSTANDING_MAX || (s->count && s->held > HTTP_HELD_FLOW)))
 		exchange_evict(f);
-	ex = http_exchange_make();
+	ex = http_exchange_make(l7_shared(f));
 	ex->tx_id = s->next_id++;
 	ex->start_ts = l7_start_ts(f, http_dir(s, who));
 	ex->first_n = l7_start_n(f, http_dir(s, who));

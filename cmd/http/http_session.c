@@ -146,7 +146,7 @@ static void side_end(struct l7_flow *f, enum http_who who, unsigned flaw)
 		http_message_end(f, who, close ? flaw : flaw | HTTP_FLAW_PARTIAL);
 	}
 	side->phase = HTTP_OVER;
-	http_fields_release(side);
+	http_fields_release(f, side);
 }
 
 static void http_eof(struct l7_flow *f, enum l7_dir dir, enum rec_stream_reason why)
@@ -212,6 +212,8 @@ const struct l7_parser http_parser = {
 		  "  weir read trace.pcap | weir flow | weir reasm | weir http | weir json",
 	.state_size = sizeof(struct http_session),
 	.max_buffer = 2 * HTTP_LINE_MAX,
+	.shared_size = sizeof(struct http_shared),
+	.close = http_shared_release,
 	.claims = http_claims,
 	.feed = http_feed,
 	.gap = http_gap,

@@ -109,7 +109,7 @@ size_t http_body_keep_max(struct l7_flow *f);
 /* ---- http_fields.c: the field lines of a head ---- */
 
 void http_fields_start(struct http_side *side);
-void http_fields_release(struct http_side *side);
+void http_fields_release(struct l7_flow *f, struct http_side *side);
 /* A line of the head other than the empty one. */
 void http_fields_line(struct l7_flow *f, enum http_who who, const struct http_line *line);
 /* The field at hand is whole: takes what it says into the exchange. */

@@ -110,7 +110,7 @@ void tls_ja4(const struct tls_client_hello *h, char transport, char out[TLS_JA4_
 
 /* Memory for messages, over all flows. */
 struct tls_memory {
-	uint64_t max_message, max_held; /* bytes; options */
+	uint64_t max_message, max_held; /* bytes; from the options */
 	uint64_t held;
 	struct l7_spares spares; /* for messages */
 };
@@ -200,12 +200,17 @@ struct tls_handshake {
 	char history[TLS_HISTORY];
 };
 
+struct tls_config {
+	uint64_t max_message, max_held; /* bytes */
+};
+
 /* Scratch of the reports, kept between them. */
 struct tls_scratch {
 	struct buf ja3, ja3s, ja4_r, sort, lists;
 };
 
-struct tls_config {
+/* What all flows of an engine share. */
+struct tls_shared {
 	struct tls_memory memory;
 	struct tls_scratch scratch;
 };
@@ -215,5 +220,9 @@ extern const struct l7_parser tls_parser;
 
 /* Emits the `tls` record of h. */
 void tls_report(struct l7_flow *f, const struct tls_handshake *h, struct tls_scratch *scratch);
+
+/* Takes what reports need before the first of them. */
+void tls_report_warm_up(struct tls_scratch *scratch);
+void tls_scratch_release(struct tls_scratch *scratch);
 
 #endif

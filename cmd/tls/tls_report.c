@@ -291,3 +291,17 @@ void tls_report(struct l7_flow *f, const struct tls_handshake *h, struct tls_scr
 	r.truncated = LIST_OF(l->truncated, l->ntruncated);
 	l7_emit_rec(f, h->first_ts, &rec_tls_desc, &r);
 }
+
+void tls_report_warm_up(struct tls_scratch *scratch)
+{
+	buf_reserve(&scratch->lists, sizeof(struct lists));
+}
+
+void tls_scratch_release(struct tls_scratch *scratch)
+{
+	buf_release(&scratch->ja3);
+	buf_release(&scratch->ja3s);
+	buf_release(&scratch->ja4_r);
+	buf_release(&scratch->sort);
+	buf_release(&scratch->lists);
+}

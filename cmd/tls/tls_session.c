@@ -14,30 +14,54 @@ struct tls_session {
 };
 
 struct tls_config tls_config = {
-	.memory = { .max_message = 64 * 1024, .max_held = 128 << 20 },
+	.max_message = 64 * 1024,
+	.max_held = 128 << 20,
 };
 
 static const struct opt tls_options[] = {
-	OPT_ROW(0, "max-message", OPT_SIZE, struct tls_config, memory.max_message, "SIZE",
+	OPT_ROW(0, "max-message", OPT_SIZE, struct tls_config, max_message, "SIZE",
 		"longest hello message that is looked into"),
-	OPT_ROW(0, "max-held", OPT_SIZE, struct tls_config, memory.max_held, "SIZE",
+	OPT_ROW(0, "max-held", OPT_SIZE, struct tls_config, max_held, "SIZE",
 		"memory for hello messages over all flows"),
 	{ 0 },
 };
 
+static struct tls_shared *shared_of(struct l7_flow *f)
+{
+	return l7_shared(f);
+}
+
+static void tls_open(void *memory, const void *options)
+{
+	const struct tls_config *config = options;
+	struct tls_shared *shared = memory;
+
+	shared->memory.max_message = config->max_message;
+	shared->memory.max_held = config->max_held;
+	tls_report_warm_up(&shared->scratch);
+}
+
+static void tls_close(void *memory)
+{
+	struct tls_shared *shared = memory;
+
+	l7_spares_release(&shared->memory.spares);
+	tls_scratch_release(&shared->scratch);
+}
+
 /* ---- small steps --------------------------------------------------------------------------- */
 
-static void hello_drop(struct buf *b)
+static void hello_drop(struct tls_memory *memory, struct buf *b)
 {
 	if (b->size)
-		tls_config.memory.held -= b->size;
-	l7_spares_give(&tls_config.memory.spares, b);
+		memory->held -= b->size;
+	l7_spares_give(&memory->spares, b);
 }
 
 /* The message's bytes change hands; `held` goes with them. */
 static void hello_take(struct tls_side *s, struct buf *to)
 {
-	hello_drop(to);
+	hello_drop(s->memory, to);
 	*to = s->body;
 	s->body = (struct buf){ 0 };
 }
@@ -65,9 +89,9 @@ static void history(struct tls_session *t, enum l7_dir dir, char letter)
 static void handshake_over(struct l7_flow *f, struct tls_session *t)
 {
 	if (t->now.begun)
-		tls_report(f, &t->now, &tls_config.scratch);
-	hello_drop(&t->now.ch);
-	hello_drop(&t->now.sh);
+		tls_report(f, &t->now, &shared_of(f)->scratch);
+	hello_drop(&shared_of(f)->memory, &t->now.ch);
+	hello_drop(&shared_of(f)->memory, &t->now.sh);
 	t->now = (struct tls_handshake){ 0 };
 	t->offered_ticket = false;
 }
@@ -451,7 +475,7 @@ static size_t tls_feed(struct l7_flow *f, enum l7_dir dir, struct bytes data)
 
 	if (t->over || s->lost)
 		return data.len;
-	s->memory = &tls_config.memory;
+	s->memory = &shared_of(f)->memory;
 	tls_record_piece(s, l7_start_ts(f, dir), l7_start_n(f, dir), l7_segments(f, dir));
 	do {
 		ev = tls_record_next(s, &in);
@@ -468,7 +492,7 @@ static void tls_gap(struct l7_flow *f, enum l7_dir dir, uint64_t missing, enum r
 	(void)why;
 	if (t->over)
 		return;
-	s->memory = &tls_config.memory;
+	s->memory = &shared_of(f)->memory;
 	t->now.gap += missing;
 	if (!s->lost)
 		tls_record_gap(s, missing);
@@ -490,6 +514,9 @@ const struct l7_parser tls_parser = {
 	.config = &tls_config,
 	.epilog = "Reads stream records; a flow is TLS if its first bytes are, on any port.",
 	.state_size = sizeof(struct tls_session),
+	.shared_size = sizeof(struct tls_shared),
+	.open = tls_open,
+	.close = tls_close,
 	.claims = tls_claims,
 	.feed = tls_feed,
 	.gap = tls_gap,

@@ -1,81 +1,86 @@
 /* digest: message digests by libcrypto, hex and base64. */
+/* Its plain functions: the newer interface allocates for every digest, and has to be fetched from a
+ * provider, by a thread, before the sandbox closes. */
+#define OPENSSL_API_COMPAT 0x10100000L
+
 #include "libcommon/base/digest.h"
 
 #include <stdlib.h>
 
-#include <openssl/crypto.h>
-#include <openssl/evp.h>
+#include <openssl/md5.h>
+#include <openssl/sha.h>
 
 #include "libcommon/base/die.h"
 
-struct digest_stream {
-	EVP_MD_CTX *ctx;
+struct state {
 	enum digest_algo algo;
+	union {
+		MD5_CTX md5;
+		SHA_CTX sha1;
+		SHA256_CTX sha256;
+	};
+};
+
+struct digest_stream {
+	struct state s;
 };
 
 static const struct {
 	const char *name;
 	size_t size;
 } algos[DIGEST_COUNT] = {
-	[DIGEST_MD5] = { "MD5", 16 },
-	[DIGEST_SHA1] = { "SHA1", 20 },
-	[DIGEST_SHA256] = { "SHA2-256", 32 },
+	[DIGEST_MD5] = { "MD5", MD5_DIGEST_LENGTH },
+	[DIGEST_SHA1] = { "SHA-1", SHA_DIGEST_LENGTH },
+	[DIGEST_SHA256] = { "SHA-256", SHA256_DIGEST_LENGTH },
 };
-
-/* Fetched once per process; the contexts serve the one-shot functions. */
-static EVP_MD *fetched[DIGEST_COUNT];
-static EVP_MD_CTX *contexts[DIGEST_COUNT];
-
-/* A digest that libcrypto can't finish would be a wrong fingerprint in a record. */
-static void must(int ok, enum digest_algo algo)
-{
-	if (!ok)
-		die("libcrypto can't compute %s", algos[algo].name);
-}
-
-void digest_warm_up(void)
-{
-	uint8_t out[DIGEST_MAX];
-
-	if (fetched[DIGEST_COUNT - 1])
-		return;
-	/* The configuration file could name modules to load; a stage uses built-in code only. */
-	OPENSSL_init_crypto(OPENSSL_INIT_NO_LOAD_CONFIG, NULL);
-	for (int a = 0; a < DIGEST_COUNT; a++) {
-		fetched[a] = EVP_MD_fetch(NULL, algos[a].name, NULL);
-		contexts[a] = EVP_MD_CTX_new();
-		must(fetched[a] && contexts[a], a);
-	}
-	/* The first digest of a context allocates its state: now, not behind the sandbox. */
-	for (int a = 0; a < DIGEST_COUNT; a++)
-		digest_raw(a, BYTES_LIT(""), out);
-}
 
 size_t digest_size(enum digest_algo algo)
 {
 	return algos[algo].size;
 }
 
-static void start(EVP_MD_CTX *ctx, enum digest_algo algo)
+/* A digest that libcrypto can't finish would be a wrong fingerprint in a record. */
+static void must(int ok, const struct state *s)
 {
-	must(EVP_DigestInit_ex2(ctx, fetched[algo], NULL), algo);
+	if (!ok)
+		die("libcrypto can't compute %s", algos[s->algo].name);
 }
 
-static size_t finish(EVP_MD_CTX *ctx, enum digest_algo algo, uint8_t *out)
+static void start(struct state *s, enum digest_algo algo)
 {
-	unsigned len = 0;
+	s->algo = algo;
+	must(algo == DIGEST_MD5    ? MD5_Init(&s->md5)
+	     : algo == DIGEST_SHA1 ? SHA1_Init(&s->sha1)
+				   : SHA256_Init(&s->sha256),
+	     s);
+}
 
-	must(EVP_DigestFinal_ex(ctx, out, &len) && len == algos[algo].size, algo);
-	return len;
+static void update(struct state *s, struct bytes in)
+{
+	if (!in.len)
+		return;
+	must(s->algo == DIGEST_MD5    ? MD5_Update(&s->md5, in.ptr, in.len)
+	     : s->algo == DIGEST_SHA1 ? SHA1_Update(&s->sha1, in.ptr, in.len)
+				      : SHA256_Update(&s->sha256, in.ptr, in.len),
+	     s);
+}
+
+static size_t finish(struct state *s, uint8_t *out)
+{
+	must(s->algo == DIGEST_MD5    ? MD5_Final(out, &s->md5)
+	     : s->algo == DIGEST_SHA1 ? SHA1_Final(out, &s->sha1)
+				      : SHA256_Final(out, &s->sha256),
+	     s);
+	return algos[s->algo].size;
 }
 
 size_t digest_raw(enum digest_algo algo, struct bytes in, uint8_t *out)
 {
-	digest_warm_up();
-	start(contexts[algo], algo);
-	if (in.len)
-		must(EVP_DigestUpdate(contexts[algo], in.ptr, in.len), algo);
-	return finish(contexts[algo], algo, out);
+	struct state s;
+
+	start(&s, algo);
+	update(&s, in);
+	return finish(&s, out);
 }
 
 char *hex_encode(struct bytes in, char *out)
@@ -102,25 +107,20 @@ struct digest_stream *digest_new(enum digest_algo algo)
 {
 	struct digest_stream *d = xcalloc(1, sizeof(*d));
 
-	digest_warm_up();
-	d->algo = algo;
-	d->ctx = EVP_MD_CTX_new();
-	must(d->ctx != NULL, algo);
-	start(d->ctx, algo);
+	start(&d->s, algo);
 	return d;
 }
 
 void digest_add(struct digest_stream *d, struct bytes in)
 {
-	if (in.len)
-		must(EVP_DigestUpdate(d->ctx, in.ptr, in.len), d->algo);
+	update(&d->s, in);
 }
 
 size_t digest_stream_raw(struct digest_stream *d, uint8_t *out)
 {
-	size_t n = finish(d->ctx, d->algo, out);
+	size_t n = finish(&d->s, out);
 
-	start(d->ctx, d->algo);
+	start(&d->s, d->s.algo);
 	return n;
 }
 
@@ -134,9 +134,6 @@ char *digest_stream_hex(struct digest_stream *d, char *out)
 
 void digest_free(struct digest_stream *d)
 {
-	if (!d)
-		return;
-	EVP_MD_CTX_free(d->ctx);
 	free(d);
 }
 

@@ -1,8 +1,7 @@
 /* digest: MD5, SHA-1, SHA-256 and base64; the one module that includes libcrypto.
  *
- * digest_warm_up() fetches the algorithms and allocates their contexts. After it the one-shot
- * functions need no file, no memory and no system call, so they work behind any seccomp filter.
- * Without it the first digest warms up by itself. Single-threaded, as every stage is. */
+ * The one-shot functions need no file, no memory and no system call, so they work behind any
+ * seccomp filter, and in any thread. */
 #ifndef WEIR_DIGEST_H
 #define WEIR_DIGEST_H
 
@@ -15,9 +14,6 @@ enum {
 	DIGEST_HEX = 2 * DIGEST_MAX + 1, /* its hex form with the NUL */
 };
 
-/* Call before the sandbox closes. Ends the process (1) where libcrypto lacks an algorithm. */
-void digest_warm_up(void);
-
 /* Bytes of a digest: 16, 20, 32. */
 size_t digest_size(enum digest_algo algo);
 /* Digest of `in` into out (digest_size() bytes). Returns that size. */
@@ -25,8 +21,8 @@ size_t digest_raw(enum digest_algo algo, struct bytes in, uint8_t *out);
 /* The same in lower-case hex with a final NUL (2 * digest_size() + 1 bytes). Returns out. */
 char *digest_hex(enum digest_algo algo, struct bytes in, char *out);
 
-/* A digest over bytes that come in pieces. Owned by the caller until digest_free(); about 0.5 KiB
- * of heap each. After a digest_stream_*() result it starts over, empty. */
+/* A digest over bytes that come in pieces. Owned by the caller until digest_free(); about 100
+ * bytes of heap each. After a digest_stream_*() result it starts over, empty. */
 struct digest_stream;
 struct digest_stream *digest_new(enum digest_algo algo);
 void digest_add(struct digest_stream *d, struct bytes in);

@@ -675,6 +675,10 @@ struct l7 *l7_new(const struct l7_parser *parser, const struct l7_host *host,
 	l7_others_init(&l7->others);
 	l7_pool_init(&l7->flows, sizeof(struct l7_flow));
 	l7_pool_init(&l7->states, parser->state_size);
+	if (parser->shared_size)
+		l7->shared = xcalloc(1, parser->shared_size);
+	if (parser->open)
+		parser->open(l7->shared, parser->config);
 	return l7;
 }
 
@@ -684,6 +688,9 @@ void l7_free(struct l7 *l7)
 		return;
 	while (l7->newest)
 		flow_forget(l7, l7->newest);
+	if (l7->parser->close)
+		l7->parser->close(l7->shared);
+	free(l7->shared);
 	l7_pool_release(&l7->flows);
 	l7_pool_release(&l7->states);
 	l7_others_release(&l7->others);
@@ -696,4 +703,9 @@ void l7_free(struct l7 *l7)
 const struct l7_stats *l7_stats(const struct l7 *l7)
 {
 	return &l7->stats;
+}
+
+void *l7_engine_shared(struct l7 *l7)
+{
+	return l7->shared;
 }

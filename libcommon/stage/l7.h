@@ -55,8 +55,13 @@ struct l7_parser {
 	void *config;              /* their destination; also what l7_config() gives */
 	const char *epilog;        /* for --help, or NULL */
 	size_t state_size;         /* zeroed bytes that a claimed flow gets */
+	size_t shared_size;        /* zeroed bytes that all flows of an engine share */
 	size_t max_buffer;         /* unparsed bytes kept per direction; 0 = 64 KiB */
 
+	/* The engine's first and last call: to take memory at the start (in a stage, before the
+	 * sandbox closes) rather than on the way, and to give it back. May be NULL. */
+	void (*open)(void *shared, const void *config);
+	void (*close)(void *shared);
 	/* Is this flow ours? Asked with the first bytes of each direction until it says yes or no;
 	 * MAYBE = more bytes are needed (at most 1 KiB is kept while undecided). Of UDP and SCTP
 	 * asked with each datagram, or the first chunk of each message; those before the yes are
@@ -96,6 +101,7 @@ struct l7_parser {
 
 void *l7_state(struct l7_flow *f);
 void *l7_config(struct l7_flow *f);
+void *l7_shared(struct l7_flow *f);
 const struct rec_key *l7_key(const struct l7_flow *f);
 uint64_t l7_flow_id(const struct l7_flow *f);
 bool l7_midstream(const struct l7_flow *f);
@@ -179,6 +185,8 @@ struct l7_stats {
 	uint64_t flows, claimed, evicted, poisoned, anomalies_suppressed, memory, memory_peak;
 };
 const struct l7_stats *l7_stats(const struct l7 *l7);
+/* What l7_shared() gives its parser. */
+void *l7_engine_shared(struct l7 *l7);
 
 /* The whole of a parser tool's main(): a stage round the engine, with --only. */
 int l7_main(const struct l7_parser *parser, int argc, char **argv);

@@ -16,6 +16,11 @@ void *l7_state(struct l7_flow *f)
 	return f->state;
 }
 
+void *l7_shared(struct l7_flow *f)
+{
+	return f->l7->shared;
+}
+
 void *l7_config(struct l7_flow *f)
 {
 	return f->l7->parser->config;

@@ -58,6 +58,7 @@ struct l7 {
 	struct l7_pool flows, states;
 	struct l7_flow *newest, *oldest;
 	uint64_t clock; /* records of known flows so far */
+	void *shared;
 	struct l7_scratch *scratch;
 	size_t scratch_used;
 	/* Most records belong to flows that are somebody else's, and most flows are. */

@@ -6,11 +6,17 @@
 
 enum { L7_SPARES = 32, L7_SPARE_MAX = 2048 };
 
-/* Zeroed = empty. What it holds stays until the process ends. */
+/* Zeroed = empty. What it holds stays until l7_spares_release(). */
 struct l7_spares {
 	struct buf buf[L7_SPARES];
 	unsigned n;
 };
+
+static inline void l7_spares_release(struct l7_spares *s)
+{
+	while (s->n)
+		buf_release(&s->buf[--s->n]);
+}
 
 /* Gives an unused buffer room, where there is some at hand. */
 static inline void l7_spares_take(struct l7_spares *s, struct buf *b)

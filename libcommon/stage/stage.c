@@ -7,7 +7,6 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "libcommon/base/digest.h"
 #include "libcommon/stage/stage_private.h"
 
 volatile sig_atomic_t stage_sigint, stage_sigterm, stage_sigusr1;
@@ -194,7 +193,6 @@ static void stage_open(struct stage *st, int argc, char **argv)
 	if (ops->sandbox_dir)
 		dir = ops->sandbox_dir(st);
 	tzset();
-	digest_warm_up();
 	sandbox_enter((enum sandbox_mode)st->common.sandbox, ops->sandbox, dir);
 	say_ready(ready);
 	if (ops->kind == STAGE_SOURCE) {

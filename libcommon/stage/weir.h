@@ -31,9 +31,8 @@ struct weir_config {
 	struct stream_limits streams;
 	struct l7_limits l7; /* of each parser; 0 = its default */
 	/* In the order in which a flow is offered; the first that claims it has it. NULL-ended,
-	 * the caller's as long as the engine lives; NULL: none. Engines that run at the same time
-	 * in different threads may have no parser in common: it keeps figures of all its flows
-	 * behind `config`, and http and tls also spare memory for the process. */
+	 * the caller's as long as the engine lives; NULL: none. Engines may have parsers in common,
+	 * in different threads as well: what a parser keeps for all flows is the engine's. */
 	const struct l7_parser *const *parsers;
 
 	/* The callbacks: each may be NULL. What they are given is valid until they return; they

@@ -104,8 +104,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		}
 	}
 	l7_finish(f.l7, f.n);
-	l7_free(f.l7);
-	if (http_config.held)
+	if (((struct http_shared *)l7_engine_shared(f.l7))->held)
 		abort();
+	l7_free(f.l7);
 	return 0;
 }

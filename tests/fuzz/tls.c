@@ -52,8 +52,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		free(exact);
 	}
 	l7_finish(l7, n);
-	l7_free(l7);
-	if (tls_config.memory.held)
+	if (((struct tls_shared *)l7_engine_shared(l7))->memory.held)
 		abort();
+	l7_free(l7);
 	return 0;
 }

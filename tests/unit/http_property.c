@@ -132,7 +132,7 @@ static void test_ends(void)
 			free(got);
 		}
 	}
-	CHECK_EQ(http_config.held, 0);
+	CHECK_EQ(talk_left, 0);
 }
 
 /* ---- time ---------------------------------------------------------------------------------- */

@@ -186,6 +186,8 @@ static inline void talk_eof(struct talk *t, enum l7_dir dir, enum rec_stream_rea
 	l7_stream_end(t->l7, &h, &e);
 }
 
+static uint64_t talk_left; /* bytes that exchanges held behind the end */
+
 /* Both directions end, then the flow; the lines stay. */
 static inline void talk_end(struct talk *t, enum rec_stream_reason why)
 {
@@ -196,6 +198,7 @@ static inline void talk_end(struct talk *t, enum rec_stream_reason why)
 	talk_eof(t, L7_RESP, why);
 	l7_flow_end(t->l7, &h, &fl);
 	l7_finish(t->l7, t->n);
+	talk_left += ((struct http_shared *)l7_engine_shared(t->l7))->held;
 	l7_free(t->l7);
 	t->l7 = NULL;
 	buf_add_byte(&t->out, 0);

@@ -440,7 +440,6 @@ int main(void)
 		perror(dir);
 		return EXIT_FAILURE;
 	}
-	digest_warm_up();
 	test_names();
 	test_transcript();
 	test_transcript_sctp();

@@ -136,9 +136,9 @@ static void send_all(struct flow *f, enum l7_dir dir, struct buf *b)
 static void finish(struct flow *f)
 {
 	l7_finish(f->l7, f->n);
+	CHECK_EQ(((struct tls_shared *)l7_engine_shared(f->l7))->memory.held, 0);
 	l7_free(f->l7);
 	buf_release(&f->packed);
-	CHECK_EQ(tls_config.memory.held, 0);
 }
 
 /* ---- handshakes ---------------------------------------------------------------------------- */
@@ -871,11 +871,11 @@ static void refused(void)
 	CHECK_EQ(f.rows, 1);
 
 	check_case("Hellos beyond the memory limit are told without their contents");
-	uint64_t limit = tls_config.memory.max_held;
-	tls_config.memory.max_held = 40;
+	uint64_t limit = tls_config.max_held;
+	tls_config.max_held = 40;
 	play(&f, t, turns, 0);
 	finish(&f);
-	tls_config.memory.max_held = limit;
+	tls_config.max_held = limit;
 	CHECK_EQ(f.rows, 1);
 	CHECK(!f.row[0].ja3[0] && !f.row[0].ja3s[0]);
 	CHECK_EQ(f.row[0].r.truncated.count, 2);

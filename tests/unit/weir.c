@@ -4,6 +4,8 @@
 #include <sys/mman.h>
 
 #include "cmd/dns/dns.h"
+#include "cmd/http/http.h"
+#include "cmd/tls/tls.h"
 #include "tests/unit/check.h"
 #include "tests/unit/packet.h"
 #include "tests/unit/poison.h"
@@ -15,8 +17,8 @@ struct seen {
 	char order[SEEN_MAX];
 	unsigned n, flows, packets, streams, texts;
 	uint64_t bytes, last_n;
-	uint64_t gaps;
-	char text[64]; /* the client's bytes, the first ones */
+	uint64_t gaps, checksum; /* checksum: of what dns, http and tls records say of sizes */
+	char text[64];           /* the client's bytes, the first ones */
 };
 
 static void note(struct seen *s, char what)
@@ -30,8 +32,12 @@ static void on_record(void *user, const struct rec_desc *desc, const struct rec_
 {
 	struct seen *s = user;
 
-	(void)rec;
 	s->last_n = h->n;
+	if (desc == &rec_http_desc)
+		s->checksum = s->checksum * 31 + ((const struct rec_http *)rec)->tx_id + h->n +
+			      ((const struct rec_http *)rec)->uri.len;
+	if (desc == &rec_dns_desc)
+		s->checksum = s->checksum * 31 + ((const struct rec_dns *)rec)->query.len + h->n;
 	s->flows += desc == &rec_flow_desc;
 	note(s, desc == &rec_flow_desc          ? 'F'
 		: desc == &rec_stream_end_desc  ? 'e'
@@ -95,6 +101,24 @@ static void tcp(struct talk *t, uint16_t port, bool back, uint32_t seq, uint32_t
 				 .window = 4096,
 				 .payload = text,
 				 .payload_len = text ? strlen(text) : 0 };
+
+	send(t, &s);
+}
+
+static void tcp_bytes(struct talk *t, uint16_t port, uint32_t seq, struct bytes data)
+{
+	struct packet_spec s = { .version = 4,
+				 .proto = 6,
+				 .src = { 10, 0, 0, 1 },
+				 .dst = { 10, 0, 0, 2 },
+				 .sport = port,
+				 .dport = 80,
+				 .seq = seq,
+				 .ack = 501,
+				 .flags = 0x18,
+				 .window = 4096,
+				 .payload = data.ptr,
+				 .payload_len = data.len };
 
 	send(t, &s);
 }
@@ -394,8 +418,83 @@ static void test_fast_open(void)
 		fast_open(taken, true);
 }
 
+/* A request, its answer and a DNS pair of client `who`, one step at a time. */
+static bool web_step(struct talk *t, unsigned step, uint16_t port)
+{
+	static const char get[] = "GET /a HTTP/1.1\r\nHost: a\r\nX-Long: 0123456789\r\n\r\n";
+	static const char ok[] = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";
+	static const uint8_t query[] = { 0, 7,   1, 0,   0,   1,   0, 0, 0, 0, 0, 0,
+					 1, 'a', 3, 'o', 'r', 'g', 0, 0, 1, 0, 1 };
+	/* A ClientHello's beginning: enough for weir-tls to hold it. */
+	static const uint8_t hello[] = { 22, 3, 1, 0, 60, 1, 0, 0, 56, 3, 3, 1, 2, 3, 4, 5 };
+	uint32_t n = (uint32_t)strlen(get), m = (uint32_t)strlen(ok);
+	char part[sizeof(get)] = { 0 };
+
+	switch (step) {
+	case 0:
+		tcp(t, port, false, 100, 0, 2, NULL);
+		tcp(t, port, true, 500, 101, 0x12, NULL);
+		return true;
+	case 1: /* a field line that is cut waits in the parser */
+		memcpy(part, get, 30);
+		tcp(t, port, false, 101, 501, 0x18, part);
+		return true;
+	case 2:
+		udp(t, port, 53, query, sizeof(query));
+		return true;
+	case 3:
+		tcp(t, port, false, 131, 501, 0x18, get + 30);
+		return true;
+	case 4:
+		tcp(t, (uint16_t)(port + 1), false, 100, 0, 2, NULL);
+		tcp(t, (uint16_t)(port + 1), true, 500, 101, 0x12, NULL);
+		tcp_bytes(t, (uint16_t)(port + 1), 101, BYTES(hello, sizeof(hello)));
+		return true;
+	case 5:
+		tcp(t, port, true, 501, 101 + n, 0x18, ok);
+		tcp(t, port, false, 101 + n, 501 + m, 0x11, NULL);
+		return true;
+	default:
+		return false;
+	}
+}
+
+static void test_two_engines(void)
+{
+	static const struct l7_parser *const parsers[] = { &dns_parser, &http_parser, &tls_parser,
+							   NULL };
+	struct seen seen[3] = { 0 };
+	struct weir_config c = configured(&seen[0]);
+	struct talk t[3];
+
+	check_case("Two engines with the same parsers, by turns, each give what one alone gives");
+	c.parsers = parsers;
+	for (unsigned i = 0; i < 3; i++) {
+		c.user = &seen[i];
+		t[i] = (struct talk){ .w = weir_new(&c) };
+	}
+	for (uint16_t port = 3000; port < 3400; port += 10)
+		for (unsigned step = 0; web_step(&t[0], step, port); step++)
+			;
+	for (uint16_t port = 3000; port < 3400; port += 10) {
+		for (unsigned step = 0; web_step(&t[1], step, port); step++)
+			web_step(&t[2], step, port);
+	}
+	weir_finish(t[0].w);
+	weir_finish(t[1].w); /* with what its parsers spared.. */
+	weir_free(t[1].w);
+	weir_finish(t[2].w); /* ..which is none of the other's */
+	CHECK(seen[0].n > 400);
+	CHECK(!strcmp(seen[1].order, seen[0].order));
+	CHECK(!strcmp(seen[2].order, seen[0].order));
+	CHECK(seen[1].checksum == seen[0].checksum && seen[2].checksum == seen[0].checksum);
+	weir_free(t[0].w);
+	weir_free(t[2].w);
+}
+
 int main(void)
 {
+	test_two_engines();
 	test_fast_open();
 	test_order();
 	test_flow_end();
