@@ -8,7 +8,7 @@ Prints a line "NAME ratio goal ok|MISSED" per goal. Sizes come from the environm
     BENCH_FLOWS    they belong to [1000000]   BENCH_SLICE   packets that tshark gets [100000]
     BENCH_RUNS     of each side [5]           BENCH_DIR     where inputs are made and kept [none]
     BENCH_STREAMS  packets of the mix whose streams become files [1000000]
-    BENCH_ONLY     comma list of parts: flow,whole,tshark,streams,mallocs [all]
+    BENCH_ONLY     comma list of parts: flow,whole,tshark,streams,mallocs,copies [all]
 
 Both sides of a comparison run in turn, each other round the other way; the median counts. CPU is
 user and system time of all processes of a side, as wait4 tells it. Memory is the highest sum of
@@ -326,11 +326,12 @@ class Bench:
         self.page.goal("streams_cpu", "streams to files against tcpflow: CPU, but for the files' making",
                        (mine - least) / (theirs - least), 0.4, False)
 
-    def mallocs(self):
-        """What a longer input asks for more, per packet: start-up and warming tables cancel out."""
-        library = os.path.join(self.folder, "mallocs.so")
-        subprocess.run([os.environ.get("CC", "cc"), "-D_GNU_SOURCE", "-O2", "-shared", "-fPIC", "-o", library,
-                        os.path.join(HERE, "preload", "mallocs.c")], check=True)
+    def preloaded(self, name):
+        """What tests/bench/preload/NAME.c counts in weir's stages and in the engine in one process, per packet or
+        byte that a longer input has more: start-up and warming tables cancel out."""
+        library = os.path.join(self.folder, name + ".so")
+        subprocess.run([os.environ.get("CC", "cc"), "-D_GNU_SOURCE", "-O2", "-fno-builtin", "-shared", "-fPIC", "-o",
+                        library, os.path.join(HERE, "preload", name + ".c")], check=True)
         counts = []
         for path in (self.input("mix", self.packets // 2), self.mix):
             said = ""
@@ -338,14 +339,37 @@ class Bench:
                             [os.path.join(self.bench, "embed"), path]):
                 said += subprocess.run(command, check=True, stderr=subprocess.PIPE, text=True,
                                        env=dict(os.environ, LD_PRELOAD=library)).stderr
-            counts.append({name: int(n) for name, n in re.findall(r"^mallocs (?:weir-)?(\S+) (\d+)$", said, re.M)
-                           if name != "weir"})
+            counts.append({stage: [int(n) for n in numbers.split()] for stage, numbers in
+                           re.findall(r"^%s (?:weir-)?(\S+) ([\d ]+)$" % name, said, re.M) if stage != "weir"})
+        return {stage: [n - m for n, m in zip(counts[1][stage], counts[0][stage])] for stage in counts[1]}
+
+    def mallocs(self):
         more = self.packets - self.packets // 2
-        per = {name: (n - counts[0][name]) / more for name, n in counts[1].items()}
+        per = {stage: n[0] / more for stage, n in self.preloaded("mallocs").items()}
         self.page.notes.append("Calls of malloc, calloc and realloc per packet of the mix in steady state: " +
                                ", ".join("%s %.4f" % (n, per[n]) for n in sorted(per, key=per.get)) + ".")
         for name in ("read", "flow", "reasm"):
             self.page.goal("mallocs_" + name, "calls of malloc per packet in weir-%s" % name, per[name], 0.001, False)
+
+    def payload(self, path):
+        """Bytes of payload, by the flow records."""
+        said = subprocess.run([self.weir, path, "-q", "--format", "json", "--types", "flow", "--fields",
+                               "orig_payload,resp_payload"], check=True, stdout=subprocess.PIPE, text=True).stdout
+        return sum(int(n) for n in re.findall(r'_payload":(\d+)', said))
+
+    def copies(self):
+        """How often a byte of payload is copied on its way: pieces of 256 bytes and more, all that memcpy, memmove
+        and the kernel's read(2) move, for the payload of all sizes: what lies in smaller pieces is not counted."""
+        more = self.payload(self.mix) - self.payload(self.input("mix", self.packets // 2))
+        moved = self.preloaded("copies")
+        per = {stage: n[0] / more for stage, n in moved.items()}
+        way = [per[stage] for stage in per if stage not in ("json", "embed")]
+        self.page.notes.append("Copies of a byte of payload, by memcpy and memmove in pieces of 256 bytes and more: " +
+                               ", ".join("%s %.2f" % (n, per[n]) for n in sorted(per, key=per.get, reverse=True)) +
+                               "; read(2) brings the file's bytes %.2f times." % (moved["read"][1] / more))
+        self.page.goal("copies", "copies of a byte of payload, from the file read to the last parser", sum(way), 2,
+                       False)
+        self.page.goal("copies_embed", "the same, all engines in one process", per["embed"], 2, False)
 
     def run(self):
         only = [p for p in os.environ.get("BENCH_ONLY", "").split(",") if p]
@@ -353,7 +377,7 @@ class Bench:
         self.part_packets = min(self.packets, size("STREAMS", 1000000))
         self.mix = self.input("mix", self.packets)
         self.part = self.input("mix", self.part_packets)
-        for part in (self.flow, self.whole, self.tshark, self.streams, self.mallocs):
+        for part in (self.flow, self.whole, self.tshark, self.streams, self.mallocs, self.copies):
             if not only or part.__name__ in only:
                 part()
 
