@@ -217,12 +217,6 @@ enum layers_fate layers_resume(struct layers *l, struct bytes whole,
 	return walk_on(&w, layers_resume_ip(&w, whole));
 }
 
-enum layers_fate layers_parse(struct layers *l, uint32_t link_type, struct bytes frame,
-			      unsigned flags)
-{
-	return layers_walk(l, link_type, frame, &layers_none, flags);
-}
-
 const char *layers_fate_name(enum layers_fate fate)
 {
 	static const char *const names[LAYERS_FATES] = {

@@ -169,6 +169,9 @@ struct layers {
 
 enum { LAYERS_NO_CHECKSUM = 1 };
 
+/* Enters no tunnel and reads VLAN tags only. */
+extern const struct layers_config layers_none;
+
 /* Takes a frame of the pcap LINKTYPE_ apart. `l` is filled as far as the walk came; all of it but
  * `frag` is valid with LAYERS_PACKET; with LAYERS_FRAGMENT `frag`, the addresses and the path are.
  * RFC 791, 8200, 9293, 768, 792, 4443, 9260; IEEE 802.1Q. */
@@ -181,9 +184,5 @@ enum layers_fate layers_walk(struct layers *l, uint32_t link_type, struct bytes 
  * an end. */
 enum layers_fate layers_resume(struct layers *l, struct bytes whole,
 			       const struct layers_config *config, unsigned flags);
-
-/* layers_walk() that enters no tunnel and reads VLAN tags only. */
-enum layers_fate layers_parse(struct layers *l, uint32_t link_type, struct bytes frame,
-			      unsigned flags);
 
 #endif

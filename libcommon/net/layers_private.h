@@ -116,6 +116,6 @@ static inline bool layers_udp_candidate(const struct walk *w, uint16_t a, uint16
 	       1;
 }
 
-extern const struct layers_config layers_auto, layers_none;
+extern const struct layers_config layers_auto;
 
 #endif

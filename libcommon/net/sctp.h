@@ -140,10 +140,11 @@ enum sctp_anomaly {
 	SCTP_A_RESTART,
 	SCTP_ANOMALIES,
 };
-/* "sctp_bad_tag", ..; what was expected, in words; and the section of RFC 9260 that says so. */
+/* "sctp_bad_tag", ..; what was expected, in words; and the RFC and section that
+ * say so. */
 const char *sctp_anomaly_name(enum sctp_anomaly a);
 const char *sctp_anomaly_expected(enum sctp_anomaly a);
-const char *sctp_anomaly_section(enum sctp_anomaly a);
+const char *sctp_anomaly_rule(enum sctp_anomaly a);
 /* "DATA", "INIT", ..; NULL for a type without a name. */
 const char *sctp_chunk_name(uint8_t type);
 

@@ -87,6 +87,8 @@ enum tcp_anomaly {
 const char *tcp_anomaly_name(enum tcp_anomaly a);
 const char *tcp_anomaly_event(enum tcp_anomaly a);
 const char *tcp_anomaly_expected(enum tcp_anomaly a);
+/* The RFC and section that say so, or NULL. */
+const char *tcp_anomaly_rule(enum tcp_anomaly a);
 
 /* Initial sequence numbers of a side that are remembered before one is chosen, beside the last. */
 enum { TCP_CANDIDATES = 9, TCP_NO_SCALE = 0xff };

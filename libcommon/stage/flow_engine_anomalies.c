@@ -99,6 +99,8 @@ static void report(struct flow_engine *e, const struct flow_item *it, unsigned a
 	if (a < FLOW_A_SCTP) {
 		r.event = bytes_str(tcp_anomaly_event((enum tcp_anomaly)a));
 		r.expected = bytes_str(tcp_anomaly_expected((enum tcp_anomaly)a));
+		if (tcp_anomaly_rule((enum tcp_anomaly)a))
+			r.rule = bytes_str(tcp_anomaly_rule((enum tcp_anomaly)a));
 	}
 	if (a >= FLOW_A_SCTP && a < FLOW_A_DEFRAG) {
 		enum sctp_anomaly sctp = (enum sctp_anomaly)(a - FLOW_A_SCTP);
@@ -108,6 +110,7 @@ static void report(struct flow_engine *e, const struct flow_item *it, unsigned a
 		if (chunk)
 			r.event = bytes_str(chunk);
 		r.expected = bytes_str(sctp_anomaly_expected(sctp));
+		r.rule = bytes_str(sctp_anomaly_rule(sctp));
 	}
 	emit(e, a, f->id, &r);
 }

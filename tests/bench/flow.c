@@ -64,8 +64,8 @@ static double extract(void)
 	uint64_t start = cpu_ns(), good = 0;
 
 	for (uint32_t i = 0; i < PACKETS; i++)
-		good += layers_parse(&l, 1, BYTES(frames + (size_t)(i % 1000) * FRAME, FRAME), 0) ==
-				LAYERS_PACKET &&
+		good += layers_walk(&l, 1, BYTES(frames + (size_t)(i % 1000) * FRAME, FRAME),
+				    &layers_none, 0) == LAYERS_PACKET &&
 			l.checksum == CHECKSUM_GOOD;
 	if (good != PACKETS)
 		abort();
@@ -87,7 +87,7 @@ static void track_batch(struct tracker *t, const struct shape *shape, uint32_t f
 		const uint8_t *f =
 			shape->frames + (size_t)((first + i) / shape->train % shape->flows) * FRAME;
 
-		if (layers_parse(&layers[i], 1, BYTES(f, FRAME), 0) != LAYERS_PACKET)
+		if (layers_walk(&layers[i], 1, BYTES(f, FRAME), &layers_none, 0) != LAYERS_PACKET)
 			abort();
 		tracked[i].layers = &layers[i];
 		tracked[i].id = first + i;

@@ -90,6 +90,7 @@ static void test_active_reuse(void)
 	CHECK_EQ(made.flow[0].reason, REC_flow_reason_REUSED);
 	CHECK_EQ(made.anomalies, 2);
 	CHECK(!strcmp(made.name[1], "active_connection_reuse"));
+	CHECK(bytes_is(made.anomaly[0].rule, "RFC 9293 3.10.7.4"));
 	CHECK(bytes_is(made.anomaly[1].state, "syn_sent"));
 	send_tcp(0, 0, TCP_SYN, 90000, 0, ""); /* of the new one, again */
 	CHECK_EQ(made.anomalies, 2);
@@ -301,6 +302,7 @@ static void test_sctp(void)
 	CHECK(bytes_is(made.anomaly[0].state, "established"));
 	CHECK(bytes_is(made.anomaly[0].event, "ABORT"));
 	CHECK(made.anomaly[0].expected.len > 0);
+	CHECK(bytes_is(made.anomaly[0].rule, "RFC 9260 8.5.1"));
 	build_chunk(&chunks, SCTP_ABORT, 0, NULL, 0);
 	send_sctp(1, 0x11);
 	CHECK(made.packet[5].flags & PACKET_RST);

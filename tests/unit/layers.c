@@ -27,7 +27,7 @@ static enum layers_fate parse_cut(struct layers *l, uint32_t link, const uint8_t
 	enum layers_fate fate;
 
 	memcpy(copy, frame, n);
-	fate = layers_parse(l, link, BYTES(copy, n), 0);
+	fate = layers_walk(l, link, BYTES(copy, n), &layers_none, 0);
 	free(copy);
 	return fate;
 }
@@ -40,7 +40,7 @@ static void test_basic(void)
 	size_t n = packet_build(f, &s);
 
 	check_case("an Ethernet IPv4 TCP frame gives all its fields");
-	CHECK_EQ(layers_parse(&l, 1, BYTES(f, n), 0), LAYERS_PACKET);
+	CHECK_EQ(layers_walk(&l, 1, BYTES(f, n), &layers_none, 0), LAYERS_PACKET);
 	CHECK_EQ(l.ip_version, 4);
 	CHECK_EQ(l.proto, 6);
 	CHECK_EQ(l.src_port, 4321);
@@ -59,7 +59,7 @@ static void test_basic(void)
 	s.padding = 9;
 	s.payload_len = 0;
 	n = packet_build(f, &s);
-	CHECK_EQ(layers_parse(&l, 1, BYTES(f, n), 0), LAYERS_PACKET);
+	CHECK_EQ(layers_walk(&l, 1, BYTES(f, n), &layers_none, 0), LAYERS_PACKET);
 	CHECK_EQ(l.payload.len, 0);
 	CHECK_EQ(l.missing, 0);
 
@@ -73,13 +73,13 @@ static void test_basic(void)
 				  .payload = "abc",
 				  .payload_len = 3 };
 	n = packet_build(f, &s);
-	CHECK_EQ(layers_parse(&l, 1, BYTES(f, n), 0), LAYERS_PACKET);
+	CHECK_EQ(layers_walk(&l, 1, BYTES(f, n), &layers_none, 0), LAYERS_PACKET);
 	CHECK_EQ(l.checksum, CHECKSUM_GOOD);
 	CHECK(bytes_is(l.payload, "abc"));
 	f[n - 1] ^= 1;
-	CHECK_EQ(layers_parse(&l, 1, BYTES(f, n), 0), LAYERS_PACKET);
+	CHECK_EQ(layers_walk(&l, 1, BYTES(f, n), &layers_none, 0), LAYERS_PACKET);
 	CHECK_EQ(l.checksum, CHECKSUM_BAD);
-	CHECK_EQ(layers_parse(&l, 1, BYTES(f, n), LAYERS_NO_CHECKSUM), LAYERS_PACKET);
+	CHECK_EQ(layers_walk(&l, 1, BYTES(f, n), &layers_none, LAYERS_NO_CHECKSUM), LAYERS_PACKET);
 	CHECK_EQ(l.checksum, CHECKSUM_UNKNOWN);
 }
 
@@ -91,7 +91,7 @@ static void test_snapped(void)
 	size_t n = packet_build(f, &s);
 
 	check_case("a snapped payload is missing, and its checksum is not judged");
-	CHECK_EQ(layers_parse(&l, 1, BYTES(f, n - 3), 0), LAYERS_PACKET);
+	CHECK_EQ(layers_walk(&l, 1, BYTES(f, n - 3), &layers_none, 0), LAYERS_PACKET);
 	CHECK_EQ(l.payload.len, 2);
 	CHECK_EQ(l.missing, 3);
 	CHECK_EQ(l.checksum, CHECKSUM_UNKNOWN);
@@ -100,7 +100,7 @@ static void test_snapped(void)
 	s.options = (const uint8_t *)"\1\1\x8\xa\0\0\0\1\0\0\0\2";
 	s.options_len = 12;
 	n = packet_build(f, &s);
-	CHECK_EQ(layers_parse(&l, 1, BYTES(f, 14 + 20 + 24), 0), LAYERS_PACKET);
+	CHECK_EQ(layers_walk(&l, 1, BYTES(f, 14 + 20 + 24), &layers_none, 0), LAYERS_PACKET);
 	CHECK_EQ(l.tcp_options.len, 4);
 	CHECK_EQ(l.payload.len, 0);
 	CHECK_EQ(l.missing, 5);
@@ -109,7 +109,7 @@ static void test_snapped(void)
 	s = tcp4();
 	n = packet_build(f, &s);
 	f[16] = f[17] = 0;
-	CHECK_EQ(layers_parse(&l, 1, BYTES(f, n), 0), LAYERS_PACKET);
+	CHECK_EQ(layers_walk(&l, 1, BYTES(f, n), &layers_none, 0), LAYERS_PACKET);
 	CHECK(bytes_is(l.payload, "hello"));
 	CHECK_EQ(l.checksum, CHECKSUM_UNKNOWN);
 }
@@ -138,13 +138,14 @@ static void test_vlan(void)
 		if (depth == 15)
 			check_case("more than 16 headers are too many layers");
 		if (depth <= 14) {
-			CHECK_EQ(layers_parse(&l, 1, BYTES(f, n), 0), LAYERS_PACKET);
+			CHECK_EQ(layers_walk(&l, 1, BYTES(f, n), &layers_none, 0), LAYERS_PACKET);
 			CHECK_EQ(l.nvlans, depth);
 			CHECK_EQ(l.vlans[0], 1);
 			CHECK_EQ(l.vlans[depth - 1], depth);
 			CHECK(bytes_is(l.payload, "hello"));
 		} else {
-			CHECK_EQ(layers_parse(&l, 1, BYTES(f, n), 0), LAYERS_TOO_MANY_LAYERS);
+			CHECK_EQ(layers_walk(&l, 1, BYTES(f, n), &layers_none, 0),
+				 LAYERS_TOO_MANY_LAYERS);
 		}
 	}
 	check_case("a priority tag is no VLAN");
@@ -153,7 +154,7 @@ static void test_vlan(void)
 	packet_be16(head + 16, 0x0800);
 	s.head_len = 18;
 	n = packet_build(f, &s);
-	CHECK_EQ(layers_parse(&l, 1, BYTES(f, n), 0), LAYERS_PACKET);
+	CHECK_EQ(layers_walk(&l, 1, BYTES(f, n), &layers_none, 0), LAYERS_PACKET);
 	CHECK_EQ(l.nvlans, 0);
 }
 
@@ -218,7 +219,7 @@ static void check_addresses(uint32_t link_type, const uint8_t *f, size_t n)
 {
 	struct layers l;
 
-	layers_parse(&l, link_type, BYTES(f, n), 0);
+	layers_walk(&l, link_type, BYTES(f, n), &layers_none, 0);
 	if (l.l2_src)
 		CHECK(l.l2_src[0] == 2 && l.l2_src[5] == 1);
 	if (l.l2_dst)

@@ -536,7 +536,7 @@ static void test_names(void)
 {
 	check_case("each anomaly has a name, an expectation and a section, each state a name");
 	for (unsigned i = 0; i < SCTP_ANOMALIES; i++) {
-		CHECK(sctp_anomaly_name(i) && sctp_anomaly_expected(i) && sctp_anomaly_section(i));
+		CHECK(sctp_anomaly_name(i) && sctp_anomaly_expected(i) && sctp_anomaly_rule(i));
 		for (unsigned k = 0; k < i; k++)
 			CHECK(strcmp(sctp_anomaly_name(i), sctp_anomaly_name(k)) != 0);
 	}

@@ -589,6 +589,8 @@ static void test_close(void)
 		CHECK(strcmp(tcp_anomaly_name((enum tcp_anomaly)i), "other"));
 		CHECK(strlen(tcp_anomaly_event((enum tcp_anomaly)i)) > 10);
 		CHECK(strlen(tcp_anomaly_expected((enum tcp_anomaly)i)) > 10);
+		if (tcp_anomaly_rule((enum tcp_anomaly)i))
+			CHECK(!strncmp(tcp_anomaly_rule((enum tcp_anomaly)i), "RFC ", 4));
 		for (unsigned j = 0; j < i; j++)
 			CHECK(strcmp(tcp_anomaly_name((enum tcp_anomaly)i),
 				     tcp_anomaly_name((enum tcp_anomaly)j)));
