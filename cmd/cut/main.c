@@ -102,19 +102,9 @@ static bool keeps_key(const struct rec_view *v)
 static void plan_add(struct plan *p, struct make_schema *rows, const struct field *f,
 		     const char *name)
 {
-	struct schema_field row;
-
 	if (p->count == MAX_COLUMNS)
 		return;
-	if (f->at == FIELD_COLUMN) {
-		row = *f->last;
-		row.list = field_is_list(f);
-		if (row.kind == REC_IP16) /* what says its length may be gone */
-			row.kind = REC_IP;
-		make_field_like(rows, name, &row);
-	} else {
-		make_field(rows, name, field_kind(f));
-	}
+	make_field_whole(rows, name, f);
 	p->fields[p->count++] = *f;
 }
 
@@ -187,39 +177,6 @@ static struct plan *plan_of(struct stage *st, uint16_t type)
 
 /* ---- records -------------------------------------------------------------------------------- */
 
-/* A field of the new record: its bytes in the old one; of members of a list a list. */
-static void put_field(struct rec_view *v, const struct field *f)
-{
-	struct field_walk w;
-	struct value value;
-	struct bytes raw;
-	size_t count = 0;
-
-	if (f->at != FIELD_COLUMN || (f->last->kind == REC_IP16 && !field_is_list(f))) {
-		value = field_value(f, v);
-		mp_put_value(&cut.record, &value);
-		return;
-	}
-	if (f->depth == 1) {
-		raw = rec_view_raw(v, f->step[0].column);
-		if (raw.len)
-			buf_add(&cut.record, raw.ptr, raw.len);
-		else
-			mp_put_nil(&cut.record);
-		return;
-	}
-	for (field_walk(&w, f, v); field_next(&w, &value);)
-		count++;
-	if (count == 0) {
-		mp_put_nil(&cut.record);
-		return;
-	}
-	if (field_is_list(f))
-		mp_put_array(&cut.record, (uint32_t)count);
-	for (field_walk(&w, f, v); field_next(&w, &value);)
-		buf_add(&cut.record, w.raw.ptr, w.raw.len);
-}
-
 static void cut_record(struct stage *st, struct plan *p, const struct stage_rec *r)
 {
 	bool whole = rec_view_start(&p->view, r->raw);
@@ -227,7 +184,7 @@ static void cut_record(struct stage *st, struct plan *p, const struct stage_rec 
 	buf_clear(&cut.record);
 	make_head(&cut.record, &r->head, p->count);
 	for (uint32_t i = 0; i < p->count && whole; i++) {
-		put_field(&p->view, &p->fields[i]);
+		mp_put_field(&cut.record, &p->fields[i], &p->view);
 		whole = !rec_view_damaged(&p->view);
 	}
 	if (whole)

@@ -135,6 +135,49 @@ void make_head(struct buf *out, const struct rec_head *h, uint32_t nfields)
 	out->len += REC_PREFIX;
 }
 
+void mp_put_field(struct buf *out, const struct field *f, struct rec_view *v)
+{
+	struct field_walk w;
+	struct value value;
+	struct bytes raw;
+	uint32_t count = 0;
+
+	if (f->at != FIELD_COLUMN || (f->last->kind == REC_IP16 && !field_is_list(f))) {
+		value = field_value(f, v);
+		mp_put_value(out, &value);
+		return;
+	}
+	if (f->depth == 1) {
+		raw = rec_view_raw(v, f->step[0].column);
+		if (raw.len)
+			buf_add(out, raw.ptr, raw.len);
+		else
+			mp_put_nil(out);
+		return;
+	}
+	for (field_walk(&w, f, v); field_next(&w, &value);)
+		count++;
+	if (count == 0) {
+		mp_put_nil(out);
+		return;
+	}
+	if (field_is_list(f))
+		mp_put_array(out, count);
+	for (field_walk(&w, f, v); field_next(&w, &value);)
+		buf_add(out, w.raw.ptr, w.raw.len);
+}
+
+void rec_view_copy(const struct rec_view *v, struct buf *out, uint32_t more)
+{
+	make_head(out, &v->head, (uint32_t)v->nfields + more);
+	for (size_t i = 0; i < v->nfields; i++) {
+		if (v->values[i].len)
+			buf_add(out, v->values[i].ptr, v->values[i].len);
+		else
+			mp_put_nil(out);
+	}
+}
+
 /* ---- schemas -------------------------------------------------------------------------------- */
 
 static void put_type(struct buf *out, const char *name, bool list)
@@ -192,6 +235,19 @@ void make_field_like(struct make_schema *m, const char *name, const struct schem
 {
 	put_row(&m->rows, name, f, f->list);
 	m->count++;
+}
+
+void make_field_whole(struct make_schema *m, const char *name, const struct field *f)
+{
+	struct schema_field row = { .kind = field_kind(f) };
+
+	if (f->at == FIELD_COLUMN) {
+		row = *f->last;
+		row.list = field_is_list(f);
+		if (row.kind == REC_IP16 && !row.list)
+			row.kind = REC_IP; /* what says its length may be gone */
+	}
+	make_field_like(m, name, &row);
 }
 
 void make_field_item(struct make_schema *m, const char *name, const struct field *f)

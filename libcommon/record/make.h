@@ -20,6 +20,14 @@ void mp_put_value(struct buf *out, const struct value *v);
 /* The prefix of a record with that many fields; n as in struct rec_head. */
 void make_head(struct buf *out, const struct rec_head *h, uint32_t nfields);
 
+/* All of a field: its bytes in the record; of members of a list a list; an address of a hot type
+ * without its padding; nil where the record lacks it. Declared by make_field_whole(). */
+void mp_put_field(struct buf *out, const struct field *f, struct rec_view *v);
+
+/* The record at hand, all of its fields found, with room for `more` behind them: fields that its
+ * schema has and the record lacks are nil, those beyond its schema are left out. */
+void rec_view_copy(const struct rec_view *v, struct buf *out, uint32_t more);
+
 /* The rows of a schema. */
 struct make_schema {
 	struct buf rows; /* owned */
@@ -28,6 +36,7 @@ struct make_schema {
 void make_field(struct make_schema *m, const char *name, enum rec_kind kind);
 /* Declared like a field of another type, with its enumeration, list or sub-record. */
 void make_field_like(struct make_schema *m, const char *name, const struct schema_field *f);
+void make_field_whole(struct make_schema *m, const char *name, const struct field *f);
 /* A single value of what `f` has: of a list one item. */
 void make_field_item(struct make_schema *m, const char *name, const struct field *f);
 /* The whole list of rows; borrowed until the next call. */

@@ -232,6 +232,9 @@ static inline struct mp_value mp_next(struct cursor *c)
 	}
 	return mp_next_other(c);
 }
+/* -1, 0, 1 (or a difference) as a comes before, with or behind b: by kind, then by value; two
+ * containers are equal. */
+int mp_order(const struct mp_value *a, const struct mp_value *b);
 /* Skips one whole value. False where there is none. Never recurses. */
 bool mp_skip(struct cursor *c);
 

@@ -168,6 +168,34 @@ bool mp_skip(struct cursor *c)
 	return mp_skip_many(c, 1);
 }
 
+int mp_order(const struct mp_value *a, const struct mp_value *b)
+{
+	size_t n;
+	int order;
+
+	if (a->type != b->type)
+		return (a->type > b->type) - (a->type < b->type);
+	switch (a->type) {
+	case MP_BOOL:
+		return a->b - b->b;
+	case MP_UINT:
+		return (a->u > b->u) - (a->u < b->u);
+	case MP_INT:
+		return (a->i > b->i) - (a->i < b->i);
+	case MP_FLOAT:
+		return (a->f > b->f) - (a->f < b->f);
+	case MP_STR:
+	case MP_BIN:
+		n = a->bytes.len < b->bytes.len ? a->bytes.len : b->bytes.len;
+		order = n ? memcmp(a->bytes.ptr, b->bytes.ptr, n) : 0;
+		if (order)
+			return order;
+		return (a->bytes.len > b->bytes.len) - (a->bytes.len < b->bytes.len);
+	default:
+		return 0;
+	}
+}
+
 /* Bytes at both ends of the piece that is looked at may be looked at twice. */
 static inline bool is_ascii(const uint8_t *p, size_t n)
 {

@@ -68,7 +68,7 @@ void stage_types_free(struct stage *st)
 	}
 }
 
-void stage_check_names(struct stage *st, const struct names *names)
+bool stage_check_names(struct stage *st, const struct names *names)
 {
 	const char *near = NULL, *name = names_unknown(names, &near);
 	bool any = false;
@@ -76,9 +76,10 @@ void stage_check_names(struct stage *st, const struct names *names)
 	for (size_t i = 0; i < st->ninputs; i++)
 		any |= st->inputs[i].in && *st->inputs[i].in;
 	if (!name || !any)
-		return;
+		return true;
 	warn(near ? "no type of this stream has a field '%s'; did you mean '%s'?"
 		  : "no type of this stream has a field '%s'",
 	     name, near);
 	stage_exit(st, EXIT_SCHEMA);
+	return false;
 }

@@ -1,0 +1,126 @@
+/* weir-sort: puts records into the order of their time, or of a field, within a window. */
+#include <stdlib.h>
+
+#include "cmd/sort/window.h"
+#include "libcommon/record/make.h"
+
+struct config {
+	const char *by;
+	bool reverse;
+	uint64_t window, memory;
+};
+
+static struct config config = { .by = "ts", .memory = 256 << 20 };
+
+static const struct opt options[] = {
+	OPT_ROW('b', "by", OPT_STRING, struct config, by, "FIELD", "the field to sort by"),
+	OPT_ROW('r', "reverse", OPT_FLAG, struct config, reverse, NULL, "the greatest first"),
+	OPT_ROW('w', "window", OPT_DURATION, struct config, window, "TIME",
+		"let a record go when one comes that is so much later; 0: all at the end"),
+	OPT_ROW(0, "memory", OPT_SIZE, struct config, memory, "SIZE",
+		"what may be held; beyond it records go early"),
+	{ 0 },
+};
+
+/* What a type's records are sorted by. */
+struct plan {
+	const struct schema *made_for;
+	struct rec_view view;
+	struct field field;
+};
+
+static struct {
+	struct names names;
+	struct window *window;
+	struct plan *plans[65536];
+	struct buf key;
+} sort;
+
+static void sort_open(struct stage *st, int argc, char **argv)
+{
+	(void)argc;
+	(void)argv;
+	if (names_add(&sort.names, bytes_str(config.by)) < 0)
+		die_usage("--by: '%s' is no field's name", config.by);
+	sort.window = window_new(st, config.window ? config.window : UINT64_MAX, config.memory,
+				 config.reverse);
+}
+
+static struct plan *plan_of(struct stage *st, uint16_t type)
+{
+	const struct schema *s = stage_schema(st, type);
+	struct plan *p = sort.plans[type];
+
+	if (!s)
+		return NULL;
+	if (!p)
+		p = sort.plans[type] = xcalloc(1, sizeof(*p));
+	if (p->made_for == s)
+		return p;
+	rec_view_release(&p->view);
+	rec_view_init(&p->view, s);
+	names_see(&sort.names, &p->view);
+	field_bind(&p->field, &p->view, config.by);
+	p->made_for = s;
+	return p;
+}
+
+static void sort_batch(struct stage *st, const struct stage_rec *recs, size_t n)
+{
+	struct plan *p = NULL;
+	struct value v;
+
+	for (size_t i = 0; i < n; i++) {
+		if (!p || recs[i].head.type != recs[i - 1].head.type)
+			p = plan_of(st, recs[i].head.type);
+		if (!p) {
+			stage_undeclared(st, recs[i].head.type);
+			continue;
+		}
+		v.type = VALUE_ABSENT;
+		if (rec_view_start(&p->view, recs[i].raw))
+			v = field_value(&p->field, &p->view);
+		if (rec_view_damaged(&p->view)) {
+			stage_drop(st, "malformed", 1);
+			continue;
+		}
+		buf_clear(&sort.key);
+		mp_put_value(&sort.key, &v);
+		window_add(sort.window, &recs[i], buf_bytes(&sort.key));
+	}
+}
+
+static void sort_finish(struct stage *st)
+{
+	window_flush(sort.window);
+	stage_check_names(st, &sort.names);
+}
+
+int main(int argc, char **argv)
+{
+	static const struct stage_ops ops = {
+		.name = "sort",
+		.summary =
+			"put records into the order of their time, or of a field, within a window",
+		.epilog = "    ... | weir flow | weir filter 'type == \"flow\"' | weir sort --by "
+			  "start\n"
+			  "    ... | weir dns | weir sort --window 5s\n",
+		.kind = STAGE_FILTER,
+		.options = options,
+		.config = &config,
+		.open = sort_open,
+		.batch = sort_batch,
+		.finish = sort_finish,
+	};
+	int code = stage_main(&ops, argc, argv);
+
+	window_free(sort.window);
+	for (size_t i = 0; i < 65536; i++) {
+		if (sort.plans[i])
+			rec_view_release(&sort.plans[i]->view);
+		free(sort.plans[i]);
+	}
+	names_release(&sort.names);
+	buf_release(&sort.key);
+	return code;
+}

@@ -1,0 +1,196 @@
+/* weir-tag: adds a field with what a file says of the value of another. */
+#include <stdlib.h>
+
+#include "cmd/tag/lookup.h"
+#include "libcommon/record/make.h"
+#include "libcommon/stage/stage.h"
+
+struct config {
+	const char *field, *as, *prefix, *list, *csv;
+	uint64_t memory;
+};
+
+static struct config config = { .memory = 256 << 20 };
+
+static const struct opt options[] = {
+	OPT_ROW('f', "field", OPT_STRING, struct config, field, "FIELD",
+		"the field whose value is looked up"),
+	OPT_ROW('a', "as", OPT_STRING, struct config, as, "NAME", "the field that is added"),
+	OPT_ROW(0, "prefix", OPT_STRING, struct config, prefix, "FILE",
+		"lines of an address or prefix and a text: that of the longest prefix"),
+	OPT_ROW(0, "list", OPT_STRING, struct config, list, "FILE",
+		"lines of a value each: true where it is one of them"),
+	OPT_ROW(0, "csv", OPT_STRING, struct config, csv, "FILE,KEY,VALUE",
+		"comma-separated values, with the names of these columns in the first line"),
+	OPT_ROW(0, "memory", OPT_SIZE, struct config, memory, "SIZE", "what the file may take"),
+	{ 0 },
+};
+
+struct plan {
+	const struct schema *made_for;
+	struct rec_view view;
+	struct field field;
+	struct stage_type *type; /* NULL: it has no such field */
+};
+
+static struct {
+	struct lookup *lookup;
+	struct names names;
+	struct plan *plans[65536];
+	struct buf record;
+	uint64_t *tagged;
+} tag;
+
+static void load_csv(const char *text)
+{
+	char *file = strdup(text), *value = file ? strrchr(file, ',') : NULL, *key = NULL;
+
+	if (value) {
+		*value++ = '\0';
+		key = strrchr(file, ',');
+	}
+	if (!key)
+		die_usage("--csv: give FILE,KEY,VALUE");
+	*key++ = '\0';
+	lookup_load(tag.lookup, file, LOOKUP_CSV, bytes_str(key), bytes_str(value));
+	free(file);
+}
+
+static void tag_open(struct stage *st, int argc, char **argv)
+{
+	(void)argc;
+	(void)argv;
+	if (!config.field || names_add(&tag.names, bytes_str(config.field)) < 0)
+		die_usage("--field: which field is to be looked up?");
+	if (!config.as || !config.as[0] || strlen(config.as) > 64 ||
+	    config.as[strspn(config.as, "abcdefghijklmnopqrstuvwxyz0123456789_.")])
+		die_usage("--as: a name of a-z, 0-9, _ and . for the field that is added");
+	if (!!config.prefix + !!config.list + !!config.csv != 1)
+		die_usage("give one of --prefix, --list and --csv");
+	tag.lookup = lookup_new(config.memory);
+	if (config.prefix)
+		lookup_load(tag.lookup, config.prefix, LOOKUP_PREFIXES, BYTES("", 0), BYTES("", 0));
+	else if (config.list)
+		lookup_load(tag.lookup, config.list, LOOKUP_LIST, BYTES("", 0), BYTES("", 0));
+	else
+		load_csv(config.csv);
+	tag.tagged = stage_counter(st, "tagged");
+}
+
+static struct plan *plan_make(struct stage *st, struct plan *p, uint16_t type,
+			      const struct schema *s)
+{
+	struct make_schema rows = { 0 };
+	struct buf list = { 0 };
+
+	rec_view_release(&p->view);
+	*p = (struct plan){ .made_for = s };
+	rec_view_init(&p->view, s);
+	names_see(&tag.names, &p->view);
+	if (!field_bind(&p->field, &p->view, config.field))
+		return p;
+	if (schema_find(s, config.as) >= 0)
+		die_code(EXIT_SCHEMA, "type '%s' has a field '%s' already", schema_name(s),
+			 config.as);
+	for (size_t i = 0; i < p->view.nfields; i++)
+		make_field_like(&rows, p->view.fields[i].name, &p->view.fields[i]);
+	make_field(&rows, config.as, config.list ? REC_BOOL : REC_STR);
+	p->type = stage_type_in_place(st, type, make_rows(&rows, &list));
+	make_schema_release(&rows);
+	buf_release(&list);
+	return p;
+}
+
+static struct plan *plan_of(struct stage *st, uint16_t type)
+{
+	const struct schema *s = stage_schema(st, type);
+
+	if (!s)
+		return NULL;
+	if (!tag.plans[type])
+		tag.plans[type] = xcalloc(1, sizeof(*tag.plans[type]));
+	return tag.plans[type]->made_for == s ? tag.plans[type]
+					      : plan_make(st, tag.plans[type], type, s);
+}
+
+/* Of a list the first value that there is something for. */
+static struct bytes find(struct plan *p)
+{
+	struct bytes found = { NULL, 0 };
+	struct field_walk w;
+	struct value v;
+
+	for (field_walk(&w, &p->field, &p->view); !found.ptr && field_next(&w, &v);)
+		found = lookup_find(tag.lookup, &v);
+	return found;
+}
+
+static void tag_record(struct stage *st, struct plan *p, const struct stage_rec *r)
+{
+	struct bytes found;
+
+	if (!rec_view_start(&p->view, r->raw) || !rec_view_find(&p->view, p->view.nfields)) {
+		stage_drop(st, "malformed", 1);
+		return;
+	}
+	found = find(p);
+	buf_clear(&tag.record);
+	rec_view_copy(&p->view, &tag.record, 1);
+	if (config.list)
+		mp_put_bool(&tag.record, found.ptr);
+	else if (found.ptr)
+		mp_put_text(&tag.record, found);
+	else
+		mp_put_nil(&tag.record);
+	*tag.tagged += found.ptr != NULL;
+	stage_pass_as(st, p->type, buf_bytes(&tag.record));
+}
+
+static void tag_batch(struct stage *st, const struct stage_rec *recs, size_t n)
+{
+	struct plan *p = NULL;
+
+	for (size_t i = 0; i < n; i++) {
+		if (!p || recs[i].head.type != recs[i - 1].head.type)
+			p = plan_of(st, recs[i].head.type);
+		if (!p)
+			stage_undeclared(st, recs[i].head.type);
+		else if (p->type)
+			tag_record(st, p, &recs[i]);
+		else
+			stage_pass(st, recs[i].raw);
+	}
+}
+
+static void tag_finish(struct stage *st)
+{
+	stage_check_names(st, &tag.names);
+}
+
+int main(int argc, char **argv)
+{
+	static const struct stage_ops ops = {
+		.name = "tag",
+		.summary = "add a field with what a file says of the value of another",
+		.epilog = "    ... | weir flow | weir tag --field orig_h --as site --prefix "
+			  "sites.txt\n"
+			  "    ... | weir tag --field query --as blocked --list names.txt\n",
+		.kind = STAGE_FILTER,
+		.options = options,
+		.config = &config,
+		.open = tag_open,
+		.batch = tag_batch,
+		.finish = tag_finish,
+	};
+	int code = stage_main(&ops, argc, argv);
+
+	for (size_t i = 0; i < 65536; i++) {
+		if (tag.plans[i])
+			rec_view_release(&tag.plans[i]->view);
+		free(tag.plans[i]);
+	}
+	lookup_free(tag.lookup);
+	names_release(&tag.names);
+	buf_release(&tag.record);
+	return code;
+}
