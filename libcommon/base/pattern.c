@@ -15,11 +15,12 @@ enum {
 	MAX_DEPTH = 32,
 	MAX_WORK = 20000, /* atoms read, those of repeats each time */
 	MAX_REPEAT = 255,
-	STATES = 126,
+	STATES = 125,
 	SLOTS = 256, /* of the table that finds states; a power of 2, more than STATES */
-	ASK = 0,     /* transitions: not known yet; a match; else the state */
+	ASK = 0,     /* transitions: not known yet; a match; none can come; else the state */
 	FOUND = 1,
-	FIRST_STATE = 2,
+	NEVER = 2,
+	FIRST_STATE = 3,
 };
 
 /* A set of places. */
@@ -32,7 +33,8 @@ struct pattern {
 	struct set takes[SIGNS];           /* the places that take a sign */
 	struct set first, last;
 	size_t places;
-	bool always; /* the empty text matches */
+	bool always;   /* the empty text matches */
+	bool anchored; /* a match starts with the text */
 	/* signs that no place tells apart are one class */
 	uint16_t class[SIGNS];
 	uint16_t nclasses;
@@ -510,6 +512,9 @@ struct pattern *pattern_new(struct bytes text, const char **why, size_t *at)
 	r.p->always = all.empty;
 	anchors_join(r.p, AT_START);
 	anchors_join(r.p, AT_END);
+	r.p->anchored = true;
+	for (int i = 0; i < WORDS; i++)
+		r.p->anchored &= !(r.p->first.w[i] & ~r.p->takes[AT_START].w[i]);
 	classes_make(r.p);
 	r.p->next = xcalloc(FIRST_STATE + STATES, r.p->nclasses);
 	return r.p;
@@ -575,6 +580,10 @@ static unsigned step(struct pattern *p, unsigned state, unsigned class)
 		p->next[state * p->nclasses + class] = FOUND;
 		return FOUND;
 	}
+	if (p->anchored && !set_meets(&then, &then)) {
+		p->next[state * p->nclasses + class] = NEVER;
+		return NEVER;
+	}
 	next = state_of(p, &then, &forgot);
 	if (!forgot)
 		p->next[state * p->nclasses + class] = (uint8_t)next;
@@ -597,7 +606,7 @@ bool pattern_found(struct pattern *p, struct bytes text)
 	if (p->always)
 		return true;
 	state = go(p, state_of(p, &none, &forgot), AT_START);
-	for (size_t i = 0; i < text.len && state != FOUND; i++)
+	for (size_t i = 0; i < text.len && state > NEVER; i++)
 		state = go(p, state, text.ptr[i]);
-	return state == FOUND || go(p, state, AT_END) == FOUND;
+	return state == FOUND || (state != NEVER && go(p, state, AT_END) == FOUND);
 }
