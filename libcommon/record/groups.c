@@ -175,7 +175,8 @@ static struct group *group_new(struct groups *g, struct interval *in, struct byt
 		g->free = g->all[i].next;
 	else
 		i = g->n;
-	memcpy(memory + g->config.more_size, key.ptr, key.len);
+	if (key.len)
+		memcpy(memory + g->config.more_size, key.ptr, key.len);
 	group = &g->all[i];
 	*group = (struct group){ .interval = in->start,
 				 .weight = in->floor,

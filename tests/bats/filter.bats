@@ -169,3 +169,16 @@ END
 		weir reasm | weir dns | weir json --types dns | jq -c . >"$BATS_TEST_TMPDIR/dns.json"
 	jq -c 'select(.type == "dns" and .proto == 17)' "$BATS_FILE_TMPDIR/all.json" | cmp - "$BATS_TEST_TMPDIR/dns.json"
 }
+
+@test "filter, cut, sort, tag, join, count, rank: a type of the Python example goes through all of them" {
+	cd "$BATS_FILE_TMPDIR"
+	weir read "$top/examples/demo.pcap" | weir flow | weir reasm | "$top/examples/python/weir-banner.py" >b.weir
+	echo '220 mail.example.com ESMTP ready' >known.txt
+	weir filter -i b.weir 'text ~ "^220 .*ESMTP" or type == "flow"' | weir tag --field text --as known --list known.txt |
+		weir join --from banner --to flow --fields text,known --window 1h | weir sort | weir cut banner.text,banner.known,text,known --only >all.weir.out
+	[ "$(weir json -i all.weir.out -t banner | jq -c '[.text, .known]')" = '["220 mail.example.com ESMTP ready",true]' ]
+	[ "$(weir json -i all.weir.out -t flow | jq -c 'select(.["banner.text"]) | [.["banner.text"], .["banner.known"]]')" = '["220 mail.example.com ESMTP ready",true]' ]
+	[[ "$(weir books -i all.weir.out)" == *"books balance"* ]]
+	[ "$(weir count -i b.weir --by text | weir json | jq -c '[.text, .count]')" = '["220 mail.example.com ESMTP ready",1]' ]
+	[ "$(weir rank -i b.weir --by text | weir json | jq -c '[.text, .count]')" = '["220 mail.example.com ESMTP ready",1]' ]
+}
