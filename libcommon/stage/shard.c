@@ -61,18 +61,21 @@ static bool frame_read(struct bytes raw, uint32_t *link_type, struct bytes *fram
 	return v.type == MP_BIN;
 }
 
-unsigned shard_of(const struct rec_head *h, struct bytes raw, unsigned n)
+uint64_t shard_hash(const struct rec_head *h, struct bytes raw, uint64_t seed)
 {
 	struct rec_frame f;
 	struct rec_head head;
 	uint64_t hash = 0;
 
-	if (n < 2)
-		return 0;
 	if (h->type != REC_frame)
-		hash = shard_flow_hash(h->flow, 0);
-	else if (rec_frame_get(raw, &head, &f) || frame_read(raw, &f.link_type, &f.payload))
+		return shard_flow_hash(h->flow, seed);
+	if (rec_frame_get(raw, &head, &f) || frame_read(raw, &f.link_type, &f.payload))
 		hash = shard_frame_hash(f.link_type, f.payload);
+	return seed ? shard_flow_hash(hash, seed) : hash;
+}
+
+unsigned shard_of(const struct rec_head *h, struct bytes raw, unsigned n)
+{
 	/* The upper 32 bits as a fraction of n. */
-	return (unsigned)((hash >> 32) * n >> 32);
+	return n < 2 ? 0 : (unsigned)((shard_hash(h, raw, 0) >> 32) * n >> 32);
 }

@@ -14,6 +14,10 @@
 /* 0 .. n - 1; n >= 1. raw is the whole record with its canonical prefix, h that prefix. */
 unsigned shard_of(const struct rec_head *h, struct bytes raw, unsigned n);
 
+/* What that goes by, spread over all 64 bits; another seed is another choice. Frames without an IP
+ * header are all alike. */
+uint64_t shard_hash(const struct rec_head *h, struct bytes raw, uint64_t seed);
+
 /* Its parts. A flow id spread over all 64 bits, for whoever picks flows by it (the seed makes
  * another choice). */
 uint64_t shard_flow_hash(uint64_t flow, uint64_t seed);

@@ -85,7 +85,15 @@ static int stage_options(struct stage *st, int argc, char **argv)
 
 	st->common.sandbox = sandbox_default();
 	operands = opt_parse(&tool, groups, 3, argc, argv);
-	if (operands && !ops->operands)
+	if (ops->operands_are_inputs && operands) {
+		struct opt_strings *in = &st->common.in;
+
+		in->v = realloc(in->v, (in->n + (size_t)operands) * sizeof(*in->v));
+		if (!in->v)
+			die("out of memory");
+		for (int i = 1; i <= operands; i++)
+			in->v[in->n++] = argv[i];
+	} else if (operands && !ops->operands)
 		die_usage("unexpected argument '%s'; try '%s --help'", argv[1], tool_name);
 	return operands;
 }
@@ -215,7 +223,12 @@ static bool acts_as_source(const struct stage *st)
 bool stage_stopping(struct stage *st)
 {
 	return stage_sigterm || (stage_sigint && acts_as_source(st)) || st->text_broken ||
-	       stage_outputs_broken(st);
+	       stage_outputs_broken(st) || st->enough;
+}
+
+void stage_enough(struct stage *st)
+{
+	st->enough = true;
 }
 
 void stage_print_books(struct stage *st)
@@ -235,6 +248,7 @@ static void stage_run(struct stage *st)
 {
 	bool more = true;
 
+	st->wait_ms = -1;
 	stage_inputs_begin(st);
 	while (more && !stage_stopping(st)) {
 		uint64_t made = *st->made;
@@ -242,6 +256,7 @@ static void stage_run(struct stage *st)
 		more = st->ops->kind == STAGE_SOURCE ? st->ops->produce(st) : stage_inputs_step(st);
 		if (st->ops->kind == STAGE_SOURCE && more && *st->made == made)
 			stage_mark(st); /* a source that waits: what it has made goes out */
+		st->wait_ms = st->ops->turn && more ? st->ops->turn(st) : -1;
 		if (stage_sigusr1) {
 			stage_sigusr1 = 0;
 			stage_print_books(st);
@@ -250,7 +265,7 @@ static void stage_run(struct stage *st)
 	if (more) {
 		*stage_counter(st, "stopped_early") = 1;
 		if (st->cause == REC_end_cause_EOF)
-			st->cause = REC_end_cause_SIGNAL;
+			st->cause = st->enough ? REC_end_cause_LIMIT : REC_end_cause_SIGNAL;
 	}
 }
 

@@ -34,6 +34,7 @@ struct stage_ops {
 	void *config;                   /* their destination */
 	const struct opt *more_options; /* a second table, for frames round a tool like l7_main */
 	void *more_config;
+	bool operands_are_inputs;            /* FILE.. is the same as -i FILE.. */
 	const struct rec_desc *const *reads; /* types it decodes; NULL-ended. A stream whose schema
 						lacks a required field of one ends the stage (3) */
 	unsigned sandbox;                    /* enum sandbox_needs */
@@ -52,6 +53,9 @@ struct stage_ops {
 	/* The input has ended (or produce() has): emit what is held, and be ready for another
 	 * stream: with `cat a b |` this is called once for each. May be NULL. */
 	void (*finish)(struct stage *st);
+	/* After each turn of the loop, and when a signal came. Returns for how many ms the loop may
+	 * then wait for input at most, -1: as long as it takes. May be NULL. */
+	int (*turn)(struct stage *st);
 	/* Sinks: also called for control records the sink wants to see (schema is known through
 	 * stage_schema). NULL: they are handled by the loop alone. */
 	void (*control)(struct stage *st, const struct rec_head *h, struct bytes raw);
@@ -75,6 +79,11 @@ void stage_pass_to(struct stage *st, size_t output, struct bytes raw);
 size_t stage_outputs(const struct stage *st);
 /* One more output beside those of -o, in open(); its number. */
 size_t stage_output_add(struct stage *st, const char *endpoint);
+/* To every output, later than in its batch: s is its schema as stage_schema() gave it then. */
+void stage_pass_held(struct stage *st, const struct schema *s, struct bytes raw);
+/* Within a batch, before waiting for something that is no input: nothing below n will follow.
+ * Brings out what was passed. */
+void stage_pause(struct stage *st, uint64_t n);
 /* What the stage holds back starts at (n, ts): marks say no more than that. UINT64_MAX: nothing is
  * held. How many: stage_counter(st, "held"). */
 void stage_hold(struct stage *st, uint64_t n, uint64_t ts);
@@ -141,6 +150,8 @@ uint64_t *stage_counter(struct stage *st, const char *name);
 void stage_exit(struct stage *st, enum exit_code code);
 /* A damaged input: one line "FILE: offset N: WHAT", exit 4, `end` says truncated. */
 void stage_truncated(struct stage *st, const char *file, uint64_t offset, const char *what);
+/* No more input is wanted: the loop ends after this batch, whose records still need a fate. */
+void stage_enough(struct stage *st);
 bool stage_stopping(struct stage *st); /* first SIGINT (sources) or SIGTERM came, outputs broke */
 
 /* ---- sinks ---- */

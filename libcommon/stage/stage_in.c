@@ -54,6 +54,8 @@ void stage_inputs_close(struct stage *st)
 	}
 	for (size_t i = 0; i < st->nschemas; i++)
 		schema_free(st->schemas[i]);
+	for (size_t i = 0; i < st->nschemas; i++)
+		buf_release(&st->schema_raws[i]);
 	st->ninputs = st->nschemas = 0;
 	st->current = NULL;
 }
@@ -222,7 +224,7 @@ static void type_bind(struct stage *st, struct input *in, struct in_type *t)
 /* Equal declarations share one parsed schema, which lives as long as the stage, so that a tool
  * may keep what it derived from it. Their number is bounded. */
 static struct schema *schema_intern(struct stage *st, struct input *in, struct schema *s,
-				    uint64_t hash)
+				    uint64_t hash, struct bytes raw)
 {
 	for (size_t i = 0; i < st->nschemas; i++) {
 		if (st->schema_hashes[i] == hash) {
@@ -234,6 +236,7 @@ static struct schema *schema_intern(struct stage *st, struct input *in, struct s
 		die_code(EXIT_SCHEMA, "input '%s': more than %d different schemas", in->name,
 			 MAX_SCHEMAS);
 	st->schema_hashes[st->nschemas] = hash;
+	buf_add(&st->schema_raws[st->nschemas], raw.ptr, raw.len);
 	st->schemas[st->nschemas++] = s;
 	return s;
 }
@@ -273,7 +276,7 @@ static void input_schema(struct stage *st, struct input *in, struct bytes raw)
 		buf_add(&t->schema_raw, c.pos, cursor_left(&c));
 	}
 	t->hash = stage_schema_hash(buf_bytes(&t->schema_raw));
-	t->schema = schema_intern(st, in, s, t->hash);
+	t->schema = schema_intern(st, in, s, t->hash, buf_bytes(&t->schema_raw));
 	type_bind(st, in, t);
 	if (in->types[id] && in->known[in->types[id]->id] == in->types[id])
 		in->known[in->types[id]->id] = NULL;
@@ -503,7 +506,7 @@ static void input_fill(struct stage *st, struct input *in)
 			in->eof = true;
 			return;
 		}
-		state = port_in_view(in->port, have, -1, &in->view);
+		state = port_in_view(in->port, have, st->wait_ms, &in->view);
 	}
 	if (state == PORT_ERROR && errno == EPIPE && !in->hello) {
 		/* A producer that died before its first word has said why itself. */

@@ -357,6 +357,14 @@ static inline void need_own(struct stage *st, const struct rec_desc *desc)
 		declare_own(st, desc);
 }
 
+static void flush_all(struct stage *st)
+{
+	push_all(st);
+	for (size_t i = 0; i < st->noutputs; i++)
+		if (!st->outputs[i].broken && !port_out_flush(st->outputs[i].port))
+			output_break(st, &st->outputs[i]);
+}
+
 void stage_mark(struct stage *st)
 {
 	uint64_t n, ts;
@@ -382,10 +390,7 @@ void stage_mark(struct stage *st)
 		write_all(st, BYTES(mark, sizeof(mark)), false);
 		st->marked_n = n;
 	}
-	push_all(st);
-	for (size_t i = 0; i < st->noutputs; i++)
-		if (!st->outputs[i].broken && !port_out_flush(st->outputs[i].port))
-			output_break(st, &st->outputs[i]);
+	flush_all(st);
 }
 
 void stage_write_end(struct stage *st)
@@ -485,6 +490,37 @@ void stage_pass_to(struct stage *st, size_t output, struct bytes raw)
 	count_out_to(o);
 	++*st->out;
 	st->shares |= st->noutputs > 1;
+}
+
+void stage_pass_held(struct stage *st, const struct schema *s, struct bytes raw)
+{
+	uint16_t id = be16_get(raw.ptr + 4);
+	size_t i = st->held_schema;
+
+	if (__builtin_expect(st->since_schemas > SCHEMAS_EVERY, 0))
+		schemas_again(st);
+	if (s && (i >= st->nschemas || st->schemas[i] != s))
+		for (i = 0; i < st->nschemas && st->schemas[i] != s; i++)
+			;
+	if (s && i < st->nschemas) {
+		st->held_schema = i;
+		stage_declare(st, id, st->schema_hashes[i], buf_bytes(&st->schema_raws[i]));
+	}
+	write_all(st, raw, true);
+	count_out(st, raw.len);
+}
+
+void stage_pause(struct stage *st, uint64_t n)
+{
+	uint8_t mark[MARK_BYTES];
+
+	if (st->hello_sent && n > st->marked_n && n != UINT64_MAX) {
+		mark_put(mark, st->at_source, n, 0);
+		write_all(st, BYTES(mark, sizeof(mark)), false);
+		st->marked_n = n;
+	}
+	flush_all(st);
+	stage_inputs_rest(st);
 }
 
 size_t stage_outputs(const struct stage *st)

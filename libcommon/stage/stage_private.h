@@ -105,6 +105,8 @@ struct stage {
 	uint16_t next_custom;
 	struct schema *schemas[MAX_SCHEMAS];
 	uint64_t schema_hashes[MAX_SCHEMAS];
+	struct buf schema_raws[MAX_SCHEMAS]; /* as they go on */
+	size_t held_schema;                  /* the last one that stage_pass_held() used */
 	size_t nschemas;
 
 	struct output outputs[MAX_ENDPOINTS];
@@ -131,6 +133,8 @@ struct stage {
 	struct books_page *page;
 	struct books upstream; /* ledgers that came in `end` records */
 	uint64_t *made, *out, *consumed, *filtered;
+	bool enough; /* see stage_enough() */
+	int wait_ms; /* what ops->turn said */
 	enum exit_code code;
 	enum rec_end_cause cause;
 	int broken_errno;
