@@ -100,6 +100,8 @@ struct stage_type *stage_type_new(struct stage *st, const char *name, uint16_t m
 /* Another declaration for the input's type of that id, whose records are passed on changed; its
  * name and version stay. */
 struct stage_type *stage_type_in_place(struct stage *st, uint16_t type, struct bytes rows);
+/* One of ours, whose records a tool packs itself. */
+struct stage_type *stage_type_of(struct stage *st, const struct rec_desc *desc);
 uint16_t stage_type_id(const struct stage_type *t);
 /* The fate of an input record that goes on as `raw`, a record of that type, to every output.
  * Longer than a record may be: dropped (dropped.too_long). */

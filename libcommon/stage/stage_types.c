@@ -52,6 +52,18 @@ struct stage_type *stage_type_in_place(struct stage *st, uint16_t type, struct b
 	return t;
 }
 
+struct stage_type *stage_type_of(struct stage *st, const struct rec_desc *desc)
+{
+	struct stage_type *t = xcalloc(1, sizeof(*t));
+
+	t->id = desc->id;
+	rec_pack_schema(&t->schema_raw, desc, desc->id, 0);
+	t->hash = stage_schema_hash(buf_bytes(&t->schema_raw));
+	t->next = st->own_types;
+	st->own_types = t;
+	return t;
+}
+
 uint16_t stage_type_id(const struct stage_type *t)
 {
 	return t->id;
