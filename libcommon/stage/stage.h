@@ -34,7 +34,8 @@ struct stage_ops {
 	void *config;                   /* their destination */
 	const struct opt *more_options; /* a second table, for frames round a tool like l7_main */
 	void *more_config;
-	bool operands_are_inputs;            /* FILE.. is the same as -i FILE.. */
+	bool decouples;           /* marks do not wait for outputs: see stage_try_held() */
+	bool operands_are_inputs; /* FILE.. is the same as -i FILE.. */
 	const struct rec_desc *const *reads; /* types it decodes; NULL-ended. A stream whose schema
 						lacks a required field of one ends the stage (3) */
 	unsigned sandbox;                    /* enum sandbox_needs */
@@ -81,6 +82,8 @@ size_t stage_outputs(const struct stage *st);
 size_t stage_output_add(struct stage *st, const char *endpoint);
 /* To every output, later than in its batch: s is its schema as stage_schema() gave it then. */
 void stage_pass_held(struct stage *st, const struct schema *s, struct bytes raw);
+/* The same where no output has to be waited for; else false. */
+bool stage_try_held(struct stage *st, const struct schema *s, struct bytes raw);
 /* Within a batch, before waiting for something that is no input: nothing below n will follow.
  * Brings out what was passed. */
 void stage_pause(struct stage *st, uint64_t n);

@@ -357,6 +357,20 @@ static inline void need_own(struct stage *st, const struct rec_desc *desc)
 		declare_own(st, desc);
 }
 
+/* Room for n bytes on every output that is not broken, without waiting. */
+static bool all_have_room(struct stage *st, size_t n)
+{
+	bool room = true;
+
+	for (size_t i = 0; i < st->noutputs && room; i++) {
+		struct output *o = &st->outputs[i];
+
+		room = o->broken || port_out_broken(o->port, NULL) ||
+		       port_out_reserve(o->port, index_lead(o, n) + n, false);
+	}
+	return room;
+}
+
 static void flush_all(struct stage *st)
 {
 	push_all(st);
@@ -383,14 +397,18 @@ void stage_mark(struct stage *st)
 			ts = st->held_ts < ts ? st->held_ts : ts;
 		}
 	}
-	if (st->hello_sent && n > st->marked_n && n != UINT64_MAX) {
+	if (st->hello_sent && n > st->marked_n && n != UINT64_MAX &&
+	    (!st->ops->decouples || all_have_room(st, MARK_BYTES))) {
 		uint8_t mark[MARK_BYTES];
 
 		mark_put(mark, st->at_source, n, ts);
 		write_all(st, BYTES(mark, sizeof(mark)), false);
 		st->marked_n = n;
 	}
-	flush_all(st);
+	if (st->ops->decouples)
+		push_others(st, NULL);
+	else
+		flush_all(st);
 }
 
 void stage_write_end(struct stage *st)
@@ -508,6 +526,14 @@ void stage_pass_held(struct stage *st, const struct schema *s, struct bytes raw)
 	}
 	write_all(st, raw, true);
 	count_out(st, raw.len);
+}
+
+bool stage_try_held(struct stage *st, const struct schema *s, struct bytes raw)
+{
+	if (!all_have_room(st, raw.len))
+		return false;
+	stage_pass_held(st, s, raw);
+	return true;
 }
 
 void stage_pause(struct stage *st, uint64_t n)
