@@ -64,31 +64,54 @@ struct bytes line_type(const struct line *l)
 
 /* ---- numbers -------------------------------------------------------------------------------- */
 
-/* Digits with at most `decimals` behind the point, as that many digits more. */
-static bool read_decimal(struct bytes t, unsigned decimals, uint64_t *v)
+static bool read_decimal(struct bytes t, uint64_t *v)
 {
-	size_t i = 0, digits = 0;
-	bool point = false;
-
 	*v = 0;
-	for (; i < t.len; i++) {
+	for (size_t i = 0; i < t.len; i++) {
 		uint8_t c = t.ptr[i];
 
-		if (c == '.' && !point && decimals && digits) {
-			point = true;
-			continue;
-		}
-		if (c < '0' || c > '9' || (point && !decimals))
-			return false;
-		decimals -= point;
-		digits++;
-		if (__builtin_mul_overflow(*v, 10, v) || __builtin_add_overflow(*v, c - '0', v))
+		if (c < '0' || c > '9' || __builtin_mul_overflow(*v, 10, v) ||
+		    __builtin_add_overflow(*v, c - '0', v))
 			return false;
 	}
-	while (decimals--)
-		if (__builtin_mul_overflow(*v, 10, v))
+	return t.len > 0;
+}
+
+/* Seconds in any form that a number has, to the nearest nanosecond: other programs hold them as
+ * doubles, and write 8e-05. */
+static bool read_seconds(struct bytes t, uint64_t *ns)
+{
+	char digit[NUMBER_TEXT];
+	int n = 0, whole = -1, exponent = 0;
+	size_t i = 0;
+
+	for (; i < t.len && t.ptr[i] != 'e' && t.ptr[i] != 'E'; i++) {
+		if (t.ptr[i] == '.' && whole < 0)
+			whole = n;
+		else if (t.ptr[i] >= '0' && t.ptr[i] <= '9' && n < NUMBER_TEXT)
+			digit[n++] = (char)t.ptr[i];
+		else
 			return false;
-	return digits > 0;
+	}
+	if (i < t.len) {
+		bool minus = ++i < t.len && t.ptr[i] == '-';
+		uint64_t e;
+
+		i += i < t.len && (t.ptr[i] == '-' || t.ptr[i] == '+');
+		if (!read_decimal(BYTES(t.ptr + i, t.len - i), &e) || e > 99)
+			return false;
+		exponent = minus ? -(int)e : (int)e;
+	}
+	/* the digits down to nanoseconds, then the one that decides on rounding */
+	whole = (whole < 0 ? n : whole) + exponent + 9;
+	*ns = 0;
+	for (int k = 0; k < whole; k++)
+		if (__builtin_mul_overflow(*ns, 10, ns) ||
+		    __builtin_add_overflow(*ns, k < n ? digit[k] - '0' : 0, ns))
+			return false;
+	if (whole >= 0 && whole < n && digit[whole] >= '5' && ++*ns == 0)
+		return false;
+	return n > 0;
 }
 
 /* 2026-01-02T03:04:05.000000006Z */
@@ -112,8 +135,7 @@ static bool read_iso(struct bytes t, uint64_t *ns)
 	if (sec < 0 || end + len + 1 != text + t.len)
 		return false;
 	if (*end == '.') {
-		/* "0" in front of the point: the digits alone count */
-		if (len > 10 || !read_decimal(BYTES(end + 1, len - 1), 0, &fraction))
+		if (len > 10 || !read_decimal(BYTES(end + 1, len - 1), &fraction))
 			return false;
 		for (size_t i = len - 1; i < 9; i++)
 			fraction *= 10;
@@ -133,7 +155,7 @@ static bool put_unsigned(struct buf *out, const struct json_value *v, uint64_t m
 {
 	uint64_t u;
 
-	if (!is_number(v) || !read_decimal(v->text, 0, &u) || u > max)
+	if (!is_number(v) || !read_decimal(v->text, &u) || u > max)
 		return false;
 	mp_put_uint(out, u);
 	return true;
@@ -145,7 +167,7 @@ static bool put_signed(struct buf *out, const struct json_value *v)
 	struct bytes digits = { v->text.ptr + minus, v->text.len - minus };
 	uint64_t u;
 
-	if (!is_number(v) || !read_decimal(digits, 0, &u) || u > (uint64_t)INT64_MAX + minus)
+	if (!is_number(v) || !read_decimal(digits, &u) || u > (uint64_t)INT64_MAX + minus)
 		return false;
 	mp_put_int(out, minus ? (int64_t)(0 - u) : (int64_t)u);
 	return true;
@@ -166,7 +188,7 @@ static bool put_double(struct buf *out, const struct json_value *v)
 static bool read_time(const struct json_value *v, uint64_t *ns)
 {
 	return is_number(v) &&
-	       (read_decimal(v->text, 9, ns) || (v->type == JSON_STRING && read_iso(v->text, ns)));
+	       (read_seconds(v->text, ns) || (v->type == JSON_STRING && read_iso(v->text, ns)));
 }
 
 static bool put_time(struct buf *out, const struct json_value *v)
@@ -435,9 +457,9 @@ static bool read_head(const struct encoder *e, const struct line *l, struct rec_
 	*h = (struct rec_head){ .type = e->id, .n = e->n };
 	if (ts && !read_time(ts, &h->ts))
 		return fail(why, "field 'ts': not a time");
-	if (flow && (!is_number(flow) || !read_decimal(flow->text, 0, &h->flow)))
+	if (flow && (!is_number(flow) || !read_decimal(flow->text, &h->flow)))
 		return fail(why, "field 'flow': not a number");
-	if (n && (!is_number(n) || !read_decimal(n->text, 0, &h->n)))
+	if (n && (!is_number(n) || !read_decimal(n->text, &h->n)))
 		return fail(why, "field 'n': not a number");
 	return true;
 }

@@ -104,6 +104,14 @@ static void test_times(void)
 	CHECK(encode("{\"ts\":\"2026-01-01T00:00:00Z\"}", &a));
 	CHECK(be64_get(a.ptr + 7) == 1767225600000000000u);
 	CHECK(be64_get(a.ptr + 25) == 7);
+	CHECK(encode("{\"ts\":8.05e-05}", &a) && be64_get(a.ptr + 7) == 80500);
+	CHECK(encode("{\"ts\":1.5E3}", &a) && be64_get(a.ptr + 7) == 1500000000000);
+	CHECK(encode("{\"ts\":1.0000000004}", &a) && be64_get(a.ptr + 7) == 1000000000);
+	CHECK(encode("{\"ts\":1.0000000005}", &a) && be64_get(a.ptr + 7) == 1000000001);
+	CHECK(encode("{\"ts\":9e-10}", &a) && be64_get(a.ptr + 7) == 1);
+	CHECK(encode("{\"ts\":9e-11}", &a) && be64_get(a.ptr + 7) == 0);
+	CHECK(encode("{\"ts\":18446744073.709551615}", &a) && be64_get(a.ptr + 7) == UINT64_MAX);
+	CHECK(!encode("{\"ts\":18446744073.7095516155}", &a));
 	CHECK(encode("{\"flow\":\"281474976710657\",\"n\":3}", &a));
 	CHECK(be64_get(a.ptr + 16) == 281474976710657u && be64_get(a.ptr + 25) == 3);
 	buf_release(&a);
@@ -129,7 +137,10 @@ static void test_refused(void)
 	CHECK(refuses("{\"ip\":\"\"}", "'ip'"));
 	CHECK(refuses("{\"mac\":\"00:11:22:aa:bb\"}", "'mac'"));
 	CHECK(refuses("{\"mac\":\"00-11-22-aa-bb-cc\"}", "'mac'"));
-	CHECK(refuses("{\"time\":1.0000000001}", "'time'"));
+	CHECK(refuses("{\"time\":1e99}", "'time'"));
+	CHECK(refuses("{\"time\":\"1e\"}", "'time'"));
+	CHECK(refuses("{\"time\":\".\"}", "'time'"));
+	CHECK(refuses("{\"time\":-1}", "'time'"));
 	CHECK(refuses("{\"time\":20000000000}", "'time'"));
 	CHECK(refuses("{\"ts\":\"yesterday\"}", "'ts'"));
 	CHECK(refuses("{\"flow\":-1}", "'flow'"));
