@@ -18,9 +18,13 @@ LTO     := $(if $(SAN)$(findstring clang,$(CC)),,-flto=auto -ffat-lto-objects)
 LIB_PKGS := msgpack libseccomp libcap-ng libcrypto
 
 ALL_TOOLS := $(notdir $(wildcard cmd/*))
-# A tool whose libraries (cmd/<tool>/pkgs) are not here is left out, with one line.
+# A tool whose libraries (cmd/<tool>/pkgs) are not here is left out, with one line. A library that
+# has no pkg-config file stands there as -lNAME.
 tool_pkgs = $(shell cat cmd/$(1)/pkgs 2>/dev/null)
-have      = $(if $(tool_pkgs),$(shell pkg-config --exists $(tool_pkgs) && echo yes),yes)
+pc        = $(filter-out -l%,$(1))
+libs      = $(filter -l%,$(1)) $(if $(call pc,$(1)),$(shell pkg-config --libs $(call pc,$(1)) 2>/dev/null))
+have      = $(if $(tool_pkgs),$(shell { [ -z "$(call pc,$(tool_pkgs))" ] || pkg-config --exists $(call pc,$(tool_pkgs)); } && \
+	{ [ -z "$(filter -l%,$(tool_pkgs))" ] || echo 'int main(void) { return 0; }' | $(CC) -x c -o /dev/null - $(filter -l%,$(tool_pkgs)) 2>/dev/null; } && echo yes),yes)
 # Goals that make their own start, once the dependencies are there, need none of this yet.
 ifneq ($(filter-out deps demo test lint bench fuzz coverage clean,$(or $(MAKECMDGOALS),all)),)
 ifndef TOOLS
@@ -28,7 +32,7 @@ TOOLS    := $(foreach t,$(ALL_TOOLS),$(if $(call have,$t),$t,$(info left out: we
 endif
 endif
 PKGS    := $(sort $(LIB_PKGS) $(foreach t,$(TOOLS),$(call tool_pkgs,$t)))
-CPPFLAGS += $(shell pkg-config --cflags $(PKGS) 2>/dev/null)
+CPPFLAGS += $(shell pkg-config --cflags $(call pc,$(PKGS)) 2>/dev/null)
 LDLIBS_COMMON := $(shell pkg-config --libs $(LIB_PKGS) 2>/dev/null) -lpthread -lm
 
 LIB_OBJ  := $(patsubst %.c,$(B)/%.o,$(sort $(wildcard libcommon/*/*.c)))
@@ -48,7 +52,7 @@ all: $(BINS)
 define tool_rule
 $(call bin,$(1)): $(patsubst %.c,$(B)/%.o,$(sort $(wildcard cmd/$(1)/*.c))) $(B)/libweir.a
 	@mkdir -p $$(@D)
-	$$(CC) $$(CFLAGS) $$(LTO) $$(SANFLAGS) $$(LDFLAGS) -o $$@ $$^ $$(shell pkg-config --libs $$(call tool_pkgs,$(1)) 2>/dev/null) $$(LDLIBS_COMMON)
+	$$(CC) $$(CFLAGS) $$(LTO) $$(SANFLAGS) $$(LDFLAGS) -o $$@ $$^ $$(call libs,$$(call tool_pkgs,$(1))) $$(LDLIBS_COMMON)
 endef
 $(foreach t,$(TOOLS),$(eval $(call tool_rule,$t)))
 
@@ -66,14 +70,14 @@ $(B)/%.o: %.c
 	$(CC) $(CPPFLAGS) $(CFLAGS) $(LTO) $(SANFLAGS) -MMD -MP -c -o $@ $<
 $(B)/unit/%: $(B)/tests/unit/%.o $(B)/libparts.a $(B)/libweir.a
 	@mkdir -p $(@D)
-	$(CC) $(CFLAGS) $(LTO:-flto%=-fno-lto) $(SANFLAGS) $(LDFLAGS) -o $@ $^ $(shell pkg-config --libs $(PKGS)) $(LDLIBS_COMMON)
+	$(CC) $(CFLAGS) $(LTO:-flto%=-fno-lto) $(SANFLAGS) $(LDFLAGS) -o $@ $^ $(call libs,$(PKGS)) $(LDLIBS_COMMON)
 $(B)/bench/%: $(B)/tests/bench/%.o $(B)/libparts.a $(B)/libweir.a
 	@mkdir -p $(@D)
-	$(CC) $(CFLAGS) $(LTO) $(SANFLAGS) $(LDFLAGS) -o $@ $^ $(shell pkg-config --libs $(PKGS)) $(LDLIBS_COMMON)
+	$(CC) $(CFLAGS) $(LTO) $(SANFLAGS) $(LDFLAGS) -o $@ $^ $(call libs,$(PKGS)) $(LDLIBS_COMMON)
 # A fuzz target with a main() that replays the files it is given; `make fuzz` links libFuzzer.
 $(B)/fuzz/%: $(B)/tests/fuzz/%.o $(B)/tests/fuzz/driver/replay.o $(B)/libparts.a $(B)/libweir.a
 	@mkdir -p $(@D)
-	$(CC) $(CFLAGS) $(LTO:-flto%=-fno-lto) $(SANFLAGS) $(LDFLAGS) -o $@ $^ $(shell pkg-config --libs $(PKGS)) $(LDLIBS_COMMON)
+	$(CC) $(CFLAGS) $(LTO:-flto%=-fno-lto) $(SANFLAGS) $(LDFLAGS) -o $@ $^ $(call libs,$(PKGS)) $(LDLIBS_COMMON)
 
 deps:
 	@.ci/install-deps
@@ -107,7 +111,7 @@ install: all $(B)/libweir-parsers.a
 	install -d $(DESTDIR)$(PREFIX)/include/weir/proto && install -m 644 proto/*.def $(DESTDIR)$(PREFIX)/include/weir/proto/
 	printf '%s\n' '/* parsers: those that libweir-parsers.a has. */' '#pragma once' $(foreach p,$(PARSERS),'#include "cmd/$p/$p.h"') \
 		'#define WEIR_PARSERS $(subst $() $(),$(comma) ,$(PARSERS:%=&%_parser))' >$(DESTDIR)$(PREFIX)/include/weir/parsers.h
-	install -d $(DESTDIR)$(PREFIX)/lib/pkgconfig && sed 's|@PREFIX@|$(PREFIX)|;s|@LIBS@|$(strip $(shell pkg-config --libs $(foreach p,$(PARSERS),$(call tool_pkgs,$p)) 2>/dev/null) $(LDLIBS_COMMON))|' .ci/weir.pc.in > $(DESTDIR)$(PREFIX)/lib/pkgconfig/weir.pc
+	install -d $(DESTDIR)$(PREFIX)/lib/pkgconfig && sed 's|@PREFIX@|$(PREFIX)|;s|@LIBS@|$(strip $(call libs,$(foreach p,$(PARSERS),$(call tool_pkgs,$p))) $(LDLIBS_COMMON))|' .ci/weir.pc.in > $(DESTDIR)$(PREFIX)/lib/pkgconfig/weir.pc
 clean:
 	rm -rf build build-*
 
