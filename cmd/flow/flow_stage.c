@@ -8,6 +8,7 @@
 #include <sys/random.h>
 
 enum { GROUP = 32 }; /* frames given to the engine at once */
+enum { TELL_BATCHES = 16 };
 
 /* A counter of the books, and where the engine has it. */
 struct figure {
@@ -17,7 +18,8 @@ struct figure {
 };
 
 enum {
-	FIGURES = LAYERS_FATES + DEFRAG_REASONS + FLOW_END_ABORT + 16,
+	FIGURES = LAYERS_FATES + DEFRAG_REASONS + FLOW_END_ABORT + 16 +
+		  FLOW_L4S * (FLOW_END_ABORT + 2) + 5 + 3 * (METRIC_BUCKETS + 2),
 };
 
 struct state {
@@ -26,6 +28,9 @@ struct state {
 	size_t size; /* of the engine's memory */
 	struct figure figures[FIGURES];
 	unsigned nfigures;
+	unsigned nhot;    /* of the figures: may change with every frame; the others.. */
+	uint64_t changes; /* ..only where the engine's `changes` is not this any more */
+	unsigned batches; /* since those were told */
 	struct flow_engine_frame frames[GROUP];
 };
 
@@ -99,6 +104,43 @@ static void add_figure(struct state *s, const char *name, const uint64_t *from)
 	s->figures[s->nfigures++] = (struct figure){ stage_counter(s->st, name), from, 0 };
 }
 
+static void put_figure(void *ctx, const char *name, const uint64_t *from)
+{
+	add_figure(ctx, name, from);
+}
+
+/* Figures of flows: those that metrics are made of. */
+static void open_flow_counters(struct state *s, const struct flow_engine_counters *c)
+{
+	static const char *const sides[] = { "orig", "resp" };
+	char name[64];
+
+	for (unsigned l4 = 0; l4 < FLOW_L4S; l4++) {
+		const char *text = flow_l4_name((enum flow_l4)l4);
+
+		snprintf(name, sizeof(name), "flows_%s.in", text);
+		add_figure(s, name, &c->l4[l4].started);
+		snprintf(name, sizeof(name), "flows_%s.open", text);
+		add_figure(s, name, &c->l4[l4].open);
+		for (unsigned i = FLOW_END_FIN; i <= FLOW_END_ABORT; i++) {
+			snprintf(name, sizeof(name), "flows_%s.%s", text,
+				 rec_enum_text(&rec_enum_flow_reason, i));
+			add_figure(s, name, &c->l4[l4].ends[i]);
+		}
+	}
+	for (unsigned d = 0; d < 2; d++) {
+		snprintf(name, sizeof(name), "traffic_bytes_%s", sides[d]);
+		add_figure(s, name, &c->bytes[d]);
+		snprintf(name, sizeof(name), "traffic_packets_%s", sides[d]);
+		add_figure(s, name, &c->packets[d]);
+	}
+	add_figure(s, "flow_updates", &c->updates);
+	histogram_each(&c->duration, &metric_buckets_flow_duration, "flow_duration", put_figure, s);
+	histogram_each(&c->flow_packets, &metric_buckets_flow_packets, "flow_packets", put_figure,
+		       s);
+	histogram_each(&c->flow_bytes, &metric_buckets_flow_bytes, "flow_bytes", put_figure, s);
+}
+
 static void open_counters(struct state *s)
 {
 	const struct flow_engine_counters *c = flow_engine_counters(s->engine);
@@ -130,12 +172,22 @@ static void open_counters(struct state *s)
 	add_figure(s, "time_back", &c->time_back);
 	add_figure(s, "time_jump", &c->time_jump);
 	add_figure(s, "checksum_hosts_full", &c->checksum_hosts_full);
+	s->nhot = s->nfigures;
+	open_flow_counters(s, c);
 }
 
-static void set_counters(struct state *s)
+/* The figures of flows are told every few batches, before the stage may wait, and at the end. */
+static void set_counters(struct state *s, bool all)
 {
-	flow_engine_counters(s->engine);
-	for (unsigned i = 0; i < s->nfigures; i++) {
+	const struct flow_engine_counters *c = flow_engine_counters(s->engine);
+	bool due = c->changes != s->changes && (all || ++s->batches >= TELL_BATCHES);
+	unsigned n = due ? s->nfigures : s->nhot;
+
+	if (due) {
+		s->changes = c->changes;
+		s->batches = 0;
+	}
+	for (unsigned i = 0; i < n; i++) {
 		struct figure *f = &s->figures[i];
 
 		*f->to += *f->from - f->told;
@@ -219,8 +271,10 @@ static void flow_mark(struct stage *st, uint64_t source, uint64_t n, uint64_t ts
 	struct state *s = *stage_user(st);
 
 	(void)source, (void)n, (void)ts;
-	if (s)
-		answer_snapshot(s);
+	if (!s)
+		return;
+	answer_snapshot(s);
+	set_counters(s, true);
 }
 
 static void flow_batch(struct stage *st, const struct stage_rec *recs, size_t n)
@@ -244,7 +298,7 @@ static void flow_batch(struct stage *st, const struct stage_rec *recs, size_t n)
 		n -= run;
 	}
 	answer_snapshot(s);
-	set_counters(s);
+	set_counters(s, false);
 }
 
 static void flow_finish(struct stage *st)
@@ -255,7 +309,7 @@ static void flow_finish(struct stage *st)
 		return;
 	flow_engine_clock(s->engine, stage_last_ts(st));
 	flow_engine_finish(s->engine, stage_last_n(st));
-	set_counters(s);
+	set_counters(s, true);
 	munmap(s->engine, s->size);
 	free(s);
 	*stage_user(st) = NULL;

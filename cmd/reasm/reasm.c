@@ -2,6 +2,7 @@
 #include "cmd/reasm/reasm.h"
 
 #include <netinet/in.h>
+#include <stdio.h>
 #include <sys/mman.h>
 #include <sys/random.h>
 
@@ -11,9 +12,19 @@
 enum { COUNTERS = 24, AHEAD = 4 /* records */ };
 enum { SCTP_MEMORY_LEAST = 8 * 1024 * 1024 };
 
+enum { SIDE_FIGURES = 2 * (5 + ASSEMBLY_GAPS + METRIC_BUCKETS + 2) };
+
 struct reasm_stage {
 	struct stream_engine *engine;
+	struct stage *stage;
 	uint64_t *counters[COUNTERS];
+	/* Counters by side, and where the engine has them. */
+	struct {
+		uint64_t *to;
+		const uint64_t *from;
+	} sides[SIDE_FIGURES];
+	size_t nsides;
+	uint64_t ended; /* directions, as far as told */
 };
 
 struct reasm_config reasm_config = {
@@ -84,6 +95,62 @@ static const char *const counter_names[COUNTERS] = {
 	"sctp.messages",
 };
 
+static void add_side_figure(void *ctx, const char *name, const uint64_t *from)
+{
+	struct reasm_stage *s = ctx;
+
+	s->sides[s->nsides].to = stage_counter(s->stage, name);
+	s->sides[s->nsides++].from = from;
+}
+
+/* What metrics by side are made of. */
+static void open_sides(struct reasm_stage *s)
+{
+	static const char *const sides[] = { "orig", "resp" };
+	char name[64];
+
+	for (int d = 0; d < 2; d++) {
+		const struct stream_side_stats *side = &stream_engine_stats(s->engine)->side[d];
+		const struct {
+			const char *name;
+			const uint64_t *from;
+		} plain[] = {
+			{ "skipped", &side->skipped },
+			{ "undelivered", &side->undelivered },
+			{ "retransmitted", &side->retransmitted },
+			{ "out_of_order", &side->out_of_order },
+		};
+
+		snprintf(name, sizeof(name), "gap_%s.in", sides[d]);
+		add_side_figure(s, name, &side->gap);
+		for (unsigned i = ASSEMBLY_GAP_NONE + 1; i < ASSEMBLY_GAPS; i++) {
+			snprintf(name, sizeof(name), "gap_%s.%s", sides[d],
+				 rec_enum_text(&rec_enum_gap_reason, i));
+			add_side_figure(s, name, &side->gap_reasons[i]);
+		}
+		for (size_t i = 0; i < sizeof(plain) / sizeof(plain[0]); i++) {
+			snprintf(name, sizeof(name), "%s_%s", plain[i].name, sides[d]);
+			add_side_figure(s, name, plain[i].from);
+		}
+		snprintf(name, sizeof(name), "high_watermark_%s", sides[d]);
+		histogram_each(&side->high_watermark, &metric_buckets_high_watermark, name,
+			       add_side_figure, s);
+	}
+}
+
+/* They change where a direction ends, not with every packet. */
+static void sides_set(struct reasm_stage *s)
+{
+	const struct stream_stats *r = stream_engine_stats(s->engine);
+	uint64_t ended = r->side[0].high_watermark.in + r->side[1].high_watermark.in;
+
+	if (ended == s->ended)
+		return;
+	s->ended = ended;
+	for (size_t i = 0; i < s->nsides; i++)
+		*s->sides[i].to = *s->sides[i].from;
+}
+
 static void counters_set(struct reasm_stage *s)
 {
 	const struct stream_stats *r = stream_engine_stats(s->engine);
@@ -117,6 +184,7 @@ static void counters_set(struct reasm_stage *s)
 
 	for (int i = 0; i < COUNTERS; i++)
 		*s->counters[i] = values[i];
+	sides_set(s);
 }
 
 /* ---- records out ---- */
@@ -273,6 +341,8 @@ void reasm_open(struct stage *st, int argc, char **argv)
 					  &(struct stream_host){ st, on_stream, on_emit });
 	for (int i = 0; i < COUNTERS; i++)
 		stage.counters[i] = stage_counter(st, counter_names[i]);
+	stage.stage = st;
+	open_sides(&stage);
 	*stage_user(st) = &stage;
 }
 

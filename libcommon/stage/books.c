@@ -2,6 +2,7 @@
  */
 #include "libcommon/stage/books.h"
 
+#include <ctype.h>
 #include <errno.h>
 #include <inttypes.h>
 #include <stdarg.h>
@@ -86,6 +87,8 @@ uint64_t *books_counter(struct books_page *b, const char *name, uint64_t peer)
 			return &b->slots[i].value;
 	if (b->nslots == BOOKS_SLOTS)
 		return &b->slots[BOOKS_SLOTS - 1].value;
+	if (b->nslots == BOOKS_SLOTS - 1)
+		warn("the page of counters is full: '%s' and later ones are counted together", cut);
 	s = &b->slots[b->nslots];
 	if (b->nslots == BOOKS_SLOTS - 1) {
 		name_put(cut, "other");
@@ -96,6 +99,30 @@ uint64_t *books_counter(struct books_page *b, const char *name, uint64_t peer)
 	s->value = 0;
 	__atomic_store_n(&b->nslots, b->nslots + 1, __ATOMIC_RELEASE);
 	return &s->value;
+}
+
+uint64_t *books_kind(struct books_page *b, const char *group, struct bytes kind)
+{
+	char name[BOOKS_NAME];
+	size_t front = (size_t)snprintf(name, sizeof(name), "%.20s.", group), n = front;
+	uint32_t of_group = 0;
+
+	for (size_t i = 0; i < kind.len && n < sizeof(name) - 1; i++) {
+		uint8_t c = kind.ptr[i];
+
+		name[n++] = (char)(isalnum(c) || c == '-' ? c : '_');
+	}
+	memset(name + n, 0, sizeof(name) - n);
+	for (uint32_t i = 0; i < b->nslots; i++) {
+		if (memcmp(b->slots[i].name, name, front) != 0)
+			continue;
+		if (!memcmp(b->slots[i].name, name, BOOKS_NAME))
+			return &b->slots[i].value;
+		of_group++;
+	}
+	if (of_group >= BOOKS_KINDS - 1)
+		snprintf(name + front, sizeof(name) - front, "other");
+	return books_counter(b, name, 0);
 }
 
 uint64_t books_value(const struct books_page *b, const char *name)

@@ -10,6 +10,7 @@
 #include "libcommon/base/buf.h"
 #include "libcommon/record/types.h"
 
+enum { BOOKS_KINDS = 96 }; /* of one group, named by what comes up */
 enum { BOOKS_PAGE = 32768, BOOKS_NAME = 40, BOOKS_MAGIC = 0x57424b31 /* WBK1 */ };
 
 struct books_slot {
@@ -31,8 +32,12 @@ enum { BOOKS_SLOTS = (BOOKS_PAGE - sizeof(struct books_page)) / sizeof(struct bo
 /* A page on the heap, or mapped from the descriptor in $WEIR_PAGE_FD. */
 struct books_page *books_open(const char *stage, uint64_t instance);
 /* The counter of that name (and peer), made where it is new; stays valid. Names are cut at 39
- * bytes. When the page is full, the last slot ("other") is shared. */
+ * bytes. When the page is full, the last slot ("other") is shared, which is said once. */
 uint64_t *books_counter(struct books_page *b, const char *name, uint64_t peer);
+/* The counter GROUP.KIND of a kind that came up: made where it is new, but at most BOOKS_KINDS in a
+ * group; the rest are GROUP.other. In the name a kind's bytes other than letters, digits, - and _
+ * are _. */
+uint64_t *books_kind(struct books_page *b, const char *group, struct bytes kind);
 uint64_t books_value(const struct books_page *b, const char *name);
 
 /* A set of ledger rows of many stages: from `end` records or pages; equal (instance, counter,

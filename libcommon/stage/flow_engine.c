@@ -114,12 +114,61 @@ static bool wants(const struct flow_engine *e, enum rec_flow_event event)
 	return e->config.events >> event & 1;
 }
 
+static enum flow_l4 l4_of(const struct flow *f)
+{
+	switch (f->key.proto) {
+	case PROTO_TCP:
+		return FLOW_L4_TCP;
+	case PROTO_UDP:
+		return FLOW_L4_UDP;
+	case PROTO_ICMP:
+	case PROTO_ICMP6:
+		return FLOW_L4_ICMP;
+	case PROTO_SCTP:
+		return FLOW_L4_SCTP;
+	default:
+		return FLOW_L4_OTHER;
+	}
+}
+
+const char *flow_l4_name(enum flow_l4 l4)
+{
+	static const char *const names[FLOW_L4S] = { "tcp", "udp", "icmp", "sctp", "other" };
+
+	return names[l4];
+}
+
+/* What is known of a flow that has ended. */
+static void count_end(struct flow_engine_counters *c, const struct flow *f,
+		      enum flow_end_reason why)
+{
+	enum flow_l4 l4 = l4_of(f);
+
+	c->changes++;
+	c->l4[l4].ends[why]++;
+	c->l4[l4].open--;
+	for (int d = 0; d < 2; d++) {
+		c->bytes[d] += f->wire_bytes[d];
+		c->packets[d] += f->packets[d];
+	}
+	histogram_add(&c->duration, &metric_buckets_flow_duration,
+		      f->last > f->start ? (f->last - f->start) / 1000 : 0);
+	histogram_add(&c->flow_packets, &metric_buckets_flow_packets,
+		      f->packets[0] + f->packets[1]);
+	histogram_add(&c->flow_bytes, &metric_buckets_flow_bytes,
+		      f->wire_bytes[0] + f->wire_bytes[1]);
+}
+
 static void on_start(void *user, const struct flow *f)
 {
 	struct flow_engine *e = user;
+	enum flow_l4 l4 = l4_of(f);
 
 	e->counters.started++;
 	e->counters.open++;
+	e->counters.changes++;
+	e->counters.l4[l4].started++;
+	e->counters.l4[l4].open++;
 	if (wants(e, REC_flow_event_START))
 		flow_emit(e, f, REC_flow_event_START, FLOW_END_NONE);
 }
@@ -130,6 +179,7 @@ static void on_end(void *user, const struct flow *f, enum flow_end_reason why)
 
 	e->counters.ends[why]++;
 	e->counters.open--;
+	count_end(&e->counters, f, why);
 	if (wants(e, REC_flow_event_END))
 		flow_emit(e, f, REC_flow_event_END, why);
 }
@@ -296,6 +346,13 @@ static void prepare(struct flow_engine *e, struct flow_item *it, const struct tr
 		tracker_prepare(e->tracker, p, before);
 }
 
+static void emit_update(struct flow_engine *e, const struct flow *f)
+{
+	e->counters.changes++;
+	e->counters.updates++;
+	flow_emit(e, f, REC_flow_event_UPDATE, FLOW_END_NONE);
+}
+
 static void track(struct flow_engine *e, struct flow_item *it)
 {
 	struct tracked *p = &it->tracked;
@@ -317,7 +374,7 @@ static void track(struct flow_engine *e, struct flow_item *it)
 	if (p->tcp.flags & TCP_R_ESTABLISHED && wants(e, REC_flow_event_ESTABLISHED))
 		flow_emit(e, p->flow, REC_flow_event_ESTABLISHED, FLOW_END_NONE);
 	if (p->update && wants(e, REC_flow_event_UPDATE))
-		flow_emit(e, p->flow, REC_flow_event_UPDATE, FLOW_END_NONE);
+		emit_update(e, p->flow);
 }
 
 static void input(struct flow_engine *e, struct flow_item *it)
@@ -374,7 +431,7 @@ void flow_engine_frames(struct flow_engine *e, const struct flow_engine_frame *f
 
 static void on_snapshot(void *user, const struct flow *f)
 {
-	flow_emit(user, f, REC_flow_event_UPDATE, FLOW_END_NONE);
+	emit_update(user, f);
 }
 
 void flow_engine_snapshot(struct flow_engine *e)

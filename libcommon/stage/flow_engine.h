@@ -12,6 +12,7 @@
 #include "libcommon/net/defrag.h"
 #include "libcommon/net/tracker.h"
 #include "libcommon/record/record.h"
+#include "libcommon/stage/metrics.h"
 
 struct flow_engine_config {
 	uint32_t max_flows;
@@ -43,6 +44,8 @@ struct flow_engine_config {
 /* The defaults of weir-flow(1), without secret and callbacks. */
 void flow_engine_defaults(struct flow_engine_config *config);
 
+enum flow_l4 { FLOW_L4_TCP, FLOW_L4_UDP, FLOW_L4_ICMP, FLOW_L4_SCTP, FLOW_L4_OTHER, FLOW_L4S };
+
 /* frames = fates + joined + given_up + held + duplicate. */
 struct flow_engine_counters {
 	uint64_t frames;
@@ -59,6 +62,16 @@ struct flow_engine_counters {
 	uint64_t time_back; /* frames whose time lay before that of an earlier one */
 	uint64_t time_jump; /* frames by which time went on by more than a minute */
 	uint64_t checksum_hosts_full;
+	/* The flows once more, by protocol; and what is known of those that have ended. What stands
+	 * below here has not changed while `changes` has not. */
+	uint64_t changes;
+	struct {
+		uint64_t started, open, ends[FLOW_END_ABORT + 1];
+	} l4[FLOW_L4S];
+	uint64_t updates;              /* reports of flows that go on */
+	uint64_t bytes[2], packets[2]; /* originators', responders'; bytes on the wire */
+	struct histogram duration;     /* us */
+	struct histogram flow_packets, flow_bytes; /* of both sides */
 };
 
 /* A frame record: a copy of its head; the payload is borrowed until the call returns. */
@@ -88,6 +101,7 @@ void flow_engine_clock(struct flow_engine *e, uint64_t ts);
 void flow_engine_finish(struct flow_engine *e, uint64_t n);
 
 const struct flow_engine_counters *flow_engine_counters(struct flow_engine *e);
+const char *flow_l4_name(enum flow_l4 l4);
 
 /* The outcome of flows as records: key, figures, tunnels. */
 struct rec_key flow_record_key(const struct flow *f);

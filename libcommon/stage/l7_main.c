@@ -150,6 +150,16 @@ static void tool_record(struct stage *st, const struct stage_rec *r)
 		tool_pass(st, r->raw);
 }
 
+static void counters_set(void)
+{
+	const struct l7_stats *s = l7_stats(tool.l7);
+
+	*tool.claimed = s->claimed;
+	*tool.evicted = s->evicted;
+	*tool.poisoned = s->poisoned;
+	*tool.suppressed = s->anomalies_suppressed;
+}
+
 static void tool_batch(struct stage *st, const struct stage_rec *recs, size_t n)
 {
 	for (size_t i = 0; i < n; i++)
@@ -159,17 +169,13 @@ static void tool_batch(struct stage *st, const struct stage_rec *recs, size_t n)
 			l7_ahead(tool.l7, recs[i + AHEAD].head.flow, L7_AHEAD_FLOW);
 		tool_record(st, &recs[i]);
 	}
+	counters_set();
 }
 
 static void tool_finish(struct stage *st)
 {
-	const struct l7_stats *s = l7_stats(tool.l7);
-
 	l7_finish(tool.l7, stage_last_n(st));
-	*tool.claimed = s->claimed;
-	*tool.evicted = s->evicted;
-	*tool.poisoned = s->poisoned;
-	*tool.suppressed = s->anomalies_suppressed;
+	counters_set();
 }
 
 int l7_main(const struct l7_parser *parser, int argc, char **argv)

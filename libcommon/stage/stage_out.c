@@ -573,6 +573,8 @@ void stage_emit(struct stage *st, const struct rec_desc *desc, const struct rec_
 		++*books_counter(st->page, "dropped.too_long", 0);
 		return;
 	}
+	if (desc->id == REC_anomaly)
+		++*books_kind(st->page, "anomalies", ((const struct rec_anomaly *)rec)->name);
 	write_all(st, buf_bytes(&st->packed), true);
 	count_out(st, st->packed.len);
 }

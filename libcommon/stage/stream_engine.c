@@ -120,7 +120,21 @@ static void on_urgent_limit(void *ctx, struct assembly *a, uint64_t offset)
 	engine_anomaly(ctx, &tcp_flow_of(a)->f, &rec);
 }
 
-void engine_account(struct stream_engine *e, const struct rec_stream_end *end, bool lawful)
+static void account_side(struct stream_side_stats *s, const struct rec_stream_end *end,
+			 const uint64_t *gaps)
+{
+	s->gap += end->gap_bytes;
+	for (int i = 0; i < ASSEMBLY_GAPS; i++)
+		s->gap_reasons[i] += gaps[i];
+	s->skipped += end->skipped;
+	s->undelivered += end->undelivered;
+	s->retransmitted += end->retransmitted;
+	s->out_of_order += end->out_of_order;
+	histogram_add(&s->high_watermark, &metric_buckets_high_watermark, end->high_watermark);
+}
+
+void engine_account(struct stream_engine *e, const struct rec_stream_end *end, const uint64_t *gaps,
+		    bool lawful)
 {
 	struct stream_stats *st = &e->stats;
 
@@ -133,6 +147,7 @@ void engine_account(struct stream_engine *e, const struct rec_stream_end *end, b
 	st->retransmitted += end->retransmitted;
 	st->out_of_order += end->out_of_order;
 	st->overlaps += end->overlaps;
+	account_side(&st->side[end->dir & 1], end, gaps);
 	if (!lawful || end->highest != end->delivered + end->gap_bytes + end->urgent +
 					       end->skipped + end->undelivered)
 		st->law_broken++;
@@ -177,7 +192,7 @@ static void end_dir(struct stream_engine *e, struct tcp_flow *t, int d, enum rec
 	if (a->beyond_fin)
 		rec.beyond_fin = SOME(a->beyond_fin);
 	e->stats.beyond_fin += a->beyond_fin;
-	engine_account(e, &rec, assembly_lawful(a));
+	engine_account(e, &rec, a->gap_reasons, assembly_lawful(a));
 	e->host.emit(e->host.ctx, &rec_stream_end_desc, &h, &rec);
 }
 

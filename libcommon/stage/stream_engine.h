@@ -10,6 +10,7 @@
 #include "libcommon/net/assembly.h"
 #include "libcommon/net/sctp_streams.h"
 #include "libcommon/record/record.h"
+#include "libcommon/stage/metrics.h"
 
 enum { STREAM_ENGINE_ANOMALIES = 8 /* per flow and name; later ones are only counted */ };
 
@@ -38,6 +39,13 @@ struct stream_stats {
 	uint64_t retransmitted, out_of_order, overlaps, ignored, late, beyond_fin;
 	uint64_t chunks, lost_chunks, messages; /* SCTP */
 	uint64_t anomalies_suppressed, flows, flows_now, flows_peak, evicted;
+	/* The directions that have ended once more: originators', responders'. */
+	struct stream_side_stats {
+		uint64_t gap, gap_reasons[ASSEMBLY_GAPS]; /* bytes; gap is the sum of the reasons */
+		uint64_t skipped, undelivered, retransmitted; /* bytes */
+		uint64_t out_of_order;                        /* segments */
+		struct histogram high_watermark;              /* bytes */
+	} side[2];
 };
 
 struct stream_engine;

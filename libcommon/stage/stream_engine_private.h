@@ -42,8 +42,9 @@ void engine_remove(struct stream_engine *e, struct stream_flow *f);
 struct rec_key engine_key(const struct stream_flow *f);
 /* With the flow's key, and as long as it had not too many. */
 void engine_anomaly(struct stream_engine *e, struct stream_flow *f, struct rec_anomaly *a);
-/* Adds a direction to the sums. */
-void engine_account(struct stream_engine *e, const struct rec_stream_end *end, bool lawful);
+/* Adds a direction to the sums. gaps: bytes by enum assembly_gap. */
+void engine_account(struct stream_engine *e, const struct rec_stream_end *end, const uint64_t *gaps,
+		    bool lawful);
 
 void engine_sctp_packet(struct stream_engine *e, const struct rec_head *h,
 			const struct rec_packet *p);

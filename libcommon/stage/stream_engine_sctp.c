@@ -121,6 +121,7 @@ static void end_dir(struct stream_engine *e, struct sctp_flow *f, unsigned d,
 {
 	struct sctp_streams *s = &f->dir[d];
 	uint64_t sids = s->nstreams, reasons[REC_gap_reason_SKIPPED + 1] = { 0 };
+	uint64_t missed[ASSEMBLY_GAPS] = { 0 };
 	struct rec_head h = { REC_stream_end, e->now.ts, f->f.id, e->now.n };
 	struct rec_stream_end end;
 
@@ -161,7 +162,8 @@ static void end_dir(struct stream_engine *e, struct sctp_flow *f, unsigned d,
 	e->stats.chunks += s->chunks;
 	e->stats.lost_chunks += s->lost;
 	e->stats.messages += s->messages;
-	engine_account(e, &end, sctp_streams_lawful(s) && !s->held);
+	missed[ASSEMBLY_GAP_SNAPPED] = f->missed[d];
+	engine_account(e, &end, missed, sctp_streams_lawful(s) && !s->held);
 	e->host.emit(e->host.ctx, &rec_stream_end_desc, &h, &end);
 }
 

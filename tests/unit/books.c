@@ -257,11 +257,36 @@ static void test_print(void)
 	books_release(&b);
 }
 
+static void test_kinds(void)
+{
+	struct books_page *p = books_open("flow", 1);
+	char name[64];
+	uint64_t *first, *other;
+
+	check_case("kinds that come up get a counter each, up to a number; the rest share one");
+	first = books_kind(p, "anomalies", BYTES_LIT("PAWS"));
+	CHECK(first == books_kind(p, "anomalies", BYTES_LIT("PAWS")));
+	CHECK_EQ(strcmp(p->slots[0].name, "anomalies.PAWS"), 0);
+	CHECK(books_kind(p, "anomalies", BYTES_LIT("a b.c")) != first);
+	CHECK_EQ(strcmp(p->slots[1].name, "anomalies.a_b_c"), 0);
+	for (int i = 0; i < 3 * BOOKS_KINDS; i++) {
+		snprintf(name, sizeof(name), "kind-%d", i);
+		++*books_kind(p, "anomalies", bytes_str(name));
+	}
+	other = books_kind(p, "anomalies", BYTES_LIT("one more"));
+	CHECK_EQ(strcmp((char *)other - offsetof(struct books_slot, value), "anomalies.other"), 0);
+	CHECK_EQ(*other, 3 * BOOKS_KINDS - (BOOKS_KINDS - 3));
+	CHECK_EQ(p->nslots, BOOKS_KINDS);
+	CHECK(books_kind(p, "others", BYTES_LIT("x")) != other);
+	free(p);
+}
+
 int main(void)
 {
 	test_page();
 	test_page_fd();
 	test_laws();
 	test_print();
+	test_kinds();
 	return check_end();
 }
