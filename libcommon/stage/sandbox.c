@@ -17,7 +17,8 @@
 
 #include "libcommon/base/die.h"
 
-enum { NOBODY = 65534, OPEN_FILES = 64 };
+enum { NOBODY = 65534, OPEN_FILES = 64, OPEN_SERVED = 512 };
+enum { OPENS_FILES = SANDBOX_WRITE_DIR | SANDBOX_READ_FILES | SANDBOX_READ_DIR };
 
 /* Newer than the headers that we build with. */
 #define ACCESS_TRUNCATE (1ULL << 14)  /* landlock ABI 3 */
@@ -44,6 +45,8 @@ static const char *drop_limits(unsigned needs, const char *dir)
 	/* Not less: poll() refuses more entries than this, though all are open. */
 	if (needs == SANDBOX_BASE)
 		limit(RLIMIT_NOFILE, OPEN_FILES);
+	if (needs & SANDBOX_SERVE)
+		limit(RLIMIT_NOFILE, OPEN_SERVED);
 	return NULL;
 }
 
@@ -54,7 +57,7 @@ static const char *drop_user(unsigned needs, const char *dir)
 	int parent_death = 0;
 
 	(void)dir;
-	if (geteuid() != 0 || needs != SANDBOX_BASE)
+	if (geteuid() != 0 || needs & OPENS_FILES)
 		return NULL;
 	/* A change of user takes back what the launcher asked for. */
 	prctl(PR_GET_PDEATHSIG, &parent_death);
@@ -139,6 +142,7 @@ static const char *drop_paths(unsigned needs, const char *dir)
 	done = (!(needs & SANDBOX_WRITE_DIR) ||
 		allow_below(rules, dir, (see | change) & attr.handled_access_fs)) &&
 	       (!(needs & SANDBOX_READ_FILES) || allow_below(rules, "/", see)) &&
+	       (!(needs & SANDBOX_READ_DIR) || allow_below(rules, dir, see)) &&
 	       syscall(SYS_landlock_restrict_self, rules, 0) == 0;
 	close(rules);
 	return done ? NULL : "landlock";
@@ -187,6 +191,17 @@ static const int write_calls[] = {
 	SCMP_SYS(openat),    SCMP_SYS(renameat), SCMP_SYS(renameat2),  SCMP_SYS(unlinkat),
 	SCMP_SYS(mkdirat),   SCMP_SYS(fsync),    SCMP_SYS(fdatasync),  SCMP_SYS(pwrite64),
 	SCMP_SYS(fallocate), SCMP_SYS(statx),    SCMP_SYS(getdents64),
+};
+
+/* No new socket: what listens was made before, and nothing can be called up. A thread that was
+ * started before may still be on its way to its first line: what the C library does then. */
+static const int serve_calls[] = {
+	SCMP_SYS(accept),      SCMP_SYS(accept4),           SCMP_SYS(recvmsg),
+	SCMP_SYS(recvfrom),    SCMP_SYS(sendmsg),           SCMP_SYS(sendto),
+	SCMP_SYS(shutdown),    SCMP_SYS(getsockname),       SCMP_SYS(getpeername),
+	SCMP_SYS(getsockopt),  SCMP_SYS(setsockopt),        SCMP_SYS(epoll_wait),
+	SCMP_SYS(epoll_pwait), SCMP_SYS(epoll_ctl),         SCMP_SYS(set_robust_list),
+	SCMP_SYS(rseq),        SCMP_SYS(sched_getaffinity),
 };
 
 static const int read_calls[] = { SCMP_SYS(statx), SCMP_SYS(getdents64) };
@@ -241,14 +256,22 @@ static bool more_rules(scmp_filter_ctx f, unsigned needs)
 	if (needs & SANDBOX_WRITE_DIR &&
 	    !allow(f, write_calls, sizeof(write_calls) / sizeof(write_calls[0])))
 		return false;
-	if (needs & SANDBOX_READ_FILES &&
+	if (needs & SANDBOX_SERVE &&
+	    (!allow(f, serve_calls, sizeof(serve_calls) / sizeof(serve_calls[0])) ||
+	     !allow_if(f, SCMP_SYS(prctl), SCMP_A0(SCMP_CMP_EQ, PR_SET_NAME, 0)) ||
+	     !allow_if(f, SCMP_SYS(fcntl), SCMP_A1(SCMP_CMP_EQ, F_SETFL, 0))))
+		return false;
+	if (needs & (SANDBOX_SERVE | SANDBOX_READ_DIR) &&
+	    !allow_if(f, SCMP_SYS(fcntl), SCMP_A1(SCMP_CMP_EQ, F_SETFD, 0)))
+		return false;
+	if (needs & (SANDBOX_READ_FILES | SANDBOX_READ_DIR) &&
 	    !allow(f, read_calls, sizeof(read_calls) / sizeof(read_calls[0])))
 		return false;
-	if (needs & SANDBOX_READ_FILES && !(needs & SANDBOX_WRITE_DIR) &&
+	if (needs & (SANDBOX_READ_FILES | SANDBOX_READ_DIR) && !(needs & SANDBOX_WRITE_DIR) &&
 	    !allow_if(f, SCMP_SYS(openat),
 		      SCMP_A2(SCMP_CMP_MASKED_EQ, O_ACCMODE | O_CREAT | O_TRUNC, O_RDONLY)))
 		return false;
-	return needs == SANDBOX_BASE || allow(f, &stats, 1);
+	return !(needs & OPENS_FILES) || allow(f, &stats, 1);
 }
 
 static const char *drop_calls(unsigned needs, const char *dir)
@@ -267,20 +290,14 @@ static const char *drop_calls(unsigned needs, const char *dir)
 	return err < 0 ? "seccomp" : NULL;
 }
 
-void sandbox_enter(enum sandbox_mode mode, unsigned needs, const char *dir)
+static void take(step *const *steps, size_t n, enum sandbox_mode mode, unsigned needs,
+		 const char *dir)
 {
-	static step *const steps[] = {
-		drop_limits, drop_bounds, drop_user,  drop_capabilities,
-		drop_privs,  drop_paths,  drop_calls,
-	};
-
-	if (mode == SANDBOX_OFF)
-		return;
 #ifdef WEIR_SANITIZE
 	(void)steps;
-	drop_privs(needs, dir);
-#else
-	for (size_t i = 0; i < sizeof(steps) / sizeof(steps[0]); i++) {
+	n = 0;
+#endif
+	for (size_t i = 0; i < n && mode != SANDBOX_OFF; i++) {
 		const char *lacks;
 
 		errno = 0;
@@ -290,5 +307,29 @@ void sandbox_enter(enum sandbox_mode mode, unsigned needs, const char *dir)
 			    "--sandbox=try goes on without",
 			    lacks, errno ? ": " : "", errno ? strerror(errno) : "");
 	}
+}
+
+void sandbox_begin(enum sandbox_mode mode, unsigned needs, const char *dir)
+{
+	static step *const steps[] = { drop_bounds, drop_user, drop_capabilities, drop_privs,
+				       drop_paths };
+
+#ifdef WEIR_SANITIZE
+	if (mode != SANDBOX_OFF)
+		drop_privs(needs, dir);
 #endif
+	take(steps, sizeof(steps) / sizeof(steps[0]), mode, needs, dir);
+}
+
+void sandbox_finish(enum sandbox_mode mode, unsigned needs)
+{
+	static step *const steps[] = { drop_limits, drop_calls };
+
+	take(steps, sizeof(steps) / sizeof(steps[0]), mode, needs, NULL);
+}
+
+void sandbox_enter(enum sandbox_mode mode, unsigned needs, const char *dir)
+{
+	sandbox_begin(mode, needs, dir);
+	sandbox_finish(mode, needs);
 }

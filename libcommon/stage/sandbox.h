@@ -18,12 +18,19 @@ enum sandbox_needs {
 	SANDBOX_BASE = 0,
 	SANDBOX_WRITE_DIR = 1,  /* openat, renameat, ftruncate .. below one directory */
 	SANDBOX_READ_FILES = 2, /* open of the files named on the command line (read) */
+	SANDBOX_READ_DIR = 8,   /* open what is below one directory (read) */
+	SANDBOX_SERVE = 16,     /* accept connections of a socket that listens, and talk to them */
 };
 
-/* dir: the directory for SANDBOX_WRITE_DIR, else NULL. Ends the process (1) with one line saying
- * what the kernel lacks and which option to use, where mode is REQUIRE and it can't. TRY does what
- * can be done and says nothing. Without landlock, REQUIRE goes on unless needs has
- * SANDBOX_WRITE_DIR: no other stage can open a file for writing at all. */
+/* dir: the directory for SANDBOX_WRITE_DIR or SANDBOX_READ_DIR, else NULL. Ends the process (1)
+ * with one line saying what the kernel lacks and which option to use, where mode is REQUIRE and it
+ * can't. TRY does what can be done and says nothing. Without landlock, REQUIRE goes on unless needs
+ * has SANDBOX_WRITE_DIR: no other stage can open a file for writing at all. */
 void sandbox_enter(enum sandbox_mode mode, unsigned needs, const char *dir);
+
+/* The same in two parts, for a program with threads: the first before it starts them, as landlock
+ * and capabilities are a thread's own; the second, rlimits and seccomp, holds for all threads. */
+void sandbox_begin(enum sandbox_mode mode, unsigned needs, const char *dir);
+void sandbox_finish(enum sandbox_mode mode, unsigned needs);
 
 #endif
