@@ -53,6 +53,22 @@ const char *opt_nearest(const char *word, const char *const *names)
 	return best;
 }
 
+/* What every tool has beside its own. */
+static struct log_config {
+	int level;
+	bool json;
+} log_config;
+
+static const struct opt log_options[] = {
+	OPT_ROW(0, "log", OPT_CHOICE, struct log_config, level, "error|warn|info|debug",
+		"what is said on stderr"),
+	OPT_ROW(0, "log-json", OPT_FLAG, struct log_config, json, NULL,
+		"say it in JSON, an object a line"),
+	{ 0 },
+};
+
+static const struct opt_group log_group = { "log", log_options, &log_config };
+
 /* A number with a suffix of the table; *ok is false where the text is none. */
 struct suffix {
 	const char *text;
@@ -164,6 +180,19 @@ static void print_default(const struct opt *o, const void *config)
 	}
 }
 
+static void print_row(const struct opt *o, const void *config)
+{
+	char left[80];
+	int n = snprintf(left, sizeof(left), "  %c%c%s --%s%s%s", o->letter ? '-' : ' ',
+			 o->letter ? o->letter : ' ', o->letter ? "," : " ", o->name,
+			 o->metavar ? " " : "", o->metavar ? o->metavar : "");
+
+	printf(n < 30 ? "%-30s" : "%s\n                              ", left);
+	fputs(o->help, stdout);
+	print_default(o, config);
+	putchar('\n');
+}
+
 static void print_help(const struct opt_tool *tool, const struct opt_group *groups, size_t ngroups)
 {
 	printf("%s: %s\n\nusage: %s [OPTION...]%s%s\n", tool->name, tool->summary, tool->name,
@@ -172,19 +201,11 @@ static void print_help(const struct opt_tool *tool, const struct opt_group *grou
 		if (!groups[g].options || groups[g].options->type == OPT_END)
 			continue;
 		printf("\n%s:\n", groups[g].title ? groups[g].title : "options");
-		for (const struct opt *o = groups[g].options; o->type != OPT_END; o++) {
-			char left[80];
-			int n = snprintf(left, sizeof(left), "  %c%c%s --%s%s%s",
-					 o->letter ? '-' : ' ', o->letter ? o->letter : ' ',
-					 o->letter ? "," : " ", o->name, o->metavar ? " " : "",
-					 o->metavar ? o->metavar : "");
-
-			printf(n < 30 ? "%-30s" : "%s\n                              ", left);
-			fputs(o->help, stdout);
-			print_default(o, groups[g].config);
-			putchar('\n');
-		}
+		for (const struct opt *o = groups[g].options; o->type != OPT_END; o++)
+			print_row(o, groups[g].config);
 	}
+	for (const struct opt *o = log_options; o->type != OPT_END; o++)
+		print_row(o, &log_config);
 	printf("      --help                  print this\n"
 	       "      --version               print the version\n");
 	if (tool->epilog)
@@ -256,7 +277,7 @@ static const struct opt *find(const struct opt_group *groups, size_t ngroups, ch
 			}
 		}
 	}
-	return NULL;
+	return groups == &log_group ? NULL : find(&log_group, 1, letter, name, len, config);
 }
 
 static void unknown(const struct opt_group *groups, size_t ngroups, const char *name)
@@ -269,6 +290,8 @@ static void unknown(const struct opt_group *groups, size_t ngroups, const char *
 		for (const struct opt *o = groups[g].options; o && o->type != OPT_END && n < 250;
 		     o++)
 			names[n++] = o->name;
+	names[n++] = "log";
+	names[n++] = "log-json";
 	names[n++] = "help";
 	names[n++] = "version";
 	names[n] = NULL;
@@ -357,6 +380,9 @@ int opt_parse(const struct opt_tool *tool, const struct opt_group *groups, size_
 	int operands = 0;
 	bool over = false;
 
+	log_from_environment();
+	log_config.level = log_most();
+	log_config.json = log_json();
 	for (int i = 1; i < argc; i++) {
 		char *arg = argv[i], *next = i + 1 < argc ? argv[i + 1] : NULL;
 
@@ -368,6 +394,8 @@ int opt_parse(const struct opt_tool *tool, const struct opt_group *groups, size_
 			i += long_option(tool, groups, ngroups, arg, next);
 		else
 			i += short_options(groups, ngroups, arg, next);
+		if (log_config.level != (int)log_most() || log_config.json != log_json())
+			log_set((enum log_level)log_config.level, log_config.json);
 	}
 	return operands;
 }

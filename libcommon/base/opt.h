@@ -54,9 +54,9 @@ struct opt_group {         /* several tables may be parsed together, each with i
 
 /* Parses argv; options may stand between operands, "--" ends them, "--name=value" and
  * "-nvalue" work, unambiguous prefixes do not (scripts must not break when an option is
- * added). --help and --version are handled here (stdout, exit 0). Returns the number of
- * operands, which are moved to argv[1].. ; unknown options, bad values and missing arguments
- * end the process with 2. */
+ * added). --help and --version are handled here (stdout, exit 0), --log and --log-json too. Returns
+ * the number of operands, which are moved to argv[1].. ; unknown options, bad values and missing
+ * arguments end the process with 2. */
 int opt_parse(const struct opt_tool *tool, const struct opt_group *groups, size_t ngroups, int argc,
 	      char **argv);
 

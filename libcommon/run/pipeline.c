@@ -215,6 +215,7 @@ void pipeline_spawn(struct pipeline *p, struct pipe_stage *s)
 		die_errno("cannot fork");
 	if (s->pid == 0)
 		child(p, s, self, ready[1]);
+	note("start: stage '%s', pid %d", s->name, (int)s->pid);
 	if (ready[1] >= 0)
 		close(ready[1]);
 	s->ready_fd = ready[0];
@@ -234,6 +235,16 @@ void pipeline_start(struct pipeline *p)
 	pipeline_close_pipes(p);
 }
 
+static void note_end(const struct pipe_stage *s, pid_t pid)
+{
+	if (WIFSIGNALED(s->status))
+		note("stop: stage '%s', pid %d, by signal %d", s->name, (int)pid,
+		     WTERMSIG(s->status));
+	else
+		note("stop: stage '%s', pid %d, with %d", s->name, (int)pid,
+		     WEXITSTATUS(s->status));
+}
+
 size_t pipeline_reap(struct pipeline *p)
 {
 	size_t running = 0;
@@ -245,6 +256,7 @@ size_t pipeline_reap(struct pipeline *p)
 			if (p->stages[i].pid == pid) {
 				p->stages[i].pid = 0;
 				p->stages[i].status = status;
+				note_end(&p->stages[i], pid);
 			}
 	for (size_t i = 0; i < p->nstages; i++)
 		running += p->stages[i].pid != 0;

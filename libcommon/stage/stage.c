@@ -321,6 +321,11 @@ static int stage_close(struct stage *st)
 	if (st->ops->finish)
 		st->ops->finish(st);
 	plant_error(st);
+	note("stop: %s, %llu records in, %llu made, %llu out",
+	     books_value(st->page, "stopped_early") ? "before the end of the input"
+						    : "end of the input",
+	     (unsigned long long)books_value(st->page, "in"), (unsigned long long)*st->made,
+	     (unsigned long long)*st->out);
 	st->page->state = 1;
 	check_own_books(st);
 	if (st->ops->kind == STAGE_SINK) {
@@ -368,6 +373,7 @@ int stage_main(const struct stage_ops *ops, int argc, char **argv)
 	stage_open(st, argc, argv);
 	page = st->page;
 	running = page != NULL;
+	note("start: %s", st->command);
 	stage_run(st);
 	code = stage_close(st);
 	for (size_t i = 0; i < st->nnames; i++)

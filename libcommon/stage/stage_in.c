@@ -151,6 +151,9 @@ static void input_hello(struct stage *st, struct input *in, struct bytes raw)
 		in->in = books_counter(st->page, "in", hello.stream);
 		count_links(st, in);
 	}
+	note("attach: input '%s' is %s, stream %016llx%s", in->name, in->program,
+	     (unsigned long long)hello.stream,
+	     hello.state == REC_stream_new_FRESH ? "" : ", which goes on");
 	in->hello = true;
 	st->live |= hello.live;
 	if (!st->pipeline_known)

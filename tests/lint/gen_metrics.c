@@ -34,7 +34,10 @@ static const char intro[] =
 	"[records.md](records.md) lists, or names of anomalies.\n"
 	"\n"
 	"Samples of counters end with `_total`. A counter that no row names is in\n"
-	"`weir_stage_counter`, so the metrics hold all that the books hold.\n";
+	"`weir_stage_counter`, so the metrics hold all that the books hold.\n"
+	"\n"
+	"What a tool says on standard error has four levels: `--log error|warn|info|debug`, and\n"
+	"`--log-json` for a JSON object a line ([weir-stage(7)](man/weir-stage.7)).\n";
 
 static void print_labels(const char *source)
 {
