@@ -1,5 +1,5 @@
 # Every folder of cmd/ is a tool, every libcommon/*/*.c is in the library: no edit for a new file.
-#   make  test  lint  bench  docs  fuzz  coverage  demo  install        SAN=address,undefined  TOOLS='read flow'
+#   make  test  lint  bench  docs  fuzz  chaos  coverage  demo  install        SAN=address,undefined  TOOLS='read flow'
 ifeq ($(origin CC),default)
 CC := gcc
 endif
@@ -26,7 +26,7 @@ libs      = $(filter -l%,$(1)) $(if $(call pc,$(1)),$(shell pkg-config --libs $(
 have      = $(if $(tool_pkgs),$(shell { [ -z "$(call pc,$(tool_pkgs))" ] || pkg-config --exists $(call pc,$(tool_pkgs)); } && \
 	{ [ -z "$(filter -l%,$(tool_pkgs))" ] || echo 'int main(void) { return 0; }' | $(CC) -x c -o /dev/null - $(filter -l%,$(tool_pkgs)) 2>/dev/null; } && echo yes),yes)
 # Goals that make their own start, once the dependencies are there, need none of this yet.
-ifneq ($(filter-out deps demo test lint bench fuzz coverage clean,$(or $(MAKECMDGOALS),all)),)
+ifneq ($(filter-out deps demo test lint bench fuzz chaos coverage clean,$(or $(MAKECMDGOALS),all)),)
 ifndef TOOLS
 TOOLS    := $(foreach t,$(ALL_TOOLS),$(if $(call have,$t),$t,$(info left out: weir-$t (needs $(call tool_pkgs,$t)))))
 endif
@@ -92,12 +92,12 @@ lint: deps
 bench: export WEIR_MORE_DEPS = nfdump tcpflow tshark
 bench: deps
 	@$(MAKE) --no-print-directory -s -j$$(nproc) all $(BENCHES) && tests/bench/run "$(B)"
-fuzz:
-	@tests/fuzz/run
+fuzz: ; @tests/fuzz/run
+chaos: deps
+	@$(MAKE) --no-print-directory -s -j$$(nproc) all && LONG=1 tests/run "$(B)" chaos
 coverage: deps
 	@tests/coverage
-docs: all
-	@tests/lint/gen-docs "$(B)"
+docs: all ; @tests/lint/gen-docs "$(B)"
 install: all $(B)/libweir-parsers.a
 	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(LIBEXEC) $(DESTDIR)$(PREFIX)/share/man/man1 $(DESTDIR)$(PREFIX)/lib $(DESTDIR)$(PREFIX)/share/man/man5 $(DESTDIR)$(PREFIX)/share/man/man7
 	install $(B)/bin/weir $(DESTDIR)$(PREFIX)/bin/
@@ -115,6 +115,6 @@ install: all $(B)/libweir-parsers.a
 clean:
 	rm -rf build build-*
 
-.PHONY: all deps demo test check-programs lint bench fuzz coverage docs install clean
+.PHONY: all deps demo test check-programs lint bench fuzz chaos coverage docs install clean
 .SECONDARY:
 -include $(shell find $(B) -name '*.d' 2>/dev/null)

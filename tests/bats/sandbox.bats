@@ -10,6 +10,7 @@ setup_file() {
 	weir reasm -i "$dir/packets.weir" >"$dir/streams.weir"
 	weir dns -i "$dir/streams.weir" | weir http | weir tls >"$dir/all.weir"
 	stage_program pass
+	stage_program hostile
 }
 
 setup() {
@@ -28,6 +29,62 @@ setup() {
 	WEIR_PASS_BAD=open run "$dir/weir-pass" --sandbox off -i "$dir/streams.weir" -o null:
 	[ "$status" -eq 0 ]
 	[[ "$output" == *"open: done, got "[0-9]* ]]
+}
+
+# One ring, two readers: the printer and the hostile one.
+hostile() {
+	local ring=sandbox$BASHPID
+	weir reasm -i "$dir/packets.weir" -o "shm:$ring,readers=json,hostile" 2>said.reasm 3>&- &
+	reasm=$!
+	weir json -i "shm:$ring,reader=json" >got.json 2>said.json 3>&- &
+	json=$!
+	status=0
+	WEIR_HOSTILE=$1 timeout 20 "$dir/weir-hostile" -i "shm:$ring,reader=hostile" -o null: 2>said || status=$?
+	wait "$json"
+	lost=0
+	wait "$reasm" || lost=$?
+	echo "the producer: $lost $(cat said.reasm)"
+	# A producer whose reader was killed has not delivered all; else it has.
+	[ "$lost" -eq 0 ] || [ "$status" -gt 128 ]
+	cmp got.json want.json
+	[ ! -s said.json ]
+}
+
+@test "sandbox: a parser that was taken over reads no file, reaches nobody, signals nobody; the others go on" {
+	weir json -i "$dir/streams.weir" >want.json
+	[ "$(wc -l <want.json)" -gt 10 ]
+	for what in file mem socket send signal group trace process exec memfd pwrite; do
+		hostile "$what"
+		echo "$what: $status $(cat said)"
+		[ "$status" -eq 159 ]
+		[ ! -s said ]
+	done
+	# Without the sandbox it could: it is the sandbox.
+	WEIR_SANDBOX=off hostile file
+	[ "$status" -eq 0 ]
+	grep -q 'file: got [0-9]' said
+}
+
+@test "sandbox: it can't write the ring, the producer's pages or a sibling's, by whatever way" {
+	weir json -i "$dir/streams.weir" >want.json
+	for what in rights map; do
+		hostile "$what"
+		echo "$what: $status $(cat said)"
+		[ "$status" -eq 0 ]
+		grep -qx "weir-hostile: $what: got 0" said
+	done
+	hostile store
+	[ "$status" -eq 139 ]
+}
+
+@test "sandbox: weir prints what the others make, and says which stage was killed" {
+	weir "$top/examples/demo.pcap" -q >want.json
+	status=0
+	WEIR_HOSTILE=socket weir "$top/examples/demo.pcap" -q --with "$dir/weir-hostile" >got.json 2>said || status=$?
+	cat said
+	[ "$status" -eq 159 ]
+	grep -q "was killed by signal 31" said
+	cmp want.json got.json
 }
 
 @test "sandbox: a running stage has no capability, no new privileges, a filter, and is nobody" {
