@@ -43,17 +43,25 @@ static void columns_add(struct grouping *g, const char *list, enum figure_kind k
 	for (; list; list = strchr(list, ',') ? strchr(list, ',') + 1 : NULL) {
 		struct bytes name = BYTES(list, strcspn(list, ","));
 		int i = name_of(g, name, option);
+		size_t at;
 
 		if (g->ncolumns == MAX_FIGURES)
 			die_usage("%s: more than %d figures", option, MAX_FIGURES);
 		if (kind != DISTINCT && !may_be_number(g->names.name[i]))
 			die_usage("%s: '%s' is no number", option, g->names.name[i]);
-		g->columns[g->ncolumns++] = (struct column){ kind, (uint16_t)i, REC_RAW };
+		for (at = 0; at < g->ncolumns; at++)
+			if (g->columns[at].kind == kind && g->columns[at].name == i)
+				break;
+		if (at == g->ncolumns) /* not named before */
+			g->columns[g->ncolumns++] = (struct column){ kind, (uint16_t)i, REC_RAW };
 	}
 }
 
 static void by_add(struct grouping *g, const char *list)
 {
+	size_t at;
+	int i;
+
 	for (; list; list = strchr(list, ',') ? strchr(list, ',') + 1 : NULL) {
 		struct bytes name = BYTES(list, strcspn(list, ","));
 
@@ -62,7 +70,11 @@ static void by_add(struct grouping *g, const char *list)
 		if (bytes_is(name, "ts") || bytes_is(name, "n"))
 			die_usage("--by: '%.*s' is another one for each record; see --every",
 				  (int)name.len, list);
-		g->by[g->nby++] = (uint16_t)name_of(g, name, "--by");
+		i = name_of(g, name, "--by");
+		for (at = 0; at < g->nby && g->by[at] != i; at++)
+			;
+		if (at == g->nby) /* not named before */
+			g->by[g->nby++] = (uint16_t)i;
 	}
 }
 
@@ -168,7 +180,8 @@ static bool plan_fits(struct grouping *g, struct plan *p)
 		enum rec_kind k = row_kind(field_kind(&p->by[i]));
 
 		if (g->type && k != g->by_kind[i]) {
-			++*g->unlike;
+			if (++*g->unlike > 1)
+				return false; /* said once */
 			warn("'%s' of type '%s' is %s, not %s as before: its records are left out",
 			     g->names.name[g->by[i]], schema_name(p->made_for), rec_kind_name(k),
 			     rec_kind_name(g->by_kind[i]));

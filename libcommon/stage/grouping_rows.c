@@ -129,12 +129,19 @@ static void declare_figure(struct make_schema *rows, const char *what, const cha
 	make_field(rows, column, kind);
 }
 
-/* The prefix has the flow; what the type of a row is, is said in front of it. */
+/* A field of the key as it is called in a row; NULL: the flow, which the prefix has. What rows have
+ * themselves under that name is another thing. */
 static const char *by_column(const char *name)
 {
-	if (strcmp(name, "flow") == 0)
-		return NULL;
-	return strcmp(name, "type") == 0 ? "of_type" : name;
+	static const char *const own[][2] = {
+		{ "type", "of_type" },   { "count", "of_count" },       { "error", "of_error" },
+		{ "other", "of_other" }, { "interval", "of_interval" },
+	};
+
+	for (size_t i = 0; i < sizeof(own) / sizeof(own[0]); i++)
+		if (strcmp(name, own[i][0]) == 0)
+			return own[i][1];
+	return strcmp(name, "flow") == 0 ? NULL : name;
 }
 
 void rows_declare(struct grouping *g, const struct plan *p)

@@ -19,6 +19,7 @@ bool stage_own_id(const struct stage *st, uint16_t id)
 	return false;
 }
 
+/* Equal declarations are one type, however often a stream changes its mind. */
 static struct stage_type *type_add(struct stage *st, uint16_t id, const char *name, uint16_t major,
 				   struct bytes rows)
 {
@@ -27,6 +28,13 @@ static struct stage_type *type_add(struct stage *st, uint16_t id, const char *na
 	t->id = id;
 	make_schema_record(&t->schema_raw, id, name, major, rows);
 	t->hash = stage_schema_hash(buf_bytes(&t->schema_raw));
+	for (struct stage_type *known = st->own_types; known; known = known->next) {
+		if (known->id != id || known->hash != t->hash)
+			continue;
+		buf_release(&t->schema_raw);
+		free(t);
+		return known;
+	}
 	t->next = st->own_types;
 	st->own_types = t;
 	return t;

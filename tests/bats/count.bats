@@ -52,6 +52,36 @@ setup_file() {
 		weir json | jq -c 'keys_unsorted' | sort -u | grep -qx '\["type","ts","flow","n","orig_h","sum_count"\]'
 }
 
+@test "count: fields named twice, or called like a row's own" {
+	cd "$BATS_FILE_TMPDIR"
+	weir count -i all.weir --by resp_p,resp_p --sum n,n --types dns | weir json | jq -c 'keys_unsorted' | sort -u | grep -qx '\["type","ts","flow","n","resp_p","count","sum_n"\]'
+	weir count -i all.weir --by orig_h | weir count --by count | weir json | head -n 1 | jq -c keys_unsorted | grep -qx '\["type","ts","flow","n","of_count","count"\]'
+}
+
+@test "count: a type that is declared anew again and again is counted once each time" {
+	cd "$BATS_FILE_TMPDIR"
+	python3 - >odd.weir <<'END'
+import struct, sys
+def pack(v):
+    if v is None: return b"\xc0"
+    if isinstance(v, bool): return b"\xc3" if v else b"\xc2"
+    if isinstance(v, int): return b"\xcf" + struct.pack(">Q", v)
+    if isinstance(v, str): return b"\xdb" + struct.pack(">I", len(v)) + v.encode()
+    if isinstance(v, bytes): return b"\xc6" + struct.pack(">I", len(v)) + v
+    return b"\xdd" + struct.pack(">I", len(v)) + b"".join(map(pack, v))
+out = [pack([0, 0, 0, 0, bytes(157), "by-hand", "0", 1, 1, 0, False, None, None])]
+for n in range(1, 2001):
+    rows = [["a", "u16"], ["b", "str"]] if n % 2 else [["b", "str"], ["a", "u16"]]
+    out.append(pack([1, 0, 0, 0, 1000, "odd", 1, rows]))
+    out.append(pack([1000, n, 0, n, n % 3, "x"]) if n % 2 else pack([1000, n, 0, n, "x", n % 3]))
+out.append(pack([4, 0, 0, 2001, 0, 2000, None]))
+sys.stdout.buffer.write(b"".join(out))
+END
+	[ "$(weir count -i odd.weir --by a,b | weir json | jq -c '[.a, .b, .count]' | paste -sd' ')" = '[0,"x",666] [1,"x",667] [2,"x",667]' ]
+	[ "$(weir cut a -i odd.weir | weir cut a | weir json | jq -c .a | sort | uniq -c | tr -s ' ' | paste -sd,)" = ' 666 0, 667 1, 667 2' ]
+	[ "$(weir filter 'a == 1' -i odd.weir | weir json | wc -l)" = 667 ]
+}
+
 @test "count: two streams one after the other are counted each" {
 	cd "$BATS_FILE_TMPDIR"
 	weir count -i all.weir --by type | weir json >one.json
