@@ -118,7 +118,11 @@ hostile() {
 	listed+="|sched_yield|getpid|gettid|getrusage|sysinfo|exit|exit_group|kill|tgkill|fcntl|mremap|mprotect|ioctl"
 	for case in "read $top/examples/demo.pcap" "flow -i $dir/frames.weir" "reasm -i $dir/packets.weir" \
 		"dns -i $dir/streams.weir" "http -i $dir/streams.weir" "tls -i $dir/streams.weir" \
-		"json -i $dir/all.weir" "books -i $dir/all.weir" "streams -i $dir/streams.weir --digest"; do
+		"json -i $dir/all.weir" "books -i $dir/all.weir" "streams -i $dir/streams.weir --digest" \
+		"filter resp_p==53 -i $dir/all.weir" "filter --per-flow resp_p==53 -i $dir/all.weir" "cut resp_p -i $dir/all.weir" \
+		"sort -i $dir/all.weir" "count --by type --every 1s -i $dir/all.weir" "rank --by resp_p -i $dir/all.weir" \
+		"tag --field resp_p --as x --list $top/LICENSE -i $dir/all.weir" \
+		"join --from dns --to tls --fields query -i $dir/all.weir"; do
 		read -r tool args <<<"$case"
 		allowed=$listed
 		# Files that are named on the command line are opened as they come.
