@@ -63,6 +63,17 @@ count() {
 	weir filter -i all.weir -v 'resp_p == 53' | weir json | cmp - <(weir json -i fail.weir)
 }
 
+@test "filter: pass and fail over rings, joined again, are the input" {
+	cd "$BATS_FILE_TMPDIR"
+	for how in "" "--per-flow"; do
+		weir json -i "shm:bats-p$$,reader=j" -i "shm:bats-f$$,reader=j" >joined.json 3>&- &
+		# shellcheck disable=SC2086
+		timeout 60 weir filter $how 'resp_p == 53' -i all.weir -o "shm:bats-p$$,readers=j" --fail "shm:bats-f$$,readers=j"
+		wait
+		cmp joined.json all.json
+	done
+}
+
 @test "filter: every output has hello, schemas and end" {
 	cd "$BATS_FILE_TMPDIR"
 	weir filter -i all.weir 'type == "nothing"' -o none.weir --fail rest.weir
