@@ -32,13 +32,13 @@ slow() {
 
 @test "buffer: the producer is done while the reader has not begun" {
 	mkfifo in out
-	slow 4 <out >out.weir &
+	slow 8 <out >out.weir &
 	reader=$!
 	weir buffer --memory 64M -i in -o out &
 	buffer=$!
 	from=$(date +%s%N)
 	cat "$dir/many.weir" >in
-	[ $((($(date +%s%N) - from) / 1000000)) -lt 3500 ]
+	[ $((($(date +%s%N) - from) / 1000000)) -lt 7500 ]
 	kill -USR1 $buffer
 	wait $reader $buffer
 	"$mangle" show packet flow <out.weir | cmp - "$dir/many.txt"
@@ -62,11 +62,11 @@ slow() {
 @test "buffer: memory that is full goes on in a file without a name, in order" {
 	mkfifo in out
 	mkdir spill
-	slow 4 <out >out.weir &
+	slow 8 <out >out.weir &
 	weir buffer --memory 1M --disk spill,64M -i in -o out &
 	from=$(date +%s%N)
 	cat "$dir/many.weir" >in
-	[ $((($(date +%s%N) - from) / 1000000)) -lt 3500 ]
+	[ $((($(date +%s%N) - from) / 1000000)) -lt 7500 ]
 	[ -z "$(ls -A spill)" ]
 	wait
 	"$mangle" show packet flow <out.weir | cmp - "$dir/many.txt"

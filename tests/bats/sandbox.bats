@@ -88,7 +88,7 @@ hostile() {
 }
 
 @test "sandbox: a running stage has no capability, no new privileges, a filter, and is nobody" {
-	for tool in flow reasm dns http tls json books; do
+	for tool in flow reasm dns http tls json books tee merge head tail meter replay info csv buffer; do
 		mkfifo "$tool.fifo"
 		weir "$tool" -i "$tool.fifo" -o null: 2>/dev/null 3>&- &
 		pid=$!

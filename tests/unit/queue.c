@@ -63,7 +63,7 @@ static void run(size_t size, size_t longest)
 
 int main(void)
 {
-	uint64_t mem[8];
+	uint64_t mem[8], other[6] = { 0 };
 	struct queue q;
 	struct bytes b;
 	uint64_t tag;
@@ -78,7 +78,7 @@ int main(void)
 	CHECK(!queue_push(&q, 1, BYTES("", 49)));
 	CHECK(!queue_first(&q, &tag, &b));
 	check_case("one that fills it all is taken, and no other beside it");
-	CHECK(queue_push(&q, 1, BYTES(mem, 48)));
+	CHECK(queue_push(&q, 1, BYTES(other, 48)));
 	CHECK(!queue_push(&q, 2, BYTES("", 0)));
 	queue_drop(&q);
 	CHECK(queue_push(&q, 3, BYTES("", 0)));
