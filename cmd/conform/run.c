@@ -69,7 +69,7 @@ static struct child start(char **argv, bool step)
 	c.in = in[1];
 	c.out = out[0];
 	c.err = err[0];
-	fcntl(c.in, F_SETFL, O_NONBLOCK);
+	fcntl(c.in, F_SETFL, fcntl(c.in, F_GETFL) | O_NONBLOCK);
 	return c;
 }
 
