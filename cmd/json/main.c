@@ -247,6 +247,14 @@ static void printer_mark(struct stage *st, uint64_t source, uint64_t n, uint64_t
 		flush(st);
 }
 
+static bool printer_complete(struct stage *st, const struct rec_head *next)
+{
+	if (printer.order.count && (!next || next->n == printer.order.n))
+		return false;
+	flush(st);
+	return true;
+}
+
 int main(int argc, char **argv)
 {
 	static const struct stage_ops ops = {
@@ -258,6 +266,7 @@ int main(int argc, char **argv)
 		.open = printer_open,
 		.batch = printer_batch,
 		.mark = printer_mark,
+		.complete = printer_complete,
 		.finish = flush,
 	};
 

@@ -27,6 +27,7 @@ int main(int argc, char **argv)
 		.open = source_open,
 		.produce = source_produce,
 		.finish = source_finish,
+		.resume = source_resume,
 	};
 
 	return stage_main(&ops, argc, argv);

@@ -31,6 +31,7 @@ struct source {
 	size_t current;       /* file at hand, where they are not merged */
 	bool idle;            /* the last call made nothing: this one may wait */
 	uint64_t n, highest_ts;
+	uint64_t resume_at; /* frames up to this one were made by a predecessor */
 
 	struct head *heap;
 	size_t nheap, unread; /* files from `unread` on have given no first frame yet */
@@ -172,6 +173,11 @@ emit(struct stage *st, struct source *s, struct capfile *file, const struct cap_
 
 	if (f->link_type != s->link_type)
 		link_changed(st, s, file, f);
+	if (__builtin_expect(s->n <= s->resume_at, 0)) {
+		if (f->ts > s->highest_ts)
+			s->highest_ts = f->ts;
+		return;
+	}
 	++*s->link_counter;
 	*s->odd_caplen += f->data.len > f->wire_len;
 	if (f->ts < s->highest_ts) {
@@ -328,6 +334,17 @@ bool source_produce(struct stage *st)
 	struct source *s = *stage_user(st);
 
 	return s->config->merge ? produce_by_time(st, s) : produce_in_turn(st, s);
+}
+
+void source_resume(struct stage *st, uint64_t n)
+{
+	struct source *s = *stage_user(st);
+
+	for (size_t i = 0; i < s->files.n; i++)
+		if (!s->files.v[i].size || lseek(s->files.v[i].fd, 0, SEEK_SET) < 0)
+			die("cannot go on with '%s': it is no file", s->files.v[i].name);
+	s->resume_at = n;
+	*s->file_bytes = 0; /* they are all read again */
 }
 
 void source_finish(struct stage *st)

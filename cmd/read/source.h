@@ -16,5 +16,7 @@ void source_open(struct stage *st, int argc, char **argv);
  * having made anything where it would have to wait. */
 bool source_produce(struct stage *st);
 void source_finish(struct stage *st);
+/* Another process made the frames up to number n: they are read again, and not made. */
+void source_resume(struct stage *st, uint64_t n);
 
 #endif

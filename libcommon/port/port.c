@@ -8,6 +8,7 @@
 
 size_t port_test_read, port_test_write;
 volatile int port_give_up;
+bool port_gated, port_resuming;
 
 static const struct {
 	struct port_out *(*out)(const struct endpoint *ep, const char *text);
@@ -140,6 +141,25 @@ uint64_t port_out_written(const struct port_out *p)
 	return p->written + (uint64_t)(p->at - p->base);
 }
 
+uint64_t port_out_position(const struct port_out *p)
+{
+	return p->ops->position ? p->ops->position(p) + (uint64_t)(p->at - p->base) : 0;
+}
+
+void port_out_show(struct port_out *p, uint64_t position, bool now)
+{
+	if (!p->ops->show)
+		return;
+	port_out_hand_over(p);
+	if (!p->err)
+		p->ops->show(p, position, now);
+}
+
+bool port_out_settle(struct port_out *p, uint64_t position)
+{
+	return !p->ops->settle || p->ops->settle(p, position);
+}
+
 uint64_t port_out_lost(const struct port_out *p)
 {
 	return p->lost;
@@ -201,6 +221,22 @@ bool port_in_is_file(const struct port_in *p)
 uint64_t port_in_total(const struct port_in *p)
 {
 	return p->total;
+}
+
+uint64_t port_in_position(const struct port_in *p, size_t taken)
+{
+	return p->ops->position ? p->ops->position(p, taken) : 0;
+}
+
+void port_in_show(struct port_in *p, uint64_t position)
+{
+	if (p->ops->show)
+		p->ops->show(p, position);
+}
+
+bool port_in_settle(struct port_in *p, uint64_t position)
+{
+	return !p->ops->settle || p->ops->settle(p, position);
 }
 
 void port_in_close(struct port_in *p)

@@ -20,6 +20,13 @@ enum { PORT_MAX_VIEW = 1024 * 1024 };
  * start of a ring that is not there yet) gives up: the port is then broken with EINTR. */
 extern volatile int port_give_up;
 
+/* Work that is committed (libcommon/stage/commit.h): set before the first port is opened, a ring
+ * shows its readers nothing, and gives its producer nothing back, but by port_out_show() and
+ * port_in_show(). What the process wrote and read beyond that is undone by its death. */
+extern bool port_gated;
+/* A successor goes on: an output file is not truncated when it is opened. */
+extern bool port_resuming;
+
 /* ---- output ------------------------------------------------------------------------------ */
 
 /* Its fields belong to port.h and the transports. Most records find room between at and end, and
@@ -81,6 +88,15 @@ bool port_out_broken(const struct port_out *p, int *err);
  * ring: the most that any block reader left behind. */
 uint64_t port_out_written(const struct port_out *p);
 uint64_t port_out_lost(const struct port_out *p);
+/* Where the next record goes: of a ring, a position in its stream; of a regular file, its offset;
+ * else 0. */
+uint64_t port_out_position(const struct port_out *p);
+/* port_gated: a ring shows its readers what lies before `position`, at or behind what it showed
+ * before; now: those that sleep are woken for however little. Others: nothing. */
+void port_out_show(struct port_out *p, uint64_t position, bool now);
+/* A successor's: the next record goes to `position`, where its predecessor's committed work ended.
+ * False: it can't be there; a pipe takes any. */
+bool port_out_settle(struct port_out *p, uint64_t position);
 /* Flushes, closes (a ring is marked closed: readers see the end of the stream after the last
  * byte), frees. False where something could not be delivered. */
 bool port_out_close(struct port_out *p);
@@ -129,6 +145,14 @@ struct bytes port_in_preamble(struct port_in *p);
 /* A real file or a terminal: nothing else can make it "live". */
 bool port_in_is_file(const struct port_in *p);
 uint64_t port_in_total(const struct port_in *p);
+/* The place `taken` bytes into the view: of a ring a position in its stream, of a regular file an
+ * offset, else 0. */
+uint64_t port_in_position(const struct port_in *p, size_t taken);
+/* port_gated: a ring's producer may have the space before that place back. */
+void port_in_show(struct port_in *p, uint64_t position);
+/* A successor's, before it has read anything: go on at `position`. False: it can't. A regular file
+ * starts at its beginning still: its head must be read again. */
+bool port_in_settle(struct port_in *p, uint64_t position);
 void port_in_close(struct port_in *p);
 
 /* Test hooks, also settable by the environment for the property tests: reads and writes of at

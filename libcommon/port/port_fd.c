@@ -20,6 +20,7 @@ enum {
 struct fd_out {
 	struct port_out port;
 	int fd;
+	uint64_t offset;         /* of a regular file: where the next record goes */
 	bool regular, wait_free; /* wait_free: write() gives EAGAIN instead of waiting */
 	uint8_t *buf;
 	size_t done, len, size; /* buf[done..len) is committed and not written; len <= size */
@@ -131,6 +132,7 @@ static void fd_commit(struct port_out *p, size_t n)
 	struct fd_out *o = (struct fd_out *)p;
 
 	o->len += n;
+	o->offset += n;
 	if (o->len - o->done >= PORT_BATCH)
 		out_write(o, false);
 	fd_window(o);
@@ -155,6 +157,24 @@ static size_t fd_pending(const struct port_out *p)
 	const struct fd_out *o = (const struct fd_out *)p;
 
 	return o->len - o->done;
+}
+
+static uint64_t fd_position(const struct port_out *p)
+{
+	const struct fd_out *o = (const struct fd_out *)p;
+
+	return o->regular ? o->offset : 0;
+}
+
+static bool fd_settle(struct port_out *p, uint64_t position)
+{
+	struct fd_out *o = (struct fd_out *)p;
+
+	if (!o->regular)
+		return true;
+	o->offset = position;
+	return ftruncate(o->fd, (off_t)position) == 0 &&
+	       lseek(o->fd, (off_t)position, SEEK_SET) >= 0;
 }
 
 static void fd_out_close(struct port_out *p)
@@ -184,13 +204,13 @@ static int check_inherited(int fd, bool output, const char *text)
 
 static int open_output(const struct endpoint *ep, const char *text)
 {
-	int fd;
+	int fd, anew = port_resuming ? 0 : O_TRUNC;
 
 	if (ep->kind != ENDPOINT_FILE)
 		return check_inherited(ep->kind == ENDPOINT_FD ? ep->fd : STDOUT_FILENO, true,
 				       text);
 	do
-		fd = open(ep->path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
+		fd = open(ep->path, O_WRONLY | O_CREAT | anew | O_CLOEXEC, 0666);
 	while (fd < 0 && errno == EINTR && !port_give_up);
 	if (fd < 0)
 		die_errno("'%s'", ep->path);
@@ -217,6 +237,11 @@ static void make_wait_free(struct fd_out *o)
 	close(fd);
 }
 
+static bool out_appends(const struct fd_out *o)
+{
+	return fcntl(o->fd, F_GETFL) & O_APPEND;
+}
+
 struct port_out *port_fd_out(const struct endpoint *ep, const char *text)
 {
 	static const struct port_out_ops ops = {
@@ -225,6 +250,8 @@ struct port_out *port_fd_out(const struct endpoint *ep, const char *text)
 		.flush = fd_flush,
 		.push = fd_push,
 		.pending = fd_pending,
+		.position = fd_position,
+		.settle = fd_settle,
 		.close = fd_out_close,
 	};
 	struct fd_out *o = xcalloc(1, sizeof(*o));
@@ -235,6 +262,8 @@ struct port_out *port_fd_out(const struct endpoint *ep, const char *text)
 	o->port.tty = isatty(o->fd);
 	if (fstat(o->fd, &st) == 0) {
 		o->regular = S_ISREG(st.st_mode);
+		if (o->regular)
+			o->offset = (uint64_t)lseek(o->fd, 0, out_appends(o) ? SEEK_END : SEEK_CUR);
 		if (S_ISFIFO(st.st_mode)) {
 			fcntl(o->fd, F_SETPIPE_SZ, PIPE_SIZE);
 			make_wait_free(o);
@@ -251,6 +280,7 @@ struct fd_in {
 	struct port_in port;
 	int fd;
 	bool regular, eof;
+	uint64_t offset; /* of a regular file: of buf[start] */
 	uint8_t *buf;
 	size_t start, end, size; /* buf[start..end) is read and not consumed; end <= size */
 };
@@ -333,6 +363,7 @@ static void fd_consume(struct port_in *p, size_t n)
 	struct fd_in *in = (struct fd_in *)p;
 
 	in->start += n;
+	in->offset += n;
 	if (in->start == in->end)
 		in->start = in->end = 0;
 }
@@ -342,6 +373,13 @@ static bool fd_ready(struct port_in *p, size_t have)
 	struct fd_in *in = (struct fd_in *)p;
 
 	return in->end - in->start > have || in->eof || in_wait(in, 0);
+}
+
+static uint64_t fd_at(const struct port_in *p, size_t taken)
+{
+	const struct fd_in *in = (const struct fd_in *)p;
+
+	return in->regular ? in->offset + taken : 0;
 }
 
 static void fd_in_close(struct port_in *p)
@@ -373,6 +411,7 @@ struct port_in *port_fd_in(const struct endpoint *ep, const char *text)
 		.view = fd_view,
 		.consume = fd_consume,
 		.ready = fd_ready,
+		.position = fd_at,
 		.close = fd_in_close,
 	};
 	struct fd_in *in = xcalloc(1, sizeof(*in));
@@ -387,6 +426,8 @@ struct port_in *port_fd_in(const struct endpoint *ep, const char *text)
 		die_errno("'%s'", text);
 	}
 	in->regular = S_ISREG(st.st_mode);
+	if (in->regular)
+		in->offset = (uint64_t)lseek(in->fd, 0, SEEK_CUR);
 	in->port.file = in->regular || isatty(in->fd);
 	if (S_ISFIFO(st.st_mode))
 		fcntl(in->fd, F_SETPIPE_SZ, PIPE_SIZE);

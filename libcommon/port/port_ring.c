@@ -363,6 +363,28 @@ static void wait_drained(struct ring_port_out *o)
 	}
 }
 
+static uint64_t ring_position(const struct port_out *p)
+{
+	return ring_out_position(((const struct ring_port_out *)p)->ring);
+}
+
+static void ring_show(struct port_out *p, uint64_t position, bool now)
+{
+	struct ring_port_out *o = (struct ring_port_out *)p;
+
+	ring_out_show(o->ring, position, now);
+	ring_window(o);
+}
+
+static bool ring_settle(struct port_out *p, uint64_t position)
+{
+	struct ring_port_out *o = (struct ring_port_out *)p;
+	bool settled = ring_out_settle(o->ring, position);
+
+	ring_window(o);
+	return settled;
+}
+
 static void ring_close(struct port_out *p)
 {
 	struct ring_port_out *o = (struct ring_port_out *)p;
@@ -383,6 +405,9 @@ struct port_out *port_ring_out(const struct endpoint *ep, const char *text)
 		.flush = ring_flush,
 		.pending = ring_pending,
 		.preamble = ring_preamble,
+		.position = ring_position,
+		.show = ring_show,
+		.settle = ring_settle,
 		.close = ring_close,
 	};
 	struct ring_port_out *o = xcalloc(1, sizeof(*o));
@@ -520,6 +545,21 @@ static struct bytes ring_head(struct port_in *p)
 	return ring_in_preamble(((struct ring_port_in *)p)->ring);
 }
 
+static uint64_t ring_at(const struct port_in *p, size_t taken)
+{
+	return ring_in_position(((const struct ring_port_in *)p)->ring) + taken;
+}
+
+static void ring_in_shown(struct port_in *p, uint64_t position)
+{
+	ring_in_show(((struct ring_port_in *)p)->ring, position);
+}
+
+static bool ring_in_settled(struct port_in *p, uint64_t position)
+{
+	return ring_in_settle(((struct ring_port_in *)p)->ring, position);
+}
+
 static void ring_in_close(struct port_in *p)
 {
 	ring_in_free(((struct ring_port_in *)p)->ring);
@@ -532,6 +572,9 @@ struct port_in *port_ring_in(const struct endpoint *ep, const char *text)
 		.consume = ring_consume,
 		.ready = ring_ready,
 		.preamble = ring_head,
+		.position = ring_at,
+		.show = ring_in_shown,
+		.settle = ring_in_settled,
 		.close = ring_in_close,
 	};
 	struct ring_port_in *in = xcalloc(1, sizeof(*in));

@@ -183,6 +183,14 @@ uint64_t ring_out_head(const struct ring_out *o);  /* bytes published so far */
 size_t ring_out_longest(const struct ring_out *o); /* that can be reserved */
 void ring_out_publish(struct ring_out *o);
 size_t ring_out_pending(const struct ring_out *o);
+/* Where port_gated was set when the ring was taken, nothing is published but by this, up to
+ * `position` (no further than what is committed, and never back); now: wakes for however little.
+ * The end of the stream still publishes all. */
+void ring_out_show(struct ring_out *o, uint64_t position, bool now);
+uint64_t ring_out_position(const struct ring_out *o); /* the end of what is committed */
+/* A successor: its predecessor's committed work ended at `position`, be it published or not. False:
+ * that can't be. */
+bool ring_out_settle(struct ring_out *o, uint64_t position);
 bool ring_out_preamble(struct ring_out *o, struct bytes b);
 /* Publishes, and marks the stream closed or aborted. */
 void ring_out_end(struct ring_out *o, enum ring_state how);
@@ -211,6 +219,11 @@ struct ring_in *ring_in_over(const struct ring_header *h, const uint8_t *data,
 enum port_state ring_in_view(struct ring_in *in, size_t have, int timeout_ms, struct bytes *view);
 void ring_in_consume(struct ring_in *in, size_t n);
 bool ring_in_ready(struct ring_in *in, size_t have);
+/* Where port_gated was set when the ring was entered, no space goes back to the producer but what
+ * lies before `position`, which is within the view or before it, and never goes back. */
+void ring_in_show(struct ring_in *in, uint64_t position);
+uint64_t ring_in_position(const struct ring_in *in); /* of the view's first byte */
+bool ring_in_settle(struct ring_in *in, uint64_t position);
 struct bytes ring_in_preamble(const struct ring_in *in);
 /* A clean end: the producer does not wait for this reader any more. */
 void ring_in_free(struct ring_in *in);

@@ -16,12 +16,13 @@ struct ring_in {
 	struct ring_page *page;
 	uint64_t size;
 	uint64_t tail, head; /* head: as last seen, and checked */
+	uint64_t shown;      /* gated: the tail that the producer may know of */
 	uint64_t synced;     /* the tail at which the producer's sleep was last looked at */
 	uint64_t sync_step;
 	uint32_t woken; /* the producer's sleep that was last answered */
 	unsigned empty; /* looks that gave nothing */
 	int fd, page_fd;
-	bool mapped, keep;
+	bool mapped, keep, gated;
 	bool dead; /* the producer's process, and what it published has been seen */
 	struct bytes preamble;
 };
@@ -48,14 +49,15 @@ static bool read_head(struct ring_in *in)
 /* Makes the tail known, and wakes a producer that waits for it. */
 static void sync_tail(struct ring_in *in, bool idle)
 {
+	uint64_t tail = in->gated ? in->shown : in->tail;
 	uint32_t want;
 
-	__atomic_store_n(&in->page->tail, in->tail, __ATOMIC_SEQ_CST);
-	in->synced = in->tail;
+	__atomic_store_n(&in->page->tail, tail, __ATOMIC_SEQ_CST);
+	in->synced = tail;
 	want = __atomic_load_n(&in->live->want, __ATOMIC_SEQ_CST);
 	if (!(want & 1) || want == in->woken)
 		return;
-	if (!idle && in->tail < __atomic_load_n(&in->live->want_tail, __ATOMIC_RELAXED))
+	if (!idle && tail < __atomic_load_n(&in->live->want_tail, __ATOMIC_RELAXED))
 		return;
 	in->woken = want;
 	__atomic_fetch_add(&in->page->space, 1, __ATOMIC_SEQ_CST);
@@ -159,10 +161,46 @@ enum port_state ring_in_view(struct ring_in *in, size_t have, int timeout_ms, st
 void ring_in_consume(struct ring_in *in, size_t n)
 {
 	in->tail += n;
+	if (in->gated && n)
+		return;
 	if (n == 0 || in->tail - in->synced >= in->sync_step)
 		sync_tail(in, n == 0);
 	else
 		__atomic_store_n(&in->page->tail, in->tail, __ATOMIC_RELEASE);
+}
+
+/* The head of the stream, for who does not start there. */
+static void find_preamble(struct ring_in *in)
+{
+	uint64_t n = __atomic_load_n(&in->live->preamble, __ATOMIC_ACQUIRE);
+
+	if (in->tail)
+		in->preamble = BYTES((const uint8_t *)in->h + RING_PREAMBLE_AT,
+				     n <= RING_PREAMBLE ? n : 0);
+}
+
+void ring_in_show(struct ring_in *in, uint64_t position)
+{
+	in->shown = position;
+	if (in->shown - in->synced >= in->sync_step)
+		sync_tail(in, false);
+	else
+		__atomic_store_n(&in->page->tail, in->shown, __ATOMIC_RELEASE);
+}
+
+uint64_t ring_in_position(const struct ring_in *in)
+{
+	return in->tail;
+}
+
+bool ring_in_settle(struct ring_in *in, uint64_t position)
+{
+	if (!read_head(in) || position < in->tail || position > in->head)
+		return false;
+	in->tail = in->shown = position;
+	sync_tail(in, true);
+	find_preamble(in);
+	return true;
 }
 
 bool ring_in_ready(struct ring_in *in, size_t have)
@@ -179,7 +217,6 @@ struct ring_in *ring_in_over(const struct ring_header *h, const uint8_t *data,
 			     struct ring_page *page)
 {
 	struct ring_in *in = xcalloc(1, sizeof(*in));
-	uint64_t preamble;
 
 	in->h = h;
 	in->live = ring_live(h);
@@ -188,12 +225,10 @@ struct ring_in *ring_in_over(const struct ring_header *h, const uint8_t *data,
 	in->size = h->size;
 	in->keep = h->keep;
 	in->fd = in->page_fd = -1;
-	in->head = in->tail = in->synced = page->tail;
+	in->gated = port_gated;
+	in->head = in->tail = in->synced = in->shown = page->tail;
 	in->sync_step = in->size / 8 < RING_BATCH / 2 ? in->size / 8 : RING_BATCH / 2;
-	preamble = __atomic_load_n(&in->live->preamble, __ATOMIC_ACQUIRE);
-	if (in->tail)
-		in->preamble = BYTES((const uint8_t *)h + RING_PREAMBLE_AT,
-				     preamble <= RING_PREAMBLE ? preamble : 0);
+	find_preamble(in);
 	page->pid = (uint32_t)getpid();
 	/* A predecessor that died in its sleep left this odd. */
 	page->sleep += page->sleep & 1;

@@ -21,12 +21,13 @@ struct ring_out {
 	struct ring_live *live;
 	uint8_t *data;
 	uint64_t size, batch;
-	uint64_t head;    /* published */
-	uint64_t pos;     /* end of what is committed; pos >= head */
-	uint64_t limit;   /* pos may come this far: the slowest reader's tail + size */
-	uint64_t wake_at; /* unread bytes that are worth waking a reader for */
+	uint64_t head;      /* published */
+	uint64_t pos;       /* end of what is committed; pos >= head */
+	uint64_t limit;     /* pos may come this far: the slowest reader's tail + size */
+	uint64_t inherited; /* of the preamble: what a predecessor left */
+	uint64_t wake_at;   /* unread bytes that are worth waking a reader for */
 	int fd;
-	bool mapped;
+	bool mapped, gated;
 	bool asleep; /* a reader slept, and was left so, at the last publish */
 	unsigned n, ended, garbage;
 	struct out_reader r[RING_READERS];
@@ -173,13 +174,13 @@ static void wake_readers(struct ring_out *o)
 	ring_wake(&o->live->data);
 }
 
-/* Shows what is committed, and wakes the readers if one of those that sleep has at least so many
- * bytes to read. */
-static void publish(struct ring_out *o, uint64_t wake_at)
+/* Shows what lies before `upto`, and wakes the readers if one of those that sleep has at least so
+ * many bytes to read. */
+static void publish(struct ring_out *o, uint64_t upto, uint64_t wake_at)
 {
 	bool wake = false;
 
-	o->head = o->pos;
+	o->head = upto;
 	__atomic_store_n(&o->live->head, o->head, __ATOMIC_SEQ_CST);
 	o->asleep = false;
 	for (unsigned i = 0; i < o->n; i++) {
@@ -203,10 +204,36 @@ static void publish(struct ring_out *o, uint64_t wake_at)
 		wake_readers(o);
 }
 
-void ring_out_publish(struct ring_out *o)
+static void publish_all(struct ring_out *o)
 {
 	if (o->pos != o->head || o->asleep)
-		publish(o, 0);
+		publish(o, o->pos, 0);
+}
+
+void ring_out_publish(struct ring_out *o)
+{
+	if (!o->gated)
+		publish_all(o);
+}
+
+void ring_out_show(struct ring_out *o, uint64_t position, bool now)
+{
+	if (position > o->head || (now && o->asleep))
+		publish(o, position > o->head ? position : o->head, now ? 0 : o->wake_at);
+}
+
+uint64_t ring_out_position(const struct ring_out *o)
+{
+	return o->pos;
+}
+
+bool ring_out_settle(struct ring_out *o, uint64_t position)
+{
+	if (position < o->head || position > o->limit)
+		return false;
+	o->pos = position;
+	publish_all(o);
+	return true;
 }
 
 uint8_t *ring_out_reserve(struct ring_out *o, size_t n, int timeout_ms, int *err)
@@ -232,14 +259,16 @@ uint8_t *ring_out_reserve(struct ring_out *o, size_t n, int timeout_ms, int *err
 void ring_out_commit(struct ring_out *o, size_t n)
 {
 	o->pos += n;
-	if (o->pos - o->head >= o->batch)
-		publish(o, o->wake_at);
+	if (o->pos - o->head >= o->batch && !o->gated)
+		publish(o, o->pos, o->wake_at);
 }
 
 uint8_t *ring_out_window(const struct ring_out *o, size_t *room, size_t *due)
 {
+	uint64_t held = o->pos - o->head;
+
 	*room = o->limit - o->pos;
-	*due = o->batch - (o->pos - o->head);
+	*due = held < o->batch ? o->batch - held : o->batch;
 	return o->data + (o->pos & (o->size - 1));
 }
 
@@ -262,6 +291,10 @@ bool ring_out_preamble(struct ring_out *o, struct bytes b)
 {
 	uint64_t at = o->live->preamble;
 
+	/* A successor declares again what its predecessor did. */
+	if (o->inherited && b.len &&
+	    memmem((uint8_t *)o->h + RING_PREAMBLE_AT, o->inherited, b.ptr, b.len))
+		return true;
 	if (at > RING_PREAMBLE || b.len > RING_PREAMBLE - at)
 		return false;
 	if (b.len)
@@ -274,7 +307,7 @@ bool ring_out_preamble(struct ring_out *o, struct bytes b)
 
 void ring_out_end(struct ring_out *o, enum ring_state how)
 {
-	ring_out_publish(o);
+	publish_all(o);
 	__atomic_store_n(&o->live->state, how, __ATOMIC_SEQ_CST);
 	wake_readers(o);
 }
@@ -333,6 +366,9 @@ struct ring_out *ring_out_over(struct ring_header *h, uint8_t *data,
 	o->size = h->size;
 	o->batch = o->size / 4 < RING_BATCH ? o->size / 4 : RING_BATCH;
 	o->wake_at = o->size / 4;
+	o->gated = port_gated;
+	if (o->live->preamble <= RING_PREAMBLE)
+		o->inherited = o->live->preamble;
 	o->head = o->pos = o->live->head;
 	o->fd = -1;
 	o->n = npages;

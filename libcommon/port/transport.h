@@ -14,6 +14,10 @@ struct port_out_ops {
 	void (*push)(struct port_out *p); /* NULL: flush never waits */
 	size_t (*pending)(const struct port_out *p);
 	bool (*preamble)(struct port_out *p, struct bytes b);
+	/* Of what is committed, as the functions of port.h; NULL: there is no such place. */
+	uint64_t (*position)(const struct port_out *p);
+	void (*show)(struct port_out *p, uint64_t position, bool now);
+	bool (*settle)(struct port_out *p, uint64_t position);
 	/* Delivers and frees all but the struct itself and its name. */
 	void (*close)(struct port_out *p);
 };
@@ -39,6 +43,9 @@ struct port_in_ops {
 	void (*consume)(struct port_in *p, size_t n);
 	bool (*ready)(struct port_in *p, size_t have);
 	struct bytes (*preamble)(struct port_in *p);
+	uint64_t (*position)(const struct port_in *p, size_t taken);
+	void (*show)(struct port_in *p, uint64_t position);
+	bool (*settle)(struct port_in *p, uint64_t position);
 	void (*close)(struct port_in *p);
 };
 

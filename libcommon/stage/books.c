@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "libcommon/base/die.h"
+#include "libcommon/stage/commit.h"
 
 /* A set holds at most so many rows: the input of weir-books may come from anywhere. A set that
  * was cut says so as a broken law. */
@@ -27,6 +28,7 @@ static struct books_page *page_inherited(void)
 {
 	const char *text = getenv("WEIR_PAGE_FD");
 	struct stat st;
+	size_t size;
 	char *end;
 	long fd;
 	void *at;
@@ -44,12 +46,17 @@ static struct books_page *page_inherited(void)
 		     text, BOOKS_PAGE);
 		return NULL;
 	}
-	at = mmap(NULL, BOOKS_PAGE, PROT_READ | PROT_WRITE, MAP_SHARED, (int)fd, 0);
+	size = st.st_size < COMMIT_PAGE ? BOOKS_PAGE : COMMIT_PAGE;
+	at = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, (int)fd, 0);
 	if (at == MAP_FAILED) {
 		warn_errno("can't map the page of $WEIR_PAGE_FD '%s'", text);
 		return NULL;
 	}
-	memset(at, 0, BOOKS_PAGE);
+	if (size == BOOKS_PAGE || !commit_resumes(at)) {
+		memset(at, 0, size);
+		if (size == COMMIT_PAGE)
+			commit_begin(at);
+	}
 	return at;
 }
 
@@ -68,7 +75,9 @@ struct books_page *books_open(const char *stage, uint64_t instance)
 	if (!b)
 		b = xcalloc(1, BOOKS_PAGE);
 	name_put(b->stage, stage);
-	b->instance = instance;
+	b->state = 0;
+	if (!b->instance)
+		b->instance = instance;
 	b->pid = (uint32_t)getpid();
 	/* Whoever looks at the page from outside sees the magic last. */
 	__atomic_store_n(&b->magic, BOOKS_MAGIC, __ATOMIC_RELEASE);

@@ -29,7 +29,9 @@ struct books_page {
 
 enum { BOOKS_SLOTS = (BOOKS_PAGE - sizeof(struct books_page)) / sizeof(struct books_slot) };
 
-/* A page on the heap, or mapped from the descriptor in $WEIR_PAGE_FD. */
+/* A page on the heap, or mapped from the descriptor in $WEIR_PAGE_FD; there with its commit area
+ * (commit.h) where the file has one. A predecessor's page that holds committed work keeps its
+ * instance and its counters. */
 struct books_page *books_open(const char *stage, uint64_t instance);
 /* The counter of that name (and peer), made where it is new; stays valid. Names are cut at 39
  * bytes. When the page is full, the last slot ("other") is shared, which is said once. */

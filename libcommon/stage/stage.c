@@ -186,6 +186,7 @@ static void stage_open(struct stage *st, int argc, char **argv)
 		print_to_terminal();
 	st->stream = instance_id();
 	st->page = books_open(ops->name, st->stream);
+	stage_commit_open(st);
 	st->made = books_counter(st->page, "made", 0);
 	st->out = books_counter(st->page, "out", 0);
 	st->consumed = books_counter(st->page, "consumed", 0);
@@ -198,6 +199,7 @@ static void stage_open(struct stage *st, int argc, char **argv)
 		stage_inputs_open(st);
 	if (ops->open)
 		ops->open(st, operands, argv);
+	stage_commit_resume(st);
 	if (ops->sandbox_dir)
 		dir = ops->sandbox_dir(st);
 	tzset();
@@ -250,7 +252,7 @@ static void stage_run(struct stage *st)
 
 	st->wait_ms = -1;
 	stage_inputs_begin(st);
-	while (more && !stage_stopping(st)) {
+	while (more && !st->finished && !stage_stopping(st)) {
 		uint64_t made = *st->made;
 
 		more = st->ops->kind == STAGE_SOURCE ? st->ops->produce(st) : stage_inputs_step(st);
@@ -262,7 +264,7 @@ static void stage_run(struct stage *st)
 			stage_print_books(st);
 		}
 	}
-	if (more) {
+	if (more && !st->finished) {
 		*stage_counter(st, "stopped_early") = 1;
 		if (st->cause == REC_end_cause_EOF)
 			st->cause = st->enough ? REC_end_cause_LIMIT : REC_end_cause_SIGNAL;
@@ -316,7 +318,7 @@ void stage_exit(struct stage *st, enum exit_code code)
 
 static int stage_close(struct stage *st)
 {
-	bool delivered = true, reader_gone;
+	bool delivered = true, reader_gone, done = st->finished; /* by a predecessor */
 
 	if (st->ops->finish)
 		st->ops->finish(st);
@@ -330,13 +332,20 @@ static int stage_close(struct stage *st)
 	check_own_books(st);
 	if (st->ops->kind == STAGE_SINK) {
 		stage_text_flush(st);
+		st->finished = true;
+		if (st->commit)
+			stage_commit_now(st);
 		reader_gone = st->text_broken && st->broken_errno == EPIPE;
 		if (st->text_fd > STDERR_FILENO && close(st->text_fd) < 0 && !st->text_broken) {
 			warn_errno("cannot write the output");
 			stage_exit(st, EXIT_FAILED);
 		}
 	} else {
-		stage_write_end(st);
+		if (!done)
+			stage_write_end(st);
+		st->finished = true;
+		if (st->commit)
+			stage_commit_now(st);
 		reader_gone = stage_outputs_broken(st) && st->broken_errno == EPIPE;
 		delivered = stage_outputs_close(st);
 		reader_gone |= st->all_broken && st->broken_errno == EPIPE;
@@ -449,6 +458,8 @@ void stage_at(struct stage *st, uint64_t source, uint64_t n, uint64_t ts)
 		st->at_ts = ts;
 	if (n > st->last_n)
 		st->last_n = n;
+	if (st->commit)
+		stage_frame_end(st);
 }
 
 uint64_t stage_last_n(struct stage *st)

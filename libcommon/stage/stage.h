@@ -61,6 +61,16 @@ struct stage_ops {
 	 * stage_schema). NULL: they are handled by the loop alone. */
 	void (*control)(struct stage *st, const struct rec_head *h, struct bytes raw);
 	const char *(*sandbox_dir)(struct stage *st); /* for SANDBOX_WRITE_DIR */
+	/* Brings counters that the tool keeps elsewhere up to date, before they are committed
+	 * (commit.h). May be NULL, as where they are so at the end of each batch. */
+	void (*settle)(struct stage *st);
+	/* For who holds records until it knows what comes next (NULL: not known yet): deals with
+	 * what it holds if it can. False: it holds some still, so nothing is committed now. Without
+	 * it nothing is held from one batch to the next, but for the state of flows. */
+	bool (*complete)(struct stage *st, const struct rec_head *next);
+	/* STAGE_SOURCE: a predecessor made the frames up to number n: the next is n + 1. Called
+	 * before the sandbox. NULL: the source can't go on where another one stopped. */
+	void (*resume)(struct stage *st, uint64_t n);
 	/* A sink: start of a new source stream (`cat a b |`): n starts again. May be NULL. */
 	void (*restart)(struct stage *st);
 };

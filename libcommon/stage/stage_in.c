@@ -5,7 +5,13 @@
 
 #include "libcommon/stage/stage_private.h"
 
-enum { RELEASE_BYTES = 64 * 1024, AHEAD_BYTES = 2048, AHEAD_RECORDS = 8, ARRIVAL_MS = 2 };
+enum {
+	RELEASE_BYTES = 64 * 1024,
+	UNIT_BYTES = 32 * 1024,
+	AHEAD_BYTES = 2048,
+	AHEAD_RECORDS = 8,
+	ARRIVAL_MS = 2,
+};
 
 void stage_inputs_open(struct stage *st)
 {
@@ -450,38 +456,13 @@ static inline void input_take(struct input *in, ssize_t len)
 	in->index.next += in->index.next < in->index.count;
 }
 
-/* A reader that goes on where another one stopped has missed the head of the stream: hello and
- * schemas. A ring keeps them. */
-void stage_inputs_begin(struct stage *st)
-{
-	for (size_t i = 0; i < st->ninputs; i++) {
-		struct input *in = &st->inputs[i];
-		struct bytes rest = port_in_preamble(in->port);
-
-		while (rest.len && !in->eof) {
-			ssize_t len = rec_measure(rest, NULL);
-			struct bytes raw = BYTES(rest.ptr, len > 0 ? (size_t)len : 0);
-			struct rec_head h;
-			uint32_t items;
-			size_t body;
-
-			if (len > 0 && rec_head_get(raw, &h, &items, &body) &&
-			    h.type < REC_FIRST_DATA)
-				input_control(st, in, &h, raw);
-			else
-				input_cut(st, in, "the head that the ring keeps is damaged");
-			rest = BYTES(rest.ptr + raw.len, rest.len - raw.len);
-		}
-	}
-}
-
 /* Gives back what was dealt with, so that the producer can go on while we do. */
 static void input_release(struct input *in)
 {
 	if (in->eof || in->pos < RELEASE_BYTES)
 		return;
 	port_in_consume(in->port, in->pos);
-	in->pos = 0;
+	in->pos = in->done = 0;
 	port_in_view(in->port, 0, 0, &in->view);
 }
 
@@ -500,7 +481,7 @@ static void input_fill(struct stage *st, struct input *in)
 	enum port_state state;
 
 	port_in_consume(in->port, in->pos);
-	in->pos = 0;
+	in->pos = in->done = 0;
 	state = port_in_view(in->port, have, 0, &in->view);
 	if (state == PORT_EMPTY) {
 		stage_mark(st);
@@ -526,6 +507,51 @@ static void input_fill(struct stage *st, struct input *in)
 		else if (!in->ended)
 			input_cut(st, in, "the stream ends without its end record");
 		in->eof = true;
+	}
+}
+
+/* A predecessor dealt with the first part of a file: what it declares is taken up again. */
+static void input_again(struct stage *st, struct input *in)
+{
+	struct stage_rec r;
+
+	while (!in->eof && port_in_position(in->port, in->pos) < in->again_to) {
+		ssize_t len = input_record(st, in, &r);
+
+		if (len == 0)
+			input_fill(st, in);
+		if (len <= 0)
+			continue;
+		input_take(in, len);
+		if (r.head.type < REC_FIRST_DATA)
+			input_control(st, in, &r.head, r.raw);
+		in->done = in->pos;
+	}
+}
+
+/* A reader that goes on where another one stopped has missed the head of the stream: hello and
+ * schemas. A ring keeps them. */
+void stage_inputs_begin(struct stage *st)
+{
+	for (size_t i = 0; i < st->ninputs; i++) {
+		struct input *in = &st->inputs[i];
+		struct bytes rest = port_in_preamble(in->port);
+
+		while (rest.len && !in->eof) {
+			ssize_t len = rec_measure(rest, NULL);
+			struct bytes raw = BYTES(rest.ptr, len > 0 ? (size_t)len : 0);
+			struct rec_head h;
+			uint32_t items;
+			size_t body;
+
+			if (len > 0 && rec_head_get(raw, &h, &items, &body) &&
+			    h.type < REC_FIRST_DATA)
+				input_control(st, in, &h, raw);
+			else
+				input_cut(st, in, "the head that the ring keeps is damaged");
+			rest = BYTES(rest.ptr + raw.len, rest.len - raw.len);
+		}
+		input_again(st, in);
 	}
 }
 
@@ -555,26 +581,60 @@ static void deliver(struct stage *st, struct input *in, const struct stage_rec *
 {
 	if (n == 0)
 		return;
+	if (st->commit) {
+		const uint8_t *start = recs[0].raw.ptr;
+
+		/* A rewritten record is alone, and taken; others lie in the view. */
+		in->unit_end = start == st->odd.ptr ? in->pos
+						    : (size_t)(recs[n - 1].raw.ptr +
+							       recs[n - 1].raw.len - in->view.ptr);
+		stage_unit_begin(st, in, &recs[0].head);
+	}
 	if (!in->in)
 		in->in = books_counter(st->page, "in", 0);
 	*in->in += n;
+	st->unit = n;
 	in->data = true;
 	input_rise(in, recs[n - 1].head.n, recs[n - 1].head.ts);
 	if (recs[n - 1].head.n > st->last_n)
 		st->last_n = recs[n - 1].head.n;
 	st->current = in;
 	st->ops->batch(st, recs, n);
+	if (st->commit) {
+		in->done = in->unit_end;
+		stage_unit_end(st);
+	}
 }
 
 /* Delivers a run of records straight from the view, up to frame number `limit`. Returns what the
  * last input_record() said: > 0 where the limit or the batch size ended the run. */
+/* Of a run that has no end yet, a stage that holds the records of one n gets those whose n is
+ * complete; the rest is given back. */
+static size_t whole_numbers(const struct stage *st, struct input *in, const struct stage_rec *recs,
+			    size_t n)
+{
+	size_t whole = n;
+
+	if (!st->commit || !st->ops->complete || n < 2)
+		return n;
+	while (whole > 1 && recs[whole - 1].head.n == recs[n - 1].head.n)
+		whole--;
+	if (recs[whole - 1].head.n == recs[n - 1].head.n)
+		return n;
+	in->pos = (size_t)(recs[whole].raw.ptr - in->view.ptr);
+	in->index.next = in->index.count; /* their lengths have been looked up */
+	return whole;
+}
+
 static ssize_t deliver_run(struct stage *st, struct input *in, uint64_t limit)
 {
 	struct stage_rec recs[BATCH];
-	size_t n = 0;
+	size_t n = 0, from = in->pos, most = SIZE_MAX;
 	ssize_t len = 1;
 
-	while (n < BATCH) {
+	if (st->commit)
+		most = st->commit->careful || st->noutputs > 1 ? 0 : UNIT_BYTES;
+	while (n < BATCH && (n == 0 || in->pos - from <= most)) {
 		struct stage_rec *r = &recs[n];
 		bool control;
 
@@ -594,12 +654,13 @@ static ssize_t deliver_run(struct stage *st, struct input *in, uint64_t limit)
 		n = 0;
 		if (control) {
 			input_control(st, in, &recs[0].head, recs[0].raw);
+			in->done = in->pos;
 		} else {
 			make_plain(st, in, &recs[0]);
 			deliver(st, in, recs, 1);
 		}
 	}
-	deliver(st, in, recs, n);
+	deliver(st, in, recs, len > 0 ? whole_numbers(st, in, recs, n) : n);
 	return len;
 }
 
@@ -628,6 +689,7 @@ static void input_advance(struct stage *st, struct input *in)
 		if (in->head.head.type < REC_FIRST_DATA) {
 			input_take(in, len);
 			input_control(st, in, &in->head.head, in->head.raw);
+			in->done = in->pos;
 			continue;
 		}
 		in->has_head = true;

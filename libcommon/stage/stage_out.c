@@ -151,7 +151,7 @@ static void nap(void)
  * reader that joins them may be waiting for any one. */
 static void push_all(struct stage *st)
 {
-	while (st->noutputs > 1 && !port_give_up && push_others(st, NULL))
+	while (st->noutputs > 1 && !st->commit && !port_give_up && push_others(st, NULL))
 		nap();
 }
 
@@ -167,6 +167,8 @@ static uint8_t *output_space(struct stage *st, struct output *o, size_t n, bool 
 	if (!at) {
 		/* About to wait for space. Everything committed becomes visible, and that is all a
 		 * mark could say: a reader with a full ring is not starved. */
+		if (st->commit)
+			stage_commit_for_space(st, o, n + INDEX_BYTES);
 		flush_others(st, o);
 		port_out_flush(o->port);
 		stage_inputs_rest(st);
@@ -222,8 +224,11 @@ static void await_shard(struct stage *st, struct output *o, size_t n, const stru
 		}
 		if (port_out_broken(o->port, NULL))
 			return;
-		port_out_push(o->port);
-		if (!push_others(st, o) && told)
+		if (st->commit)
+			stage_commit_midway(st);
+		else
+			port_out_push(o->port);
+		if ((st->commit || !push_others(st, o)) && told)
 			return;
 		stage_inputs_rest(st);
 		nap();
@@ -288,7 +293,8 @@ void stage_hello(struct stage *st, bool continues)
 			 .version = BYTES_LIT(WEIR_VERSION),
 			 .stream = st->stream,
 			 .pipeline = st->pipeline,
-			 .state = continues ? REC_stream_new_CONTINUES : REC_stream_new_FRESH,
+			 .state = continues || st->resuming ? REC_stream_new_CONTINUES
+							    : REC_stream_new_FRESH,
 			 .live = st->live,
 			 /* a continuing hello names only what is new */
 			 .sources = continues && st->nnames ? LIST_OF(rows + st->nnames - 1, 1)
@@ -385,6 +391,8 @@ void stage_mark(struct stage *st)
 
 	if (st->ops->kind == STAGE_SINK) {
 		stage_text_flush(st);
+		if (st->commit)
+			stage_commit_now(st);
 		return;
 	}
 	if (st->ops->kind == STAGE_SOURCE) {
@@ -409,6 +417,8 @@ void stage_mark(struct stage *st)
 		push_others(st, NULL);
 	else
 		flush_all(st);
+	if (st->commit)
+		stage_commit_now(st);
 }
 
 void stage_write_end(struct stage *st)

@@ -6,6 +6,7 @@
 
 #include "libcommon/port/port.h"
 #include "libcommon/stage/books.h"
+#include "libcommon/stage/commit.h"
 #include "libcommon/stage/sandbox.h"
 #include "libcommon/stage/stage.h"
 
@@ -33,7 +34,11 @@ struct input {
 	struct port_in *port;
 	const char *name;
 	struct bytes view;
-	size_t pos;             /* bytes of the view already dealt with */
+	size_t pos;             /* bytes of the view already dealt with, or given out in a batch */
+	size_t done;            /* bytes of the view that are dealt with for good; see commit.h */
+	size_t unit_end;        /* .. once the batch at hand is */
+	uint64_t again_to;      /* a file: place up to which a predecessor has dealt with it */
+	uint64_t committed;     /* place up to which that has been committed */
 	struct in_type **types; /* by id as on this input; 65,536 slots */
 	struct in_type **known; /* the same, by the id under which they go on */
 	uint64_t *in;           /* books: records from the current producer */
@@ -131,6 +136,11 @@ struct stage {
 	size_t nnames;
 
 	struct books_page *page;
+	struct commit *commit; /* NULL: nobody would go on where this process stops */
+	bool resuming;         /* a predecessor's work is gone on with */
+	size_t unit;           /* records of the batch at hand */
+	bool prepared;         /* a slot holds what is not committed yet */
+	bool finished;         /* the end record is written */
 	struct books upstream; /* ledgers that came in `end` records */
 	uint64_t *made, *out, *consumed, *filtered;
 	bool enough; /* see stage_enough() */
@@ -142,6 +152,7 @@ struct stage {
 	/* text sinks */
 	int text_fd;
 	struct buf text;
+	uint64_t text_written; /* of a regular file: its length without `text` */
 	bool text_tty, text_broken;
 	uint64_t *text_lost;
 };
@@ -167,6 +178,18 @@ bool stage_outputs_broken(const struct stage *st);
 /* stage_types.c */
 void stage_types_free(struct stage *st);
 bool stage_own_id(const struct stage *st, uint16_t id); /* a stage_type_new() has it */
+
+/* stage_commit.c */
+void stage_commit_open(struct stage *st);   /* before the ports */
+void stage_commit_resume(struct stage *st); /* behind them */
+/* A unit has ended, of records or of a source's frame; st->commit is set. */
+void stage_unit_begin(struct stage *st, const struct input *in, const struct rec_head *first);
+void stage_unit_end(struct stage *st);
+void stage_frame_end(struct stage *st);
+void stage_commit_now(struct stage *st); /* before waiting for input */
+/* In a unit of one record, of which nothing is written yet but marks before it. */
+void stage_commit_midway(struct stage *st);
+void stage_commit_for_space(struct stage *st, const struct output *o, size_t n);
 
 /* stage_text.c */
 void stage_text_open(struct stage *st);

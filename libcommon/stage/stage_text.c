@@ -12,6 +12,8 @@ enum { TEXT_BATCH = 64 * 1024 };
 void stage_text_open(struct stage *st)
 {
 	const char *path = st->common.out.n ? st->common.out.v[0] : "-";
+	int anew = st->resuming ? 0 : O_TRUNC;
+	struct stat sb;
 
 	if (st->common.out.n > 1)
 		die_usage("-o: this tool writes text to one place");
@@ -22,10 +24,14 @@ void stage_text_open(struct stage *st)
 	else if (strcmp(path, "null:") == 0)
 		st->text_fd = open("/dev/null", O_WRONLY | O_CLOEXEC);
 	else
-		st->text_fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
+		st->text_fd = open(path, O_WRONLY | O_CREAT | anew | O_CLOEXEC, 0666);
 	if (st->text_fd < 0 || fcntl(st->text_fd, F_GETFD) < 0)
 		die_errno("cannot open '%s'", path);
 	st->text_tty = isatty(st->text_fd);
+	if (fstat(st->text_fd, &sb) == 0 && S_ISREG(sb.st_mode))
+		st->text_written = (uint64_t)lseek(
+			st->text_fd, 0,
+			fcntl(st->text_fd, F_GETFL) & O_APPEND ? SEEK_END : SEEK_CUR);
 	st->text_lost = stage_counter(st, "lost_lines");
 }
 
@@ -80,6 +86,7 @@ bool stage_text_flush(struct stage *st)
 		else if (n < 0 && errno != EINTR && errno != EAGAIN)
 			text_break(st, done);
 	}
+	st->text_written += done;
 	st->text.len = 0;
 	return !st->text_broken;
 }
