@@ -73,12 +73,10 @@ unsigned flow_key_make(struct flow_key *key, const struct layers *l, uint64_t sc
 		memcpy(key->addr[sender], l->src, 16);
 		memcpy(key->addr[!sender], l->dst, 16);
 	}
-	key->port[sender] = src_port;
-	key->port[!sender] = dst_port;
 	key->scope = scope;
-	key->proto = l->proto;
-	key->ip_version = l->ip_version;
-	key->zero[0] = key->zero[1] = 0;
+	put_word(key, FLOW_KEY_WORDS - 1,
+		 (sender ? dst_port : src_port) | (uint64_t)(sender ? src_port : dst_port) << 16 |
+			 (uint64_t)l->proto << 32 | (uint64_t)l->ip_version << 40);
 	return sender;
 }
 

@@ -73,13 +73,15 @@ static inline uint64_t flow_key_hash(const struct flow_key *key,
 	return (uint64_t)sum ^ (uint64_t)(sum >> 64);
 }
 
+/* Word by word, with a way out after each: one that was just made is so read in the pieces in which
+ * it was written. */
 static inline bool flow_key_equal(const struct flow_key *a, const struct flow_key *b)
 {
-	uint64_t differs = 0;
-
-	for (unsigned i = 0; i < FLOW_KEY_WORDS; i++)
-		differs |= flow_key_word(a, i) ^ flow_key_word(b, i);
-	return !differs;
+	for (unsigned i = 0; i < FLOW_KEY_WORDS; i++) {
+		if (flow_key_word(a, i) != flow_key_word(b, i))
+			return false;
+	}
+	return true;
 }
 
 #endif

@@ -15,7 +15,10 @@ struct flow_choice {
 };
 
 _Static_assert(sizeof(struct flow_bucket) == 64, "a bucket is a cache line");
-_Static_assert(offsetof(struct flow, packets) == 64, "a look at a flow is one cache line");
+_Static_assert(sizeof(struct flow) == 512, "a whole number of cache lines");
+_Static_assert(offsetof(struct flow, history.seen) == 128 && offsetof(struct flow, id) == 184 &&
+		       offsetof(struct flow, tcp.half[1].handshake) + sizeof(uint32_t) == 448,
+	       "a TCP packet changes five lines");
 
 static size_t round_up(size_t n)
 {
@@ -39,7 +42,8 @@ size_t flow_table_size(const struct flow_table_config *config)
 		return 0;
 	return round_up(sizeof(struct flow_table)) +
 	       buckets_of(config) * sizeof(struct flow_bucket) +
-	       round_up(max * sizeof(struct flow)) + 2 * round_up(max * sizeof(struct flow_choice));
+	       round_up(max * sizeof(struct flow)) + round_up(max * sizeof(struct flow_link)) +
+	       2 * round_up(max * sizeof(struct flow_choice));
 }
 
 struct flow_table *flow_table_init(void *memory, const struct flow_table_config *config)
@@ -60,6 +64,8 @@ struct flow_table *flow_table_init(void *memory, const struct flow_table_config 
 	at += (t->mask + 1) * sizeof(struct flow_bucket);
 	t->flows = (struct flow *)at;
 	at += round_up(max * sizeof(struct flow));
+	t->links = (struct flow_link *)at;
+	at += round_up(max * sizeof(struct flow_link));
 	t->chosen = (struct flow_choice *)at;
 	at += round_up(max * sizeof(struct flow_choice));
 	t->scratch = (struct flow_choice *)at;
@@ -156,16 +162,17 @@ static void list_append(struct flow_table *t, struct flow *f)
 	unsigned list = list_of(f->class, f->rule);
 	struct flow_list *l = &t->lists[list];
 	uint32_t me = index_of(t, f);
+	struct flow_link *link = &t->links[me];
 	uint64_t when;
 
-	f->next = FLOW_NIL;
-	f->prev = l->tail;
+	link->next = FLOW_NIL;
+	link->prev = l->tail;
 	if (l->tail != FLOW_NIL) {
-		t->flows[l->tail].next = me;
+		t->links[l->tail].next = me;
 	} else {
 		l->head = me;
 		t->filled[list / 64] |= UINT64_C(1) << list % 64;
-		when = expiry(t, list, f->touched);
+		when = expiry(t, list, link->touched);
 		if (when < t->deadline)
 			t->deadline = when;
 	}
@@ -177,15 +184,16 @@ static void list_remove(struct flow_table *t, struct flow *f)
 {
 	unsigned list = list_of(f->class, f->rule);
 	struct flow_list *l = &t->lists[list];
+	const struct flow_link *link = &t->links[index_of(t, f)];
 
-	if (f->prev != FLOW_NIL)
-		t->flows[f->prev].next = f->next;
+	if (link->prev != FLOW_NIL)
+		t->links[link->prev].next = link->next;
 	else
-		l->head = f->next;
-	if (f->next != FLOW_NIL)
-		t->flows[f->next].prev = f->prev;
+		l->head = link->next;
+	if (link->next != FLOW_NIL)
+		t->links[link->next].prev = link->prev;
 	else
-		l->tail = f->prev;
+		l->tail = link->prev;
 	if (l->head == FLOW_NIL)
 		t->filled[list / 64] &= ~(UINT64_C(1) << list % 64);
 	t->of_class[f->class]--;
@@ -214,14 +222,14 @@ struct flow *flow_add(struct flow_table *t, const struct flow_key *key, uint64_t
 
 	if (t->free != FLOW_NIL) {
 		f = &t->flows[t->free];
-		t->free = f->next;
+		t->free = t->links[t->free].next;
 	} else {
 		f = &t->flows[t->touched++];
 	}
 	memset(f, 0, sizeof(*f));
 	f->key = *key;
 	f->class = (uint8_t)c;
-	f->touched = now;
+	t->links[index_of(t, f)].touched = now;
 	index_add(t, hash, index_of(t, f));
 	list_append(t, f);
 	if (++t->count >= t->pressure && !t->pressed) {
@@ -233,31 +241,32 @@ struct flow *flow_add(struct flow_table *t, const struct flow_key *key, uint64_t
 }
 
 /* To the end of a list that it does not leave, and is not the last of. */
-static void list_renew(struct flow_table *t, struct flow *f, struct flow_list *l)
+static void list_renew(struct flow_table *t, uint32_t me, struct flow_list *l)
 {
-	uint32_t me = index_of(t, f);
+	struct flow_link *link = &t->links[me];
 
-	if (f->prev != FLOW_NIL)
-		t->flows[f->prev].next = f->next;
+	if (link->prev != FLOW_NIL)
+		t->links[link->prev].next = link->next;
 	else
-		l->head = f->next;
-	t->flows[f->next].prev = f->prev;
-	t->flows[l->tail].next = me;
-	f->prev = l->tail;
-	f->next = FLOW_NIL;
+		l->head = link->next;
+	t->links[link->next].prev = link->prev;
+	t->links[l->tail].next = me;
+	link->prev = l->tail;
+	link->next = FLOW_NIL;
 	l->tail = me;
 }
 
 void flow_move(struct flow_table *t, struct flow *f, enum flow_class c, uint64_t now)
 {
-	if (f->class == c && f->next != FLOW_NIL) {
-		f->touched = now;
-		list_renew(t, f, &t->lists[list_of(c, f->rule)]);
+	uint32_t me = index_of(t, f);
+
+	t->links[me].touched = now;
+	if (f->class == c && t->links[me].next != FLOW_NIL) {
+		list_renew(t, me, &t->lists[list_of(c, f->rule)]);
 		return;
 	}
 	list_remove(t, f);
 	f->class = (uint8_t)c;
-	f->touched = now;
 	list_append(t, f);
 }
 
@@ -273,7 +282,7 @@ void flow_remove(struct flow_table *t, struct flow *f, uint64_t hash)
 	index_remove(t, hash, index_of(t, f));
 	list_remove(t, f);
 	f->key.ip_version = 0;
-	f->next = t->free;
+	t->links[index_of(t, f)].next = t->free;
 	t->free = index_of(t, f);
 	t->count--;
 	if (t->pressed && t->count <= (uint64_t)t->config.max_flows * 7 / 10)
@@ -284,15 +293,18 @@ void flow_remove(struct flow_table *t, struct flow *f, uint64_t hash)
 static struct flow *oldest_of(struct flow_table *t, unsigned from, unsigned to)
 {
 	struct flow *oldest = NULL;
+	uint64_t since = 0;
 
 	for (unsigned i = list_from(t, from); i < FLOW_LISTS; i = list_from(t, i + 1)) {
 		struct flow *f = &t->flows[t->lists[i].head];
+		uint64_t touched = t->links[t->lists[i].head].touched;
 
 		if (f->class < from || f->class >= to)
 			continue;
-		if (!oldest || f->touched < oldest->touched ||
-		    (f->touched == oldest->touched && f->id < oldest->id))
+		if (!oldest || touched < since || (touched == since && f->id < oldest->id)) {
 			oldest = f;
+			since = touched;
+		}
 	}
 	return oldest;
 }
@@ -390,8 +402,8 @@ size_t flow_table_expired(struct flow_table *t, uint64_t now)
 
 	t->deadline = UINT64_MAX;
 	for (unsigned c = list_from(t, 0); c < FLOW_LISTS; c = list_from(t, c + 1)) {
-		for (uint32_t at = t->lists[c].head; at != FLOW_NIL; at = t->flows[at].next) {
-			uint64_t when = expiry(t, c, t->flows[at].touched);
+		for (uint32_t at = t->lists[c].head; at != FLOW_NIL; at = t->links[at].next) {
+			uint64_t when = expiry(t, c, t->links[at].touched);
 
 			if (when > now) {
 				if (when < t->deadline) {

@@ -1,8 +1,6 @@
 /* history: Zeek's one-line story of a connection, bounded. */
 #include "libcommon/net/history.h"
 
-#include <string.h>
-
 /* First appearances: 2 x (s h f r a d i q c g t w) and ^. */
 _Static_assert(HISTORY_SIZE >= 2 * 12 + 1 + HISTORY_REPEATS, "room for first appearances");
 
@@ -20,16 +18,26 @@ static void repeat(struct history *h, unsigned dir, char letter)
 	history_add(h, dir, letter);
 }
 
-static unsigned letter_index(const char *letters, char letter)
+static unsigned count_index(char letter)
 {
-	const char *at = strchr(letters, letter);
+	return letter == 'c' ? 0 : letter == 'g' ? 1 : letter == 't' ? 2 : 3;
+}
 
-	return at ? (unsigned)(at - letters) & 3 : 0;
+static unsigned seq_index(char letter)
+{
+	return letter == 's' ? 0 : letter == 'h' ? 1 : letter == 'f' ? 2 : 3;
+}
+
+static bool is_power_of_ten(uint32_t n)
+{
+	while (n % 10 == 0)
+		n /= 10;
+	return n == 1;
 }
 
 void history_seq(struct history *h, unsigned dir, char letter, uint32_t seq)
 {
-	uint32_t *last = &h->seq[dir][letter_index("shfr", letter)];
+	uint32_t *last = &h->seq[dir][seq_index(letter)];
 
 	if (history_is_first(h, dir, letter))
 		history_add(h, dir, letter);
@@ -40,8 +48,7 @@ void history_seq(struct history *h, unsigned dir, char letter, uint32_t seq)
 
 void history_count(struct history *h, unsigned dir, char letter)
 {
-	uint32_t *count = &h->counts[dir][letter_index("cgtw", letter)];
-	uint32_t power = 10;
+	uint32_t *count = &h->counts[dir][count_index(letter)];
 
 	if (*count == UINT32_MAX)
 		return;
@@ -50,15 +57,13 @@ void history_count(struct history *h, unsigned dir, char letter)
 			history_add(h, dir, letter);
 		return;
 	}
-	while (power < *count && power <= UINT32_MAX / 10)
-		power *= 10;
-	if (power == *count)
+	if (is_power_of_ten(*count))
 		repeat(h, dir, letter);
 }
 
 uint32_t history_counted(const struct history *h, unsigned dir, char letter)
 {
-	return h->counts[dir][letter_index("cgtw", letter)];
+	return h->counts[dir][count_index(letter)];
 }
 
 void history_mark(struct history *h, char mark)

@@ -11,12 +11,13 @@
 
 enum { HISTORY_SIZE = 40, HISTORY_REPEATS = 15 };
 
+/* What each packet looks at comes last. */
 struct history {
-	uint32_t seen[2];      /* letters per direction, bit 0 is a */
-	uint32_t counts[2][4]; /* c g t w */
-	uint32_t seq[2][4];    /* last number of s h f r */
-	uint8_t len, repeats;
 	char text[HISTORY_SIZE]; /* not ended by a zero */
+	uint32_t seq[2][4];      /* last number of s h f r */
+	uint32_t counts[2][4];   /* c g t w */
+	uint16_t seen[2];        /* letters per direction, history_bit() */
+	uint8_t len, repeats;
 };
 
 /* Each letter is given in lower case; dir 0 is the originator. */
@@ -28,10 +29,18 @@ uint32_t history_counted(const struct history *h, unsigned dir, char letter);
 /* '^': the direction was turned round. */
 void history_mark(struct history *h, char mark);
 
+/* The letters there are (a c d f g h i q r s t w), one bit each. */
+static inline uint16_t history_bit(char letter)
+{
+	const uint32_t letters = 0x4f01ed;
+
+	return (uint16_t)(1u << __builtin_popcount(letters & ((1u << (letter - 'a')) - 1)));
+}
+
 /* Does this side have the letter from now on only? */
 static inline bool history_is_first(struct history *h, unsigned dir, char letter)
 {
-	uint32_t bit = 1u << (letter - 'a');
+	uint16_t bit = history_bit(letter);
 
 	if (h->seen[dir] & bit)
 		return false;

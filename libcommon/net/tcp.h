@@ -126,9 +126,9 @@ struct tcp_half {
 };
 
 struct tcp {
-	struct tcp_half half[2]; /* originator, responder */
 	uint16_t last_window[2];
 	bool midstream, started;
+	struct tcp_half half[2]; /* originator, responder */
 };
 
 struct tcp_segment {

@@ -104,7 +104,7 @@ void tracker_prepare(struct tracker *t, struct tracked *p, const struct tracked 
 
 void tracker_prefetch(struct tracker *t, struct tracked *p)
 {
-	p->flow = p->run ? NULL : flow_table_guess(t->table, p->hash);
+	p->flow = p->run ? NULL : flow_table_guess(t->table, p->hash, p->key.proto);
 }
 
 /* ---- ends ------------------------------------------------------------------------------- */

@@ -64,9 +64,11 @@ size_t tracker_size(const struct tracker_config *config);
 /* Takes zeroed memory of that size (fresh pages are), aligned to 64. */
 struct tracker *tracker_init(void *memory, const struct tracker_config *config);
 
-/* Key, hash and a prefetch for a packet that parsed; a batch calls it for all its packets, then
- * tracker_prefetch(), then tracker_packet() one by one. before: the packet that was prepared
- * before this one, and comes before it, or NULL. */
+/* Key, hash and a prefetch for a packet that parsed; a batch calls it for all its packets. Then
+ * each gets its tracker_packet() in turn, and its tracker_prefetch() TRACKER_AHEAD packets before
+ * that: so the memory of one flow comes in while others are dealt with. before: the packet that was
+ * prepared before this one, and comes before it, or NULL. */
+enum { TRACKER_AHEAD = 8 };
 void tracker_prepare(struct tracker *t, struct tracked *p, const struct tracked *before);
 void tracker_prefetch(struct tracker *t, struct tracked *p);
 /* Ends what has expired by now, by ascending flow id. */

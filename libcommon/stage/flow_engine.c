@@ -392,7 +392,13 @@ static void input(struct flow_engine *e, struct flow_item *it)
 		track(e, it);
 }
 
-/* All are taken apart and their flows asked for, before the first is used. */
+static void prefetch(struct flow_engine *e, struct flow_item *it)
+{
+	if (it->tracks)
+		tracker_prefetch(e->tracker, &it->tracked);
+}
+
+/* All are taken apart before the first is used; each flow is asked for some frames ahead. */
 static void input_group(struct flow_engine *e, const struct flow_engine_frame *frames, size_t n)
 {
 	const struct tracked *before = NULL;
@@ -404,14 +410,13 @@ static void input_group(struct flow_engine *e, const struct flow_engine_frame *f
 		prepare(e, it, before);
 		before = it->tracks ? &it->tracked : NULL;
 	}
+	for (size_t i = 0; i < n && i < TRACKER_AHEAD; i++)
+		prefetch(e, &e->items[i]);
 	for (size_t i = 0; i < n; i++) {
-		struct flow_item *it = &e->items[i];
-
-		if (it->tracks)
-			tracker_prefetch(e->tracker, &it->tracked);
-	}
-	for (size_t i = 0; i < n; i++)
+		if (i + TRACKER_AHEAD < n)
+			prefetch(e, &e->items[i + TRACKER_AHEAD]);
 		input(e, &e->items[i]);
+	}
 }
 
 void flow_engine_frames(struct flow_engine *e, const struct flow_engine_frame *frames, size_t n)

@@ -14,7 +14,7 @@
 #include "libcommon/net/tracker.h"
 #include "tests/unit/packet.h"
 
-enum { BATCH = 32, ROUNDS = 5, FRAME = 60, PACKETS = 1 << 20 };
+enum { BATCH = 32, ROUNDS = 5, FRAME = 60, PAYLOAD = 6, PACKETS = 1 << 20 };
 
 static uint8_t *frames; /* FRAME bytes each */
 static uint64_t ended;
@@ -33,7 +33,7 @@ static void on_end(void *user, const struct flow *f, enum flow_end_reason why)
 	ended++;
 }
 
-/* One frame per flow: TCP with six bytes of payload. */
+/* One frame per flow: TCP with PAYLOAD bytes. */
 static void make_frames(uint32_t n)
 {
 	frames = malloc((size_t)n * FRAME);
@@ -52,7 +52,7 @@ static void make_frames(uint32_t n)
 					 .flags = TCP_ACK,
 					 .window = 512,
 					 .payload = "packet",
-					 .payload_len = 6 };
+					 .payload_len = PAYLOAD };
 
 		packet_build(frames + (size_t)i * FRAME, &s);
 	}
@@ -74,34 +74,61 @@ static double extract(void)
 
 struct shape {
 	const uint8_t *frames;
-	uint32_t flows, train; /* so many packets of a flow in a row */
+	uint32_t flows, train;      /* so many packets of a flow in a row */
+	uint32_t flow, sent, round; /* what comes next */
 };
 
+/* The frame that comes next. Its bytes go on where the last one of the flow ended: *ahead is how
+ * far behind those of the frame as it was made. */
+static const uint8_t *next_frame(struct shape *s, uint32_t *ahead)
+{
+	const uint8_t *f = s->frames + (size_t)s->flow * FRAME;
+
+	*ahead = (s->round * s->train + s->sent) * PAYLOAD;
+	if (++s->sent == s->train) {
+		s->sent = 0;
+		if (++s->flow == s->flows) {
+			s->flow = 0;
+			s->round++;
+		}
+	}
+	return f;
+}
+
+static void track_prepared(struct tracker *t, struct tracked *p)
+{
+	for (uint32_t i = 0; i < TRACKER_AHEAD; i++)
+		tracker_prefetch(t, &p[i]);
+	for (uint32_t i = 0; i < BATCH; i++) {
+		if (i + TRACKER_AHEAD < BATCH)
+			tracker_prefetch(t, &p[i + TRACKER_AHEAD]);
+		tracker_packet(t, &p[i]);
+	}
+}
+
 /* A batch as weir-flow takes it: all apart and asked for, then one by one. */
-static void track_batch(struct tracker *t, const struct shape *shape, uint32_t first, uint64_t now)
+static void track_batch(struct tracker *t, struct shape *shape, uint32_t first, uint64_t now)
 {
 	static struct layers layers[BATCH];
 	static struct tracked tracked[BATCH];
 
 	for (uint32_t i = 0; i < BATCH; i++) {
-		const uint8_t *f =
-			shape->frames + (size_t)((first + i) / shape->train % shape->flows) * FRAME;
+		uint32_t ahead;
+		const uint8_t *f = next_frame(shape, &ahead);
 
 		if (layers_walk(&layers[i], 1, BYTES(f, FRAME), &layers_none, 0) != LAYERS_PACKET)
 			abort();
+		layers[i].seq += ahead;
 		tracked[i].layers = &layers[i];
 		tracked[i].id = first + i;
 		tracked[i].now = tracked[i].ts = tracked[i].raw_ts = now;
 		tracked[i].wire_len = FRAME;
 		tracker_prepare(t, &tracked[i], i ? &tracked[i - 1] : NULL);
 	}
-	for (uint32_t i = 0; i < BATCH; i++)
-		tracker_prefetch(t, &tracked[i]);
-	for (uint32_t i = 0; i < BATCH; i++)
-		tracker_packet(t, &tracked[i]);
+	track_prepared(t, tracked);
 }
 
-static double track(struct tracker *t, const struct shape *shape, uint64_t *allocated)
+static double track(struct tracker *t, struct shape *shape, uint64_t *allocated)
 {
 	size_t before = mallinfo2().uordblks;
 	uint64_t start = cpu_ns();
@@ -136,13 +163,14 @@ static struct tracker *new_tracker(uint32_t max_flows)
 }
 
 /* With all flows of the shape in it. The table is never so full that timeouts get shorter. */
-static struct tracker *filled_tracker(const struct shape *shape)
+static struct tracker *filled_tracker(struct shape *shape)
 {
-	struct shape once = { shape->frames, shape->flows, 1 };
+	struct shape once = { .frames = shape->frames, .flows = shape->flows, .train = 1 };
 	struct tracker *t = new_tracker(shape->flows + shape->flows / 2 + BATCH);
 
 	for (uint32_t i = 0; i < shape->flows; i += BATCH)
 		track_batch(t, &once, i, 0);
+	shape->round = 1;
 	return t;
 }
 
@@ -173,7 +201,7 @@ static uint8_t *make_colliding(void)
 					 .seq = 1,
 					 .window = 512,
 					 .payload = "packet",
-					 .payload_len = 6 };
+					 .payload_len = PAYLOAD };
 		struct flow_key key = { .proto = 6, .ip_version = 4, .port = { s.sport, 80 } };
 		unsigned sender = memcmp(s.src, s.dst, 4) > 0;
 
@@ -190,7 +218,8 @@ static uint8_t *make_colliding(void)
 /* The cost of chosen keys over that of others, as many. */
 static double collisions(void)
 {
-	struct shape chosen = { make_colliding(), CHOSEN, 1 }, other = { frames, CHOSEN, 1 };
+	struct shape chosen = { .frames = make_colliding(), .flows = CHOSEN, .train = 1 };
+	struct shape other = { .frames = frames, .flows = CHOSEN, .train = 1 };
 	struct tracker *a = filled_tracker(&chosen), *b = filled_tracker(&other);
 	double best_a = 1e9, best_b = 1e9;
 	uint64_t ignored = 0;
@@ -222,7 +251,7 @@ static bool flood(double *ns)
 {
 	static struct layers layers[BATCH];
 	static struct tracked tracked[BATCH];
-	struct shape live = { frames, LIVE, 1 };
+	struct shape live = { .frames = frames, .flows = LIVE, .train = 1 };
 	struct tracker *t = new_tracker(262144);
 	uint64_t start, before;
 
@@ -243,10 +272,7 @@ static bool flood(double *ns)
 			tracked[k].now = tracked[k].ts = tracked[k].raw_ts = i + k;
 			tracker_prepare(t, &tracked[k], NULL);
 		}
-		for (uint32_t k = 0; k < BATCH; k++)
-			tracker_prefetch(t, &tracked[k]);
-		for (uint32_t k = 0; k < BATCH; k++)
-			tracker_packet(t, &tracked[k]);
+		track_prepared(t, tracked);
 	}
 	*ns = (double)(cpu_ns() - start) / SYNS;
 	before = tracker_count(t);
@@ -282,7 +308,9 @@ int main(void)
 
 	make_frames(shapes[MILLION].flows);
 	for (unsigned i = 0; i < SHAPES; i++) {
-		shape[i] = (struct shape){ frames, shapes[i].flows, shapes[i].train };
+		shape[i] = (struct shape){ .frames = frames,
+					   .flows = shapes[i].flows,
+					   .train = shapes[i].train };
 		trackers[i] = filled_tracker(&shape[i]);
 		best[i] = 1e9;
 	}
@@ -307,9 +335,10 @@ int main(void)
 	       survived ? "go on whole" : "are lost");
 	printf("one flow in a row at x%.2f of the rate of 10 k in turn (goal 1.3)\n",
 	       best[TEN_K] / best[ONE]);
-	printf("1 M flows at x%.2f of the rate of 10 k (goal 0.6)\n", best[TEN_K] / best[MILLION]);
+	printf("1 M flows at x%.2f of the rate of 10 k (goal 0.75)\n", best[TEN_K] / best[MILLION]);
 	printf("chosen keys cost x%.2f of others (goal 1.5 at most)\n", chosen);
-	printf("bytes of memory per flow of a full table: %zu\n", sizeof(struct flow) + 16 + 32);
+	printf("bytes of memory per flow of a full table: %zu\n",
+	       sizeof(struct flow) + sizeof(struct flow_link) + 16 + 32);
 	printf("bytes allocated in steady state: %llu\n", (unsigned long long)allocated);
 	free(frames);
 	return allocated || best[TEN_K] < 0.6 * best[MILLION] || chosen > 1.5 || idle > 20 ||

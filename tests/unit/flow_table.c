@@ -58,7 +58,7 @@ static struct flow *find(struct flow_table *t, uint32_t n)
 	struct flow *guess, *f;
 
 	flow_table_prefetch(t, h);
-	guess = flow_table_guess(t, h);
+	guess = flow_table_guess(t, h, k.proto);
 	f = flow_find(t, &k, h);
 	if (guess && flow_is(guess, &k)) /* may miss a flow, but never names a wrong one */
 		CHECK(guess == f);
