@@ -112,6 +112,7 @@ install: all $(B)/libweir-parsers.a
 	printf '%s\n' '/* parsers: those that libweir-parsers.a has. */' '#pragma once' $(foreach p,$(PARSERS),'#include "cmd/$p/$p.h"') \
 		'#define WEIR_PARSERS $(subst $() $(),$(comma) ,$(PARSERS:%=&%_parser))' >$(DESTDIR)$(PREFIX)/include/weir/parsers.h
 	install -d $(DESTDIR)$(PREFIX)/lib/pkgconfig && sed 's|@PREFIX@|$(PREFIX)|;s|@LIBS@|$(strip $(call libs,$(foreach p,$(PARSERS),$(call tool_pkgs,$p))) $(LDLIBS_COMMON))|' .ci/weir.pc.in > $(DESTDIR)$(PREFIX)/lib/pkgconfig/weir.pc
+	install -d $(DESTDIR)$(PREFIX)/lib/systemd/system && sed 's|@PREFIX@|$(PREFIX)|' .ci/weir@.service.in > $(DESTDIR)$(PREFIX)/lib/systemd/system/weir@.service
 clean:
 	rm -rf build build-*
 

@@ -185,6 +185,7 @@ static void child(const struct pipeline *p, struct pipe_stage *s, pid_t parent, 
 	sigprocmask(SIG_SETMASK, &none, NULL);
 	signal(SIGINT, SIG_DFL);
 	signal(SIGTERM, SIG_DFL);
+	signal(SIGPIPE, SIG_DFL);
 	for (size_t i = 0; i < s->nfds; i++)
 		fcntl(s->fds[i], F_SETFD, 0);
 	if (s->in_fd >= 0)
@@ -216,6 +217,7 @@ void pipeline_spawn(struct pipeline *p, struct pipe_stage *s)
 	if (s->pid == 0)
 		child(p, s, self, ready[1]);
 	note("start: stage '%s', pid %d", s->name, (int)s->pid);
+	s->last_pid = s->pid;
 	if (ready[1] >= 0)
 		close(ready[1]);
 	s->ready_fd = ready[0];

@@ -33,8 +33,9 @@ struct pipe_stage {
 	bool placed, niced;      /* which of these two hold */
 	cpu_set_t cpus;
 	int nice;
-	pid_t pid;  /* 0: not running */
-	int status; /* of wait */
+	pid_t pid;      /* 0: not running */
+	pid_t last_pid; /* of the process that runs or ran last */
+	int status;     /* of wait */
 };
 
 struct pipeline {

@@ -492,8 +492,8 @@ static void input_fill(struct stage *st, struct input *in)
 		}
 		state = port_in_view(in->port, have, st->wait_ms, &in->view);
 	}
-	if (state == PORT_ERROR && errno == EPIPE && !in->hello) {
-		/* A producer that died before its first word has said why itself. */
+	if (state == PORT_ERROR && (errno == EPIPE || errno == ECONNABORTED) && !in->hello) {
+		/* A producer that ended before its first word has said why itself. */
 		in->eof = true;
 		st->cause = REC_end_cause_TRUNCATED;
 		stage_exit(st, EXIT_TRUNCATED);

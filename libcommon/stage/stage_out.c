@@ -25,6 +25,7 @@ size_t stage_output_add(struct stage *st, const char *endpoint)
 	o->port = port_out_open(endpoint);
 	o->out_to = books_counter(st->page, "out_to", i);
 	o->null = port_out_is_null(o->port);
+	st->resumes |= port_out_published(o->port) > 0;
 	st->discards &= o->null;
 	return st->noutputs++;
 }
@@ -293,8 +294,9 @@ void stage_hello(struct stage *st, bool continues)
 			 .version = BYTES_LIT(WEIR_VERSION),
 			 .stream = st->stream,
 			 .pipeline = st->pipeline,
-			 .state = continues || st->resuming ? REC_stream_new_CONTINUES
-							    : REC_stream_new_FRESH,
+			 .state = continues || st->resumes || st->resuming
+					  ? REC_stream_new_CONTINUES
+					  : REC_stream_new_FRESH,
 			 .live = st->live,
 			 /* a continuing hello names only what is new */
 			 .sources = continues && st->nnames ? LIST_OF(rows + st->nnames - 1, 1)
@@ -302,7 +304,7 @@ void stage_hello(struct stage *st, bool continues)
 			 .command = bytes_str(st->command),
 		 });
 	write_all(st, buf_bytes(&raw), false);
-	if (!st->hello_sent)
+	if (!st->hello_sent && !st->resumes) /* its predecessor's is there */
 		for (size_t i = 0; i < st->noutputs; i++)
 			port_out_preamble(st->outputs[i].port, buf_bytes(&raw));
 	st->hello_sent = true;

@@ -98,6 +98,7 @@ struct stage {
 	void *user;
 	uint64_t stream, pipeline;
 	bool pipeline_known, live, hello_sent, ending;
+	bool resumes; /* an output goes on where a process before this one stopped */
 	const char *command;
 
 	struct input inputs[MAX_ENDPOINTS];

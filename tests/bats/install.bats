@@ -9,7 +9,7 @@ setup_file() {
 @test "install: under DESTDIR are weir, its stages, the pages, the library" {
 	cd "$BATS_FILE_TMPDIR/root/opt/weir"
 	[ -x bin/weir ]
-	for tool in read flow reasm dns http tls streams json books plan check; do
+	for tool in read flow reasm dns http tls streams json books plan check run stop top; do
 		[ -x "libexec/weir/weir-$tool" ]
 		[ -r "share/man/man1/weir-$tool.1" ]
 	done
@@ -98,4 +98,20 @@ setup_file() {
 	"$BATS_TEST_TMPDIR/bare"
 	run nm "$BATS_TEST_TMPDIR/bare"
 	[[ "$output" != *dns_parser* ]]
+}
+
+@test "install: the systemd unit is one, and leaves its pipelines few rights" {
+	unit=$BATS_FILE_TMPDIR/root/opt/weir/lib/systemd/system/weir@.service
+	grep -qx 'ExecStart=/opt/weir/bin/weir run --name %i /etc/weir/%i.weir' "$unit"
+	command -v systemd-analyze >/dev/null || return 0
+	# In a root of its own, where the command is found.
+	mkdir -p "$BATS_TEST_TMPDIR/root/etc/systemd/system" "$BATS_TEST_TMPDIR/root/opt"
+	cp -r /lib/systemd/system/. "$BATS_TEST_TMPDIR/root/etc/systemd/system/"
+	cp -r "$BATS_FILE_TMPDIR/root/opt/weir" "$BATS_TEST_TMPDIR/root/opt/"
+	cp "$unit" "$BATS_TEST_TMPDIR/root/etc/systemd/system/weir@edge.service"
+	run systemd-analyze verify --man=no --root="$BATS_TEST_TMPDIR/root" weir@edge.service
+	run grep -i weir <<<"$output"
+	[ "$status" -eq 1 ]
+	run systemd-analyze security --offline=yes --threshold=30 "$unit"
+	[ "$status" -eq 0 ]
 }

@@ -1,0 +1,44 @@
+/* control: lines between a launcher and those that tell it something, over a socket in the run
+ * directory.
+ *
+ * A client sends one line and gets one back, "ok" or "error TEXT"; a client that waits for the end
+ * (stop) gets "ended CODE" when all is over. Only the launcher's own user can connect: the folder
+ * is 0700 and the socket 0600. */
+#ifndef WEIR_CONTROL_H
+#define WEIR_CONTROL_H
+
+#include <poll.h>
+#include <stdbool.h>
+#include <stddef.h>
+
+enum { CONTROL_CLIENTS = 8, CONTROL_LINE = 4096 };
+
+struct control_client {
+	int fd; /* -1: free */
+	bool waits;
+	size_t len;
+	char line[CONTROL_LINE];
+};
+
+struct control {
+	int fd;
+	struct control_client clients[CONTROL_CLIENTS];
+};
+
+/* Ends the process (1) where it can't listen. dir: of the run directory. */
+void control_open(struct control *c, int dir);
+/* Fills in at most 1 + CONTROL_CLIENTS; returns how many. */
+size_t control_polls(const struct control *c, struct pollfd *fds);
+/* Takes what has come. `command` gets each line, and says in reply (size bytes) what was wrong, or
+ * leaves it empty; true: the client waits for the end. */
+void control_serve(struct control *c,
+		   bool (*command)(void *ctx, char *line, char *reply, size_t size), void *ctx);
+/* Tells those that wait. */
+void control_close(struct control *c, int code);
+
+/* Sends a line; a refusal ends the process (1) with what the launcher said. Returns the socket. */
+int control_send(int dir, const char *line);
+/* Waits for the end; the pipeline's exit code, -1 where the launcher went away without a word. */
+int control_wait(int fd);
+
+#endif

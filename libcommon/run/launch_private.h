@@ -1,0 +1,85 @@
+/* launch_private: what the files of the launcher share. Nobody else includes it. */
+#ifndef WEIR_LAUNCH_PRIVATE_H
+#define WEIR_LAUNCH_PRIVATE_H
+
+#include "libcommon/run/control.h"
+#include "libcommon/run/launch.h"
+#include "libcommon/run/pipeline.h"
+#include "libcommon/run/rundir.h"
+
+enum {
+	READY_MS = 10000,
+	STOP_MS = 10000,
+	KILL_AFTER_MS = 2000, /* from SIGTERM to SIGKILL */
+	BACKOFF_MS = 50,
+	BACKOFF_MAX_MS = 30000,
+	STEADY_MS = 10000, /* a stage that ran so long starts anew with the back-off */
+	RESTARTS = 10,     /* within .. */
+	RESTARTS_MS = 60000,
+	RUNNER_LINKS = 64,
+};
+
+struct place {
+	struct ring_set *ring;
+	unsigned reader;
+};
+
+/* A stage of the graph, and its process. */
+struct runner {
+	const struct graph_stage *stage;
+	struct pipe_stage *process;
+	enum run_state state;
+	bool source; /* no stage here feeds it */
+	bool piped;  /* it, or what it is joined to, knows no rings */
+	bool again;  /* it may be started again where it dies */
+	unsigned restarts, recent;
+	int64_t recent_since; /* ms; the window in which `recent` counts */
+	int64_t started, at;  /* ms; at: when its state has lasted long enough */
+	int64_t delay;        /* ms; the next back-off */
+	struct ring_set *out[RUNNER_LINKS];
+	size_t nout;
+	struct place in[RUNNER_LINKS];
+	size_t nin;
+	uint64_t cpu_dead, cpu_now; /* ns; of processes that ended, of this one */
+};
+
+enum stop_phase { STOP_NONE, STOP_SOURCES, STOP_TERM, STOP_KILL };
+
+struct launch {
+	const struct graph *g;
+	const struct check_world *w;
+	const struct launch_options *o;
+	struct pipeline pipeline;
+	struct runner runners[GRAPH_STAGES];
+	size_t n;
+	int runner_of[GRAPH_STAGES]; /* by index in the graph; -1: on another host */
+	const char *ring_names[PIPELINE_RINGS];
+	int ring_writer[PIPELINE_RINGS]; /* index of a runner */
+	struct rundir dir;
+	struct control control;
+	int signals; /* a signalfd */
+	bool sources_started;
+	enum stop_phase phase;
+	int64_t phase_at; /* ms; when the next one begins */
+	bool lost;        /* a process was replaced: some of what it held is gone */
+};
+
+int64_t launch_now(void); /* ms */
+
+/* launch_build.c: processes, rings and pipes of the graph. */
+void launch_build(struct launch *l);
+
+/* launch_stages.c: the life of each stage. */
+void launch_spawn(struct launch *l, struct runner *r);
+/* A byte, or the end, came on its ready_fd. */
+void launch_ready(struct launch *l, struct runner *r);
+/* Looks after processes that ended, and whatever is due. */
+void launch_tick(struct launch *l);
+void launch_stop(struct launch *l, const char *why);
+/* Whether any stage still runs, or will. */
+bool launch_busy(const struct launch *l);
+
+/* launch_page.c: the launcher's page. */
+void launch_show(struct launch *l);
+
+#endif

@@ -1,0 +1,287 @@
+/* launch_stages: the life of each stage: start, readiness, death, restart, stop. */
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "libcommon/base/die.h"
+#include "libcommon/run/launch_private.h"
+
+int64_t launch_now(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
+}
+
+static bool alive(const struct runner *r)
+{
+	return r->state == RUN_STARTING || r->state == RUN_RUNNING;
+}
+
+bool launch_busy(const struct launch *l)
+{
+	for (size_t i = 0; i < l->n; i++)
+		if (l->runners[i].state < RUN_ENDED)
+			return true;
+	return false;
+}
+
+void launch_spawn(struct launch *l, struct runner *r)
+{
+	pipeline_spawn(&l->pipeline, r->process);
+	r->started = launch_now();
+	r->at = r->started + READY_MS;
+	r->state = r->process->notifies ? RUN_STARTING : RUN_RUNNING;
+}
+
+/* Nobody waits for this stage any more: its readers get what there is, then an error or the end;
+ * its writers go on without it. No effect on what has ended in order. */
+static void let_go(struct runner *r, enum ring_state how)
+{
+	for (size_t i = 0; i < r->nout; i++)
+		ring_set_end(r->out[i], how);
+	for (size_t i = 0; i < r->nin; i++)
+		ring_set_release(r->in[i].ring, r->in[i].reader);
+}
+
+/* ---- stop ---------------------------------------------------------------------------------- */
+
+static void signal_all(struct launch *l, int sig)
+{
+	for (size_t i = 0; i < l->n; i++) {
+		struct runner *r = &l->runners[i];
+
+		if (alive(r))
+			kill(r->process->pid, sig);
+		else if (r->state == RUN_BACKOFF || r->state == RUN_WAITING) {
+			r->state = RUN_FAILED;
+			let_go(r, RING_ABORTED);
+		}
+	}
+}
+
+static uint64_t stop_ms(const struct launch *l)
+{
+	return l->o->stop_ms ? l->o->stop_ms : l->g->stop_ms ? l->g->stop_ms : STOP_MS;
+}
+
+/* Sources first: the end then walks through the graph. */
+static void stop_sources(struct launch *l)
+{
+	for (size_t i = 0; i < l->n; i++) {
+		struct runner *r = &l->runners[i];
+
+		if (!r->source)
+			continue;
+		if (alive(r)) {
+			kill(r->process->pid, SIGINT);
+		} else if (r->state < RUN_ENDED) {
+			r->state = RUN_ENDED;
+			let_go(r, RING_ABORTED);
+		}
+	}
+}
+
+void launch_stop(struct launch *l, const char *why)
+{
+	int64_t now = launch_now();
+
+	if (why)
+		warn("%s", why);
+	switch (l->phase) {
+	case STOP_NONE:
+		l->phase = STOP_SOURCES;
+		l->phase_at = now + (int64_t)stop_ms(l);
+		stop_sources(l);
+		break;
+	case STOP_SOURCES:
+		l->phase = STOP_TERM;
+		l->phase_at = now + KILL_AFTER_MS;
+		signal_all(l, SIGTERM);
+		break;
+	case STOP_TERM:
+	case STOP_KILL:
+		l->phase = STOP_KILL;
+		l->phase_at = now + KILL_AFTER_MS;
+		signal_all(l, SIGKILL);
+		break;
+	}
+}
+
+static void say_late(const struct launch *l)
+{
+	for (size_t i = 0; i < l->n; i++)
+		if (alive(&l->runners[i]))
+			warn("stage '%s' has not ended: sending it %s", l->runners[i].stage->name,
+			     l->phase == STOP_SOURCES ? "SIGTERM" : "SIGKILL");
+}
+
+/* ---- death --------------------------------------------------------------------------------- */
+
+static void describe(int status, char *text, size_t size)
+{
+	if (WIFSIGNALED(status))
+		snprintf(text, size, "was killed by signal %d (%s)", WTERMSIG(status),
+			 strsignal(WTERMSIG(status)));
+	else
+		snprintf(text, size, "ended with %d", WEXITSTATUS(status));
+}
+
+/* It closed its books and its outputs before it went. */
+static bool in_order(const struct runner *r)
+{
+	const struct books_page *page = r->process->page;
+	int status = r->process->status;
+
+	if (page->magic == BOOKS_MAGIC && page->pid == (uint32_t)r->process->last_pid)
+		return page->state == 1;
+	return WIFEXITED(status) ? WEXITSTATUS(status) == 0 : WTERMSIG(status) == SIGPIPE;
+}
+
+/* A second try of what was said to be wrong would end the same way. */
+static bool worth_it(const struct runner *r)
+{
+	int status = r->process->status, code = WEXITSTATUS(status);
+
+	return WIFSIGNALED(status) || (code != EXIT_USAGE && code != EXIT_SCHEMA && code != 127);
+}
+
+/* Whether it may be started once more, by the number of restarts within a time. */
+static bool within_limit(struct runner *r, int64_t now)
+{
+	const struct graph_stage *s = r->stage;
+	unsigned max = s->max ? s->max : RESTARTS;
+	int64_t window = s->max ? (int64_t)s->max_secs * 1000 : RESTARTS_MS;
+
+	if (!r->recent || (window && now - r->recent_since > window)) {
+		r->recent = 0;
+		r->recent_since = now;
+	}
+	return ++r->recent <= max;
+}
+
+static void give_up(struct launch *l, struct runner *r, const char *what)
+{
+	r->state = RUN_FAILED;
+	let_go(r, RING_ABORTED);
+	if (r->stage->isolate) {
+		warn("stage '%s' %s: going on without it", r->stage->name, what);
+	} else if (l->phase == STOP_NONE) {
+		warn("stage '%s' %s: stopping", r->stage->name, what);
+		launch_stop(l, NULL);
+	}
+}
+
+static void plan_restart(struct launch *l, struct runner *r, const char *what, int64_t now)
+{
+	int64_t first = (int64_t)(l->o->backoff_ms   ? l->o->backoff_ms
+				  : l->g->backoff_ms ? l->g->backoff_ms
+						     : BACKOFF_MS);
+
+	if (!r->delay || now - r->started > STEADY_MS)
+		r->delay = first;
+	warn("stage '%s' %s: starting it again in %lld ms", r->stage->name, what,
+	     (long long)r->delay);
+	r->state = RUN_BACKOFF;
+	r->at = now + r->delay;
+	r->delay = r->delay * 2 < BACKOFF_MAX_MS ? r->delay * 2 : BACKOFF_MAX_MS;
+}
+
+static void on_death(struct launch *l, struct runner *r)
+{
+	int64_t now = launch_now();
+	char what[80];
+
+	describe(r->process->status, what, sizeof(what));
+	r->cpu_dead += r->cpu_now;
+	r->cpu_now = 0;
+	if (r->process->ready_fd >= 0)
+		close(r->process->ready_fd);
+	r->process->ready_fd = -1;
+	if (in_order(r) || l->phase >= STOP_TERM) {
+		r->state = RUN_ENDED;
+		let_go(r, in_order(r) ? RING_CLOSED : RING_ABORTED);
+	} else if (r->again && worth_it(r) && within_limit(r, now)) {
+		plan_restart(l, r, what, now);
+	} else {
+		give_up(l, r, what);
+	}
+}
+
+/* Here a transaction that the dead process left half done is to be completed or undone, before
+ * its successor looks at the rings. There is none yet: what the dead one took from its ring and
+ * had not said to be done with is taken again. */
+static void settle(struct launch *l, struct runner *r)
+{
+	(void)r;
+	l->lost = true;
+}
+
+static void restart(struct launch *l, struct runner *r)
+{
+	settle(l, r);
+	r->restarts++;
+	launch_spawn(l, r);
+}
+
+/* ---- readiness, time ----------------------------------------------------------------------- */
+
+void launch_ready(struct launch *l, struct runner *r)
+{
+	char byte;
+	ssize_t n = read(r->process->ready_fd, &byte, 1);
+
+	(void)l;
+	if (n < 0 && errno == EINTR)
+		return;
+	close(r->process->ready_fd);
+	r->process->ready_fd = -1;
+	/* The end alone: it is about to be seen dead. */
+	if (n == 1 && r->state == RUN_STARTING)
+		r->state = RUN_RUNNING;
+}
+
+static void start_sources(struct launch *l)
+{
+	for (size_t i = 0; i < l->n; i++)
+		if (l->runners[i].state == RUN_STARTING || l->runners[i].state == RUN_BACKOFF)
+			return;
+	l->sources_started = true;
+	for (size_t i = 0; i < l->n && l->phase == STOP_NONE; i++)
+		if (l->runners[i].state == RUN_WAITING)
+			launch_spawn(l, &l->runners[i]);
+	pipeline_close_pipes(&l->pipeline);
+}
+
+static void one_tick(struct launch *l, struct runner *r, int64_t now)
+{
+	if (alive(r) && !r->process->pid)
+		on_death(l, r);
+	else if (r->state == RUN_BACKOFF && now >= r->at)
+		restart(l, r);
+	else if (r->state == RUN_STARTING && now >= r->at) {
+		warn("stage '%s' is not ready after %d s", r->stage->name, READY_MS / 1000);
+		r->at = INT64_MAX;
+		launch_stop(l, NULL);
+	}
+}
+
+void launch_tick(struct launch *l)
+{
+	int64_t now = launch_now();
+
+	pipeline_reap(&l->pipeline);
+	for (size_t i = 0; i < l->n; i++)
+		one_tick(l, &l->runners[i], now);
+	if (!l->sources_started)
+		start_sources(l);
+	if (l->phase != STOP_NONE && now >= l->phase_at && launch_busy(l)) {
+		say_late(l);
+		launch_stop(l, NULL);
+	}
+}

@@ -1,0 +1,277 @@
+#!/usr/bin/env bats
+# weir run and weir stop: the same output as the chain, restarts, the orderly stop, deaths.
+load helper
+
+setup() {
+	export WEIR_RUNDIR=$BATS_TEST_TMPDIR/run
+	fan="{ dns, http, tls }"
+}
+
+teardown() {
+	[ ! -e "$BATS_TEST_TMPDIR/pid" ] || kill -9 "$(cat "$BATS_TEST_TMPDIR/pid")" 2>/dev/null || true
+}
+
+chain() { # what the pipeline of the shell prints
+	weir read "$@" | weir flow | weir reasm | weir dns | weir http | weir tls | weir json
+}
+
+# await TEXT FILE: until it stands there, 20 s at most.
+await() {
+	for _ in $(seq 400); do
+		grep -q -- "$1" "$2" 2>/dev/null && return 0
+		sleep 0.05
+	done
+	echo "never: $1"
+	cat "$2"
+	return 1
+}
+
+# The processes of stage NAME of our pipeline, by its run directory in their environment.
+stage_pid() {
+	local p
+	for p in $(pgrep -f "libexec/weir/weir-$1 "); do
+		grep -qz "^WEIR_RUNDIR=$WEIR_RUNDIR$" "/proc/$p/environ" 2>/dev/null && echo "$p"
+	done
+	return 0
+}
+
+# A pipeline that waits for its input, a FIFO, in the background: its pid in $pid.
+start() { # start LINE [OPTION...]
+	local line=$1
+	shift
+	mkfifo "$BATS_TEST_TMPDIR/in"
+	weir run --name test "$@" "$line" >"$BATS_TEST_TMPDIR/out" 2>"$BATS_TEST_TMPDIR/err" 3>&- &
+	pid=$!
+	echo $pid >"$BATS_TEST_TMPDIR/pid"
+	exec 9>"$BATS_TEST_TMPDIR/in"
+}
+
+@test "run: a line prints what the chain prints, and the books balance" {
+	demo=$top/examples/demo.pcap
+	weir run "read '$demo' | flow | reasm | $fan | json" >"$BATS_TEST_TMPDIR/out" 2>"$BATS_TEST_TMPDIR/err"
+	chain "$demo" | cmp - "$BATS_TEST_TMPDIR/out"
+	grep -q '^books balance: ' "$BATS_TEST_TMPDIR/err"
+	[ "$(grep -c '^[a-z]* *[0-9]' "$BATS_TEST_TMPDIR/err")" -eq 7 ]
+	[ -z "$(ls "$WEIR_RUNDIR")" ]
+}
+
+@test "run: a file prints what the chain prints" {
+	sed -n '/^\.Bd -literal/,/^\.Ed/p' "$top/docs/man/weir-pipeline.5" | sed -e '/^\./d' -e "s|x\.pcap|$top/examples/demo.pcap|" >"$BATS_TEST_TMPDIR/names.weir"
+	run --separate-stderr weir run -q "$BATS_TEST_TMPDIR/names.weir"
+	[ "$status" -eq 0 ]
+	[ -z "$stderr" ]
+	weir "$top/examples/demo.pcap" -q --types dns,tls >"$BATS_TEST_TMPDIR/want"
+	[ "$output" = "$(cat "$BATS_TEST_TMPDIR/want")" ]
+}
+
+@test "run: a line prints what the chain prints, over captures of the corpus" {
+	[ -n "${WEIR_CORPUS:-}" ] || skip "no corpus"
+	find "$WEIR_CORPUS" -size -2M \( -name '*.pcap' -o -name '*.pcapng' -o -name '*.cap' \) | LC_ALL=C sort | awk 'NR % 16 == 1' | head -n 40 >"$BATS_TEST_TMPDIR/list"
+	[ "$(wc -l <"$BATS_TEST_TMPDIR/list")" -ge 20 ]
+	while IFS= read -r file; do
+		weir run -q "read '$file' | flow | reasm | $fan | json" >"$BATS_TEST_TMPDIR/out" 2>/dev/null || [ $? -le 4 ]
+		chain "$file" 2>/dev/null | cmp - "$BATS_TEST_TMPDIR/out" || { echo "$file"; false; }
+	done <"$BATS_TEST_TMPDIR/list"
+}
+
+@test "run: a program of one's own joins by pipes" {
+	weir run -q "read '$top/examples/demo.pcap' | flow | reasm | { dns, '$top/examples/python/weir-banner.py', http, tls } | json" >"$BATS_TEST_TMPDIR/out"
+	weir "$top/examples/demo.pcap" -q --with "$top/examples/python/weir-banner.py" | cmp - "$BATS_TEST_TMPDIR/out"
+	grep -q '"type":"banner"' "$BATS_TEST_TMPDIR/out"
+}
+
+@test "run: two sinks behind a fan-out that nothing joins, and operands behind --" {
+	weir run -q "read -- '$top/examples/demo.pcap' | flow | { json -o '$BATS_TEST_TMPDIR/a', json -o '$BATS_TEST_TMPDIR/b' }"
+	weir read "$top/examples/demo.pcap" | weir flow | weir json >"$BATS_TEST_TMPDIR/want"
+	cmp "$BATS_TEST_TMPDIR/a" "$BATS_TEST_TMPDIR/want"
+	cmp "$BATS_TEST_TMPDIR/b" "$BATS_TEST_TMPDIR/want"
+}
+
+@test "run: the exit code is the worst, with its stage named" {
+	head -c 5000 "$top/examples/demo.pcap" >"$BATS_TEST_TMPDIR/cut.pcap"
+	run --separate-stderr weir run -q "read '$BATS_TEST_TMPDIR/cut.pcap' | flow | json"
+	[ "$status" -eq 4 ]
+	[[ "$stderr" == *"weir-run: stage 'read' ended with 4"* ]]
+	run --separate-stderr weir run -q "read '$BATS_TEST_TMPDIR/none.pcap' | flow | json"
+	[ "$status" -eq 1 ]
+	[[ "$stderr" == *"none.pcap"*"stage 'read' ended with 1"* ]]
+	run --separate-stderr weir run -q "read x | flow --tcp-nonsense | json"
+	[ "$status" -eq 2 ]
+	[[ "$stderr" == "weir-run: pipeline: stage 'flow': 'flow' has no option --tcp-nonsense"* ]]
+}
+
+@test "run: SIGINT stops the source, and what was read comes out" {
+	start "read '$BATS_TEST_TMPDIR/in' | flow | reasm | $fan | json"
+	head -c 20000 "$top/examples/demo.pcap" >&9
+	await '"type":"dns"' "$BATS_TEST_TMPDIR/out" || true
+	[ -n "$(stage_pid flow)" ]
+	kill -INT $pid
+	wait $pid || [ $? -eq 4 ]
+	# A source that waits for its FIFO ends by the signal; flows that were open are written.
+	grep -q '"type":"flow"' "$BATS_TEST_TMPDIR/out"
+	grep -q 'books balance' "$BATS_TEST_TMPDIR/err"
+	[ -z "$(stage_pid flow)$(stage_pid json)" ]
+	[ -z "$(ls "$WEIR_RUNDIR")" ]
+}
+
+@test "stop: by name, by path or the only one; waits for the end" {
+	start "read '$BATS_TEST_TMPDIR/in' | flow | json" -q
+	head -c 20000 "$top/examples/demo.pcap" >&9
+	for _ in $(seq 100); do [ -S "$WEIR_RUNDIR/test/control" ] && break || sleep 0.05; done
+	run weir stop other
+	[ "$status" -eq 1 ]
+	[ "$output" = "weir-stop: no pipeline 'other' runs" ]
+	run weir run --name test 'read x | json'
+	[ "$status" -eq 1 ]
+	[ "$output" = "weir-run: a pipeline 'test' is running already" ]
+	[ "$(stat -c %a "$WEIR_RUNDIR/test" "$WEIR_RUNDIR/test/control" | tr '\n' ' ')" = "700 600 " ]
+	run weir stop "$WEIR_RUNDIR/test"
+	[ "$status" -eq 0 ]
+	[[ "$output" == "ended with "[04] ]]
+	! kill -0 $pid 2>/dev/null || wait $pid || [ $? -eq 4 ]
+	run weir stop
+	[ "$status" -eq 1 ]
+	[[ "$output" == "weir-stop: no pipeline runs in "* ]]
+}
+
+@test "run: a stage that is killed is started again, the rest goes on, and the code says that something was lost" {
+	start "read '$BATS_TEST_TMPDIR/in' | flow | reasm | $fan | json" --backoff 20ms
+	head -c 30000 "$top/examples/demo.pcap" >&9
+	await '"type":"dns"' "$BATS_TEST_TMPDIR/out"
+	for stage in flow dns json reasm; do
+		before=$(stage_pid $stage)
+		[ -n "$before" ]
+		kill -9 "$before"
+		await "stage '$stage' was killed by signal 9" "$BATS_TEST_TMPDIR/err"
+		for _ in $(seq 100); do
+			after=$(stage_pid $stage)
+			[ -n "$after" ] && [ "$after" != "$before" ] && break || sleep 0.05
+		done
+		[ "$after" != "$before" ]
+	done
+	tail -c +30001 "$top/examples/demo.pcap" >&9
+	exec 9>&-
+	code=0
+	wait $pid || code=$?
+	cat "$BATS_TEST_TMPDIR/err"
+	[ "$code" -eq 5 ]
+	grep -q '"type":"tls"' "$BATS_TEST_TMPDIR/out"
+	jq -e . "$BATS_TEST_TMPDIR/out" >/dev/null
+	# What the untouched end of the capture holds is there.
+	chain "$top/examples/demo.pcap" | grep '"type":"dns"' | tail -n 3 | while IFS= read -r line; do
+		grep -qF -- "${line#*\"flow\"}" "$BATS_TEST_TMPDIR/out" || grep -qF -- "$(jq -r .query <<<"$line")" "$BATS_TEST_TMPDIR/out"
+	done
+}
+
+@test "run: a stage with restart = never stops the pipeline, and isolate goes on without it" {
+	cat >"$BATS_TEST_TMPDIR/p.weir" <<-END
+	[stage read]
+	run = read $BATS_TEST_TMPDIR/in
+	out = frames
+	[stage flow]
+	run = flow
+	in = frames
+	out = flows
+	[stage dns]
+	run = dns --only
+	in = flows
+	out = dns
+	restart = never
+	on-fail = isolate
+	[stage json]
+	run = json
+	in = flows dns
+	restart = never
+	END
+	start "$BATS_TEST_TMPDIR/p.weir"
+	head -c 30000 "$top/examples/demo.pcap" >&9
+	await '"type":"dns"' "$BATS_TEST_TMPDIR/out"
+	kill -9 "$(stage_pid dns)"
+	await "stage 'dns' was killed by signal 9 (Killed): going on without it" "$BATS_TEST_TMPDIR/err"
+	kill -0 "$(stage_pid json)"
+	kill -9 "$(stage_pid json)"
+	await "stage 'json' was killed by signal 9 (Killed): stopping" "$BATS_TEST_TMPDIR/err"
+	code=0
+	wait $pid || code=$?
+	[ "$code" -eq 137 ]
+}
+
+@test "run: a stage that dies again and again is given up, and says so" {
+	start "read '$BATS_TEST_TMPDIR/in' | flow | json --types packet" --backoff 1ms
+	head -c 30000 "$top/examples/demo.pcap" >&9
+	await 'type' "$BATS_TEST_TMPDIR/out"
+	for _ in $(seq 400); do
+		p=$(stage_pid flow)
+		[ -z "$p" ] || kill -9 $p 2>/dev/null || true
+		kill -0 $pid 2>/dev/null && ! grep -q stopping "$BATS_TEST_TMPDIR/err" || break
+		sleep 0.02
+	done
+	code=0
+	wait $pid || code=$?
+	[ "$code" -eq 137 ]
+	[ "$(grep -c 'starting it again in' "$BATS_TEST_TMPDIR/err")" -eq 10 ]
+	grep -q "stage 'flow' was killed by signal 9 (Killed): stopping" "$BATS_TEST_TMPDIR/err"
+}
+
+@test "run: death of the launcher leaves no process and no ring, and the next takes its folder" {
+	rings=$(find /dev/shm -name "weir.$(id -u).*" | wc -l)
+	start "read '$BATS_TEST_TMPDIR/in' | flow | reasm | { dns, '$top/examples/python/weir-banner.py' } | json"
+	head -c 30000 "$top/examples/demo.pcap" >&9
+	await 'type' "$BATS_TEST_TMPDIR/out"
+	stages=$(stage_pid flow; stage_pid json; stage_pid read; pgrep -f "weir-banner.py --only$" | head -n 1)
+	[ "$(wc -w <<<"$stages")" -eq 4 ]
+	kill -9 $pid
+	wait $pid || true
+	for _ in $(seq 40); do
+		left=
+		for p in $stages; do ! kill -0 "$p" 2>/dev/null || left+=" $p"; done
+		[ -n "$left" ] && sleep 0.05 || break
+	done
+	[ -z "$left" ]
+	[ "$(find /dev/shm -name "weir.$(id -u).*" | wc -l)" -eq "$rings" ]
+	[ -d "$WEIR_RUNDIR/test" ]
+	run weir stop test
+	[ "$status" -eq 1 ]
+	weir run -q --name other "read '$top/examples/demo.pcap' | flow | json" >/dev/null
+	[ -z "$(ls "$WEIR_RUNDIR")" ]
+}
+
+@test "run: a stage that hangs is ended by SIGTERM, or SIGKILL, when the time is over" {
+	start "read '$BATS_TEST_TMPDIR/in' | flow | json --types packet" --stop-timeout 300ms
+	head -c 20000 "$top/examples/demo.pcap" >&9
+	await 'type' "$BATS_TEST_TMPDIR/out"
+	kill -STOP "$(stage_pid flow)"
+	kill -TERM $pid
+	code=0
+	wait $pid || code=$?
+	[ "$code" -eq 137 ]
+	grep -q "stage 'flow' has not ended: sending it SIGTERM" "$BATS_TEST_TMPDIR/err"
+	grep -q "stage 'flow' was killed by signal 9" "$BATS_TEST_TMPDIR/err"
+}
+
+@test "run: a folder that others can write into is refused" {
+	mkdir "$WEIR_RUNDIR" && chmod 777 "$WEIR_RUNDIR"
+	run weir run "read x | json"
+	[ "$status" -eq 1 ]
+	[[ "$output" == "weir-run: cannot use the run directory '$WEIR_RUNDIR': "* ]]
+}
+
+@test "run: placement" {
+	cat >"$BATS_TEST_TMPDIR/p.weir" <<-END
+	[stage read]
+	run = read $BATS_TEST_TMPDIR/in
+	out = frames
+	[stage json]
+	run = json --types frame
+	in = frames
+	cpu = 0
+	nice = 7
+	END
+	start "$BATS_TEST_TMPDIR/p.weir" -q
+	head -c 30000 "$top/examples/demo.pcap" >&9
+	await 'type' "$BATS_TEST_TMPDIR/out"
+	[ "$(taskset -pc "$(stage_pid json)" | sed 's/.*: //')" = 0 ]
+	[ "$(ps -o ni= -p "$(stage_pid json)" | tr -d ' ')" = 7 ]
+	exec 9>&-
+	wait $pid || [ $? -eq 4 ]
+}
