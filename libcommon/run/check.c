@@ -304,6 +304,40 @@ static void check_pipes(struct graph *g, const struct check_world *w, size_t at)
 			    s->name);
 }
 
+/* ---- copies ---- */
+
+/* Copies share out the flows of one ring; what else they might read has no such parts. */
+static void check_shard(struct graph *g, const struct graph_stage *s)
+{
+	const struct graph_link *l = s->in.n ? graph_link(g, s->in.v[0]) : NULL;
+	int writer = l ? graph_writer(g, l->name) : -1;
+	unsigned before = writer >= 0 ? g->stages[writer].shard : 0;
+
+	if (s->shard < 2)
+		return;
+	if (s->in.n != 1 || !l || l->via)
+		graph_error(g, s->shard_line, "stage '%s': copies share one link, a ring", s->name);
+	if (strlen(s->name) > GRAPH_NAME - 8)
+		graph_error(g, s->line, "stage '%s': with shard its name has at most %d characters",
+			    s->name, GRAPH_NAME - 8);
+	if (before > 1 && before != s->shard)
+		graph_error(g, s->shard_line,
+			    "stage '%s' has %u copies, but '%s', which it reads, has %u", s->name,
+			    s->shard, g->stages[writer].name, before);
+	if (!s->out.n)
+		graph_error(g, s->shard_line, "stage '%s': copies would write to one place",
+			    s->name);
+	for (size_t i = 0; i < s->out.n; i++) {
+		l = graph_link(g, s->out.v[i]);
+		if (!l || l->via || strlen(l->name) > GRAPH_NAME - 8)
+			graph_error(
+				g, s->out_line,
+				"stage '%s': each copy writes a ring of its own, whose name has "
+				"at most %d characters",
+				s->name, GRAPH_NAME - 8);
+	}
+}
+
 /* ---- the whole ---- */
 
 /* Takes away stages that nothing feeds any more; what is left goes round in a circle. */
@@ -439,6 +473,7 @@ bool graph_check(struct graph *g, const struct check_world *w)
 		check_ends(g, &g->stages[i], false);
 		check_ends(g, &g->stages[i], true);
 		check_pipes(g, w, i);
+		check_shard(g, &g->stages[i]);
 	}
 	for (size_t i = 0; i < g->nlinks; i++) {
 		check_link(g, &g->links[i]);

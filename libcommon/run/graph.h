@@ -14,6 +14,7 @@ enum {
 	GRAPH_WORDS = 200, /* of a command, of a list of links */
 	GRAPH_NAME = 20, /* of a stage, a link, a pipeline; with its NUL: two make a ring's name */
 	GRAPH_TEXT = 64 * 1024,
+	GRAPH_SHARDS = 16,
 };
 
 /* A list of words; owned. */
@@ -35,6 +36,8 @@ struct graph_stage {
 	int nice;
 	enum graph_restart restart;
 	enum graph_join join;
+	unsigned shard; /* copies that share the flows; 0 or 1: one */
+	unsigned shard_line;
 	unsigned max;      /* restarts within max_secs; 0: not given */
 	unsigned max_secs; /* 0 with max given: ever */
 };
@@ -68,6 +71,10 @@ bool graph_from_ini(struct graph *g, struct bytes text, const char *file, struct
  * owns reaches it once, without a further copy. */
 bool graph_from_line(struct graph *g, const char *line, struct buf *why);
 void graph_free(struct graph *g);
+/* Puts so many stages in the place of each one with shard = N: NAME-1 .. NAME-N, and a stage of
+ * weir-shard in front where nothing has divided the stream so yet. Whoever reads them reads all, in
+ * order. Of a graph that graph_check() has passed. False: g->why says what does not fit. */
+bool graph_shard(struct graph *g);
 
 /* ---- for those that read a graph ---- */
 

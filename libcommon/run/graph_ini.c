@@ -236,6 +236,18 @@ static void key_max(struct reader *r, const char *v)
 	r->stage->max_secs = (unsigned)(ms / 1000);
 }
 
+static void key_shard(struct reader *r, const char *v)
+{
+	uint64_t n = 0;
+	char *end = NULL;
+
+	r->stage->shard_line = r->line;
+	if (!number(v, &end, &n) || *end || !n || n > GRAPH_SHARDS)
+		graph_error(r->g, r->line, "shard is 1 to %d, not '%.40s'", GRAPH_SHARDS, v);
+	else
+		r->stage->shard = (unsigned)n;
+}
+
 static void key_on_fail(struct reader *r, const char *v)
 {
 	static const char *const words[] = { "stop", "isolate", NULL };
@@ -273,17 +285,12 @@ static const struct key pipeline_keys[] = {
 	{ 0 },
 };
 static const struct key stage_keys[] = {
-	{ "run", key_run, true },
-	{ "in", key_in, true },
-	{ "out", key_out, true },
-	{ "cpu", key_cpu, false },
-	{ "nice", key_nice, false },
-	{ "host", key_host, false },
-	{ "restart", key_restart, false },
-	{ "max", key_max, false },
-	{ "on-fail", key_on_fail, false },
-	{ "join", key_join, false },
-	{ 0 },
+	{ "run", key_run, true },      { "in", key_in, true },
+	{ "out", key_out, true },      { "cpu", key_cpu, false },
+	{ "nice", key_nice, false },   { "host", key_host, false },
+	{ "shard", key_shard, false }, { "restart", key_restart, false },
+	{ "max", key_max, false },     { "on-fail", key_on_fail, false },
+	{ "join", key_join, false },   { 0 },
 };
 static const struct key link_keys[] = {
 	{ "readers", key_readers, true },

@@ -80,7 +80,7 @@ struct graph *load_graph(const char *arg)
 		good = graph_from_ini(&g, buf_bytes(&text), arg, &why);
 	}
 	if (good)
-		good = graph_check(&g, load_world());
+		good = graph_check(&g, load_world()) && graph_shard(&g);
 	buf_release(&text);
 	buf_add_byte(&why, 0);
 	why.len--;

@@ -100,6 +100,47 @@ start() { # start LINE [OPTION...]
 	[[ "$stderr" == "weir-run: pipeline: stage 'flow': 'flow' has no option --tcp-nonsense"* ]]
 }
 
+@test "run: two and four copies of reasm and the parsers print what one does" {
+	for n in 2 4; do
+		cat >"$BATS_TEST_TMPDIR/shard.weir" <<-END
+		[stage read]
+		run = read $top/examples/demo.pcap
+		out = frames
+		[stage flow]
+		run = flow
+		in = frames
+		out = packets
+		[stage reasm]
+		run = reasm
+		in = packets
+		out = streams
+		shard = $n
+		[stage dns]
+		run = dns
+		in = streams
+		out = dns
+		shard = $n
+		[stage http]
+		run = http
+		in = dns
+		out = http
+		shard = $n
+		[stage tls]
+		run = tls
+		in = http
+		out = tls
+		shard = $n
+		[stage json]
+		run = json
+		in = tls
+		END
+		weir run "$BATS_TEST_TMPDIR/shard.weir" >"$BATS_TEST_TMPDIR/out" 2>"$BATS_TEST_TMPDIR/err"
+		grep -q '^books balance' "$BATS_TEST_TMPDIR/err"
+		chain "$top/examples/demo.pcap" | cmp - "$BATS_TEST_TMPDIR/out"
+	done
+	[ "$(weir plan "$BATS_TEST_TMPDIR/shard.weir" | grep -c '^weir dns ')" -eq 4 ]
+}
+
 @test "run: SIGINT stops the source, and what was read comes out" {
 	start "read '$BATS_TEST_TMPDIR/in' | flow | reasm | $fan | json"
 	head -c 20000 "$top/examples/demo.pcap" >&9

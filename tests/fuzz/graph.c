@@ -54,6 +54,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	if (good && graph_check(&g, &world)) {
 		/* Whatever was passed has an order from sources to sinks, and commands. */
 		MUST(g.nstages && plan_order(&g, order) == g.nstages);
+		if (!graph_shard(&g))
+			MUST(g.wrong);
+		else
+			MUST(plan_order(&g, order) == g.nstages);
 		plan_print(&g, &world, NULL, &plan);
 		MUST(plan.len && plan.ptr[plan.len - 1] == '\n');
 	}

@@ -12,7 +12,8 @@ static struct buf why;
 
 static enum check_program program(void *ctx, const char *name)
 {
-	static const char *const own[] = { "read", "flow", "reasm", "dns", "http", "tls", "json" };
+	static const char *const own[] = { "read", "flow", "reasm", "dns",
+					   "http", "tls",  "json",  "shard" };
 
 	(void)ctx;
 	for (size_t i = 0; i < sizeof(own) / sizeof(own[0]); i++)
@@ -301,12 +302,64 @@ static void plans(void)
 		      "weir json -i \"$fifos/b.k\"\nwait\n"));
 }
 
+static void shards(void)
+{
+	check_case("copies of a stage share its link's flows, and whoever reads them reads all");
+	CHECK(file(HEAD "[stage f]\nrun = flow --only\nin = a\nout = b\nshard = 2\ncpu = 1\n"
+			"[stage j]\nrun = json\nin = a b\n"));
+	CHECK(graph_shard(&g));
+	CHECK(planned("weir read x -o shm:weir.a,readers=f-in,j &\n"
+		      "weir shard -o shm:weir.f-in-1,readers=f-1 -o shm:weir.f-in-2,readers=f-2 "
+		      "-i shm:weir.a,reader=f-in &\n"
+		      "taskset -c 1 weir flow --only -o shm:weir.b-1,readers=j -i "
+		      "shm:weir.f-in-1,reader=f-1 &\n"
+		      "taskset -c 1 weir flow --only -o shm:weir.b-2,readers=j -i "
+		      "shm:weir.f-in-2,reader=f-2 &\n"
+		      "weir json -i shm:weir.a,reader=j -i shm:weir.b-1,reader=j "
+		      "-i shm:weir.b-2,reader=j\n"));
+
+	check_case("stages with as many copies in a row are joined one to one");
+	CHECK(file(HEAD "[stage f]\nrun = flow\nin = a\nout = b\nshard = 3\n"
+			"[stage d]\nrun = dns\nin = b\nout = c\nshard = 3\n"
+			"[stage j]\nrun = json\nin = c\n"));
+	CHECK(graph_shard(&g));
+	CHECK_EQ(g.nstages, 9);
+	CHECK(words(&g.stages[graph_stage_index(&g, "d-2")].in, "b-2"));
+	CHECK(words(&g.stages[graph_stage_index(&g, "j")].in, "c-1 c-2 c-3"));
+
+	check_case("copies that don't match, or can't be, are refused with the line");
+	CHECK(!file(HEAD "[stage f]\nrun = flow\nin = a\nout = b\nshard = 3\n"
+			 "[stage d]\nrun = dns\nin = b\nout = c\nshard = 2\n"
+			 "[stage j]\nrun = json\nin = c\n"));
+	CHECK(said("f:13: stage 'd' has 2 copies, but 'f', which it reads, has 3"));
+	CHECK(!file("[stage r]\nrun = read x\nout = a\nshard = 2\n" TAIL));
+	CHECK(said("f:4: stage 'r': copies share one link, a ring"));
+	CHECK(!file(HEAD TAIL "shard = 2\n") &&
+	      said("f:7: stage 'j': copies would write to one place"));
+	CHECK(!file(HEAD TAIL "shard = 17\n") && said("f:7: shard is 1 to 16, not '17'"));
+
+	check_case("more stages than fit are refused, not cut");
+	struct buf text = { 0 };
+
+	buf_add_str(&text, HEAD);
+	for (int i = 0; i < 5; i++)
+		buf_printf(&text, "[stage f%d]\nrun = flow\nin = a\nout = b%d\nshard = 16\n", i, i);
+	buf_add_str(&text, "[stage j]\nrun = json\nin = b0 b1 b2 b3 b4\n");
+	buf_add_byte(&text, 0);
+	file((const char *)text.ptr);
+	CHECK(g.wrong == 4); /* each of f1 to f4 passes on to j what f0 does */
+	g.wrong = 0;
+	CHECK(!graph_shard(&g) && said("more than 60 stages"));
+	buf_release(&text);
+}
+
 int main(void)
 {
 	lines();
 	files();
 	sense();
 	plans();
+	shards();
 	begin();
 	return check_end();
 }
