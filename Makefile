@@ -103,8 +103,7 @@ install: all $(B)/libweir-parsers.a
 	install $(B)/bin/weir $(DESTDIR)$(PREFIX)/bin/
 	install $(filter-out %/bin/weir,$(BINS)) $(DESTDIR)$(LIBEXEC)/
 	install -m 644 $(wildcard docs/man/*.1) $(DESTDIR)$(PREFIX)/share/man/man1/
-	install -m 644 $(wildcard docs/man/*.5) $(DESTDIR)$(PREFIX)/share/man/man5/
-	install -m 644 $(wildcard docs/man/*.7) $(DESTDIR)$(PREFIX)/share/man/man7/
+	install -m 644 $(wildcard docs/man/*.5) $(DESTDIR)$(PREFIX)/share/man/man5/ && install -m 644 $(wildcard docs/man/*.7) $(DESTDIR)$(PREFIX)/share/man/man7/
 	install -m 644 $(B)/libweir.a $(B)/libweir-parsers.a $(DESTDIR)$(PREFIX)/lib/
 	@for d in libcommon/base libcommon/net libcommon/record libcommon/port libcommon/stage $(PARSERS:%=cmd/%); do \
 		install -d $(DESTDIR)$(PREFIX)/include/weir/$$d; install -m 644 $$d/*.h $(DESTDIR)$(PREFIX)/include/weir/$$d/; done

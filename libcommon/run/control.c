@@ -74,7 +74,7 @@ static void take_client(struct control *c)
 }
 
 static void take_line(struct control_client *k,
-		      bool (*command)(void *ctx, char *line, char *reply, size_t size), void *ctx)
+		      char (*command)(void *ctx, char *line, char *reply, size_t size), void *ctx)
 {
 	char reply[512] = "", text[600];
 	ssize_t n = recv(k->fd, k->line + k->len, CONTROL_LINE - k->len, 0);
@@ -95,13 +95,13 @@ static void take_line(struct control_client *k,
 	}
 	*end = 0;
 	k->len = 0;
-	k->waits |= command(ctx, k->line, reply, sizeof(reply));
+	k->waits = command(ctx, k->line, reply, sizeof(reply));
 	snprintf(text, sizeof(text), *reply ? "error %s\n" : "ok\n", reply);
 	say(k, text);
 }
 
 void control_serve(struct control *c,
-		   bool (*command)(void *ctx, char *line, char *reply, size_t size), void *ctx)
+		   char (*command)(void *ctx, char *line, char *reply, size_t size), void *ctx)
 {
 	take_client(c);
 	for (size_t i = 0; i < CONTROL_CLIENTS; i++)
@@ -109,18 +109,28 @@ void control_serve(struct control *c,
 			take_line(&c->clients[i], command, ctx);
 }
 
+void control_tell(struct control *c, char waits, const char *line)
+{
+	char text[600];
+
+	snprintf(text, sizeof(text), "%s\n", line);
+	for (size_t i = 0; i < CONTROL_CLIENTS; i++)
+		if (c->clients[i].fd >= 0 && c->clients[i].waits == waits) {
+			say(&c->clients[i], text);
+			c->clients[i].waits = 0;
+		}
+}
+
 void control_close(struct control *c, int code)
 {
 	char text[32];
 
-	snprintf(text, sizeof(text), "ended %d\n", code);
-	for (size_t i = 0; i < CONTROL_CLIENTS; i++) {
-		if (c->clients[i].fd < 0)
-			continue;
-		if (c->clients[i].waits)
-			say(&c->clients[i], text);
-		close(c->clients[i].fd);
-	}
+	snprintf(text, sizeof(text), "ended %d", code);
+	control_tell(c, CONTROL_END, text);
+	control_tell(c, CONTROL_SWAP, "error the pipeline has ended");
+	for (size_t i = 0; i < CONTROL_CLIENTS; i++)
+		if (c->clients[i].fd >= 0)
+			close(c->clients[i].fd);
 	close(c->fd);
 }
 
@@ -162,6 +172,16 @@ int control_send(int dir, const char *line)
 	if (strncmp(reply, "error ", 6) == 0)
 		die("%s", reply + 6);
 	return fd;
+}
+
+void control_await(int fd)
+{
+	char reply[600];
+
+	if (!read_line(fd, reply, sizeof(reply)))
+		die("the launcher went away");
+	if (strncmp(reply, "error ", 6) == 0)
+		die("%s", reply + 6);
 }
 
 int control_wait(int fd)

@@ -81,17 +81,19 @@ static int check_books(const struct launch *l, int code)
 
 /* ---- events -------------------------------------------------------------------------------- */
 
-static bool on_command(void *ctx, char *line, char *reply, size_t size)
+static char on_command(void *ctx, char *line, char *reply, size_t size)
 {
 	struct launch *l = ctx;
 
 	if (strcmp(line, "stop") == 0) {
 		if (l->phase == STOP_NONE)
 			launch_stop(l, NULL);
-		return true;
+		return CONTROL_END;
 	}
+	if (strncmp(line, "swap ", 5) == 0)
+		return launch_swap(l, line + 5, reply, size) ? CONTROL_SWAP : 0;
 	snprintf(reply, size, "no command '%.40s'", line);
-	return false;
+	return 0;
 }
 
 static void on_signals(struct launch *l)

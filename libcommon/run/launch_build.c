@@ -150,6 +150,7 @@ static void finish_args(struct launch *l, struct runner *r)
 		rings_only &= link && !link->via;
 	}
 	graph_program(s, &args);
+	r->words_at = r->process->argc;
 	for (size_t i = args; i < s->run.n; i++)
 		stage_arg(r->process, "%s", s->run.v[i]);
 	/* What came through rings alone is still there for a successor. */

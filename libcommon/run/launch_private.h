@@ -24,6 +24,12 @@ struct place {
 	unsigned reader;
 };
 
+enum swap_state {
+	SWAP_NONE,
+	SWAP_ASKED, /* the old process is about to end */
+	SWAP_TRIED, /* the new one is not ready yet */
+};
+
 /* A stage of the graph, and its process. */
 struct runner {
 	const struct graph_stage *stage;
@@ -40,6 +46,10 @@ struct runner {
 	size_t nout;
 	struct place in[RUNNER_LINKS];
 	size_t nin;
+	int words_at; /* where the command's own words begin in argv */
+	enum swap_state swap;
+	char *before[STAGE_ARGS]; /* argv of the program that is being replaced */
+	int nbefore;
 	uint64_t cpu_dead, cpu_now; /* ns; of processes that ended, of this one */
 };
 
@@ -78,6 +88,16 @@ void launch_tick(struct launch *l);
 void launch_stop(struct launch *l, const char *why);
 /* Whether any stage still runs, or will. */
 bool launch_busy(const struct launch *l);
+
+/* launch_swap.c: another program in a stage's place. */
+/* "STAGE COMMAND". False: reply says why not. */
+bool launch_swap(struct launch *l, char *text, char *reply, size_t size);
+/* Its process has ended, and its successor is to be started now. */
+void launch_swap_next(struct launch *l, struct runner *r);
+/* The new program is ready. */
+void launch_swap_done(struct launch *l, struct runner *r);
+/* The new program ended before that (`what` says how): the old one is put back. */
+void launch_swap_back(struct launch *l, struct runner *r, const char *what);
 
 /* launch_page.c: the launcher's page. */
 void launch_show(struct launch *l);

@@ -203,6 +203,18 @@ static void on_death(struct launch *l, struct runner *r)
 	if (r->process->ready_fd >= 0)
 		close(r->process->ready_fd);
 	r->process->ready_fd = -1;
+	if (r->swap == SWAP_ASKED && !in_order(r) && l->phase < STOP_TERM) {
+		launch_swap_next(l, r);
+		return;
+	}
+	if (r->swap == SWAP_ASKED) {
+		r->swap = SWAP_NONE;
+		control_tell(&l->control, CONTROL_SWAP, "error the stage has ended");
+	}
+	if (r->swap == SWAP_TRIED) {
+		launch_swap_back(l, r, what);
+		return;
+	}
 	if (in_order(r) || l->phase >= STOP_TERM) {
 		r->state = RUN_ENDED;
 		let_go(r, in_order(r) ? RING_CLOSED : RING_ABORTED);
@@ -236,7 +248,6 @@ void launch_ready(struct launch *l, struct runner *r)
 	char byte;
 	ssize_t n = read(r->process->ready_fd, &byte, 1);
 
-	(void)l;
 	if (n < 0 && errno == EINTR)
 		return;
 	close(r->process->ready_fd);
@@ -244,6 +255,8 @@ void launch_ready(struct launch *l, struct runner *r)
 	/* The end alone: it is about to be seen dead. */
 	if (n == 1 && r->state == RUN_STARTING)
 		r->state = RUN_RUNNING;
+	if (n == 1 && r->swap == SWAP_TRIED)
+		launch_swap_done(l, r);
 }
 
 static void start_sources(struct launch *l)
@@ -264,6 +277,8 @@ static void one_tick(struct launch *l, struct runner *r, int64_t now)
 		on_death(l, r);
 	else if (r->state == RUN_BACKOFF && now >= r->at)
 		restart(l, r);
+	else if (r->state == RUN_STARTING && now >= r->at && r->swap == SWAP_TRIED)
+		kill(r->process->pid, SIGKILL);
 	else if (r->state == RUN_STARTING && now >= r->at) {
 		warn("stage '%s' is not ready after %d s", r->stage->name, READY_MS / 1000);
 		r->at = INT64_MAX;
