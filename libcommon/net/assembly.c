@@ -473,24 +473,37 @@ static void enqueue(struct assembly_group *g, struct assembly *a, const struct a
 	holder_update(g, a);
 }
 
+/* The block's first bytes are gone. */
+static void block_cut(struct assembly *a, struct block *b, uint64_t to)
+{
+	uint32_t n = (uint32_t)(to - b->offset);
+
+	b->offset = to;
+	b->len -= n;
+	if (b->missing)
+		return;
+	memmove(b->data, b->data + n, b->len);
+	a->queued -= n;
+}
+
 /* Of data that came with the SYN, the peer has accepted what it acknowledged (RFC 7413 4.2): that
- * leaves. The rest of a block in which it ends stays, in front of `next`. */
+ * leaves. */
 static void accept_held(struct assembly_group *g, struct assembly *a)
 {
 	uint64_t to = min64(a->acked, a->held_to);
 
-	while (a->head && a->next < to && a->head->offset <= a->next) {
+	while (a->head && a->next < to && a->head->offset == a->next) {
 		struct block *b = a->head;
-		uint64_t skip = a->next - b->offset, end = min64(block_end(b), to);
+		uint64_t end = min64(block_end(b), to);
 
 		if (b->missing)
 			gap_to(g, a, end, ASSEMBLY_GAP_SNAPPED);
 		else
-			deliver(g, a, BYTES(b->data + skip, end - a->next), b->first_n,
-				b->first_ts);
+			deliver(g, a, BYTES(b->data, end - a->next), b->first_n, b->first_ts);
 		if (end < block_end(b))
-			break;
-		queue_unlink(g, a, b);
+			block_cut(a, b, end);
+		else
+			queue_unlink(g, a, b);
 	}
 }
 
