@@ -9,32 +9,39 @@
 
 enum { NEAR = 2, WORD_MAX = 64 };
 
-/* Levenshtein distance of two short words; NEAR + 1 where they are farther apart or too long. */
+/* Letters put in, left out, exchanged, or two neighbours changed about, between two short words;
+ * NEAR + 1 where they are farther apart or too long. */
 static unsigned distance(const char *a, const char *b)
 {
 	size_t n = strlen(a), m = strlen(b);
-	unsigned row[WORD_MAX + 1];
+	unsigned rows[3][WORD_MAX + 1];
+	unsigned *above = rows[0], *before = rows[1], *row = rows[2];
 
 	if (n > WORD_MAX || m > WORD_MAX)
 		return NEAR + 1;
 	for (size_t j = 0; j <= m; j++)
-		row[j] = (unsigned)j;
+		before[j] = (unsigned)j;
 	for (size_t i = 1; i <= n; i++) {
-		unsigned diagonal = row[0];
+		unsigned *oldest = above;
 
 		row[0] = (unsigned)i;
 		for (size_t j = 1; j <= m; j++) {
-			unsigned best = diagonal + (a[i - 1] != b[j - 1]);
+			unsigned best = before[j - 1] + (a[i - 1] != b[j - 1]);
 
-			diagonal = row[j];
-			if (row[j] + 1 < best)
-				best = row[j] + 1;
+			if (before[j] + 1 < best)
+				best = before[j] + 1;
 			if (row[j - 1] + 1 < best)
 				best = row[j - 1] + 1;
+			if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1] &&
+			    above[j - 2] + 1 < best)
+				best = above[j - 2] + 1;
 			row[j] = best;
 		}
+		above = before;
+		before = row;
+		row = oldest;
 	}
-	return row[m];
+	return before[m];
 }
 
 const char *opt_nearest(const char *word, const char *const *names)

@@ -264,6 +264,9 @@ static void mistakes(void)
 
 		CHECK(!strcmp(opt_nearest("raed", names), "read"));
 		CHECK(!strcmp(opt_nearest("resm", names), "reasm"));
+		/* Two letters changed about are nearer than two others. */
+		CHECK(!strcmp(opt_nearest("raed", (const char *[]){ "rank", "read", NULL }),
+			      "read"));
 		CHECK(!strcmp(opt_nearest("flow", names), "flow"));
 		CHECK(opt_nearest("xyz", names) == NULL);
 		CHECK(opt_nearest("xy", names) == NULL);
