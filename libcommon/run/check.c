@@ -118,10 +118,6 @@ static void check_program(struct graph *g, const struct check_world *w, struct g
 		return;
 	}
 	check_run(g, w, s);
-	if (same(name, "read") && s->restart > GRAPH_NEVER)
-		graph_error(g, s->restart_line,
-			    "stage '%s': 'read' begins its files anew, it can't be restarted",
-			    s->name);
 }
 
 /* ---- links ---- */

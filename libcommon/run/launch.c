@@ -33,7 +33,8 @@ static int signals_open(void)
 
 /* ---- books --------------------------------------------------------------------------------- */
 
-/* A process that was replaced saw less than its producer sent. */
+/* A process that was replaced saw less than its producer sent, but where it went on with its
+ * predecessor's books. */
 static void collect_books(const struct launch *l, struct books *b)
 {
 	pipeline_books(&l->pipeline, b);
@@ -42,7 +43,7 @@ static void collect_books(const struct launch *l, struct books *b)
 		struct books_row row = { .counter = "running", .value = 1 };
 
 		if (r->process->page->magic != BOOKS_MAGIC ||
-		    (!r->restarts && r->state >= RUN_ENDED))
+		    ((!r->restarts || r->commits) && r->state >= RUN_ENDED))
 			continue;
 		row.instance = r->process->page->instance;
 		snprintf(row.stage, sizeof(row.stage), "%s", r->process->page->stage);
@@ -174,7 +175,6 @@ static int final_code(const struct launch *l)
 	int code = pipeline_code(&l->pipeline);
 
 	name_culprit(l, code);
-	/* A stage that was replaced took what it held with it. */
 	if (l->lost &&
 	    (code <= 0 || code == EXIT_TRUNCATED || code == EXIT_FAILED || code == EXIT_SCHEMA))
 		code = EXIT_LOST;

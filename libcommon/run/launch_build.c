@@ -6,6 +6,7 @@
 #include "libcommon/base/die.h"
 #include "libcommon/run/launch_private.h"
 #include "libcommon/run/lookup.h"
+#include "libcommon/stage/commit.h"
 
 static bool here(const struct launch *l, const struct graph_stage *s)
 {
@@ -158,6 +159,9 @@ static void finish_args(struct launch *l, struct runner *r)
 		   (s->restart == GRAPH_RESTART_DEFAULT && rings_only);
 	if (r->piped)
 		r->again = false;
+	r->commits = !r->piped && (rings_only || r->again);
+	if (r->commits && ftruncate(r->process->page_fd, COMMIT_PAGE) < 0)
+		die_errno("cannot make a page for '%s'", s->name);
 	if (r->source)
 		r->process->notifies = false;
 }

@@ -35,9 +35,11 @@ struct runner {
 	const struct graph_stage *stage;
 	struct pipe_stage *process;
 	enum run_state state;
-	bool source; /* no stage here feeds it */
-	bool piped;  /* it, or what it is joined to, knows no rings */
-	bool again;  /* it may be started again where it dies */
+	bool source;  /* no stage here feeds it */
+	bool piped;   /* it, or what it is joined to, knows no rings */
+	bool again;   /* it may be started again where it dies */
+	bool commits; /* a successor loses nothing of what it did, and does nothing twice (commit.h)
+		       */
 	unsigned restarts, recent;
 	int64_t recent_since; /* ms; the window in which `recent` counts */
 	int64_t started, at;  /* ms; at: when its state has lasted long enough */
@@ -71,7 +73,7 @@ struct launch {
 	bool sources_started;
 	enum stop_phase phase;
 	int64_t phase_at; /* ms; when the next one begins */
-	bool lost;        /* a process was replaced: some of what it held is gone */
+	bool lost; /* a process that commits nothing was replaced: something is gone, or twice */
 };
 
 int64_t launch_now(void); /* ms */

@@ -225,18 +225,10 @@ static void on_death(struct launch *l, struct runner *r)
 	}
 }
 
-/* Here a transaction that the dead process left half done is to be completed or undone, before
- * its successor looks at the rings. There is none yet: what the dead one took from its ring and
- * had not said to be done with is taken again. */
-static void settle(struct launch *l, struct runner *r)
-{
-	(void)r;
-	l->lost = true;
-}
-
 static void restart(struct launch *l, struct runner *r)
 {
-	settle(l, r);
+	/* What its predecessor left half done the successor completes or undoes by its page. */
+	l->lost |= !r->commits;
 	r->restarts++;
 	launch_spawn(l, r);
 }

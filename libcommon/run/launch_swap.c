@@ -100,7 +100,7 @@ void launch_swap_next(struct launch *l, struct runner *r)
 {
 	warn("stage '%s' is replaced by '%s'", r->stage->name, r->process->argv[0]);
 	r->swap = SWAP_TRIED;
-	l->lost = true;
+	l->lost |= !r->commits;
 	launch_spawn(l, r);
 }
 
