@@ -1,7 +1,9 @@
 /* port: opens an endpoint by its kind, and hands every call on to its transport. */
 #include "libcommon/port/port.h"
 
+#include <errno.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #include "libcommon/base/die.h"
 #include "libcommon/port/transport.h"
@@ -177,6 +179,16 @@ bool port_out_close(struct port_out *p)
 	return good;
 }
 
+bool port_out_unframed(struct port_out *p, struct bytes b)
+{
+	ssize_t n;
+
+	do
+		n = write(p->fd, b.ptr, b.len); /* all or nothing, as it is not more than PIPE_BUF */
+	while (n < 0 && errno == EINTR && !port_give_up);
+	return n == (ssize_t)b.len;
+}
+
 struct port_in *port_in_open(const char *text)
 {
 	struct endpoint *ep = parse(text, false);
@@ -211,6 +223,11 @@ bool port_in_ready(struct port_in *p, size_t have)
 struct bytes port_in_preamble(struct port_in *p)
 {
 	return p->ops->preamble ? p->ops->preamble(p) : BYTES(NULL, 0);
+}
+
+int port_in_pipe(const struct port_in *p)
+{
+	return p->pipe ? p->fd : -1;
 }
 
 bool port_in_is_file(const struct port_in *p)

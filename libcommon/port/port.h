@@ -43,6 +43,9 @@ struct port_out {
 	uint64_t written, lost; /* up to base */
 	uint64_t published;     /* a ring: bytes that readers can see */
 	size_t longest;         /* a ring: no record can be longer */
+	bool pipe;              /* the descriptor fd is a pipe's */
+	int fd;
+	struct offer_out *offer;
 };
 
 /* Opens; ends the process (1, or 2 for wrong grammar) with one line where it can't.
@@ -101,6 +104,22 @@ bool port_out_settle(struct port_out *p, uint64_t position);
  * byte), frees. False where something could not be delivered. */
 bool port_out_close(struct port_out *p);
 
+/* A pipe to a tool of ours is left for a ring. Its writer writes PORT_OFFER bytes about a ring into
+ * the pipe, at a place that the reader knows, and nothing more until port_out_word() has said where
+ * the stream goes: all of it is then in the ring (the pipe stays open, and tells of hang-ups), or
+ * all behind those bytes in the pipe. Not between two processes of different users.
+ *
+ * port_out_offer: makes the ring and fills in what to say of it; false where this is no pipe, or it
+ * can't be done: nothing has changed then. port_out_unframed: writes those bytes past the stream,
+ * all or (false) none. port_out_word: has the reader taken it? `last`: where it has not, the offer
+ * is withdrawn. */
+enum { PORT_OFFER = 157 };
+enum port_word { PORT_NO_WORD, PORT_TAKEN, PORT_WITHDRAWN };
+
+bool port_out_offer(struct port_out *p, uint8_t offer[PORT_OFFER]);
+bool port_out_unframed(struct port_out *p, struct bytes b);
+enum port_word port_out_word(struct port_out *p, bool last);
+
 /* The way round, for what has no room or is due. */
 uint8_t *port_out_more(struct port_out *p, size_t n, bool wait);
 void port_out_hand_over(struct port_out *p);
@@ -144,6 +163,13 @@ bool port_in_ready(struct port_in *p, size_t have);
 struct bytes port_in_preamble(struct port_in *p);
 /* A real file or a terminal: nothing else can make it "live". */
 bool port_in_is_file(const struct port_in *p);
+/* A pipe's descriptor, to poll for its first bytes; else -1. */
+int port_in_pipe(const struct port_in *p);
+/* The first `head` bytes of the view brought this offer. True: it was taken, they are no part of
+ * the stream, which comes from a ring now, and when that has ended, from the pipe again. False: it
+ * is no offer to us (any more), and the stream is what the pipe brings. Needs the rights that a
+ * sandbox takes. */
+bool port_in_take(struct port_in *p, size_t head, struct bytes offer);
 uint64_t port_in_total(const struct port_in *p);
 /* The place `taken` bytes into the view: of a ring a position in its stream, of a regular file an
  * offset, else 0. */

@@ -267,6 +267,8 @@ struct port_out *port_fd_out(const struct endpoint *ep, const char *text)
 		if (S_ISFIFO(st.st_mode)) {
 			fcntl(o->fd, F_SETPIPE_SZ, PIPE_SIZE);
 			make_wait_free(o);
+			o->port.pipe = true;
+			o->port.fd = o->fd;
 		}
 	}
 	fd_grow(o, PORT_BATCH);
@@ -429,8 +431,11 @@ struct port_in *port_fd_in(const struct endpoint *ep, const char *text)
 	if (in->regular)
 		in->offset = (uint64_t)lseek(in->fd, 0, SEEK_CUR);
 	in->port.file = in->regular || isatty(in->fd);
-	if (S_ISFIFO(st.st_mode))
+	if (S_ISFIFO(st.st_mode)) {
 		fcntl(in->fd, F_SETPIPE_SZ, PIPE_SIZE);
+		in->port.pipe = true;
+		in->port.fd = in->fd;
+	}
 	in_make_room(in);
 	return &in->port;
 }

@@ -106,7 +106,8 @@ struct ring_reader {
 	uint16_t shard, shards; /* this reader's share of the flows; 0, 0: all */
 	uint16_t unused;
 	uint32_t released; /* the producer does not wait for it any more, for good */
-	uint8_t pad[12];
+	uint32_t granted;  /* of an offer: the reader has the stream; see below */
+	uint8_t pad[8];
 };
 
 enum ring_page_state { RING_NEVER, RING_ATTACHED, RING_GONE };
@@ -227,6 +228,23 @@ bool ring_in_settle(struct ring_in *in, uint64_t position);
 struct bytes ring_in_preamble(const struct ring_in *in);
 /* A clean end: the producer does not wait for this reader any more. */
 void ring_in_free(struct ring_in *in);
+
+/* ---- an offer ----
+ *
+ * A ring of one reader that may also not come to be used: the stream then goes another way. The
+ * reader attaches and waits for the word; the producer alone gives it, once: `granted` where it saw
+ * the reader attached, `released` where it did not in time. So both know the same, and whoever dies
+ * before that leaves the other where it was. */
+
+enum ring_word { RING_NO_WORD, RING_GRANTED, RING_WITHDRAWN };
+
+/* Gives the word: granted where the reader has attached; else withdrawn where this is the last
+ * look, and none yet where it is not. */
+enum ring_word ring_out_word(struct ring_out *o, bool last);
+/* Looks again at who reads: false where nobody does any more. */
+bool ring_out_read(struct ring_out *o);
+/* Waits for the word at most ms. A producer that died without one has withdrawn. */
+enum ring_word ring_in_word(struct ring_in *in, int ms);
 
 /* ---- what both sides, and port_ring, use ---- */
 

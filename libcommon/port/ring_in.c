@@ -208,6 +208,32 @@ bool ring_in_ready(struct ring_in *in, size_t have)
 	return look(in, have) != PORT_EMPTY;
 }
 
+/* The word as it stands. */
+static enum ring_word word(const struct ring_in *in)
+{
+	const struct ring_reader *reader = &ring_table(in->h)[in->page->slot];
+
+	if (__atomic_load_n(&reader->granted, __ATOMIC_SEQ_CST))
+		return RING_GRANTED;
+	return __atomic_load_n(&reader->released, __ATOMIC_SEQ_CST) ? RING_WITHDRAWN : RING_NO_WORD;
+}
+
+enum ring_word ring_in_word(struct ring_in *in, int ms)
+{
+	int64_t until = now_ms() + ms;
+	enum ring_word said;
+
+	while ((said = word(in)) == RING_NO_WORD && now_ms() < until && !port_give_up) {
+		uint32_t value = __atomic_load_n(&in->live->data, __ATOMIC_ACQUIRE);
+
+		if (word(in) == RING_NO_WORD &&
+		    ring_wait(&in->live->data, value, RING_NAP_MIN) == ETIMEDOUT &&
+		    producer_dead(in))
+			return word(in) == RING_GRANTED ? RING_GRANTED : RING_WITHDRAWN;
+	}
+	return said;
+}
+
 struct bytes ring_in_preamble(const struct ring_in *in)
 {
 	return in->preamble;

@@ -353,6 +353,31 @@ unsigned ring_out_garbage(const struct ring_out *o)
 	return o->garbage;
 }
 
+/* ---- an offer ---- */
+
+enum ring_word ring_out_word(struct ring_out *o, bool last)
+{
+	struct ring_reader *reader = &ring_table(o->h)[0];
+
+	if (reader->granted || o->r[0].ended)
+		return reader->granted ? RING_GRANTED : RING_WITHDRAWN;
+	if (__atomic_load_n(&o->r[0].page->state, __ATOMIC_SEQ_CST) == RING_ATTACHED) {
+		__atomic_store_n(&reader->granted, 1, __ATOMIC_SEQ_CST);
+	} else if (last) {
+		reader_end(o, 0);
+	} else {
+		return RING_NO_WORD;
+	}
+	wake_readers(o);
+	return reader->granted ? RING_GRANTED : RING_WITHDRAWN;
+}
+
+bool ring_out_read(struct ring_out *o)
+{
+	bury(o);
+	return refresh(o) >= 0;
+}
+
 /* ---- attaching ---- */
 
 struct ring_out *ring_out_over(struct ring_header *h, uint8_t *data,

@@ -35,7 +35,11 @@ struct port_in {
 	const struct port_in_ops *ops;
 	char *name;
 	bool file;
-	uint64_t total; /* bytes consumed */
+	bool pipe; /* the descriptor fd is a pipe's */
+	int fd;
+	struct ring_in *ring;             /* taken from an offer, .. */
+	const struct port_in_ops *behind; /* .. and what comes when it has ended */
+	uint64_t total;                   /* bytes consumed */
 };
 
 struct port_in_ops {

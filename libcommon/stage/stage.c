@@ -46,6 +46,8 @@ static const struct opt record_options[] = {
 		"write to EP, repeatable [-]"),
 	OPT_ROW(0, "sandbox", OPT_CHOICE, struct common_config, sandbox, "require|try|off",
 		"give up rights before reading input"),
+	OPT_ROW(0, "no-ring", OPT_FLAG, struct common_config, no_ring, NULL,
+		"leave pipes between tools of weir as they are"),
 	OPT_ROW('q', "quiet", OPT_FLAG, struct common_config, quiet, NULL, "no remarks on stderr"),
 	{ 0 },
 };
@@ -54,6 +56,8 @@ static const struct opt source_options[] = {
 		"write records to EP, repeatable [-]"),
 	OPT_ROW(0, "sandbox", OPT_CHOICE, struct common_config, sandbox, "require|try|off",
 		"give up rights before reading input"),
+	OPT_ROW(0, "no-ring", OPT_FLAG, struct common_config, no_ring, NULL,
+		"leave pipes between tools of weir as they are"),
 	OPT_ROW('q', "quiet", OPT_FLAG, struct common_config, quiet, NULL, "no remarks on stderr"),
 	{ 0 },
 };
@@ -203,6 +207,10 @@ static void stage_open(struct stage *st, int argc, char **argv)
 	if (ops->sandbox_dir)
 		dir = ops->sandbox_dir(st);
 	tzset();
+	running = 1;
+	/* A launcher has chosen the ways, and waits for our word before it starts others. */
+	if (ready < 0)
+		stage_offers(st);
 	sandbox_enter((enum sandbox_mode)st->common.sandbox, ops->sandbox, dir);
 	say_ready(ready);
 	if (ops->kind == STAGE_SOURCE) {
@@ -381,7 +389,7 @@ int stage_main(const struct stage_ops *ops, int argc, char **argv)
 	st->command = command_line(argc, argv);
 	stage_open(st, argc, argv);
 	page = st->page;
-	running = page != NULL;
+	(void)page;
 	note("start: %s", st->command);
 	stage_run(st);
 	code = stage_close(st);

@@ -500,7 +500,7 @@ static void input_fill(struct stage *st, struct input *in)
 	} else if (state == PORT_ERROR) {
 		input_cut(st, in, errno == EPIPE ? "the producer died" : strerror(errno));
 	} else if (state == PORT_EOF) {
-		if (in->view.len > 0)
+		if (in->view.len > 0 && (in->hello || in->view.len != HELLO_HEAD))
 			input_cut(st, in, "the last record is cut");
 		else if (!in->hello)
 			input_cut(st, in, "no stream");

@@ -274,7 +274,7 @@ static void count_out(struct stage *st, size_t bytes)
 
 void stage_hello(struct stage *st, bool continues)
 {
-	static const uint8_t no_offer[HELLO_OFFER];
+	static const uint8_t no_offer[PORT_OFFER];
 	struct rec_source *rows;
 	struct rec_head h = { REC_hello, 0, 0, st->last_n };
 	struct buf raw = { 0 };
@@ -303,7 +303,12 @@ void stage_hello(struct stage *st, bool continues)
 							    : LIST_OF(rows, st->nnames),
 			 .command = bytes_str(st->command),
 		 });
-	write_all(st, buf_bytes(&raw), false);
+	for (size_t i = 0; i < st->noutputs; i++) {
+		size_t told = st->outputs[i].told;
+
+		st->outputs[i].told = 0;
+		write_one(st, &st->outputs[i], BYTES(raw.ptr + told, raw.len - told), false);
+	}
 	if (!st->hello_sent && !st->resumes) /* its predecessor's is there */
 		for (size_t i = 0; i < st->noutputs; i++)
 			port_out_preamble(st->outputs[i].port, buf_bytes(&raw));

@@ -15,7 +15,7 @@ enum {
 	MAX_ENDPOINTS = 64,
 	MAX_READS = 16,
 	MAX_SCHEMAS = 1024,
-	HELLO_OFFER = 157,
+	HELLO_HEAD = REC_PREFIX + 2 + PORT_OFFER, /* bytes of a hello with a fixed layout */
 	INDEX_RECORDS = 64, /* whose lengths an index record of ours has room for */
 	INDEX_MAX = 127,    /* that are read from one */
 };
@@ -62,6 +62,7 @@ struct output {
 	struct port_out *port;
 	uint64_t *out_to, *lost;
 	bool broken, null;
+	size_t told; /* bytes of the first hello that went out with an offer */
 	/* A ring: where the next length goes in the index record that is open. It lies in bytes
 	 * that are not published, and is closed by whatever publishes them. */
 	uint8_t *slot, *slots_end;
@@ -89,7 +90,7 @@ struct source_name {
 struct common_config {
 	struct opt_strings in, out;
 	int sandbox;
-	bool quiet;
+	bool quiet, no_ring;
 };
 
 struct stage {
@@ -191,6 +192,9 @@ void stage_commit_now(struct stage *st); /* before waiting for input */
 /* In a unit of one record, of which nothing is written yet but marks before it. */
 void stage_commit_midway(struct stage *st);
 void stage_commit_for_space(struct stage *st, const struct output *o, size_t n);
+
+/* stage_offer.c: before the sandbox; pipes to and from our own tools become rings. */
+void stage_offers(struct stage *st);
 
 /* stage_text.c */
 void stage_text_open(struct stage *st);

@@ -516,6 +516,60 @@ static void test_races(void)
 	}
 }
 
+static void *await_word(void *arg)
+{
+	return (void *)(uintptr_t)ring_in_word(arg, 5000);
+}
+
+static void test_word(void)
+{
+	struct memory m;
+	pthread_t thread;
+	void *said;
+
+	check_case("an offer that nobody took is withdrawn at the last look, for good");
+	memory_make(&m, 4096, 1);
+	struct ring_out *o = out_over(&m);
+
+	CHECK_EQ(ring_out_word(o, false), RING_NO_WORD);
+	CHECK_EQ(ring_out_word(o, true), RING_WITHDRAWN);
+	CHECK(!ring_out_read(o));
+	struct ring_in *in = in_over(&m, 0);
+
+	CHECK_EQ(ring_out_word(o, true), RING_WITHDRAWN);
+	CHECK_EQ(ring_in_word(in, 0), RING_WITHDRAWN);
+	ring_in_free(in);
+	ring_out_free(o);
+	memory_free(&m);
+
+	check_case("a reader that has attached has the word it waits for, and keeps it");
+	memory_make(&m, 4096, 1);
+	o = out_over(&m);
+	in = in_over(&m, 0);
+	CHECK_EQ(ring_in_word(in, 0), RING_NO_WORD);
+	CHECK_EQ(ring_in_word(in, 30), RING_NO_WORD);
+	pthread_create(&thread, NULL, await_word, in);
+	usleep(20000);
+	CHECK_EQ(ring_out_word(o, true), RING_GRANTED);
+	pthread_join(thread, &said);
+	CHECK_EQ((uintptr_t)said, RING_GRANTED);
+	CHECK(ring_out_read(o));
+	ring_in_free(in);
+	CHECK_EQ(ring_out_word(o, true), RING_GRANTED);
+	CHECK(!ring_out_read(o));
+	ring_out_free(o);
+	memory_free(&m);
+
+	check_case("a reader that left before the word is not taken for one that is there");
+	memory_make(&m, 4096, 1);
+	o = out_over(&m);
+	ring_in_free(in_over(&m, 0));
+	CHECK_EQ(ring_out_word(o, false), RING_NO_WORD);
+	CHECK_EQ(ring_out_word(o, true), RING_WITHDRAWN);
+	ring_out_free(o);
+	memory_free(&m);
+}
+
 int main(void)
 {
 	alarm(120);
@@ -523,6 +577,7 @@ int main(void)
 	test_basics();
 	test_readers();
 	test_garbage();
+	test_word();
 	test_threads();
 	test_races();
 	return check_end();
