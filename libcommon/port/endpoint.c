@@ -7,7 +7,14 @@
 
 enum { WORD_MAX = ENDPOINT_PATH };
 
-enum shm_key { KEY_READERS = 1, KEY_SIZE = 2, KEY_READER = 4, KEY_PAGES = 8, KEY_PAGE = 16 };
+enum shm_key {
+	KEY_READERS = 1,
+	KEY_SIZE = 2,
+	KEY_READER = 4,
+	KEY_PAGES = 8,
+	KEY_PAGE = 16,
+	KEY_SHARD = 32,
+};
 
 struct scan {
 	const char *pos;
@@ -116,6 +123,23 @@ static bool parse_size(struct scan *s, const char *text, uint64_t *size)
 	return true;
 }
 
+/* The rings' names are NAME.0 and so on. */
+static bool parse_shards(struct scan *s, struct endpoint *ep, const char *text)
+{
+	unsigned n = 0;
+
+	for (const char *at = text; isdigit((unsigned char)*at) && n < 1000; at++)
+		n = n * 10 + (unsigned)(*at - '0');
+	if (strspn(text, "0123456789") != strlen(text) || n < 2 || n > ENDPOINT_SHARDS)
+		return wrong(s, "'%.40s' is not a number of shards, 2 to %d", text,
+			     ENDPOINT_SHARDS);
+	if (strlen(ep->name) + 3 >= ENDPOINT_NAME)
+		return wrong(s, "with shards, the ring's name can't be longer than %d characters",
+			     ENDPOINT_NAME - 4);
+	ep->shards = n;
+	return true;
+}
+
 static bool add_reader(struct scan *s, struct endpoint *ep, const char *text)
 {
 	if (ep->nreaders == ENDPOINT_READERS)
@@ -151,7 +175,7 @@ static enum shm_key shm_key(const char *word, size_t len)
 		enum shm_key key;
 	} keys[] = {
 		{ "readers", KEY_READERS }, { "size", KEY_SIZE }, { "reader", KEY_READER },
-		{ "pages", KEY_PAGES },     { "page", KEY_PAGE },
+		{ "pages", KEY_PAGES },     { "page", KEY_PAGE }, { "shard", KEY_SHARD },
 	};
 
 	for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++)
@@ -187,6 +211,8 @@ static bool shm_option(struct scan *s, struct endpoint *ep, unsigned allowed, un
 		return parse_name(s, value, "the reader's name", ep->reader);
 	case KEY_PAGES:
 		return parse_pages(s, ep, value);
+	case KEY_SHARD:
+		return parse_shards(s, ep, value);
 	case KEY_PAGE:
 		return parse_fd_whole(s, value, &ep->page);
 	}
@@ -207,7 +233,7 @@ static bool parse_shm(struct scan *s, struct endpoint *ep, bool output)
 	} else {
 		if (!parse_name(s, s->word, "the ring's name", ep->name))
 			return false;
-		allowed = output ? KEY_READERS | KEY_SIZE : KEY_READER;
+		allowed = output ? KEY_READERS | KEY_SIZE | KEY_SHARD : KEY_READER;
 	}
 	while (more)
 		if (!next_word(s, &more) || !shm_option(s, ep, allowed, &seen))

@@ -8,8 +8,9 @@ enum endpoint_kind { ENDPOINT_STDIO, ENDPOINT_FD, ENDPOINT_FILE, ENDPOINT_NULL, 
 
 enum {
 	ENDPOINT_PATH = 4096,
-	ENDPOINT_NAME = 40,          /* of a ring or a reader, with its NUL */
-	ENDPOINT_READERS = 64,       /* of one ring */
+	ENDPOINT_NAME = 40,    /* of a ring or a reader, with its NUL */
+	ENDPOINT_READERS = 64, /* of one ring */
+	ENDPOINT_SHARDS = 64,
 	ENDPOINT_SIZE_MIN = 1 << 20, /* of a ring: twice the longest record */
 	ENDPOINT_SIZE_MAX = 1 << 30,
 };
@@ -20,6 +21,7 @@ struct endpoint {
 	char path[ENDPOINT_PATH]; /* ENDPOINT_FILE */
 	char name[ENDPOINT_NAME]; /* ENDPOINT_SHM */
 	uint64_t size;            /* of the ring's data in bytes, 0 where not given */
+	unsigned shards;          /* -o shm:NAME: 0, or rings NAME.0 .. that share the records */
 	unsigned nreaders;        /* -o shm:NAME: at least 1 */
 	char readers[ENDPOINT_READERS][ENDPOINT_NAME];
 	char reader[ENDPOINT_NAME]; /* -i shm:NAME */

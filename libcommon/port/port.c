@@ -2,6 +2,7 @@
 #include "libcommon/port/port.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -50,14 +51,32 @@ static char *copy(const char *text)
 	return memcpy(xcalloc(n, 1), text, n);
 }
 
-struct port_out *port_out_open(const char *text)
+unsigned port_out_shards(const char *text)
 {
 	struct endpoint *ep = parse(text, true);
-	struct port_out *p = transports[ep->kind].out(ep, text);
+	unsigned n = ep->shards ? ep->shards : 1;
 
+	free(ep);
+	return n;
+}
+
+struct port_out *port_out_open_shard(const char *text, unsigned shard)
+{
+	struct endpoint *ep = parse(text, true);
+	size_t n = strlen(ep->name);
+	struct port_out *p;
+
+	if (ep->shards)
+		snprintf(ep->name + n, sizeof(ep->name) - n, ".%u", shard);
+	p = transports[ep->kind].out(ep, text);
 	p->name = copy(text);
 	free(ep);
 	return p;
+}
+
+struct port_out *port_out_open(const char *text)
+{
+	return port_out_open_shard(text, 0);
 }
 
 bool port_out_is_tty(const struct port_out *p)
@@ -184,7 +203,8 @@ bool port_out_unframed(struct port_out *p, struct bytes b)
 	ssize_t n;
 
 	do
-		n = write(p->fd, b.ptr, b.len); /* all or nothing, as it is not more than PIPE_BUF */
+		n = write(p->fd, b.ptr,
+			  b.len); /* all or nothing, as it is not more than PIPE_BUF */
 	while (n < 0 && errno == EINTR && !port_give_up);
 	return n == (ssize_t)b.len;
 }

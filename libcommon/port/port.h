@@ -5,6 +5,7 @@
  *     -              standard input / output         fd:N      inherited descriptor
  *     PATH           a file (as input also a FIFO)    null:     discard
  *     shm:NAME       ring in /dev/shm.  -o shm:x,readers=a,b   -i shm:x,reader=a   ,size=4M
+ *         ,shard=4 behind -o: the rings x.0 .. x.3; who opens it shares out what goes into each
  *     shm:fd=N,...   ring made by a launcher: -o shm:fd=5,pages=6:7:8   -i shm:fd=5,page=6
  * A name list ends at the next key: readers=a,b,size=4M names the readers a and b.
  * WORD: in front is always a kind of endpoint; a file of that name is written ./WORD:x. */
@@ -51,6 +52,9 @@ struct port_out {
 /* Opens; ends the process (1, or 2 for wrong grammar) with one line where it can't.
  * Creates files with mode 0666 & ~umask, truncating. */
 struct port_out *port_out_open(const char *endpoint);
+/* How many rings the endpoint names, 1 where it is no set of shards; and one of them, from 0. */
+unsigned port_out_shards(const char *endpoint);
+struct port_out *port_out_open_shard(const char *endpoint, unsigned shard);
 bool port_out_is_tty(const struct port_out *p);
 bool port_out_is_null(const struct port_out *p);
 

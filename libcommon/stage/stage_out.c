@@ -5,6 +5,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "libcommon/stage/shard.h"
 #include "libcommon/stage/stage_private.h"
 
 enum {
@@ -14,48 +15,6 @@ enum {
 	INDEX_HEAD = REC_PREFIX + 2, /* bin 8 */
 	INDEX_BYTES = INDEX_HEAD + 2 * INDEX_RECORDS,
 };
-
-size_t stage_output_add(struct stage *st, const char *endpoint)
-{
-	size_t i = st->noutputs;
-	struct output *o = &st->outputs[i];
-
-	if (i == MAX_ENDPOINTS)
-		die_usage("at most %d outputs", MAX_ENDPOINTS);
-	o->port = port_out_open(endpoint);
-	o->out_to = books_counter(st->page, "out_to", i);
-	o->null = port_out_is_null(o->port);
-	st->resumes |= port_out_published(o->port) > 0;
-	st->discards &= o->null;
-	return st->noutputs++;
-}
-
-void stage_outputs_open(struct stage *st)
-{
-	static const char *const standard[] = { "-" };
-	size_t n = st->common.out.n ? st->common.out.n : 1;
-	const char *const *names = st->common.out.n ? st->common.out.v : standard;
-
-	if (n > MAX_ENDPOINTS)
-		die_usage("-o: at most %d outputs", MAX_ENDPOINTS);
-	st->discards = true;
-	for (size_t i = 0; i < n; i++)
-		stage_output_add(st, names[i]);
-	st->held_n = st->held_ts = UINT64_MAX;
-	/* So that a test can see what happens where nobody marks. */
-	st->marked_n = getenv("WEIR_TEST_NO_MARKS") ? UINT64_MAX : 0;
-	st->declared_hash = xcalloc(65536, sizeof(uint64_t));
-	st->own_hash = xcalloc(65536, sizeof(uint64_t));
-	st->kept_hash = xcalloc(65536, sizeof(uint64_t));
-}
-
-bool stage_outputs_broken(const struct stage *st)
-{
-	for (size_t i = 0; i < st->noutputs; i++)
-		if (!st->outputs[i].broken)
-			return false;
-	return st->noutputs > 0;
-}
 
 /* An output can take no more: said once (but for a reader that simply went away). */
 static void output_break(struct stage *st, struct output *o)
@@ -502,19 +461,11 @@ static inline void need_schema(struct stage *st, struct bytes raw)
 		stage_declare(st, t->id, t->hash, buf_bytes(&t->schema_raw));
 }
 
-void stage_pass(struct stage *st, struct bytes raw)
-{
-	need_schema(st, raw);
-	write_all(st, raw, true);
-	count_out(st, raw.len);
-}
-
-void stage_pass_to(struct stage *st, size_t output, struct bytes raw)
+static void put_to(struct stage *st, size_t output, struct bytes raw)
 {
 	struct output *o = &st->outputs[output];
 	struct rec_head h;
 
-	need_schema(st, raw);
 	if (st->noutputs > 1 && !o->broken &&
 	    !port_out_reserve(o->port, index_lead(o, raw.len) + raw.len, false)) {
 		h = rec_head_fast(raw.ptr);
@@ -525,6 +476,31 @@ void stage_pass_to(struct stage *st, size_t output, struct bytes raw)
 	count_out_to(o);
 	++*st->out;
 	st->shares |= st->noutputs > 1;
+}
+
+/* To every output, or to the shard that has its flow. */
+static inline void put(struct stage *st, struct bytes raw)
+{
+	if (__builtin_expect(st->shards != 0, 0)) {
+		struct rec_head h = rec_head_fast(raw.ptr);
+
+		put_to(st, shard_of(&h, raw, st->shards), raw);
+		return;
+	}
+	write_all(st, raw, true);
+	count_out(st, raw.len);
+}
+
+void stage_pass(struct stage *st, struct bytes raw)
+{
+	need_schema(st, raw);
+	put(st, raw);
+}
+
+void stage_pass_to(struct stage *st, size_t output, struct bytes raw)
+{
+	need_schema(st, raw);
+	put_to(st, output, raw);
 }
 
 void stage_pass_held(struct stage *st, const struct schema *s, struct bytes raw)
@@ -541,8 +517,7 @@ void stage_pass_held(struct stage *st, const struct schema *s, struct bytes raw)
 		st->held_schema = i;
 		stage_declare(st, id, st->schema_hashes[i], buf_bytes(&st->schema_raws[i]));
 	}
-	write_all(st, raw, true);
-	count_out(st, raw.len);
+	put(st, raw);
 }
 
 bool stage_try_held(struct stage *st, const struct schema *s, struct bytes raw)
@@ -566,11 +541,6 @@ void stage_pause(struct stage *st, uint64_t n)
 	stage_inputs_rest(st);
 }
 
-size_t stage_outputs(const struct stage *st)
-{
-	return st->noutputs;
-}
-
 void stage_emit(struct stage *st, const struct rec_desc *desc, const struct rec_head *h,
 		const void *rec)
 {
@@ -592,20 +562,15 @@ void stage_emit(struct stage *st, const struct rec_desc *desc, const struct rec_
 	}
 	if (desc->id == REC_anomaly)
 		++*books_kind(st->page, "anomalies", ((const struct rec_anomaly *)rec)->name);
-	write_all(st, buf_bytes(&st->packed), true);
-	count_out(st, st->packed.len);
-}
-
-bool stage_discards(const struct stage *st)
-{
-	return st->discards;
+	put(st, buf_bytes(&st->packed));
 }
 
 uint8_t *stage_reserve(struct stage *st, const struct rec_desc *desc, size_t n)
 {
 	need_own(st, desc);
 	st->reserved = NULL;
-	for (size_t i = 0; i < st->noutputs && !st->reserved; i++)
+	/* Which shard it goes to shows when it is written. */
+	for (size_t i = 0; i < st->noutputs && !st->reserved && !st->shards; i++)
 		st->reserved = output_space(st, &st->outputs[i], n, true);
 	if (!st->reserved) {
 		st->scratch.len = 0;
@@ -619,6 +584,10 @@ void stage_commit(struct stage *st, size_t n)
 	bool first = true;
 
 	++*st->made;
+	if (st->shards) {
+		put(st, BYTES(st->reserved, n));
+		return;
+	}
 	for (size_t i = 0; i < st->noutputs; i++) {
 		struct output *o = &st->outputs[i];
 
@@ -661,8 +630,7 @@ void stage_pass_as(struct stage *st, const struct stage_type *t, struct bytes ra
 	if (__builtin_expect(st->since_schemas > SCHEMAS_EVERY, 0))
 		schemas_again(st);
 	stage_declare(st, t->id, t->hash, buf_bytes(&t->schema_raw));
-	write_all(st, raw, true);
-	count_out(st, raw.len);
+	put(st, raw);
 }
 
 void stage_emit_as(struct stage *st, const struct stage_type *t, struct bytes raw)

@@ -118,6 +118,7 @@ struct stage {
 
 	struct output outputs[MAX_ENDPOINTS];
 	size_t noutputs;
+	unsigned shards;    /* that the outputs are, each with whole flows; 0: none */
 	bool shares;        /* outputs share the records; see stage_pass_to() */
 	bool all_broken;    /* at the end */
 	bool discards;      /* every output is null: */

@@ -146,3 +146,52 @@ setup() {
 	[ "$(weir json -i m.weir --types mine | wc -l)" = $((2 * n)) ]
 	[ "$(weir json -i m.weir --types other | wc -l)" = "$n" ]
 }
+
+@test "shard: an output of shards gives four rings with whole flows, together what one reader gets" {
+	x=weirtest-$$-x
+	weir reasm -i "$dir/packets.weir" -o "shm:$x,readers=r,shard=4" 3>&- &
+	pids=($!)
+	for i in 0 1 2 3; do
+		{ weir dns -i "shm:$x.$i,reader=r" | weir http | weir tls >$i.out; } 3>&- &
+		pids+=($!)
+	done
+	for pid in "${pids[@]}"; do wait "$pid"; done
+	weir merge -i 0.out -i 1.out -i 2.out -i 3.out | weir json | cmp - "$dir/all.json"
+	for i in 0 1 2 3; do
+		weir json -i $i.out -t flow,dns,http,tls --fields flow | sort -u >$i.flows
+		[ -s $i.flows ]
+		weir books -i $i.out >books
+		grep -q '^books balance' books
+	done
+	[ -z "$(cat ?.flows | sort | uniq -d)" ]
+}
+
+@test "shard: a source's and an engine's own records go to shards, and through a printer each" {
+	x=weirtest-$$-y
+	weir json -i "$dir/packets.weir" >want.json
+	weir read -q "$top/examples/demo.pcap" -o "shm:$x,readers=r,shard=3" 3>&- &
+	pids=($!)
+	for i in 0 1 2; do
+		weir flow -i "shm:$x.$i,reader=r" -o "shm:$x.f$i,shard=2,readers=j" 3>&- &
+		pids+=($!)
+	done
+	for i in 0 1 2; do
+		weir merge -i "shm:$x.f$i.0,reader=j" -i "shm:$x.f$i.1,reader=j" >$i.out 3>&- &
+		pids+=($!)
+	done
+	for pid in "${pids[@]}"; do wait "$pid"; done
+	weir json -i 0.out -i 1.out -i 2.out | cmp - want.json
+}
+
+@test "shard: shards stand alone as an output, and their number and name are looked at" {
+	run weir tee -i "$dir/all.weir" -o shm:x,readers=a,shard=2 -o null:
+	[ "$status" -eq 2 ]
+	[[ "$output" == *"shards can't stand beside another output"* ]]
+	for n in 0 1 65 x -1 ""; do
+		run weir tee -i "$dir/all.weir" -o "shm:x,readers=a,shard=$n"
+		[ "$status" -eq 2 ]
+		[[ "$output" == *"is not a number of shards, 2 to 64"* ]]
+	done
+	run weir tee -i shm:x,reader=a,shard=2 -o null:
+	[ "$status" -eq 2 ]
+}

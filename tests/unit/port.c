@@ -93,6 +93,13 @@ static void test_grammar(void)
 	CHECK(refused("shm:x", true, "readers=NAME,.. is missing"));
 	CHECK(refused("shm:x", false, "reader=NAME is missing"));
 	CHECK(refused("shm:x,readers=", true, "name is empty"));
+	CHECK(parses("shm:x,readers=a,shard=4", true) && ep.shards == 4 && ep.nreaders == 1);
+	CHECK(refused("shm:x,readers=a,shard=1", true, "2 to 64"));
+	CHECK(refused("shm:x,readers=a,shard=65", true, "2 to 64"));
+	CHECK(refused("shm:x,readers=a,shard=4x", true, "2 to 64"));
+	CHECK(refused("shm:x,reader=a,shard=4", false, "no option"));
+	CHECK(refused("shm:aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa,readers=a,shard=4", true,
+		      "longer than 36"));
 	CHECK(refused("shm:x,readers=a,a", true, "named twice"));
 	CHECK(refused("shm:x,readers=a,b:drop", true, "may only have"));
 	CHECK(refused("shm:x,readers=a,size=4M,b", true, "'b' is no option"));
