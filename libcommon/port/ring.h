@@ -52,6 +52,8 @@
  *
  * A reader starts at the tail in its page. Where that is not 0 it reads the preamble first.
  *
+ * tests/model/ring.pml is all of this for spin, offer.pml the word about an offer.
+ *
  * shm:NAME is /dev/shm/weir.UID.NAME, mode 0600, with pages /dev/shm/weir.UID.NAME~READER~NONCE;
  * a launcher's ring is a memfd sealed against a change of its size. */
 #ifndef WEIR_RING_H
