@@ -48,7 +48,8 @@ static void give_up(struct stage *st, bool full)
 	struct bytes raw;
 	uint64_t tag;
 
-	queue_first(&queue, &tag, &raw);
+	if (!queue_first(&queue, &tag, &raw))
+		return;
 	if (full && wanted(rec_head_fast(raw.ptr).flow))
 		stage_drop(st, "memory", 1);
 	else
