@@ -5,7 +5,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 
-enum { WORD_MAX = ENDPOINT_PATH };
+#include "libcommon/port/endpoint_scan.h"
 
 enum shm_key {
 	KEY_READERS = 1,
@@ -16,17 +16,7 @@ enum shm_key {
 	KEY_SHARD = 32,
 };
 
-struct scan {
-	const char *pos;
-	char word[WORD_MAX];
-	enum shm_key key; /* of the option before */
-	char *why;
-	size_t why_size;
-};
-
-static bool wrong(struct scan *s, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
-
-static bool wrong(struct scan *s, const char *fmt, ...)
+bool endpoint_wrong(struct endpoint_scan *s, const char *fmt, ...)
 {
 	va_list ap;
 
@@ -38,7 +28,7 @@ static bool wrong(struct scan *s, const char *fmt, ...)
 
 /* The text up to the next lone comma, with ",," made one; false where it is too long. *more says
  * whether a comma ended it. */
-static bool next_word(struct scan *s, bool *more)
+bool endpoint_word(struct endpoint_scan *s, bool *more)
 {
 	size_t n = 0;
 
@@ -48,15 +38,15 @@ static bool next_word(struct scan *s, bool *more)
 			*more = true;
 			break;
 		}
-		if (n + 1 >= sizeof(s->word))
-			return wrong(s, "too long");
+		if (n + 1 >= ENDPOINT_PATH)
+			return endpoint_wrong(s, "too long");
 		s->word[n++] = *s->pos++;
 	}
 	s->word[n] = 0;
 	return true;
 }
 
-static bool parse_fd(struct scan *s, const char *text, const char **end, int *fd)
+static bool parse_fd(struct endpoint_scan *s, const char *text, const char **end, int *fd)
 {
 	long n = 0;
 	const char *at = text;
@@ -64,42 +54,44 @@ static bool parse_fd(struct scan *s, const char *text, const char **end, int *fd
 	while (isdigit((unsigned char)*at) && n < 1000000)
 		n = n * 10 + *at++ - '0';
 	if (at == text || n >= 1000000 || (at - text > 1 && *text == '0'))
-		return wrong(s, "'%.40s' does not start with a descriptor's number", text);
+		return endpoint_wrong(s, "'%.40s' does not start with a descriptor's number", text);
 	*fd = (int)n;
 	*end = at;
 	return true;
 }
 
-static bool parse_fd_whole(struct scan *s, const char *text, int *fd)
+static bool parse_fd_whole(struct endpoint_scan *s, const char *text, int *fd)
 {
 	const char *end;
 
 	if (!parse_fd(s, text, &end, fd))
 		return false;
-	return *end ? wrong(s, "'%.40s' is not a descriptor's number", text) : true;
+	return *end ? endpoint_wrong(s, "'%.40s' is not a descriptor's number", text) : true;
 }
 
 /* Letters, digits, dot, dash and underscore, not starting with a dot: safe as part of a path. */
-static bool parse_name(struct scan *s, const char *text, const char *what, char *name)
+bool endpoint_name(struct endpoint_scan *s, const char *text, const char *what, char *name)
 {
 	size_t n = strlen(text);
 
 	if (!n)
-		return wrong(s, "%s is empty", what);
+		return endpoint_wrong(s, "%s is empty", what);
 	if (n >= ENDPOINT_NAME)
-		return wrong(s, "%s is longer than %d characters", what, ENDPOINT_NAME - 1);
+		return endpoint_wrong(s, "%s is longer than %d characters", what,
+				      ENDPOINT_NAME - 1);
 	for (size_t i = 0; i < n; i++) {
 		unsigned char c = (unsigned char)text[i];
 
 		if (c > 126 || !(isalnum(c) || c == '-' || c == '_' || (c == '.' && i)))
-			return wrong(s, "%s '%.40s' may only have letters, digits, '-', '_', '.'",
-				     what, text);
+			return endpoint_wrong(
+				s, "%s '%.40s' may only have letters, digits, '-', '_', '.'", what,
+				text);
 	}
 	memcpy(name, text, n + 1);
 	return true;
 }
 
-static bool parse_size(struct scan *s, const char *text, uint64_t *size)
+bool endpoint_size(struct endpoint_scan *s, const char *text, uint64_t *size)
 {
 	uint64_t n = 0;
 	unsigned shift = 0;
@@ -108,7 +100,7 @@ static bool parse_size(struct scan *s, const char *text, uint64_t *size)
 	while (isdigit((unsigned char)*at) && n < (uint64_t)1 << 40)
 		n = n * 10 + (uint64_t)(*at++ - '0');
 	if (at == text || n >= (uint64_t)1 << 40)
-		return wrong(s, "'%.40s' is not a size", text);
+		return endpoint_wrong(s, "'%.40s' is not a size", text);
 	if (*at == 'K' || *at == 'k')
 		shift = 10;
 	else if (*at == 'M')
@@ -116,55 +108,56 @@ static bool parse_size(struct scan *s, const char *text, uint64_t *size)
 	else if (*at == 'G')
 		shift = 30;
 	if (at[shift ? 1 : 0])
-		return wrong(s, "'%.40s' is not a size", text);
+		return endpoint_wrong(s, "'%.40s' is not a size", text);
 	if (n > (uint64_t)ENDPOINT_SIZE_MAX >> shift || n << shift < ENDPOINT_SIZE_MIN)
-		return wrong(s, "a ring's size is 1M to 1G, not '%.40s'", text);
+		return endpoint_wrong(s, "a ring's size is 1M to 1G, not '%.40s'", text);
 	*size = n << shift;
 	return true;
 }
 
 /* The rings' names are NAME.0 and so on. */
-static bool parse_shards(struct scan *s, struct endpoint *ep, const char *text)
+static bool parse_shards(struct endpoint_scan *s, struct endpoint *ep, const char *text)
 {
 	unsigned n = 0;
 
 	for (const char *at = text; isdigit((unsigned char)*at) && n < 1000; at++)
 		n = n * 10 + (unsigned)(*at - '0');
 	if (strspn(text, "0123456789") != strlen(text) || n < 2 || n > ENDPOINT_SHARDS)
-		return wrong(s, "'%.40s' is not a number of shards, 2 to %d", text,
-			     ENDPOINT_SHARDS);
+		return endpoint_wrong(s, "'%.40s' is not a number of shards, 2 to %d", text,
+				      ENDPOINT_SHARDS);
 	if (strlen(ep->name) + 3 >= ENDPOINT_NAME)
-		return wrong(s, "with shards, the ring's name can't be longer than %d characters",
-			     ENDPOINT_NAME - 4);
+		return endpoint_wrong(
+			s, "with shards, the ring's name can't be longer than %d characters",
+			ENDPOINT_NAME - 4);
 	ep->shards = n;
 	return true;
 }
 
-static bool add_reader(struct scan *s, struct endpoint *ep, const char *text)
+static bool add_reader(struct endpoint_scan *s, struct endpoint *ep, const char *text)
 {
 	if (ep->nreaders == ENDPOINT_READERS)
-		return wrong(s, "more than %d readers", ENDPOINT_READERS);
-	if (!parse_name(s, text, "the reader's name", ep->readers[ep->nreaders]))
+		return endpoint_wrong(s, "more than %d readers", ENDPOINT_READERS);
+	if (!endpoint_name(s, text, "the reader's name", ep->readers[ep->nreaders]))
 		return false;
 	for (unsigned i = 0; i < ep->nreaders; i++)
 		if (!strcmp(ep->readers[i], ep->readers[ep->nreaders]))
-			return wrong(s, "the reader '%s' is named twice", ep->readers[i]);
+			return endpoint_wrong(s, "the reader '%s' is named twice", ep->readers[i]);
 	ep->nreaders++;
 	return true;
 }
 
-static bool parse_pages(struct scan *s, struct endpoint *ep, const char *text)
+static bool parse_pages(struct endpoint_scan *s, struct endpoint *ep, const char *text)
 {
 	for (;;) {
 		if (ep->npages == ENDPOINT_READERS)
-			return wrong(s, "more than %d pages", ENDPOINT_READERS);
+			return endpoint_wrong(s, "more than %d pages", ENDPOINT_READERS);
 		if (!parse_fd(s, text, &text, &ep->pages[ep->npages]))
 			return false;
 		ep->npages++;
 		if (!*text)
 			return true;
 		if (*text++ != ':')
-			return wrong(s, "pages are numbers with ':' between them");
+			return endpoint_wrong(s, "pages are numbers with ':' between them");
 	}
 }
 
@@ -184,7 +177,8 @@ static enum shm_key shm_key(const char *word, size_t len)
 	return 0;
 }
 
-static bool shm_option(struct scan *s, struct endpoint *ep, unsigned allowed, unsigned *seen)
+static bool shm_option(struct endpoint_scan *s, struct endpoint *ep, unsigned allowed,
+		       unsigned *seen)
 {
 	const char *equals = strchr(s->word, '=');
 	const char *value = equals ? equals + 1 : "";
@@ -194,21 +188,21 @@ static bool shm_option(struct scan *s, struct endpoint *ep, unsigned allowed, un
 		/* Only a name list goes on without a key. */
 		if (s->key == KEY_READERS)
 			return add_reader(s, ep, s->word);
-		return wrong(s, "'%.40s' is no option of it", s->word);
+		return endpoint_wrong(s, "'%.40s' is no option of it", s->word);
 	}
 	key = shm_key(s->word, (size_t)(equals - s->word));
 	if (!(key & allowed))
-		return wrong(s, "'%.40s' is no option of it", s->word);
+		return endpoint_wrong(s, "'%.40s' is no option of it", s->word);
 	if (*seen & key)
-		return wrong(s, "'%.*s' is there twice", (int)(equals - s->word), s->word);
+		return endpoint_wrong(s, "'%.*s' is there twice", (int)(equals - s->word), s->word);
 	*seen |= s->key = key;
 	switch (key) {
 	case KEY_READERS:
 		return add_reader(s, ep, value);
 	case KEY_SIZE:
-		return parse_size(s, value, &ep->size);
+		return endpoint_size(s, value, &ep->size);
 	case KEY_READER:
-		return parse_name(s, value, "the reader's name", ep->reader);
+		return endpoint_name(s, value, "the reader's name", ep->reader);
 	case KEY_PAGES:
 		return parse_pages(s, ep, value);
 	case KEY_SHARD:
@@ -219,33 +213,33 @@ static bool shm_option(struct scan *s, struct endpoint *ep, unsigned allowed, un
 	return false;
 }
 
-static bool parse_shm(struct scan *s, struct endpoint *ep, bool output)
+static bool parse_shm(struct endpoint_scan *s, struct endpoint *ep, bool output)
 {
 	bool more;
 	unsigned allowed, seen = 0;
 
-	if (!next_word(s, &more))
+	if (!endpoint_word(s, &more))
 		return false;
 	if (!strncmp(s->word, "fd=", 3)) {
 		if (!parse_fd_whole(s, s->word + 3, &ep->fd))
 			return false;
 		allowed = output ? KEY_PAGES : KEY_PAGE;
 	} else {
-		if (!parse_name(s, s->word, "the ring's name", ep->name))
+		if (!endpoint_name(s, s->word, "the ring's name", ep->name))
 			return false;
 		allowed = output ? KEY_READERS | KEY_SIZE | KEY_SHARD : KEY_READER;
 	}
 	while (more)
-		if (!next_word(s, &more) || !shm_option(s, ep, allowed, &seen))
+		if (!endpoint_word(s, &more) || !shm_option(s, ep, allowed, &seen))
 			return false;
 	if (allowed & KEY_READERS && !ep->nreaders)
-		return wrong(s, "readers=NAME,.. is missing");
+		return endpoint_wrong(s, "readers=NAME,.. is missing");
 	if (allowed & KEY_READER && !ep->reader[0])
-		return wrong(s, "reader=NAME is missing");
+		return endpoint_wrong(s, "reader=NAME is missing");
 	if (allowed & KEY_PAGES && !ep->npages)
-		return wrong(s, "pages=N:.. is missing");
+		return endpoint_wrong(s, "pages=N:.. is missing");
 	if (allowed & KEY_PAGE && ep->page < 0)
-		return wrong(s, "page=N is missing");
+		return endpoint_wrong(s, "page=N is missing");
 	return true;
 }
 
@@ -259,23 +253,24 @@ static size_t scheme_length(const char *text)
 	return text[n] == ':' ? n : 0;
 }
 
-static bool parse_plain(struct scan *s)
+static bool parse_plain(struct endpoint_scan *s)
 {
 	bool more;
 
-	if (!next_word(s, &more))
+	if (!endpoint_word(s, &more))
 		return false;
 	if (more) {
-		next_word(s, &more);
-		return wrong(s, "'%.40s' is no option of it (a comma in a name is written ',,')",
-			     s->word);
+		endpoint_word(s, &more);
+		return endpoint_wrong(
+			s, "'%.40s' is no option of it (a comma in a name is written ',,')",
+			s->word);
 	}
 	return true;
 }
 
 bool endpoint_parse(struct endpoint *ep, const char *text, bool output, char *why, size_t size)
 {
-	struct scan s = { .pos = text, .why = why, .why_size = size };
+	struct endpoint_scan s = { .pos = text, .why = why, .why_size = size };
 	size_t scheme = scheme_length(text);
 	struct bytes name = BYTES(text, scheme);
 
@@ -287,6 +282,13 @@ bool endpoint_parse(struct endpoint *ep, const char *text, bool output, char *wh
 		ep->kind = ENDPOINT_SHM;
 		return parse_shm(&s, ep, output);
 	}
+	if (bytes_is(name, "ipc") || bytes_is(name, "tcp") || bytes_is(name, "tls+tcp")) {
+		ep->kind = ENDPOINT_LINK;
+		ep->link.scheme = bytes_is(name, "ipc")   ? ENDPOINT_IPC
+				  : bytes_is(name, "tcp") ? ENDPOINT_TCP
+							  : ENDPOINT_TLS;
+		return endpoint_link(&s, ep, output);
+	}
 	if (!parse_plain(&s))
 		return false;
 	if (bytes_is(name, "fd")) {
@@ -295,16 +297,16 @@ bool endpoint_parse(struct endpoint *ep, const char *text, bool output, char *wh
 	}
 	if (bytes_is(name, "null")) {
 		ep->kind = ENDPOINT_NULL;
-		return s.word[0] ? wrong(&s, "null: has nothing behind it") : true;
+		return s.word[0] ? endpoint_wrong(&s, "null: has nothing behind it") : true;
 	}
 	if (scheme)
-		return wrong(
+		return endpoint_wrong(
 			&s,
 			"there is no kind of endpoint '%.*s:' (a file of that name: './%.*s:..')",
 			(int)(scheme < 20 ? scheme : 20), text, (int)(scheme < 20 ? scheme : 20),
 			text);
 	if (!s.word[0])
-		return wrong(&s, "it is empty");
+		return endpoint_wrong(&s, "it is empty");
 	ep->kind = strcmp(text, "-") ? ENDPOINT_FILE : ENDPOINT_STDIO;
 	memcpy(ep->path, s.word, sizeof(ep->path));
 	return true;

@@ -22,6 +22,7 @@ static const struct {
 	[ENDPOINT_FILE] = { port_fd_out, port_fd_in },
 	[ENDPOINT_NULL] = { port_null_out, port_null_in },
 	[ENDPOINT_SHM] = { port_ring_out, port_ring_in },
+	[ENDPOINT_LINK] = { port_link_out, port_link_in },
 };
 
 static void test_hook(size_t *limit, const char *variable)
@@ -79,6 +80,11 @@ struct port_out *port_out_open(const char *text)
 	return port_out_open_shard(text, 0);
 }
 
+const char *port_out_name(const struct port_out *p)
+{
+	return p->name;
+}
+
 bool port_out_is_tty(const struct port_out *p)
 {
 	return p->tty;
@@ -92,6 +98,8 @@ bool port_out_is_null(const struct port_out *p)
 /* A broken port has no room, and whatever is committed to it is lost at once. */
 static void shut_if_broken(struct port_out *p)
 {
+	if (p->err == EPIPE && p->link)
+		p->err = port_link_why(p->link);
 	if (p->err)
 		p->end = p->due = p->at = p->base;
 }
@@ -186,12 +194,43 @@ uint64_t port_out_lost(const struct port_out *p)
 	return p->lost;
 }
 
-bool port_out_close(struct port_out *p)
+uint64_t port_out_start(const struct port_out *p)
+{
+	return p->start;
+}
+
+uint64_t port_out_taken(struct port_out *p)
+{
+	return p->ops->taken && !p->err ? p->ops->taken(p) : p->written - p->lost;
+}
+
+struct bytes port_out_kept(const struct port_out *p)
+{
+	return p->ops->kept ? p->ops->kept(p) : BYTES(NULL, 0);
+}
+
+bool port_out_reader_died(const struct port_out *p)
+{
+	return p->died;
+}
+
+void port_out_abort(struct port_out *p)
+{
+	port_out_flush(p);
+	if (!p->err)
+		p->err = ECONNABORTED;
+	shut_if_broken(p);
+}
+
+bool port_out_close_confirmed(struct port_out *p, uint64_t *confirmed)
 {
 	bool good;
 
+	*confirmed = UINT64_MAX;
 	port_out_hand_over(p);
 	p->ops->close(p);
+	if (p->link)
+		*confirmed = port_link_end(p->link);
 	good = !p->err && !p->lost;
 	free(p->name);
 	free(p);
@@ -207,6 +246,13 @@ bool port_out_unframed(struct port_out *p, struct bytes b)
 			  b.len); /* all or nothing, as it is not more than PIPE_BUF */
 	while (n < 0 && errno == EINTR && !port_give_up);
 	return n == (ssize_t)b.len;
+}
+
+bool port_out_close(struct port_out *p)
+{
+	uint64_t confirmed;
+
+	return port_out_close_confirmed(p, &confirmed);
 }
 
 struct port_in *port_in_open(const char *text)
@@ -276,9 +322,16 @@ bool port_in_settle(struct port_in *p, uint64_t position)
 	return !p->ops->settle || p->ops->settle(p, position);
 }
 
+uint64_t port_in_start(const struct port_in *p)
+{
+	return p->start;
+}
+
 void port_in_close(struct port_in *p)
 {
 	p->ops->close(p);
+	if (p->link)
+		port_link_end(p->link);
 	free(p->name);
 	free(p);
 }

@@ -7,6 +7,12 @@
  *     shm:NAME       ring in /dev/shm.  -o shm:x,readers=a,b   -i shm:x,reader=a   ,size=4M
  *         ,shard=4 behind -o: the rings x.0 .. x.3; who opens it shares out what goes into each
  *     shm:fd=N,...   ring made by a launcher: -o shm:fd=5,pages=6:7:8   -i shm:fd=5,page=6
+ *     ipc:NAME  tcp://HOST:PORT  tls+tcp://HOST:PORT,cert=F,key=F,ca=F    a link, by weir-link
+ * Links: an input listens and an output dials; ,dial and ,listen turn it round. ,retry=60s: how
+ * long a peer that is gone is waited for; ,linger=30s: the same once the stream has ended; ,size=4M
+ * of the ring between the tool and its weir-link; ,name=N that the listener's certificate has;
+ * ,insecure: tcp:// may listen on more than the loopback. ipc:NAME is a socket in $WEIR_RUNDIR, or
+ * $XDG_RUNTIME_DIR/weir, or /run/weir (root), or /tmp/weir-UID; ipc:/PATH is that path.
  * A name list ends at the next key: readers=a,b,size=4M names the readers a and b.
  * WORD: in front is always a kind of endpoint; a file of that name is written ./WORD:x. */
 #ifndef WEIR_PORT_H
@@ -47,6 +53,9 @@ struct port_out {
 	bool pipe;              /* the descriptor fd is a pipe's */
 	int fd;
 	struct offer_out *offer;
+	uint64_t start;         /* a ring: its head when this producer took it */
+	bool died;              /* a ring broke as its last reader died, and did not leave it */
+	struct port_link *link; /* whose output is this ring? */
 };
 
 /* Opens; ends the process (1, or 2 for wrong grammar) with one line where it can't.
@@ -55,6 +64,7 @@ struct port_out *port_out_open(const char *endpoint);
 /* How many rings the endpoint names, 1 where it is no set of shards; and one of them, from 0. */
 unsigned port_out_shards(const char *endpoint);
 struct port_out *port_out_open_shard(const char *endpoint, unsigned shard);
+const char *port_out_name(const struct port_out *p); /* the endpoint's text */
 bool port_out_is_tty(const struct port_out *p);
 bool port_out_is_null(const struct port_out *p);
 
@@ -88,8 +98,18 @@ static inline size_t port_out_longest(const struct port_out *p)
 	return p->longest;
 }
 
-/* EPIPE (also: all readers of a ring are gone), ENOSPC, EMSGSIZE, EINTR (port_give_up).
- * errno-like reason in *err where not NULL. */
+/* A ring: where its stream stood when this producer took it (others: 0), and how far its slowest
+ * reader has come, counted from the beginning of the stream, too; others: what was written. Breaks
+ * the port where no reader is left. What the ring's preamble holds. */
+uint64_t port_out_start(const struct port_out *p);
+uint64_t port_out_taken(struct port_out *p);
+struct bytes port_out_kept(const struct port_out *p);
+/* A ring broke as its last reader's process died; false: it left in order. */
+bool port_out_reader_died(const struct port_out *p);
+
+/* EPIPE (also: all readers of a ring are gone), ENOSPC, EMSGSIZE, EINTR (port_give_up), ENOLINK (a
+ * link whose other side is gone for good; has been said). errno-like reason in *err where not
+ * NULL. */
 bool port_out_broken(const struct port_out *p, int *err);
 /* Bytes committed in all, and those among them that are known not to have been delivered. On a
  * ring: the most that any block reader left behind. */
@@ -104,9 +124,14 @@ void port_out_show(struct port_out *p, uint64_t position, bool now);
 /* A successor's: the next record goes to `position`, where its predecessor's committed work ended.
  * False: it can't be there; a pipe takes any. */
 bool port_out_settle(struct port_out *p, uint64_t position);
+/* What is closed after this did not come to its end: readers of a ring get an error. */
+void port_out_abort(struct port_out *p);
 /* Flushes, closes (a ring is marked closed: readers see the end of the stream after the last
  * byte), frees. False where something could not be delivered. */
 bool port_out_close(struct port_out *p);
+/* The same. Where the output is a link, waits for the other side's receipt, and *confirmed is the
+ * number of data records that have arrived there; else UINT64_MAX. */
+bool port_out_close_confirmed(struct port_out *p, uint64_t *confirmed);
 
 /* A pipe to a tool of ours is left for a ring. Its writer writes PORT_OFFER bytes about a ring into
  * the pipe, at a place that the reader knows, and nothing more until port_out_word() has said where
@@ -183,6 +208,8 @@ void port_in_show(struct port_in *p, uint64_t position);
 /* A successor's, before it has read anything: go on at `position`. False: it can't. A regular file
  * starts at its beginning still: its head must be read again. */
 bool port_in_settle(struct port_in *p, uint64_t position);
+/* Where in the stream this reader began: the ring's tail when it was taken; else 0. */
+uint64_t port_in_start(const struct port_in *p);
 void port_in_close(struct port_in *p);
 
 /* Test hooks, also settable by the environment for the property tests: reads and writes of at

@@ -283,6 +283,7 @@ static void broke(struct ring_port_out *o, int err)
 		warn("'%s': a record is longer than half the ring", o->port.name);
 	o->port.err = err;
 	o->port.lost = ring_out_lost(o->ring, true);
+	ring_out_taken(o->ring, &o->port.died);
 }
 
 /* Called about once a second while nothing moves. */
@@ -348,6 +349,23 @@ static bool ring_preamble(struct port_out *p, struct bytes b)
 	return ring_out_preamble(((struct ring_port_out *)p)->ring, b);
 }
 
+static uint64_t ring_taken(struct port_out *p)
+{
+	struct ring_port_out *o = (struct ring_port_out *)p;
+	bool died;
+	uint64_t taken = ring_out_taken(o->ring, &died);
+
+	if (taken != UINT64_MAX)
+		return taken;
+	broke(o, EPIPE);
+	return ring_out_head(o->ring) + ring_out_pending(o->ring) - p->lost;
+}
+
+static struct bytes ring_kept(const struct port_out *p)
+{
+	return ring_out_kept(((const struct ring_port_out *)p)->ring);
+}
+
 /* A named ring goes with its producer, so the producer stays until all has been read. */
 static void wait_drained(struct ring_port_out *o)
 {
@@ -408,6 +426,8 @@ struct port_out *port_ring_out(const struct endpoint *ep, const char *text)
 		.position = ring_position,
 		.show = ring_show,
 		.settle = ring_settle,
+		.taken = ring_taken,
+		.kept = ring_kept,
 		.close = ring_close,
 	};
 	struct ring_port_out *o = xcalloc(1, sizeof(*o));
@@ -416,6 +436,7 @@ struct port_out *port_ring_out(const struct endpoint *ep, const char *text)
 	o->named = ep->fd < 0;
 	o->ring = o->named ? create(ep, text) : inherit(ep, text);
 	o->port.longest = ring_out_longest(o->ring);
+	o->port.start = ring_out_head(o->ring);
 	ring_window(o);
 	return &o->port;
 }
@@ -591,5 +612,6 @@ struct port_in *port_ring_in(const struct endpoint *ep, const char *text)
 	in->ring = ring_in_attach(fd, page, &why);
 	if (!in->ring)
 		die("'%s': %s", text, why);
+	in->port.start = ring_in_tail(in->ring);
 	return &in->port;
 }

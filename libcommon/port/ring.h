@@ -195,6 +195,10 @@ uint64_t ring_out_position(const struct ring_out *o); /* the end of what is comm
  * that can't be. */
 bool ring_out_settle(struct ring_out *o, uint64_t position);
 bool ring_out_preamble(struct ring_out *o, struct bytes b);
+struct bytes ring_out_kept(const struct ring_out *o); /* the preamble so far */
+/* The slowest reader's tail; UINT64_MAX where no reader is left: *died says whether one of them
+ * did not leave in order. */
+uint64_t ring_out_taken(struct ring_out *o, bool *died);
 /* Publishes, and marks the stream closed or aborted. */
 void ring_out_end(struct ring_out *o, enum ring_state how);
 /* Waits until every reader has read everything, at most ms. True when that is so. */
@@ -228,6 +232,7 @@ void ring_in_show(struct ring_in *in, uint64_t position);
 uint64_t ring_in_position(const struct ring_in *in); /* of the view's first byte */
 bool ring_in_settle(struct ring_in *in, uint64_t position);
 struct bytes ring_in_preamble(const struct ring_in *in);
+uint64_t ring_in_tail(const struct ring_in *in);
 /* A clean end: the producer does not wait for this reader any more. */
 void ring_in_free(struct ring_in *in);
 

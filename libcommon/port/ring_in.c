@@ -239,6 +239,11 @@ struct bytes ring_in_preamble(const struct ring_in *in)
 	return in->preamble;
 }
 
+uint64_t ring_in_tail(const struct ring_in *in)
+{
+	return in->tail;
+}
+
 struct ring_in *ring_in_over(const struct ring_header *h, const uint8_t *data,
 			     struct ring_page *page)
 {

@@ -30,6 +30,7 @@ struct ring_out {
 	bool mapped, gated;
 	bool asleep; /* a reader slept, and was left so, at the last publish */
 	unsigned n, ended, garbage;
+	int64_t buried; /* when it was last looked for dead readers: ms */
 	struct out_reader r[RING_READERS];
 };
 
@@ -301,6 +302,31 @@ bool ring_out_preamble(struct ring_out *o, struct bytes b)
 		memcpy((uint8_t *)o->h + RING_PREAMBLE_AT + at, b.ptr, b.len);
 	__atomic_store_n(&o->live->preamble, at + b.len, __ATOMIC_RELEASE);
 	return true;
+}
+
+struct bytes ring_out_kept(const struct ring_out *o)
+{
+	uint64_t n = o->live->preamble;
+
+	return BYTES((const uint8_t *)o->h + RING_PREAMBLE_AT, n <= RING_PREAMBLE ? n : 0);
+}
+
+uint64_t ring_out_taken(struct ring_out *o, bool *died)
+{
+	int64_t now = now_ms();
+	int slowest;
+
+	*died = false;
+	if (now - o->buried > RING_NAP_MAX) {
+		o->buried = now;
+		bury(o);
+	}
+	slowest = refresh(o);
+	if (slowest >= 0)
+		return o->r[slowest].tail;
+	for (unsigned i = 0; i < o->n; i++)
+		*died |= o->r[i].page->state != RING_GONE;
+	return UINT64_MAX;
 }
 
 /* ---- the end ---- */

@@ -18,6 +18,8 @@ struct port_out_ops {
 	uint64_t (*position)(const struct port_out *p);
 	void (*show)(struct port_out *p, uint64_t position, bool now);
 	bool (*settle)(struct port_out *p, uint64_t position);
+	uint64_t (*taken)(struct port_out *p);          /* may be NULL */
+	struct bytes (*kept)(const struct port_out *p); /* may be NULL */
 	/* Delivers and frees all but the struct itself and its name. */
 	void (*close)(struct port_out *p);
 };
@@ -39,7 +41,8 @@ struct port_in {
 	int fd;
 	struct ring_in *ring;             /* taken from an offer, .. */
 	const struct port_in_ops *behind; /* .. and what comes when it has ended */
-	uint64_t total;                   /* bytes consumed */
+	uint64_t total, start; /* bytes consumed; where in the stream the first of them lies */
+	struct port_link *link;
 };
 
 struct port_in_ops {
@@ -66,5 +69,15 @@ struct port_out *port_null_out(const struct endpoint *ep, const char *text);
 struct port_in *port_null_in(const struct endpoint *ep, const char *text);
 struct port_out *port_ring_out(const struct endpoint *ep, const char *text);
 struct port_in *port_ring_in(const struct endpoint *ep, const char *text);
+struct port_out *port_link_out(const struct endpoint *ep, const char *text);
+struct port_in *port_link_in(const struct endpoint *ep, const char *text);
+
+/* ---- a ring whose other side is a weir-link process of ours ---- */
+
+/* Why the ring of an output has no reader any more: ENOLINK, or EPIPE where the stream's reader
+ * behind the link has left in order. */
+int port_link_why(struct port_link *l);
+/* Waits until weir-link has ended; frees. Data records that it knows to have arrived. */
+uint64_t port_link_end(struct port_link *l);
 
 #endif

@@ -12,6 +12,7 @@
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/socket.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -56,8 +57,7 @@ static const char *drop_user(unsigned needs, const char *dir)
 {
 	int parent_death = 0;
 
-	(void)dir;
-	if (geteuid() != 0 || needs & OPENS_FILES)
+	if (geteuid() != 0 || needs & OPENS_FILES || (needs & SANDBOX_LINK && dir))
 		return NULL;
 	/* A change of user takes back what the launcher asked for. */
 	prctl(PR_GET_PDEATHSIG, &parent_death);
@@ -141,6 +141,9 @@ static const char *drop_paths(unsigned needs, const char *dir)
 		return lacks;
 	done = (!(needs & SANDBOX_WRITE_DIR) ||
 		allow_below(rules, dir, (see | change) & attr.handled_access_fs)) &&
+	       (!(needs & SANDBOX_LINK) || !dir ||
+		allow_below(rules, dir,
+			    LANDLOCK_ACCESS_FS_REMOVE_FILE | LANDLOCK_ACCESS_FS_MAKE_SOCK)) &&
 	       (!(needs & SANDBOX_READ_FILES) || allow_below(rules, "/", see)) &&
 	       (!(needs & SANDBOX_READ_DIR) || allow_below(rules, dir, see)) &&
 	       syscall(SYS_landlock_restrict_self, rules, 0) == 0;
@@ -206,6 +209,17 @@ static const int serve_calls[] = {
 
 static const int read_calls[] = { SCMP_SYS(statx), SCMP_SYS(getdents64) };
 
+/* NNG's threads, which are there before, though not all of them may have begun to run. */
+static const int link_calls[] = {
+	SCMP_SYS(epoll_wait),  SCMP_SYS(epoll_pwait),     SCMP_SYS(epoll_ctl),
+	SCMP_SYS(accept4),     SCMP_SYS(accept),          SCMP_SYS(connect),
+	SCMP_SYS(getsockopt),  SCMP_SYS(setsockopt),      SCMP_SYS(getsockname),
+	SCMP_SYS(getpeername), SCMP_SYS(sendmsg),         SCMP_SYS(sendto),
+	SCMP_SYS(recvmsg),     SCMP_SYS(recvfrom),        SCMP_SYS(shutdown),
+	SCMP_SYS(unlink),      SCMP_SYS(set_robust_list), SCMP_SYS(sched_getaffinity),
+	SCMP_SYS(rseq),
+};
+
 /* What the C library tries and does without: malloc moves blocks by copying, stdio takes its
  * output for a file. mprotect and mremap would get round the rights of a mapping. */
 static const struct {
@@ -249,6 +263,27 @@ static bool base_rules(scmp_filter_ctx f)
 			SCMP_A3(SCMP_CMP_MASKED_EQ, AT_EMPTY_PATH, AT_EMPTY_PATH));
 }
 
+/* A socket of the three families; the C library's look at the interfaces, and its files, when it
+ * reads a numeric address, are refused and missed by nobody. */
+static bool link_rules(scmp_filter_ctx f)
+{
+	static const int families[] = { AF_UNIX, AF_INET, AF_INET6 };
+	static const int commands[] = { F_GETFD, F_SETFD, F_SETFL };
+	bool done = allow(f, link_calls, sizeof(link_calls) / sizeof(link_calls[0])) &&
+		    allow_if(f, SCMP_SYS(prctl), SCMP_A0(SCMP_CMP_EQ, PR_SET_NAME, 0)) &&
+		    seccomp_rule_add(f, SCMP_ACT_ERRNO(EACCES), SCMP_SYS(openat), 0) == 0 &&
+		    seccomp_rule_add(f, SCMP_ACT_ERRNO(EAFNOSUPPORT), SCMP_SYS(socket), 1,
+				     SCMP_A0(SCMP_CMP_EQ, AF_NETLINK)) == 0;
+
+	for (size_t i = 0; i < 3; i++)
+		done = done &&
+		       allow_if(f, SCMP_SYS(socket),
+				SCMP_A0(SCMP_CMP_EQ, (scmp_datum_t)families[i])) &&
+		       allow_if(f, SCMP_SYS(fcntl),
+				SCMP_A1(SCMP_CMP_EQ, (scmp_datum_t)commands[i]));
+	return done;
+}
+
 static bool more_rules(scmp_filter_ctx f, unsigned needs)
 {
 	int stats = SCMP_SYS(newfstatat);
@@ -270,6 +305,8 @@ static bool more_rules(scmp_filter_ctx f, unsigned needs)
 	if (needs & (SANDBOX_READ_FILES | SANDBOX_READ_DIR) && !(needs & SANDBOX_WRITE_DIR) &&
 	    !allow_if(f, SCMP_SYS(openat),
 		      SCMP_A2(SCMP_CMP_MASKED_EQ, O_ACCMODE | O_CREAT | O_TRUNC, O_RDONLY)))
+		return false;
+	if (needs & SANDBOX_LINK && !link_rules(f))
 		return false;
 	return !(needs & OPENS_FILES) || allow(f, &stats, 1);
 }

@@ -26,7 +26,9 @@ static void output_break(struct stage *st, struct output *o)
 	o->lost = books_counter(st->page, "lost", (uint64_t)(o - st->outputs));
 	if (!st->broken_errno)
 		st->broken_errno = err ? err : EPIPE;
-	if (err && err != EPIPE && err != EINTR) {
+	if (err == ENOLINK) {
+		stage_exit(st, EXIT_LOST); /* said by weir-link; how many, at the close */
+	} else if (err && err != EPIPE && err != EINTR) {
 		errno = err;
 		warn_errno("cannot write output %zu", (size_t)(o - st->outputs));
 		stage_exit(st, EXIT_FAILED);
@@ -413,6 +415,28 @@ void stage_write_end(struct stage *st)
 	free(rows);
 }
 
+/* Closes an output; for a link, what has not arrived at the other side is lost. */
+static bool output_close(struct stage *st, struct output *o)
+{
+	uint64_t confirmed;
+	char *name = strdup(port_out_name(o->port));
+	bool whole = port_out_close_confirmed(o->port, &confirmed);
+
+	if (confirmed < *o->out_to) {
+		o->lost = books_counter(st->page, "lost", (uint64_t)(o - st->outputs));
+		*o->lost = *o->out_to - confirmed;
+		whole = false;
+		if (st->broken_errno != EPIPE) {
+			warn("'%s': %llu of %llu records have not arrived", name ? name : "?",
+			     (unsigned long long)*o->lost, (unsigned long long)*o->out_to);
+			stage_exit(st, EXIT_LOST);
+		}
+	}
+	free(name);
+	o->port = NULL;
+	return whole && !o->broken;
+}
+
 bool stage_outputs_close(struct stage *st)
 {
 	bool whole = true;
@@ -432,10 +456,8 @@ bool stage_outputs_close(struct stage *st)
 
 		if (!o->port || (k < st->noutputs && port_out_longest(o->port)))
 			continue;
-		if (!port_out_close(o->port) || o->broken)
-			whole = false;
+		whole &= output_close(st, o);
 		broken += o->broken;
-		o->port = NULL;
 	}
 	st->all_broken = broken == st->noutputs;
 	st->noutputs = 0;

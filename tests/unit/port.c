@@ -77,6 +77,28 @@ static void test_grammar(void)
 	CHECK(refused("ftp:x", true, "'ftp:'"));
 	CHECK(refused("C:\\x", true, "'./C:..'"));
 
+	check_case("links are taken apart; an input listens, an output dials, unless turned round");
+	CHECK(parses("ipc:x", false) && ep.kind == ENDPOINT_LINK && !ep.link.dial);
+	CHECK(!strcmp(ep.name, "x") && ep.link.scheme == ENDPOINT_IPC);
+	CHECK(parses("ipc:///a/b", true) && ep.link.dial && !strcmp(ep.path, "/a/b"));
+	CHECK(parses("tcp://h:9,listen,insecure", true) && !ep.link.dial && ep.link.port == 9);
+	CHECK(parses("tcp://[::1]:65535,dial,retry=forever,linger=500ms,size=8M", false));
+	CHECK(ep.link.dial && !strcmp(ep.link.host, "::1") && ep.size == 8 << 20);
+	CHECK(ep.link.retry_ms == ENDPOINT_FOREVER && ep.link.linger_ms == 500);
+	CHECK(parses("tls+tcp://h:1,cert=a,key=b,,c,ca=d", false) && !strcmp(ep.link.key, "b,c"));
+	CHECK(ep.link.scheme == ENDPOINT_TLS && !strcmp(ep.link.ca, "d"));
+
+	check_case("a link that listens to the world without TLS says that it is insecure");
+	CHECK(refused("tcp://0.0.0.0:9", false, "insecure") && parses("tcp://0.0.0.0:9", true));
+	CHECK(parses("tcp://127.0.0.9:9", false) && parses("tcp://*:9,insecure", false));
+	CHECK(refused("tls+tcp://h:1,insecure", false, "no option"));
+	CHECK(refused("tls+tcp://h:1,cert=a,key=b", true, "ca= are needed"));
+	CHECK(refused("tcp://h", true, "HOST:PORT") && refused("tcp://h:0", true, "port"));
+	CHECK(refused("tcp://h:65536", true, "port") && refused("tcp:h:1", true, "'//'"));
+	CHECK(refused("tcp://a b:1", true, "host") && refused("tcp://:1", true, "HOST:PORT"));
+	CHECK(refused("ipc:x,dial,listen", true, "both") && refused("ipc:../x", true, "name"));
+	CHECK(refused("ipc:x,retry=1y", true, "no time") && refused("ipc:", true, "empty"));
+
 	check_case("a ring's readers, size and pages are taken apart");
 	CHECK(parses("shm:x,readers=a,b,size=4M", true) && ep.kind == ENDPOINT_SHM && ep.fd == -1);
 	CHECK(!strcmp(ep.name, "x") && ep.nreaders == 2 && ep.size == 4 << 20);
