@@ -1,5 +1,6 @@
 /* peer: what both sides of a link do: talk, meet, miss and refuse a peer. */
 #include <ctype.h>
+#include <stdlib.h>
 
 #include "cmd/link/link.h"
 
@@ -77,6 +78,7 @@ void link_connected(struct link *l, uint32_t pipe)
 	if (l->said && !l->quiet)
 		warn("'%s': connected", l->text);
 	l->said = false;
+	l->trouble = NULL;
 	++*l->connections;
 	wire_peer(l->wire, pipe);
 }
@@ -92,12 +94,16 @@ bool link_gone(struct link *l, int64_t limit_ms)
 {
 	int64_t now = wire_now();
 	const char *trouble;
+	bool for_good = false;
 
 	if (now - l->looked >= SAY_AFTER_MS) {
 		l->looked = now;
-		trouble = wire_trouble(l->wire);
-		if (trouble && l->troubles++ < LINES_MAX)
+		trouble = wire_trouble(l->wire, &for_good);
+		if (trouble && trouble != l->trouble && l->troubles++ < LINES_MAX)
 			warn("'%s': %s", l->text, trouble);
+		l->trouble = trouble ? trouble : l->trouble;
+		if (for_good && !l->met)
+			exit(EXIT_FAILED);
 		if (!l->pipe && !l->said && !l->quiet)
 			warn(l->met ? "'%s': the peer is gone, waiting for it"
 				    : "'%s': waiting for a peer",

@@ -21,6 +21,7 @@ enum {
 	REDIAL_MIN_MS = 20,
 	REDIAL_MAX_MS = 500,
 	BEAT_BYTES = 64,
+	HANG_UPS = 2, /* between two looks: more than a peer that restarts causes */
 };
 
 struct node {
@@ -371,7 +372,7 @@ static uint64_t stat_of(nng_stat *scope, const char *name)
 	return s ? nng_stat_value(s) : 0;
 }
 
-const char *wire_trouble(struct wire *w)
+const char *wire_trouble(struct wire *w, bool *for_good)
 {
 	const char *what = NULL;
 	nng_stat *all, *s;
@@ -381,14 +382,13 @@ const char *wire_trouble(struct wire *w)
 		return NULL;
 	s = w->dial ? nng_stat_find_dialer(all, w->dialer)
 		    : nng_stat_find_listener(all, w->listener);
-	if (getenv("WEIR_TEST_STATS"))
-		nng_stats_dump(all);
 	refused = stat_of(s, "auth");
-	failed = stat_of(s, "proto");
+	failed = stat_of(s, "proto") + stat_of(s, "disconnect");
 	if (refused > w->refused_before)
-		what = "a certificate was refused";
-	else if (failed > w->failed_before)
-		what = "the peer does not speak the protocol, or not with TLS and a certificate";
+		what = "a certificate was refused: not of our ca=, or for another name=";
+	else if (failed > w->failed_before + HANG_UPS)
+		what = "the other side hangs up at once: it is no weir-link, or wants TLS";
+	*for_good = w->dial && refused > w->refused_before;
 	w->refused_before = refused;
 	w->failed_before = failed;
 	nng_stats_free(all);

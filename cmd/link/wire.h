@@ -54,8 +54,8 @@ void wire_beat(struct wire *w, const uint8_t *message, size_t n);
 /* Milliseconds since that peer was heard; 0 where something of it still waits in the queue. */
 int64_t wire_silence(struct wire *w);
 /* Why connections fail, by NNG's counters since the last call; NULL where there is nothing to
- * say. */
-const char *wire_trouble(struct wire *w);
+ * say. *for_good: we dial, and our certificates do not fit. */
+const char *wire_trouble(struct wire *w, bool *for_good);
 /* The directory of an ipc: socket, which is removed at the end or must be reached; else NULL. */
 const char *wire_dir(const struct wire *w);
 void wire_close(struct wire *w);

@@ -215,6 +215,22 @@ carry() {
 	[[ $output == *"the sender has not come back"* ]]
 }
 
+@test "link: it has no capability, no file and no other user's rights once it listens" {
+	sanitized && skip "the sandbox is off under sanitizers"
+	local p pid
+	p=$(port)
+	timeout 30 weir link -q -i "tcp://127.0.0.1:$p" -o "$dir/out" 3>&- &
+	sleep 0.4
+	pid=$(pgrep -f "weir-link -q -i tcp://127.0.0.1:$p" | tail -n 1)
+	grep -q '^NoNewPrivs:[[:space:]]*1$' "/proc/$pid/status"
+	grep -q '^CapEff:[[:space:]]*0*$' "/proc/$pid/status"
+	for task in "/proc/$pid/task"/*; do
+		grep -q '^Seccomp:[[:space:]]*2$' "$task/status"
+		[ "$(id -u)" -ne 0 ] || grep -q '^Uid:[[:space:]]*65534[[:space:]]*65534' "$task/status"
+	done
+	weir link -q -i "$dir/a.weir" -o "tcp://127.0.0.1:$p"
+}
+
 @test "link: wrong use is said in one line" {
 	run -2 weir link -i "$dir/a.weir" -o "$dir/b"
 	[[ $output == *"is a link"* ]]
