@@ -26,6 +26,12 @@ setup_file() {
 	[ "$status" -eq 0 ]
 }
 
+@test "docs: the commands of docs/two-hosts.md do what it shows" {
+	WEIR_RUNDIR=$BATS_FILE_TMPDIR/run run "$top/tests/bats/blocks.py" "$top/docs/two-hosts.md" "$BATS_FILE_TMPDIR/tree"
+	echo "$output"
+	[ "$status" -eq 0 ]
+}
+
 @test "docs: a page whose output differs is found" {
 	printf '```sh\necho a\necho b\n```\n\n```text\na\n...\n```\n' >"$BATS_TEST_TMPDIR/good.md"
 	printf '```sh\necho a\n```\n\n```text\nb\n```\n' >"$BATS_TEST_TMPDIR/bad.md"
