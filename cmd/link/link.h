@@ -39,13 +39,15 @@ struct link {
 	struct wire *wire;
 	struct link_page *page; /* of the tool that started us, or our own */
 	bool quiet;
-	uint32_t pipe;     /* the connection in use; 0: none */
-	bool met;          /* there once was a peer */
-	int64_t gone;      /* since when there is none */
-	bool said;         /* .. that there is none */
-	int64_t looked;    /* when NNG's counters were last looked at */
-	unsigned troubles; /* lines said about refused peers */
-	struct {           /* connections that are not the one in use, and when they are closed */
+	bool no_acks;   /* WEIR_TEST_NO_ACKS, of both sides: for the bench alone, as it loses */
+	uint32_t pipe;  /* the connection in use; 0: none */
+	bool met;       /* there once was a peer */
+	int64_t gone;   /* since when there is none */
+	bool said;      /* .. that there is none */
+	int64_t looked; /* when NNG's counters were last looked at */
+	const char *trouble; /* said last of this outage */
+	unsigned troubles;   /* lines said about refused peers */
+	struct {             /* connections that are not the one in use, and when they are closed */
 		uint32_t pipe;
 		int64_t until;
 	} guests[LINK_GUESTS];

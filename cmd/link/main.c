@@ -177,6 +177,7 @@ static bool find_link(struct link *l, const char **in, const char **out)
 		die_usage("standard input is a terminal; use -i, or pipe records in");
 	l->text = sends ? *out : *in;
 	l->quiet = config.quiet;
+	l->no_acks = getenv("WEIR_TEST_NO_ACKS") != NULL;
 	return sends;
 }
 

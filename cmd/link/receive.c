@@ -206,6 +206,8 @@ static void acknowledge(struct receiver *r)
 
 	r->said_has = m.seq;
 	r->said_taken = m.count;
+	if (r->l->no_acks)
+		return;
 	link_say(r->l, r->l->pipe, &m);
 	link_beat(r->l, &m);
 }
@@ -240,7 +242,7 @@ static void sender_greets(struct receiver *r, uint32_t pipe, const struct link_m
 	hello.payload = bytes_str(version);
 	link_say(r->l, pipe, &hello);
 	r->said_has = r->said_taken = 0;
-	hello = about(r, r->greeted ? LINK_ACK : LINK_BEAT);
+	hello = about(r, r->greeted && !r->l->no_acks ? LINK_ACK : LINK_BEAT);
 	link_beat(r->l, &hello);
 }
 

@@ -409,6 +409,8 @@ def c_benches(page, path):
         return float(found.group(1)) if found else None
     for name, what, pattern, bound, least in (
             ("ring_rate", "ring against pipe, records of 300 bytes: records/s", r"^ring against pipe: ([\d.]+)", 4, True),
+            ("ring_nng", "ring against NNG in batches of 256 KiB, records of 300 bytes: records/s", r"^link ring_ratio ([\d.]+)", 3, True),
+            ("link_acks", "a link with acknowledgements against one without: records/s", r"^link ack_ratio ([\d.]+)", 0.8, True),
             ("codec_encode", "encode against msgpack-c: rate", r"^codec encode_ratio ([\d.]+)", 5, True),
             ("codec_decode", "decode against msgpack-c: rate", r"^codec decode_ratio ([\d.]+)", 15, True),
             ("track_1M_10k", "tracking 1 M flows against 10 k: rate", r"^1 M flows at x([\d.]+)", 0.75, True),
