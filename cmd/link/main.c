@@ -196,11 +196,14 @@ static enum exit_code run(struct link *l)
 	books_begin(l);
 	l->gone = l->looked = wire_now();
 	l->wire = wire_open(l->ep, l->text);
-	sandbox_enter((enum sandbox_mode)config.sandbox, SANDBOX_LINK, wire_dir(l->wire));
+	/* Before NNG's threads, as far as it is a thread's own. */
+	sandbox_begin((enum sandbox_mode)config.sandbox, SANDBOX_LINK, wire_dir(l->wire));
+	wire_listen(l->wire);
+	sandbox_finish((enum sandbox_mode)config.sandbox, SANDBOX_LINK);
 	link_state(l, LINK_READY);
 	if (pipe >= 0 && write(pipe, "", 1) < 0)
 		return EXIT_FAILED;
-	wire_start(l->wire);
+	wire_dial(l->wire);
 	code = sends ? link_send(l, from) : link_receive(l, to);
 	if (from)
 		port_in_close(from);
@@ -212,7 +215,8 @@ static enum exit_code run(struct link *l)
 
 int main(int argc, char **argv)
 {
-	struct link *l = xcalloc(1, sizeof(*l));
+	static struct link link; /* what it holds is given back by the exit */
+	struct link *l = &link;
 	struct opt_group groups[] = { { "options", options, &config } };
 	enum exit_code code;
 

@@ -36,7 +36,9 @@ struct wire {
 	bool dial, local;
 	uint64_t uid; /* ours */
 	const char *text;
-	char dir[ADDRESS_URL];
+	const struct endpoint *ep;
+	char url[ADDRESS_URL], dir[ADDRESS_URL];
+	struct buf ca, cert, key; /* until NNG has them */
 	nng_aio *recv, *beat_timer;
 
 	pthread_mutex_t lock; /* all below */
@@ -159,56 +161,63 @@ static void on_beat(void *arg)
 
 /* ---- opening --------------------------------------------------------------------------------- */
 
-static nng_tls_config *tls_config(const struct wire *w, const struct endpoint_link *link)
+/* Of all certificates and the key, as they were read before. */
+static nng_tls_config *tls_config(struct wire *w)
 {
-	struct buf ca = { 0 }, cert = { 0 }, key = { 0 };
+	const struct endpoint_link *link = &w->ep->link;
 	nng_tls_config *c;
 
-	address_file(&ca, link->ca, w->text);
-	address_file(&cert, link->cert, w->text);
-	address_file(&key, link->key, w->text);
-	must(nng_tls_config_alloc(&c, link->dial ? NNG_TLS_MODE_CLIENT : NNG_TLS_MODE_SERVER), w,
+	must(nng_tls_register(), w, "TLS");
+	must(nng_tls_config_alloc(&c, w->dial ? NNG_TLS_MODE_CLIENT : NNG_TLS_MODE_SERVER), w,
 	     "TLS");
 	must(nng_tls_config_auth_mode(c, NNG_TLS_AUTH_MODE_REQUIRED), w, "TLS");
-	must(nng_tls_config_ca_chain(c, (char *)ca.ptr, NULL), w, "no certificates in ca=");
-	must(nng_tls_config_own_cert(c, (char *)cert.ptr, (char *)key.ptr, NULL), w,
+	must(nng_tls_config_ca_chain(c, (char *)w->ca.ptr, NULL), w, "no certificates in ca=");
+	must(nng_tls_config_own_cert(c, (char *)w->cert.ptr, (char *)w->key.ptr, NULL), w,
 	     "cert= and key= are no pair");
-	if (link->dial)
+	if (w->dial)
 		must(nng_tls_config_server_name(c, *link->name ? link->name : link->host), w,
 		     "name=");
-	explicit_bzero(key.ptr, key.len);
-	buf_release(&ca);
-	buf_release(&cert);
-	buf_release(&key);
+	explicit_bzero(w->key.ptr, w->key.len);
+	buf_release(&w->ca);
+	buf_release(&w->cert);
+	buf_release(&w->key);
 	return c;
 }
 
-static void open_dialer(struct wire *w, const struct endpoint_link *link, const char *url)
+static void open_dialer(struct wire *w)
 {
-	must(nng_dialer_create(&w->dialer, w->socket, url), w, "cannot dial");
+	nng_tls_config *c;
+
+	must(nng_dialer_create(&w->dialer, w->socket, w->url), w, "cannot dial");
 	must(nng_dialer_set_size(w->dialer, NNG_OPT_RECVMAXSZ, LINK_MESSAGE_MAX + 4), w,
 	     "a limit to messages");
 	must(nng_dialer_set_ms(w->dialer, NNG_OPT_RECONNMINT, REDIAL_MIN_MS), w, "redial");
 	must(nng_dialer_set_ms(w->dialer, NNG_OPT_RECONNMAXT, REDIAL_MAX_MS), w, "redial");
-	if (link->scheme == ENDPOINT_TLS)
-		must(nng_dialer_set_ptr(w->dialer, NNG_OPT_TLS_CONFIG, tls_config(w, link)), w,
-		     "TLS");
-	if (link->scheme == ENDPOINT_TCP)
+	if (w->ep->link.scheme == ENDPOINT_TLS) {
+		c = tls_config(w);
+		must(nng_dialer_set_ptr(w->dialer, NNG_OPT_TLS_CONFIG, c), w, "TLS");
+		nng_tls_config_free(c);
+	}
+	if (w->ep->link.scheme == ENDPOINT_TCP)
 		nng_dialer_set_bool(w->dialer, NNG_OPT_TCP_NODELAY, true);
 }
 
-static void open_listener(struct wire *w, const struct endpoint_link *link, const char *url)
+static void open_listener(struct wire *w)
 {
-	must(nng_listener_create(&w->listener, w->socket, url), w, "cannot listen");
+	nng_tls_config *c;
+
+	must(nng_listener_create(&w->listener, w->socket, w->url), w, "cannot listen");
 	must(nng_listener_set_size(w->listener, NNG_OPT_RECVMAXSZ, LINK_MESSAGE_MAX + 4), w,
 	     "a limit to messages");
-	if (link->scheme == ENDPOINT_IPC)
+	if (w->local)
 		must(nng_listener_set_int(w->listener, NNG_OPT_IPC_PERMISSIONS, 0600), w,
 		     "the socket's mode");
-	if (link->scheme == ENDPOINT_TLS)
-		must(nng_listener_set_ptr(w->listener, NNG_OPT_TLS_CONFIG, tls_config(w, link)), w,
-		     "TLS");
-	if (link->scheme == ENDPOINT_TCP)
+	if (w->ep->link.scheme == ENDPOINT_TLS) {
+		c = tls_config(w);
+		must(nng_listener_set_ptr(w->listener, NNG_OPT_TLS_CONFIG, c), w, "TLS");
+		nng_tls_config_free(c);
+	}
+	if (w->ep->link.scheme == ENDPOINT_TCP)
 		nng_listener_set_bool(w->listener, NNG_OPT_TCP_NODELAY, true);
 	must(nng_listener_start(w->listener, 0), w, "cannot listen");
 }
@@ -217,9 +226,9 @@ struct wire *wire_open(const struct endpoint *ep, const char *text)
 {
 	struct wire *w = xcalloc(1, sizeof(*w));
 	pthread_condattr_t attr;
-	char url[ADDRESS_URL];
 
 	w->text = text;
+	w->ep = ep;
 	w->dial = ep->link.dial;
 	w->uid = geteuid();
 	w->local = ep->link.scheme == ENDPOINT_IPC;
@@ -228,9 +237,17 @@ struct wire *wire_open(const struct endpoint *ep, const char *text)
 	pthread_condattr_init(&attr);
 	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
 	pthread_cond_init(&w->more, &attr);
-	address_url(ep, text, url, w->dir);
-	if (ep->link.scheme == ENDPOINT_TLS)
-		must(nng_tls_register(), w, "TLS");
+	address_url(ep, text, w->url, w->dir);
+	if (ep->link.scheme == ENDPOINT_TLS) {
+		address_file(&w->ca, ep->link.ca, text);
+		address_file(&w->cert, ep->link.cert, text);
+		address_file(&w->key, ep->link.key, text);
+	}
+	return w;
+}
+
+void wire_listen(struct wire *w)
+{
 	must(w->dial ? nng_pair1_open(&w->socket) : nng_pair1_open_poly(&w->socket), w,
 	     "cannot make a socket");
 	must(nng_socket_set_ms(w->socket, NNG_OPT_SENDTIMEO, SEND_MS), w, "a limit to sends");
@@ -241,15 +258,14 @@ struct wire *wire_open(const struct endpoint *ep, const char *text)
 	must(nng_aio_alloc(&w->recv, on_message, w), w, "memory");
 	must(nng_aio_alloc(&w->beat_timer, on_beat, w), w, "memory");
 	if (w->dial)
-		open_dialer(w, &ep->link, url);
+		open_dialer(w);
 	else
-		open_listener(w, &ep->link, url);
+		open_listener(w);
 	nng_recv_aio(w->socket, w->recv);
 	nng_sleep_aio(WIRE_BEAT_MS, w->beat_timer);
-	return w;
 }
 
-void wire_start(struct wire *w)
+void wire_dial(struct wire *w)
 {
 	if (w->dial)
 		must(nng_dialer_start(w->dialer, NNG_FLAG_NONBLOCK), w, "cannot dial");

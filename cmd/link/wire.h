@@ -7,7 +7,7 @@
  * (wire_drops()). Both modes speak the same bytes. See docs/decisions/0012.
  *
  * NNG's threads put what happens into a bounded queue; one thread of ours takes it out. No fork()
- * after wire_open(). */
+ * after wire_listen(). */
 #ifndef WEIR_LINK_WIRE_H
 #define WEIR_LINK_WIRE_H
 
@@ -31,12 +31,13 @@ struct wire_event {
 
 struct wire;
 
-/* Binds or makes ready to dial; ends the process (1) with one line where it can't. Numeric
- * addresses, certificates and directories are all dealt with here, before the sandbox. text: the
- * endpoint, for messages. */
+/* Reads the certificates, finds the address and the directory, before any right is given up; ends
+ * the process (1) with one line where it can't. text: the endpoint, for messages. */
 struct wire *wire_open(const struct endpoint *ep, const char *text);
-/* Begins to dial; who listens does so already. */
-void wire_start(struct wire *w);
+/* Starts NNG's threads, and listens; ends the process (1) where it can't. */
+void wire_listen(struct wire *w);
+/* Begins to dial. */
+void wire_dial(struct wire *w);
 /* The next thing that happened, within timeout_ms. */
 bool wire_next(struct wire *w, int timeout_ms, struct wire_event *ev);
 void wire_done(struct wire_event *ev);

@@ -95,7 +95,7 @@ static void consume(const struct ring_set *set)
 			_exit(1);
 		ring_in_consume(in, n);
 		if (n)
-			usleep(1000);
+			usleep(6000);
 	}
 	_exit(state == PORT_EOF && in && view.len == 0 ? 0 : 1);
 }
