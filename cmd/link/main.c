@@ -209,7 +209,7 @@ static enum exit_code run(struct link *l)
 		port_in_close(from);
 	if (to && !port_out_close(to) && code == EXIT_DONE && l->page->state != LINK_LEFT)
 		code = EXIT_FAILED;
-	wire_close(l->wire);
+	wire_leave(l->wire);
 	return code;
 }
 
@@ -237,5 +237,5 @@ int main(int argc, char **argv)
 		signal(SIGTERM, SIG_DFL);
 		raise(SIGTERM);
 	}
-	return (int)code;
+	_exit((int)code);
 }

@@ -1,6 +1,6 @@
 /* peer: what both sides of a link do: talk, meet, miss and refuse a peer. */
 #include <ctype.h>
-#include <stdlib.h>
+#include <unistd.h>
 
 #include "cmd/link/link.h"
 
@@ -103,7 +103,7 @@ bool link_gone(struct link *l, int64_t limit_ms)
 			warn("'%s': %s", l->text, trouble);
 		l->trouble = trouble ? trouble : l->trouble;
 		if (for_good && !l->met)
-			exit(EXIT_FAILED);
+			_exit(EXIT_FAILED);
 		if (!l->pipe && !l->said && !l->quiet)
 			warn(l->met ? "'%s': the peer is gone, waiting for it"
 				    : "'%s': waiting for a peer",

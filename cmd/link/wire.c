@@ -46,7 +46,6 @@ struct wire {
 	struct node *first, **last;
 	size_t queued, nodes; /* bytes and events in the queue */
 	bool waiting;         /* no receive is under way: the queue is full */
-	bool closing;
 	uint32_t peer;
 	int64_t heard;
 	uint8_t beat[BEAT_BYTES];
@@ -126,7 +125,7 @@ static void on_message(void *arg)
 		if ((uint32_t)nng_pipe_id(nng_msg_get_pipe(m)) == w->peer)
 			w->heard = wire_now();
 	}
-	again = w->queued < QUEUE_BYTES && !w->closing;
+	again = w->queued < QUEUE_BYTES;
 	w->waiting = !again;
 	pthread_mutex_unlock(&w->lock);
 	if (again)
@@ -155,8 +154,7 @@ static void on_beat(void *arg)
 	pthread_mutex_unlock(&w->lock);
 	if (m && nng_sendmsg(w->socket, m, NNG_FLAG_NONBLOCK) != 0)
 		nng_msg_free(m);
-	if (!w->closing)
-		nng_sleep_aio(WIRE_BEAT_MS, w->beat_timer);
+	nng_sleep_aio(WIRE_BEAT_MS, w->beat_timer);
 }
 
 /* ---- opening --------------------------------------------------------------------------------- */
@@ -304,7 +302,7 @@ bool wire_next(struct wire *w, int timeout_ms, struct wire_event *ev)
 		w->nodes--;
 		*ev = n->ev;
 	}
-	if (w->waiting && w->queued < QUEUE_BYTES / 2 && !w->closing) {
+	if (w->waiting && w->queued < QUEUE_BYTES / 2) {
 		w->waiting = false;
 		again = true;
 	}
@@ -416,19 +414,8 @@ const char *wire_dir(const struct wire *w)
 	return *w->dir ? w->dir : NULL;
 }
 
-void wire_close(struct wire *w)
+void wire_leave(const struct wire *w)
 {
-	struct wire_event ev;
-
-	pthread_mutex_lock(&w->lock);
-	w->closing = true;
-	pthread_mutex_unlock(&w->lock);
-	nng_aio_stop(w->beat_timer);
-	nng_close(w->socket);
-	nng_aio_stop(w->recv);
-	while (wire_next(w, 0, &ev))
-		wire_done(&ev);
-	nng_aio_free(w->recv);
-	nng_aio_free(w->beat_timer);
-	free(w);
+	if (w->local && !w->dial)
+		unlink(w->url + strlen("ipc://"));
 }

@@ -59,7 +59,10 @@ int64_t wire_silence(struct wire *w);
 const char *wire_trouble(struct wire *w, bool *for_good);
 /* The directory of an ipc: socket, which is removed at the end or must be reached; else NULL. */
 const char *wire_dir(const struct wire *w);
-void wire_close(struct wire *w);
+/* The last call before the process ends by _exit(): takes away an ipc: socket. NNG itself is not
+ * taken down, as 1.5.2 may panic on the way where a connection ends at the same time; the kernel
+ * closes what is open. */
+void wire_leave(const struct wire *w);
 
 int64_t wire_now(void); /* ms, monotonic */
 
