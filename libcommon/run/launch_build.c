@@ -162,6 +162,8 @@ static void finish_args(struct launch *l, struct runner *r)
 	r->commits = !r->piped && (rings_only || r->again);
 	if (r->commits && ftruncate(r->process->page_fd, COMMIT_PAGE) < 0)
 		die_errno("cannot make a page for '%s'", s->name);
+	if (r->commits)
+		launch_poison_open(r);
 	if (r->source)
 		r->process->notifies = false;
 }

@@ -17,6 +17,7 @@ enum {
 	RESTARTS = 10,     /* within .. */
 	RESTARTS_MS = 60000,
 	RUNNER_LINKS = 64,
+	CAREFUL_UNITS = 256, /* commits behind a death for which a stage stays careful */
 };
 
 struct place {
@@ -52,6 +53,9 @@ struct runner {
 	enum swap_state swap;
 	char *before[STAGE_ARGS]; /* argv of the program that is being replaced */
 	int nbefore;
+	struct books_page *page;    /* with its commit area, mapped to write; NULL: it has none */
+	bool died;                  /* lately, .. */
+	uint64_t died_at;           /* .. behind this commit */
 	uint64_t cpu_dead, cpu_now; /* ns; of processes that ended, of this one */
 };
 
@@ -100,6 +104,12 @@ void launch_swap_next(struct launch *l, struct runner *r);
 void launch_swap_done(struct launch *l, struct runner *r);
 /* The new program ended before that (`what` says how): the old one is put back. */
 void launch_swap_back(struct launch *l, struct runner *r, const char *what);
+
+/* launch_poison.c: records that kill a stage. */
+void launch_poison_open(struct runner *r); /* of a stage that commits */
+/* It was killed by a signal of its own doing, and will be started again. */
+void launch_poison_death(struct runner *r);
+void launch_poison_tick(struct runner *r);
 
 /* launch_page.c: the launcher's page. */
 void launch_show(struct launch *l);

@@ -192,6 +192,13 @@ static void plan_restart(struct launch *l, struct runner *r, const char *what, i
 	r->delay = r->delay * 2 < BACKOFF_MAX_MS ? r->delay * 2 : BACKOFF_MAX_MS;
 }
 
+/* Signals that a process brings on itself; others come from somebody else. */
+static bool own_doing(int sig)
+{
+	return sig == SIGSEGV || sig == SIGBUS || sig == SIGILL || sig == SIGFPE ||
+	       sig == SIGABRT || sig == SIGTRAP || sig == SIGSYS || sig == SIGXCPU;
+}
+
 static void on_death(struct launch *l, struct runner *r)
 {
 	int64_t now = launch_now();
@@ -219,6 +226,8 @@ static void on_death(struct launch *l, struct runner *r)
 		r->state = RUN_ENDED;
 		let_go(r, in_order(r) ? RING_CLOSED : RING_ABORTED);
 	} else if (r->again && worth_it(r) && within_limit(r, now)) {
+		if (WIFSIGNALED(r->process->status) && own_doing(WTERMSIG(r->process->status)))
+			launch_poison_death(r);
 		plan_restart(l, r, what, now);
 	} else {
 		give_up(l, r, what);
@@ -283,8 +292,10 @@ void launch_tick(struct launch *l)
 	int64_t now = launch_now();
 
 	pipeline_reap(&l->pipeline);
-	for (size_t i = 0; i < l->n; i++)
+	for (size_t i = 0; i < l->n; i++) {
 		one_tick(l, &l->runners[i], now);
+		launch_poison_tick(&l->runners[i]);
+	}
 	if (!l->sources_started)
 		start_sources(l);
 	if (l->phase != STOP_NONE && now >= l->phase_at && launch_busy(l)) {

@@ -51,7 +51,11 @@ struct commit {
 	/* careful: the record that is being dealt with. */
 	uint32_t at_input;
 	uint64_t at_position;
-	uint8_t pad[4096 - 32];
+	/* Set by a launcher: who goes on behind this commit leaves out the record of so many bytes
+	 * that comes next on that input, and books it as dropped.poison. */
+	uint64_t poison_number;
+	uint32_t poison_input, poison_len;
+	uint8_t pad[4096 - 48];
 	union {
 		struct commit_slot slot;
 		uint8_t size[COMMIT_SLOT];

@@ -32,6 +32,15 @@ static bool text_settle(struct stage *st, uint64_t text)
 	       lseek(st->text_fd, (off_t)text, SEEK_SET) >= 0;
 }
 
+/* The record that killed two predecessors is left out. */
+static void poison_find(struct stage *st)
+{
+	const struct commit *c = st->commit;
+
+	if (c->poison_len && c->poison_number == c->number && c->poison_input < st->ninputs)
+		st->inputs[c->poison_input].poison = c->poison_len;
+}
+
 /* Behind the ports are open, before anything is read or written. */
 void stage_commit_resume(struct stage *st)
 {
@@ -42,8 +51,9 @@ void stage_commit_resume(struct stage *st)
 	slot = commit_valid(st->page);
 	if (!commit_restore(st->page) || slot->nin != st->ninputs || slot->nout != st->noutputs)
 		die("cannot go on: the page is not that of a predecessor");
+	poison_find(st);
 	for (size_t i = 0; i < st->ninputs; i++)
-		if (port_in_settle(st->inputs[i].port, slot->in[i]))
+		if (port_in_settle(st->inputs[i].port, slot->in[i] + st->inputs[i].poison))
 			st->inputs[i].again_to = slot->in[i];
 		else
 			die("cannot go on: input '%s' is elsewhere", st->inputs[i].name);
@@ -167,6 +177,18 @@ void stage_commit_now(struct stage *st)
 	if (!st->ops->complete || st->finished || st->ops->complete(st, NULL))
 		prepare(st, false);
 	commit(st, true);
+}
+
+void stage_poison_book(struct stage *st, struct input *in)
+{
+	if (!in->poison)
+		return;
+	in->poison = 0;
+	if (!in->in)
+		in->in = books_counter(st->page, "in", 0);
+	++*in->in;
+	stage_drop(st, "poison", 1);
+	stage_commit_now(st);
 }
 
 void stage_commit_midway(struct stage *st)

@@ -37,6 +37,7 @@ struct input {
 	size_t pos;             /* bytes of the view already dealt with, or given out in a batch */
 	size_t done;            /* bytes of the view that are dealt with for good; see commit.h */
 	size_t unit_end;        /* .. once the batch at hand is */
+	uint32_t poison;        /* length of a record that is left out; see commit.h */
 	uint64_t again_to;      /* a file: place up to which a predecessor has dealt with it */
 	uint64_t committed;     /* place up to which that has been committed */
 	struct in_type **types; /* by id as on this input; 65,536 slots */
@@ -189,7 +190,8 @@ void stage_commit_resume(struct stage *st); /* behind them */
 void stage_unit_begin(struct stage *st, const struct input *in, const struct rec_head *first);
 void stage_unit_end(struct stage *st);
 void stage_frame_end(struct stage *st);
-void stage_commit_now(struct stage *st); /* before waiting for input */
+void stage_commit_now(struct stage *st);                    /* before waiting for input */
+void stage_poison_book(struct stage *st, struct input *in); /* once its stream's head is known */
 /* In a unit of one record, of which nothing is written yet but marks before it. */
 void stage_commit_midway(struct stage *st);
 void stage_commit_for_space(struct stage *st, const struct output *o, size_t n);

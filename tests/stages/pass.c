@@ -1,5 +1,6 @@
 /* weir-pass: passes everything on. With WEIR_PASS_BAD it does on the first record what no stage
- * may: opens a file, makes a socket, starts a program. */
+ * may: opens a file, makes a socket, starts a program. With WEIR_PASS_TRAPS="7 9" the records of
+ * those frames kill it. */
 #include <fcntl.h>
 #include <stdlib.h>
 #include <sys/socket.h>
@@ -8,6 +9,7 @@
 #include "libcommon/stage/stage.h"
 
 static const char *bad;
+static uint64_t traps[8];
 
 static void misbehave(void)
 {
@@ -29,13 +31,22 @@ static void pass_open(struct stage *st, int argc, char **argv)
 	(void)st;
 	(void)argc;
 	(void)argv;
+	const char *text = getenv("WEIR_PASS_TRAPS");
+	char *end;
+
 	bad = getenv("WEIR_PASS_BAD");
+	for (size_t i = 0; text && *text && i < 8; i++, text = end)
+		traps[i] = strtoull(text, &end, 10);
 }
 
 static void pass_batch(struct stage *st, const struct stage_rec *recs, size_t n)
 {
-	for (size_t i = 0; i < n; i++)
+	for (size_t i = 0; i < n; i++) {
+		for (size_t k = 0; k < 8; k++)
+			if (traps[k] && recs[i].head.n == traps[k])
+				__builtin_trap();
 		stage_pass(st, recs[i].raw);
+	}
 	if (bad)
 		misbehave();
 	bad = NULL;
