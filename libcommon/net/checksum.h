@@ -4,27 +4,21 @@
 
 #include "libcommon/base/bytes.h"
 
-enum { CHECKSUM_BLOCK = 64 };
+enum { CHECKSUM_LONG = 64 };
 
-/* The sum over n whole blocks. */
-uint64_t checksum_blocks(const uint8_t *p, size_t n);
+/* The sum over at least CHECKSUM_LONG bytes; by the processor's wide registers where it has them.
+ */
+uint64_t checksum_long(struct bytes b);
 
-/* The one's complement sum of b's 16-bit words in memory order, plus `sum`; not folded. Pass the
- * result of one call to the next only where the first piece has an even length. Inline, as most
- * pieces are headers. */
-static inline uint64_t checksum_add(uint64_t sum, struct bytes b)
+/* The same by what every processor has. For tests. */
+uint64_t checksum_long_plain(struct bytes b);
+
+static inline uint64_t checksum_short(uint64_t sum, const uint8_t *p, size_t left)
 {
-	const uint8_t *p = b.ptr;
-	size_t left = b.len;
 	uint64_t word;
 	uint32_t half;
 	uint16_t pair;
 
-	if (left >= CHECKSUM_BLOCK) {
-		sum += checksum_blocks(p, left / CHECKSUM_BLOCK);
-		p += left & ~(size_t)(CHECKSUM_BLOCK - 1);
-		left &= CHECKSUM_BLOCK - 1;
-	}
 	for (; left >= 8; p += 8, left -= 8) {
 		memcpy(&word, p, 8);
 		sum += (word & 0xffffffff) + (word >> 32);
@@ -43,6 +37,14 @@ static inline uint64_t checksum_add(uint64_t sum, struct bytes b)
 	if (left & 1)
 		memcpy(&pair, p, 1);
 	return sum + pair;
+}
+
+/* The one's complement sum of b's 16-bit words in memory order, plus `sum`; not folded. Pass the
+ * result of one call to the next only where the first piece has an even length. Inline, as most
+ * pieces are headers. */
+static inline uint64_t checksum_add(uint64_t sum, struct bytes b)
+{
+	return b.len >= CHECKSUM_LONG ? sum + checksum_long(b) : checksum_short(sum, b.ptr, b.len);
 }
 
 /* Folds a sum to 16 bits. A message with a right checksum in it folds to 0xffff. */

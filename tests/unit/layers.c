@@ -1,6 +1,8 @@
 /* layers: tests of the walk from a frame to its layer-4 packet, and of the checksum. */
 #include "libcommon/net/layers.h"
 
+#include <stdlib.h>
+
 #include "libcommon/net/checksum.h"
 #include "tests/unit/check.h"
 #include "tests/unit/packet.h"
@@ -495,18 +497,40 @@ static void test_others(void)
 
 static void test_checksum(void)
 {
-	uint8_t b[300];
+	uint8_t b[400];
 	uint32_t x = 1;
 
-	check_case("the fast sum equals the plain one for every length and alignment");
+	check_case("each fast sum equals the plain one for every length and alignment");
 	for (unsigned i = 0; i < sizeof(b); i++)
 		b[i] = (uint8_t)((x = x * 1664525 + 1013904223) >> 24);
-	for (unsigned at = 0; at < 4; at++) {
+	for (unsigned at = 0; at < 33; at++) {
 		for (unsigned n = 0; n + at <= sizeof(b); n++) {
-			uint16_t fast = checksum_fold(checksum_add(0, BYTES(b + at, n)));
+			uint16_t want = __builtin_bswap16(packet_sum(b + at, n, 0));
 
-			CHECK_EQ(__builtin_bswap16(fast), packet_sum(b + at, n, 0));
+			CHECK_EQ(checksum_fold(checksum_add(0, BYTES(b + at, n))), want);
+			if (n >= CHECKSUM_LONG)
+				CHECK_EQ(checksum_fold(checksum_long_plain(BYTES(b + at, n))),
+					 want);
 		}
+	}
+	check_case("no byte beyond the end is read, and none is left out");
+	for (unsigned n = CHECKSUM_LONG; n < 3 * CHECKSUM_LONG + 2; n++) {
+		uint8_t *own = malloc(n);
+
+		for (unsigned at = 0; at < n; at++) {
+			memset(own, 0, n);
+			own[at] = 1;
+			CHECK_EQ(checksum_fold(checksum_add(0, BYTES(own, n))), at & 1 ? 256 : 1);
+		}
+		free(own);
+	}
+	check_case(
+		"the sum of two pieces is that of the whole where the first one's length is even");
+	for (unsigned n = 0; n <= sizeof(b); n += 2) {
+		uint64_t sum = checksum_add(0, BYTES(b, n));
+
+		CHECK_EQ(checksum_fold(checksum_add(sum, BYTES(b + n, sizeof(b) - n))),
+			 checksum_fold(checksum_add(0, BYTES(b, sizeof(b)))));
 	}
 	check_case("all ones over a full-size packet do not overflow");
 	memset(b, 0xff, sizeof(b));
