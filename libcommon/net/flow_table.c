@@ -223,10 +223,10 @@ struct flow *flow_add(struct flow_table *t, const struct flow_key *key, uint64_t
 	if (t->free != FLOW_NIL) {
 		f = &t->flows[t->free];
 		t->free = t->links[t->free].next;
-	} else {
+		memset(f, 0, sizeof(*f));
+	} else { /* never used: all zero still */
 		f = &t->flows[t->touched++];
 	}
-	memset(f, 0, sizeof(*f));
 	f->key = *key;
 	f->class = (uint8_t)c;
 	t->links[index_of(t, f)].touched = now;
