@@ -4,7 +4,7 @@
  * connection takes the message. Who listens opens it in its many-to-one ("poly") mode, so that it
  * can read a second peer's greeting and say why it is refused; there NNG drops what does not fit
  * into a connection's queue of two, so at most WIRE_IN_FLIGHT messages may be unanswered on it
- * (wire_drops()). Both modes speak the same bytes. See docs/decisions/0012.
+ * (wire_drops()). Both modes speak the same bytes. See docs/decisions/0016.
  *
  * NNG's threads put what happens into a bounded queue; one thread of ours takes it out. No fork()
  * after wire_listen(). */

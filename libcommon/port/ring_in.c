@@ -262,7 +262,7 @@ struct ring_in *ring_in_over(const struct ring_header *h, const uint8_t *data,
 	find_preamble(in);
 	page->pid = (uint32_t)getpid();
 	/* A predecessor that died in its sleep left this odd. */
-	page->sleep += page->sleep & 1;
+	__atomic_store_n(&page->sleep, page->sleep + (page->sleep & 1), __ATOMIC_RELAXED);
 	__atomic_store_n(&page->state, RING_ATTACHED, __ATOMIC_RELEASE);
 	return in;
 }
