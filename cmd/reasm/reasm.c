@@ -9,7 +9,7 @@
 #include "libcommon/stage/brief.h"
 #include "libcommon/stage/stream_engine.h"
 
-enum { COUNTERS = 24, AHEAD = 4 /* records */ };
+enum { COUNTERS = 22, AHEAD = 4 /* records */ };
 enum { SCTP_MEMORY_LEAST = 8 * 1024 * 1024 };
 
 enum { SIDE_FIGURES = 2 * (5 + ASSEMBLY_GAPS + METRIC_BUCKETS + 2) };
@@ -18,10 +18,14 @@ struct reasm_stage {
 	struct stream_engine *engine;
 	struct stage *stage;
 	uint64_t *counters[COUNTERS];
+	uint64_t told[COUNTERS]; /* what they hold of this process; a predecessor's is there too */
+	uint64_t *known;         /* a gauge: flows with state */
+	uint64_t *flows_peak, *queue_peak;
 	/* Counters by side, and where the engine has them. */
 	struct {
 		uint64_t *to;
 		const uint64_t *from;
+		uint64_t told;
 	} sides[SIDE_FIGURES];
 	size_t nsides;
 	uint64_t ended; /* directions, as far as told */
@@ -83,10 +87,8 @@ static const char *const counter_names[COUNTERS] = {
 	"late",
 	"anomalies_suppressed",
 	"flows",
-	"flows_peak",
 	"evicted",
 	"memcap_hits",
-	"queue_peak",
 	"not_compared",
 	"blocks_refused",
 	"dropped_directions",
@@ -147,8 +149,16 @@ static void sides_set(struct reasm_stage *s)
 	if (ended == s->ended)
 		return;
 	s->ended = ended;
-	for (size_t i = 0; i < s->nsides; i++)
-		*s->sides[i].to = *s->sides[i].from;
+	for (size_t i = 0; i < s->nsides; i++) {
+		*s->sides[i].to += *s->sides[i].from - s->sides[i].told;
+		s->sides[i].told = *s->sides[i].from;
+	}
+}
+
+static void raise_to(uint64_t *peak, uint64_t value)
+{
+	if (*peak < value)
+		*peak = value;
 }
 
 static void counters_set(struct reasm_stage *s)
@@ -170,10 +180,8 @@ static void counters_set(struct reasm_stage *s)
 		r->late,
 		r->anomalies_suppressed,
 		r->flows,
-		r->flows_peak,
 		r->evicted,
 		g->memcap_hits,
-		g->pool.peak * BLOCK_SIZE,
 		g->uncompared,
 		g->blocks_refused,
 		g->dropped,
@@ -182,8 +190,13 @@ static void counters_set(struct reasm_stage *s)
 		r->messages,
 	};
 
-	for (int i = 0; i < COUNTERS; i++)
-		*s->counters[i] = values[i];
+	for (int i = 0; i < COUNTERS; i++) {
+		*s->counters[i] += values[i] - s->told[i];
+		s->told[i] = values[i];
+	}
+	raise_to(s->flows_peak, r->flows_peak);
+	raise_to(s->queue_peak, g->pool.peak * BLOCK_SIZE);
+	*s->known = r->flows_now;
 	sides_set(s);
 }
 
@@ -341,6 +354,9 @@ void reasm_open(struct stage *st, int argc, char **argv)
 					  &(struct stream_host){ st, on_stream, on_emit });
 	for (int i = 0; i < COUNTERS; i++)
 		stage.counters[i] = stage_counter(st, counter_names[i]);
+	stage.known = stage_counter(st, "flows_known");
+	stage.flows_peak = stage_counter(st, "flows_peak");
+	stage.queue_peak = stage_counter(st, "queue_peak");
 	stage.stage = st;
 	open_sides(&stage);
 	*stage_user(st) = &stage;

@@ -34,9 +34,11 @@ enum {
 
 struct commit_slot {
 	uint32_t nin, nout, nvalues;
-	uint8_t cut;   /* in the midst of a unit */
-	uint8_t ended; /* the end record is written: nothing is left to do */
-	uint8_t pad[2];
+	uint8_t cut;                    /* in the midst of a unit */
+	uint8_t ended;                  /* the end record is written: nothing is left to do */
+	uint8_t code;                   /* with which it would end, so far */
+	uint8_t cause;                  /* why its input ended, so far */
+	uint64_t ended_in;              /* a bit for each input: its end record is taken */
 	uint64_t text;                  /* a sink's text: the length of its file */
 	uint64_t source, n, ts, last_n; /* where the order stands */
 	uint64_t in[COMMIT_ENDS], out[COMMIT_ENDS];
@@ -77,7 +79,9 @@ struct commit_slot *commit_prepare(struct books_page *page);
 /* What was prepared last is done for good. */
 void commit_store(struct books_page *page);
 /* A successor: the page's counters become those of the valid slot. Records that met no end are
- * booked: of a unit that was cut as dropped.cut, what a stage held back as dropped.held.
+ * booked: of a unit that was cut as dropped.cut, what a stage held back as dropped.held. So are
+ * flows in progress: flows_lost counts those that the gauges flows.open or flows_known told of, and
+ * what a group's gauge (GROUP.open, GROUP.held) told of becomes GROUP.lost.
  * False: the slot can't be one of this page. */
 bool commit_restore(struct books_page *page);
 

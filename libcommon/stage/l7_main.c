@@ -12,7 +12,8 @@ struct l7_tool {
 	uint64_t max_flows, max_memory;
 	const struct l7_parser *parser;
 	struct l7 *l7;
-	uint64_t *claimed, *evicted, *poisoned, *suppressed;
+	uint64_t *known, *claimed, *evicted, *poisoned, *suppressed;
+	struct l7_stats told; /* what they hold of this process */
 };
 
 static struct l7_tool tool = { .max_flows = 262144, .max_memory = 256ull << 20 };
@@ -41,6 +42,7 @@ static void tool_open(struct stage *st, int argc, char **argv)
 	(void)argc;
 	(void)argv;
 	tool.l7 = l7_new(tool.parser, &host, &limits);
+	tool.known = stage_counter(st, "flows_known");
 	tool.claimed = stage_counter(st, "flows_claimed");
 	tool.evicted = stage_counter(st, "flows_evicted");
 	tool.poisoned = stage_counter(st, "flows_poisoned");
@@ -154,10 +156,13 @@ static void counters_set(void)
 {
 	const struct l7_stats *s = l7_stats(tool.l7);
 
-	*tool.claimed = s->claimed;
-	*tool.evicted = s->evicted;
-	*tool.poisoned = s->poisoned;
-	*tool.suppressed = s->anomalies_suppressed;
+	*tool.known = s->flows;
+	/* A predecessor's may stand there already. */
+	*tool.claimed += s->claimed - tool.told.claimed;
+	*tool.evicted += s->evicted - tool.told.evicted;
+	*tool.poisoned += s->poisoned - tool.told.poisoned;
+	*tool.suppressed += s->anomalies_suppressed - tool.told.anomalies_suppressed;
+	tool.told = *s;
 }
 
 static void tool_batch(struct stage *st, const struct stage_rec *recs, size_t n)

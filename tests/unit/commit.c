@@ -83,6 +83,49 @@ static void test_cut(void)
 	free(page);
 }
 
+static void test_flows(void)
+{
+	struct books_page *page = page_new();
+	struct commit_slot *slot;
+	uint64_t *open = books_counter(page, "flows.open", 0);
+
+	check_case("flows in progress are counted as lost, once");
+	*books_counter(page, "flows.in", 0) = 9;
+	*books_counter(page, "flows.fin", 0) = 4;
+	*open = 5;
+	commit_prepare(page);
+	commit_store(page);
+	for (int again = 0; again < 2; again++) { /* the first successor dies at once */
+		CHECK(commit_restore(page));
+		CHECK_EQ(books_value(page, "flows_lost"), 5);
+		CHECK_EQ(books_value(page, "flows.lost"), 5);
+		CHECK_EQ(*open, 0);
+	}
+
+	check_case("those of the successor come on top");
+	*books_counter(page, "flows.in", 0) += 2;
+	*open = 2;
+	commit_prepare(page);
+	commit_store(page);
+	CHECK(commit_restore(page));
+	CHECK_EQ(books_value(page, "flows_lost"), 7);
+	CHECK_EQ(books_value(page, "flows.lost"), 7);
+
+	check_case("a gauge that is no fate, and one of another group");
+	*books_counter(page, "flows_known", 0) = 3;
+	*books_counter(page, "frames.held", 0) = 1;
+	*books_counter(page, "dropped.held", 0) = 4;
+	slot = commit_prepare(page);
+	slot->cut = 0;
+	commit_store(page);
+	CHECK(commit_restore(page));
+	CHECK_EQ(books_value(page, "flows_lost"), 10);
+	CHECK_EQ(books_value(page, "flows_known"), 0);
+	CHECK_EQ(books_value(page, "frames.lost"), 1);
+	CHECK_EQ(books_value(page, "dropped.held"), 4);
+	free(page);
+}
+
 static void test_nonsense(void)
 {
 	struct books_page *page = page_new();
@@ -114,6 +157,7 @@ int main(void)
 {
 	test_slots();
 	test_cut();
+	test_flows();
 	test_nonsense();
 	return check_end();
 }
