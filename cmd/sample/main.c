@@ -13,7 +13,7 @@ struct config {
 };
 
 static struct config config = { .seed = 1 };
-static uint64_t part, of, seen;
+static uint64_t part, of, *seen;
 
 static const struct opt options[] = {
 	OPT_ROW('r', "rate", OPT_STRING, struct config, rate, "A/B",
@@ -28,7 +28,7 @@ static void sample_open(struct stage *st, int argc, char **argv)
 	int used = 0;
 	unsigned a, b;
 
-	(void)st;
+	seen = stage_counter(st, "seen"); /* in the page: a successor goes on with it */
 	(void)argc;
 	(void)argv;
 	if (!config.rate)
@@ -45,12 +45,12 @@ static uint64_t chance(const struct stage_rec *r)
 	/* Not the seed by which weir-shard chooses: its shards would be all or nothing. */
 	uint64_t seed = config.seed + 1;
 
-	seen++;
+	++*seen;
 	if (config.flow && r->head.type == REC_frame)
 		return shard_hash(&r->head, r->raw, seed);
 	if (config.flow && flow_ids_is_flow(r->head.flow))
 		return shard_flow_hash(r->head.flow, seed);
-	return shard_flow_hash(seen, seed);
+	return shard_flow_hash(*seen, seed);
 }
 
 static void sample_batch(struct stage *st, const struct stage_rec *recs, size_t n)
@@ -66,7 +66,7 @@ static void sample_batch(struct stage *st, const struct stage_rec *recs, size_t 
 static void sample_restart(struct stage *st)
 {
 	(void)st;
-	seen = 0;
+	*seen = 0;
 }
 
 int main(int argc, char **argv)

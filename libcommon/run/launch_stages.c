@@ -132,12 +132,17 @@ static void describe(int status, char *text, size_t size)
 		snprintf(text, size, "ended with %d", WEXITSTATUS(status));
 }
 
-/* It closed its books and its outputs before it went. */
+/* It closed its books and its outputs before it went. One that commits does the last of that when
+ * its page says that it has ended: where it was killed then, its successor does the rest. (By
+ * SIGTERM and SIGPIPE it ends itself, as the last of all.) */
 static bool in_order(const struct runner *r)
 {
 	const struct books_page *page = r->process->page;
 	int status = r->process->status;
 
+	if (r->commits && WIFSIGNALED(status) && WTERMSIG(status) != SIGTERM &&
+	    WTERMSIG(status) != SIGPIPE)
+		return false;
 	if (page->magic == BOOKS_MAGIC && page->pid == (uint32_t)r->process->last_pid)
 		return page->state == 1;
 	return WIFEXITED(status) ? WEXITSTATUS(status) == 0 : WTERMSIG(status) == SIGPIPE;

@@ -328,7 +328,7 @@ static int stage_close(struct stage *st)
 {
 	bool delivered = true, reader_gone, done = st->finished; /* by a predecessor */
 
-	if (st->ops->finish)
+	if (st->ops->finish && !done)
 		st->ops->finish(st);
 	plant_error(st);
 	note("stop: %s, %llu records in, %llu made, %llu out",

@@ -53,10 +53,12 @@ void stage_commit_resume(struct stage *st)
 		die("cannot go on: the page is not that of a predecessor");
 	poison_find(st);
 	for (size_t i = 0; i < st->ninputs; i++)
-		if (port_in_settle(st->inputs[i].port, slot->in[i] + st->inputs[i].poison))
+		if (port_in_settle(st->inputs[i].port, slot->in[i] + st->inputs[i].poison)) {
 			st->inputs[i].again_to = slot->in[i];
-		else
+			st->inputs[i].had_ended = slot->ended_in >> i & 1;
+		} else {
 			die("cannot go on: input '%s' is elsewhere", st->inputs[i].name);
+		}
 	for (size_t i = 0; i < st->noutputs; i++)
 		if (!port_out_settle(st->outputs[i].port, slot->out[i]))
 			die("cannot go on: output %zu is elsewhere", i);
@@ -67,6 +69,9 @@ void stage_commit_resume(struct stage *st)
 	st->at_ts = slot->ts;
 	st->last_n = slot->last_n;
 	st->finished = slot->ended;
+	if (slot->code <= EXIT_BOOKS)
+		stage_exit(st, slot->code);
+	st->cause = slot->cause;
 	++*stage_counter(st, "restarts");
 	if (st->ops->kind == STAGE_SOURCE && !st->finished) {
 		if (!st->ops->resume)
@@ -86,6 +91,9 @@ static void prepare(struct stage *st, bool cut)
 	slot = commit_prepare(st->page);
 	slot->cut = cut;
 	slot->ended = st->finished;
+	slot->code = (uint8_t)st->code;
+	slot->cause = (uint8_t)st->cause;
+	slot->ended_in = 0;
 	slot->source = st->at_source;
 	slot->n = st->at_n;
 	slot->ts = st->at_ts;
@@ -96,6 +104,7 @@ static void prepare(struct stage *st, bool cut)
 		const struct input *in = &st->inputs[i];
 
 		slot->in[i] = port_in_position(in->port, cut ? in->unit_end : in->done);
+		slot->ended_in |= (uint64_t)in->ended << i;
 	}
 	for (size_t i = 0; i < st->noutputs; i++) {
 		slot->out[i] = port_out_position(st->outputs[i].port);

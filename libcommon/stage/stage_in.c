@@ -552,6 +552,7 @@ void stage_inputs_begin(struct stage *st)
 			rest = BYTES(rest.ptr + raw.len, rest.len - raw.len);
 		}
 		input_again(st, in);
+		in->ended |= in->had_ended;
 		stage_poison_book(st, in);
 	}
 }
