@@ -1,0 +1,204 @@
+"""killed: pipelines under `weir run` whose stages are killed with -9 at any moment."""
+import mmap
+import os
+import random
+import re
+import signal
+import statistics
+import struct
+import subprocess
+import time
+
+PAGE = 32768  # BOOKS_PAGE; behind it the commit area: magic, careful, number, starts
+KILLS_A_RUN = 24  # the launcher's back-off doubles with each death of one stage
+
+
+class Graph:
+    """What a run is: stages, the texts it writes, and what must hold of them."""
+
+    def __init__(self, name, stages, texts, same=False, held=False):
+        self.name, self.texts, self.same, self.held = name, texts, same, held
+        self.text = "[pipeline]\nbackoff = 1ms\nring-size = 1M\n"
+        for stage, run, source, out in stages:
+            self.text += f"[stage {stage}]\nrun = {run}\nmax = 100000\nrestart = on-failure\n"
+            self.text += (f"in = {source}\n" if source else "") + (f"out = {out}\n" if out else "")
+        self.stages = [s[0] for s in stages]
+
+
+def graphs(at, mix, packets):
+    def out(name):
+        return os.path.join(at, name)
+
+    parsers = [(p, p, before, p) for p, before in (("dns", "streams"), ("http", "dns"), ("tls", "http"))]
+    only = [(p, p + " --only", "streams", p) for p in ("dns", "http", "tls")]
+    first = [("read", f"read {mix}", "", "frames"), ("flow", "flow", "frames", "packets"),
+             ("reasm", "reasm", "packets", "streams")]
+    frames = "--types frame --exclude payload"
+    return [
+        Graph("a chain with flow state",
+              first + parsers + [("filter", "filter 'n > 0'", "tls", "some"),
+                                 ("json", f"json -o {out('chain.json')}", "some", "")], ["chain.json"]),
+        Graph("a fan-out that is joined",
+              first + only + [("json", f"json -o {out('fan.json')}", "streams dns http tls", "")], ["fan.json"]),
+        Graph("branches of frames",
+              [first[0], ("some", "filter 'wire_len > 60'", "frames", "some"),
+               ("sample", "sample -r 1/2", "frames", "sampled"), ("merge", "merge", "some sampled", "merged"),
+               ("tee", "tee", "merged", "left right"), ("cut", "cut --drop payload", "left", "cut"),
+               ("json", f"json {frames} -o {out('left.json')}", "cut", ""),
+               ("more", f"json {frames} -o {out('right.json')}", "right", "")],
+              ["left.json", "right.json"], same=True),
+        Graph("shards of packets",
+              [("tee", f"tee -i {packets}", "", "packets"), ("shard", "shard", "packets", "s1 s2"),
+               ("one", "filter 'n > 0'", "s1", "f1"), ("two", "filter 'n > 0'", "s2", "f2"),
+               ("merge", "merge", "f1 f2", "merged"),
+               ("json", f"json --types packet,flow --exclude payload -o {out('shard.json')}", "merged", "")],
+              ["shard.json"], same=True),
+        Graph("records held back",
+              [first[0], ("sort", "sort --window 50ms", "frames", "sorted"),
+               ("json", f"json {frames} -o {out('sort.json')}", "sorted", "")], ["sort.json"], held=True),
+    ]
+
+
+class Run:
+    """One run of a graph; `kills` says how often and how stages die: one, two at a time, at their end."""
+
+    def __init__(self, weir, at, graph, rng, kills, how):
+        self.graph, self.rng, self.left, self.how = graph, rng, kills, how
+        self.killed, self.pages, self.times, self.asked = 0, {}, [], None
+        self.dir = os.path.join(at, "run")
+        file, self.err = os.path.join(at, "graph.weir"), os.path.join(at, "err")
+        open(file, "w").write(graph.text)
+        for text in graph.texts:
+            if os.path.exists(os.path.join(at, text)):
+                os.unlink(os.path.join(at, text))
+        with open(self.err, "wb") as err:
+            self.p = subprocess.Popen([weir, "run", "--name", "chaos", file], stdout=subprocess.DEVNULL,
+                                      stderr=err, env={**os.environ, "WEIR_RUNDIR": self.dir})
+
+    def page(self, stage):
+        if stage not in self.pages:
+            try:
+                with open(os.path.join(self.dir, "chaos", stage + ".page"), "rb") as f:
+                    self.pages[stage] = mmap.mmap(f.fileno(), PAGE + 4096, prot=mmap.PROT_READ)
+            except (OSError, ValueError):
+                return None
+        return self.pages[stage]
+
+    def pid_state(self, stage):
+        page = self.page(stage)
+        return struct.unpack_from("<II", page, 16) if page else (0, 0)
+
+    def commits(self, stage):
+        """The number of the last commit, and how many processes there were."""
+        page = self.page(stage)
+        return struct.unpack_from("<QI", page, PAGE + 8) if page else (0, 0)
+
+    def children(self):
+        try:
+            return [int(p) for p in open(f"/proc/{self.p.pid}/task/{self.p.pid}/children").read().split()]
+        except OSError:
+            return []
+
+    def kill(self, pid):
+        if self.left > 0 and pid in self.children():
+            try:
+                os.kill(pid, signal.SIGKILL)
+            except ProcessLookupError:
+                return
+            self.left -= 1
+            self.killed += 1
+
+    def kill_and_time(self):
+        """From a death to what the successor shows first."""
+        stage = self.rng.choice(self.graph.stages)
+        pid, state = self.pid_state(stage)
+        number, starts = self.commits(stage)
+        if not pid or state or not number:
+            return
+        begin = time.monotonic()
+        self.kill(pid)
+        while self.p.poll() is None and time.monotonic() - begin < 0.2:
+            now, started = self.commits(stage)
+            if started > starts and now > number:
+                self.times.append(time.monotonic() - begin)
+                return
+            time.sleep(0.0001)
+
+    def kill_at_end(self, over):
+        """Stages whose predecessor has just ended are about to finish."""
+        for stage in self.graph.stages:
+            if stage in over or not self.pid_state(stage)[1]:
+                continue
+            over.add(stage)
+            time.sleep(self.rng.random() * 0.002)
+            for other in self.graph.stages:
+                pid, state = self.pid_state(other)
+                if pid and not state and self.rng.randrange(2):
+                    self.kill(pid)
+
+    def step(self, over):
+        if self.how == "end":
+            self.kill_at_end(over)
+            time.sleep(0.0002)
+            return
+        time.sleep(self.rng.random() * 0.012)
+        if self.how == "one" and self.rng.randrange(4) == 0:
+            self.kill_and_time()
+            return
+        for pid in self.rng.sample(self.children(), min(len(self.children()), 2 if self.how == "two" else 1)):
+            self.kill(pid)
+
+    def wait(self, timeout=120):
+        over, begin = set(), time.monotonic()
+        while self.p.poll() is None:
+            if time.monotonic() - begin > timeout:
+                self.p.kill()
+                self.p.wait()
+                return -1, open(self.err).read()
+            if self.left > 0:
+                self.step(over)
+            else:
+                time.sleep(0.005)
+        return self.p.returncode, open(self.err).read()
+
+
+def booked(err, counter):
+    """The sum of a counter over the stages in the table that a run ends with."""
+    return sum(int(n.replace(",", "")) for n in re.findall(rf"(?<![\w.]){re.escape(counter)}\s+([\d,]+)", err))
+
+
+def lines_of(at, graph):
+    return {text: open(os.path.join(at, text), "rb").read() for text in graph.texts}
+
+
+def start_alone(tool, source):
+    """Seconds from a start to the first output, of one stage that nobody disturbs."""
+    times = []
+    for _ in range(9):
+        begin = time.monotonic()
+        p = subprocess.Popen([tool, "-i", source], stdout=subprocess.PIPE)
+        p.stdout.read(1)
+        times.append(time.monotonic() - begin)
+        p.stdout.close()
+        p.wait()
+    return statistics.median(times)
+
+
+def check(graph, whole, got, err):
+    """What is wrong with a run, or nothing."""
+    if "books balance" not in err:
+        return "the books do not balance"
+    for text, data in got.items():
+        lines = data.split(b"\n")
+        if lines.pop():
+            return f"{text}: a torn line"
+        if graph.same and data != whole[text]:
+            return f"{text}: another output, {len(lines)} lines instead of {whole[text].count(10)}"
+        if graph.same:
+            continue
+        if len(set(lines)) != len(lines):
+            return f"{text}: {len(lines) - len(set(lines))} records came twice"
+        gone = booked(err, "dropped.held") + booked(err, "dropped.cut")
+        if graph.held and len(lines) + gone != whole[text].count(10):
+            return f"{text}: {len(lines)} lines and {gone} booked as gone of {whole[text].count(10)}"
+    return ""
