@@ -23,6 +23,13 @@ static const char row_cut[] = "rows_left_out";
 
 /* ---- a stage's own page ---- */
 
+static bool can_commit;
+
+bool books_can_commit(void)
+{
+	return can_commit;
+}
+
 /* The page handed down by a launcher, or NULL where there is none that can be used. */
 static struct books_page *page_inherited(void)
 {
@@ -52,9 +59,10 @@ static struct books_page *page_inherited(void)
 		warn_errno("can't map the page of $WEIR_PAGE_FD '%s'", text);
 		return NULL;
 	}
-	if (size == BOOKS_PAGE || !commit_resumes(at)) {
+	can_commit = size == COMMIT_PAGE;
+	if (!can_commit || !commit_resumes(at)) {
 		memset(at, 0, size);
-		if (size == COMMIT_PAGE)
+		if (can_commit)
 			commit_begin(at);
 	}
 	return at;

@@ -33,6 +33,8 @@ enum { BOOKS_SLOTS = (BOOKS_PAGE - sizeof(struct books_page)) / sizeof(struct bo
  * (commit.h) where the file has one. A predecessor's page that holds committed work keeps its
  * instance and its counters. */
 struct books_page *books_open(const char *stage, uint64_t instance);
+/* Whether the page that books_open() gave has a commit area: without one nothing lies behind it. */
+bool books_can_commit(void);
 /* The counter of that name (and peer), made where it is new; stays valid. Names are cut at 39
  * bytes. When the page is full, the last slot ("other") is shared, which is said once. */
 uint64_t *books_counter(struct books_page *b, const char *name, uint64_t peer);

@@ -10,7 +10,7 @@ enum { SHOW_BYTES = 32 * 1024, UNIT_RELEASE = 64 * 1024 };
 
 void stage_commit_open(struct stage *st)
 {
-	if (commit_of(st->page)->magic != COMMIT_MAGIC)
+	if (!books_can_commit() || commit_of(st->page)->magic != COMMIT_MAGIC)
 		return;
 	st->commit = commit_of(st->page);
 	st->commit->starts++;
