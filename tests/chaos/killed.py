@@ -145,7 +145,9 @@ class Run:
         if self.how == "one" and self.rng.randrange(4) == 0:
             self.kill_and_time()
             return
-        for pid in self.rng.sample(self.children(), min(len(self.children()), 2 if self.how == "two" else 1)):
+        there = self.children()
+        self.rng.shuffle(there)
+        for pid in there[:2 if self.how == "two" else 1]:
             self.kill(pid)
 
     def wait(self, timeout=120):
