@@ -84,7 +84,9 @@ static void on_packet(void *user, const struct rec_head *h, const struct rec_pac
 	size_t n = rec_packet_wire + p->payload.len;
 	uint8_t *at = stage_reserve(st, &rec_packet_desc, n);
 
-	if (!stage_discards(st))
+	if (stage_discards(st))
+		rec_packet_put_head(at, h, p);
+	else
 		rec_packet_put(at, h, p);
 	stage_commit(st, n);
 }

@@ -131,7 +131,7 @@ void stage_emit(struct stage *st, const struct rec_desc *desc, const struct rec_
  * every output is broken it gives scratch memory and the loop ends soon. */
 uint8_t *stage_reserve(struct stage *st, const struct rec_desc *desc, size_t n);
 void stage_commit(struct stage *st, size_t n);
-/* Every output is null: nobody will see the bytes, so none need be written into what was
+/* Every output is null: nobody will see the bytes, so a payload need not be copied into what was
  * reserved. What is reserved, committed and counted stays the same. */
 bool stage_discards(const struct stage *st);
 /* Where the order stands: sources call it once per frame made, so that the loop can mark. */
