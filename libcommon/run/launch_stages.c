@@ -9,6 +9,7 @@
 
 #include "libcommon/base/die.h"
 #include "libcommon/run/launch_private.h"
+#include "libcommon/stage/commit.h"
 
 int64_t launch_now(void)
 {
@@ -204,11 +205,26 @@ static bool own_doing(int sig)
 	       sig == SIGABRT || sig == SIGTRAP || sig == SIGSYS || sig == SIGXCPU;
 }
 
+/* Killed when all was done and its outputs were closed: it ended with the code in its page. */
+static void take_code(struct runner *r)
+{
+	const struct commit_slot *slot = r->commits ? commit_valid(r->process->page) : NULL;
+
+	if (!slot || !slot->ended || slot->code > EXIT_BOOKS || !r->nout ||
+	    !WIFSIGNALED(r->process->status))
+		return;
+	for (size_t i = 0; i < r->nout; i++)
+		if (ring_set_state(r->out[i]) != RING_CLOSED)
+			return;
+	r->process->status = slot->code << 8; /* as wait() has it */
+}
+
 static void on_death(struct launch *l, struct runner *r)
 {
 	int64_t now = launch_now();
 	char what[80];
 
+	take_code(r);
 	describe(r->process->status, what, sizeof(what));
 	r->cpu_dead += r->cpu_now;
 	r->cpu_now = 0;
