@@ -88,9 +88,12 @@ hostile() {
 }
 
 @test "sandbox: a running stage has no capability, no new privileges, a filter, and is nobody" {
-	for tool in flow reasm dns http tls json books tee merge head tail meter replay info csv buffer; do
+	for case in flow reasm dns http tls json books tee merge head tail meter replay info csv buffer sort count \
+		"shard -o null:" "sample --rate 1/4" "filter resp_p==53" "cut resp_p" "rank --by resp_p"; do
+		read -r tool args <<<"$case"
 		mkfifo "$tool.fifo"
-		weir "$tool" -i "$tool.fifo" -o null: 2>/dev/null 3>&- &
+		# shellcheck disable=SC2086
+		weir "$tool" $args -i "$tool.fifo" -o null: 2>/dev/null 3>&- &
 		pid=$!
 		exec 9>"$tool.fifo"
 		head -c 300 "$dir/frames.weir" >&9
@@ -120,7 +123,7 @@ hostile() {
 		"dns -i $dir/streams.weir" "http -i $dir/streams.weir" "tls -i $dir/streams.weir" \
 		"json -i $dir/all.weir" "books -i $dir/all.weir" "streams -i $dir/streams.weir --digest" \
 		"filter resp_p==53 -i $dir/all.weir" "filter --per-flow resp_p==53 -i $dir/all.weir" "cut resp_p -i $dir/all.weir" \
-		"sort -i $dir/all.weir" "count --by type --every 1s -i $dir/all.weir" "rank --by resp_p -i $dir/all.weir" \
+		"sort -i $dir/all.weir" "shard -o null: -i $dir/all.weir" "sample --rate 1/4 -i $dir/all.weir" "count --by type --every 1s -i $dir/all.weir" "rank --by resp_p -i $dir/all.weir" \
 		"tag --field resp_p --as x --list $top/LICENSE -i $dir/all.weir" \
 		"join --from dns --to tls --fields query -i $dir/all.weir"; do
 		read -r tool args <<<"$case"
