@@ -23,7 +23,7 @@ static const struct opt options[] = {
 	{ 0 },
 };
 
-static const char summary[] = "one table of every stage's counters, and the laws they must obey";
+static const char summary[] = "show what every stage did with every record, and whether it adds up";
 static const char epilog[] =
 	"Exit status 6 where a law does not hold.\n"
 	"\n"

@@ -21,7 +21,7 @@ static struct config config = { .timeout = 20000000000 };
 static const struct opt options[] = {
 	OPT_ROW('i', "input", OPT_STRING, struct config, input, "FILE",
 		"a stream for it to work on, besides ours"),
-	OPT_ROW(0, "timeout", OPT_DURATION, struct config, timeout, "DUR",
+	OPT_ROW(0, "timeout", OPT_DURATION, struct config, timeout, "TIME",
 		"longer than this no run may take"),
 	{ 0 },
 };
@@ -382,8 +382,7 @@ static void check_input(struct bytes in)
 int main(int argc, char **argv)
 {
 	static const struct opt_tool tool = {
-		"weir-conform", "check a stage against the contract; prints TAP",
-		"[--] COMMAND [ARGUMENT...]",
+		"weir-conform", "check a stage against the contract", "[--] COMMAND [ARGUMENT...]",
 		"Exit status 1 where a check fails.\n\n    weir conform ./my-parser.py\n"
 	};
 	const struct opt_group group = { "options", options, &config };

@@ -27,7 +27,7 @@ static const struct opt options[] = {
 		"how long after its end an interval is kept open for records that come late"),
 	OPT_ROW(0, "groups", OPT_UINT, struct config, grouping.groups, "N",
 		"at most so many rows at a time; what has no room is in a row 'other'"),
-	OPT_ROW(0, "memory", OPT_SIZE, struct config, grouping.memory, "SIZE",
+	OPT_ROW(0, "memory", OPT_SIZE, struct config, grouping.memory, "BYTES",
 		"the same for the memory of their keys and figures"),
 	{ 0 },
 };

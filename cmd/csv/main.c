@@ -128,7 +128,7 @@ int main(int argc, char **argv)
 {
 	static const struct stage_ops ops = {
 		.name = "csv",
-		.summary = "the records of one type as comma-separated values",
+		.summary = "print records of one type as CSV",
 		.epilog = "    weir csv --type dns --fields ts,query,qtype_name -i trace.weir\n",
 		.kind = STAGE_SINK,
 		.options = options,

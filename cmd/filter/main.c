@@ -20,7 +20,7 @@ static const struct opt options[] = {
 		"let through those of which it does not hold"),
 	OPT_ROW(0, "per-flow", OPT_FLAG, struct config, per_flow, NULL,
 		"judge whole flows, at their end: one record that fits is enough"),
-	OPT_ROW(0, "memory", OPT_SIZE, struct config, memory, "SIZE",
+	OPT_ROW(0, "memory", OPT_SIZE, struct config, memory, "BYTES",
 		"per flow: what may be held; beyond it the oldest flow is judged as it stands"),
 	OPT_ROW(0, "flows", OPT_UINT, struct config, flows, "N", "per flow: the same for flows"),
 	{ 0 },

@@ -60,7 +60,7 @@ static void set_timeout(struct rules *r, const char *text)
 	uint64_t value;
 
 	if (!eq)
-		die_usage("timeout '%s' lacks '=DURATION'", text);
+		die_usage("timeout '%s' lacks '=TIME'", text);
 	name = BYTES(text, (size_t)(eq - text));
 	value = opt_duration(eq + 1, "timeout");
 	if (!value)

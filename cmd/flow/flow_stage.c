@@ -54,9 +54,9 @@ static const struct opt flow_options[] = {
 		"each direction is a flow of its own"),
 	OPT_ROW(0, "max-flows", OPT_UINT, struct flow_config, max_flows, "N",
 		"flows kept at once; beyond, the oldest half-open or closed one goes first"),
-	OPT_ROW(0, "update", OPT_DURATION, struct flow_config, update, "DURATION",
+	OPT_ROW(0, "update", OPT_DURATION, struct flow_config, update, "TIME",
 		"report flows that go on, this often; 0 = never"),
-	OPT_ROW(0, "timeout", OPT_STRINGS, struct flow_config, timeout, "WHAT=DURATION",
+	OPT_ROW(0, "timeout", OPT_STRINGS, struct flow_config, timeout, "WHAT=TIME",
 		"end idle flows after this time; 0 = never (tcp, tcp:new, tcp:closed, "
 		"tcp:one_way, udp, udp:one_way, icmp, sctp, sctp:new, sctp:closed, other, "
 		"tcp:PORT, udp:PORT, sctp:PORT, ADDRESS/BITS)"),
@@ -329,7 +329,7 @@ static const struct rec_desc *const flow_reads[] = { &rec_frame_desc, NULL };
 
 const struct stage_ops flow_stage = {
 	.name = "flow",
-	.summary = "frames in, flows and their packets out",
+	.summary = "make flows and their packets out of frames",
 	.operands = "",
 	.epilog = "Reads frame records; writes packet, flow and anomaly records.\n"
 		  "Example: weir read x.pcap | weir flow | weir json",

@@ -330,7 +330,7 @@ int main(int argc, char **argv)
 {
 	static const struct stage_ops ops = {
 		.name = "from-json",
-		.summary = "lines of JSON as records: the inverse of weir json",
+		.summary = "turn lines of JSON into records",
 		.operands = "[FILE]",
 		.epilog = "    weir json -i trace.weir | jq -c 'select(.type == \"dns\")' | weir "
 			  "from-json | weir json\n",

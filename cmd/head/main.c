@@ -57,7 +57,7 @@ int main(int argc, char **argv)
 {
 	static const struct stage_ops ops = {
 		.name = "head",
-		.summary = "the first records of a stream, or all of its first flows",
+		.summary = "pass the first records of a stream, or its first flows",
 		.epilog = "    weir read trace.pcap | weir head -n 1000 | weir flow | weir json\n",
 		.kind = STAGE_FILTER,
 		.options = options,

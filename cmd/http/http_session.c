@@ -205,7 +205,7 @@ static enum l7_claim http_claims(const struct l7_first *first)
 
 const struct l7_parser http_parser = {
 	.name = "http",
-	.summary = "HTTP/1.x exchanges out of streams",
+	.summary = "make HTTP/1.x exchanges out of streams",
 	.options = http_options,
 	.config = &http_config,
 	.epilog = "In: stream. Out: http, anomaly, session_end, and what it does not know.\n"

@@ -134,7 +134,7 @@ int main(int argc, char **argv)
 {
 	static const struct stage_ops ops = {
 		.name = "info",
-		.summary = "what a stream holds: producer, sources, types, times, end, books",
+		.summary = "show what a stream holds",
 		.operands = "[FILE]",
 		.operands_are_inputs = true,
 		.epilog = "    weir info trace.weir\n",

@@ -30,7 +30,7 @@ static const struct opt options[] = {
 		"leave out records of the type TO that got nothing"),
 	OPT_ROW(0, "keys", OPT_UINT, struct config, keys, "N",
 		"how many of the records FROM are kept at a time"),
-	OPT_ROW(0, "memory", OPT_SIZE, struct config, memory, "SIZE", "the same for their memory"),
+	OPT_ROW(0, "memory", OPT_SIZE, struct config, memory, "BYTES", "the same for their memory"),
 	{ 0 },
 };
 

@@ -17,7 +17,7 @@ struct config {
 static struct config config;
 
 static const struct opt options[] = {
-	OPT_ROW('e', "every", OPT_DURATION, struct config, every, "DUR",
+	OPT_ROW('e', "every", OPT_DURATION, struct config, every, "TIME",
 		"show the rate so often; without it every second, on a terminal only"),
 	OPT_ROW(0, "label", OPT_STRING, struct config, label, "TEXT", "in front of each line"),
 	{ 0 },

@@ -100,8 +100,8 @@ static int sandbox_given(void)
 int main(int argc, char **argv)
 {
 	static const struct opt_tool tool = { "weir-metrics",
-					      "the books of running pipelines as OpenMetrics", "",
-					      epilog };
+					      "serve the books of running pipelines as OpenMetrics",
+					      "", epilog };
 	const struct opt_group group = { "options", options, &config };
 	unsigned needs;
 

@@ -24,7 +24,7 @@ static const struct opt options[] = {
 int main(int argc, char **argv)
 {
 	static const struct opt_tool tool = {
-		"weir-plan", "print the shell commands that do what weir-run would", "FILE|LINE",
+		"weir-plan", "print a pipeline as shell commands", "FILE|LINE",
 		"  weir plan 'read x.pcap | flow | reasm | { dns, http } | json'\n"
 		"  weir plan edge.weir | sh"
 	};

@@ -29,7 +29,7 @@ static const struct opt options[] = {
 		"how long after its end an interval is kept open for records that come late"),
 	OPT_ROW(0, "groups", OPT_UINT, struct config, grouping.groups, "N",
 		"exact as long as there are no more values than this; then the least make room"),
-	OPT_ROW(0, "memory", OPT_SIZE, struct config, grouping.memory, "SIZE",
+	OPT_ROW(0, "memory", OPT_SIZE, struct config, grouping.memory, "BYTES",
 		"the same for the memory of the values"),
 	{ 0 },
 };
@@ -61,7 +61,7 @@ int main(int argc, char **argv)
 {
 	static const struct stage_ops ops = {
 		.name = "rank",
-		.summary = "which values are most frequent, or have the greatest sum",
+		.summary = "find the most frequent values, or those with the greatest sum",
 		.epilog = "    ... | weir flow | weir rank --types flow --by orig_h --sum "
 			  "resp_bytes -n 10\n"
 			  "    ... | weir dns | weir rank --by query\n",

@@ -5,7 +5,7 @@ int main(int argc, char **argv)
 {
 	static const struct stage_ops ops = {
 		.name = "reasm",
-		.summary = "put TCP and SCTP in order, with gaps made explicit",
+		.summary = "put TCP and SCTP in order, with every gap explicit",
 		.epilog =
 			"Reads packet and flow records of weir-flow. Writes stream, stream_end "
 			"and anomaly records in place of TCP and SCTP packets; all else passes.\n\n"

@@ -18,9 +18,9 @@ static const struct opt options[] = {
 		"so many times as fast as it was; 0: as fast as it goes"),
 	OPT_ROW(0, "max-rate", OPT_UINT, struct config, max_rate, "N",
 		"no more than N records a second; 0: no limit"),
-	OPT_ROW(0, "max-gap", OPT_DURATION, struct config, max_gap, "DUR",
+	OPT_ROW(0, "max-gap", OPT_DURATION, struct config, max_gap, "TIME",
 		"wait no longer than this where nothing happened for long; 0: no limit"),
-	OPT_ROW(0, "late", OPT_DURATION, struct config, late, "DUR",
+	OPT_ROW(0, "late", OPT_DURATION, struct config, late, "TIME",
 		"count records that go out so much later than planned"),
 	{ 0 },
 };

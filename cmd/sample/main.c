@@ -73,7 +73,7 @@ int main(int argc, char **argv)
 {
 	static const struct stage_ops ops = {
 		.name = "sample",
-		.summary = "one of N records, or all records of one of N flows",
+		.summary = "pass one of N records, or all records of one of N flows",
 		.epilog = "    weir read trace.pcap | weir flow | weir sample --rate 1/10 --flow | "
 			  "weir json\n",
 		.kind = STAGE_FILTER,

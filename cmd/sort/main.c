@@ -17,7 +17,7 @@ static const struct opt options[] = {
 	OPT_ROW('r', "reverse", OPT_FLAG, struct config, reverse, NULL, "the greatest first"),
 	OPT_ROW('w', "window", OPT_DURATION, struct config, window, "TIME",
 		"let a record go when one comes that is so much later; 0: all at the end"),
-	OPT_ROW(0, "memory", OPT_SIZE, struct config, memory, "SIZE",
+	OPT_ROW(0, "memory", OPT_SIZE, struct config, memory, "BYTES",
 		"what may be held; beyond it records go early"),
 	{ 0 },
 };

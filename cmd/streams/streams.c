@@ -262,7 +262,7 @@ static void on_end(struct stage *st)
 
 struct stage_ops streams_ops = {
 	.name = "streams",
-	.summary = "write byte streams to files, as a transcript, or as digests",
+	.summary = "write byte streams as files, as a transcript, or as digests",
 	.epilog = "Reads stream and stream_end records of weir-reasm.\n\n"
 		  "  weir read trace.pcap | weir flow | weir reasm | weir streams -d out\n"
 		  "  weir read trace.pcap | weir flow | weir reasm | weir streams --follow\n",

@@ -22,7 +22,7 @@ static const struct opt options[] = {
 		"lines of a value each: true where it is one of them"),
 	OPT_ROW(0, "csv", OPT_STRING, struct config, csv, "FILE,KEY,VALUE",
 		"comma-separated values, with the names of these columns in the first line"),
-	OPT_ROW(0, "memory", OPT_SIZE, struct config, memory, "SIZE", "what the file may take"),
+	OPT_ROW(0, "memory", OPT_SIZE, struct config, memory, "BYTES", "what the file may take"),
 	{ 0 },
 };
 

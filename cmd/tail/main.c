@@ -102,7 +102,7 @@ int main(int argc, char **argv)
 {
 	static const struct stage_ops ops = {
 		.name = "tail",
-		.summary = "the last records of a stream, or all of its last flows",
+		.summary = "pass the last records of a stream, or its last flows",
 		.epilog = "    weir read trace.pcap | weir flow | weir tail -n 3 --flows | weir "
 			  "json\n",
 		.kind = STAGE_FILTER,

@@ -19,9 +19,9 @@ struct tls_config tls_config = {
 };
 
 static const struct opt tls_options[] = {
-	OPT_ROW(0, "max-message", OPT_SIZE, struct tls_config, max_message, "SIZE",
+	OPT_ROW(0, "max-message", OPT_SIZE, struct tls_config, max_message, "BYTES",
 		"longest hello message that is looked into"),
-	OPT_ROW(0, "max-held", OPT_SIZE, struct tls_config, max_held, "SIZE",
+	OPT_ROW(0, "max-held", OPT_SIZE, struct tls_config, max_held, "BYTES",
 		"memory for hello messages over all flows"),
 	{ 0 },
 };
@@ -509,7 +509,7 @@ static void tls_end(struct l7_flow *f, enum l7_end why)
 
 const struct l7_parser tls_parser = {
 	.name = "tls",
-	.summary = "one record for each TLS handshake",
+	.summary = "make a record of each TLS handshake",
 	.options = tls_options,
 	.config = &tls_config,
 	.epilog = "Reads stream records; a flow is TLS if its first bytes are, on any port.",

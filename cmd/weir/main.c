@@ -2,6 +2,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -60,7 +61,7 @@ static const char epilog[] =
 	"commands:\n"
 	"  weir NAME ...     run the tool weir-NAME\n"
 	"  weir help [NAME]  the manual page\n"
-	"  weir list         all tools\n"
+	"  weir list         all tools, a line each\n"
 	"  weir version      the version\n"
 	"\n"
 	"examples:\n"
@@ -207,7 +208,7 @@ static int check_books(const struct pipeline *p, int code)
 static int run_files(int argc, char **argv)
 {
 	static const struct opt_tool tool = { "weir",
-					      "what is in a capture: flows, DNS, HTTP and TLS",
+					      "show what is in a capture: flows, DNS, HTTP and TLS",
 					      "FILE...", epilog };
 	static struct pipeline p;
 	struct opt_group group = { "options", options, &config };
@@ -239,10 +240,17 @@ static int run_files(int argc, char **argv)
 
 /* ---- commands ------------------------------------------------------------------------------ */
 
+/* Own tools with what they are for, others with where they are: they are not run to be asked. */
 static void list_one(void *ctx, const char *name, const char *path)
 {
+	const char *own = lookup_libexec();
+	char summary[PATH_SIZE];
+
 	(void)ctx;
-	printf("%-12s %s\n", name, path);
+	if (strncmp(path, own, strlen(own)) != 0 || path[strlen(own)] != '/' ||
+	    !lookup_summary(path, summary, sizeof(summary)))
+		snprintf(summary, sizeof(summary), "%s", path);
+	printf("%-12s %s\n", name, summary);
 }
 
 /* The manual page: of the checkout that this was built in, else the one installed with it, else

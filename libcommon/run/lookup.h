@@ -26,6 +26,9 @@ const char *lookup_near(const char *word);
  * nothing. */
 const char *const *lookup_options(const char *word, const bool **takes);
 
+/* What one of weir's own tools is for, in a line of its --help. False: it says nothing. */
+bool lookup_summary(const char *path, char *text, size_t size);
+
 /* Calls fn for each tool found, own ones first; a name is given once. */
 void lookup_each(void (*fn)(void *ctx, const char *name, const char *path), void *ctx);
 

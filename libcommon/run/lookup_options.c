@@ -1,4 +1,4 @@
-/* lookup_options: which options a tool has, by its own word, and which name is near another. */
+/* lookup_options: what a tool says of itself by --help, and which name is near another. */
 #include <ctype.h>
 #include <fcntl.h>
 #include <signal.h>
@@ -109,6 +109,23 @@ const char *const *lookup_options(const char *word, const bool **takes)
 	buf_release(&text);
 	*takes = k->takes;
 	return k->n ? k->names : NULL;
+}
+
+/* The first line: "weir-read: read capture files and write their frames". */
+bool lookup_summary(const char *path, char *text, size_t size)
+{
+	struct buf help = { 0 };
+	const char *colon;
+	size_t len = 0;
+
+	help_of(path, &help);
+	colon = strstr((const char *)help.ptr, ": ");
+	if (colon && strncmp((const char *)help.ptr, "weir-", 5) == 0)
+		len = strcspn(colon + 2, "\n");
+	if (len && len < size)
+		snprintf(text, size, "%.*s", (int)len, colon + 2);
+	buf_release(&help);
+	return len && len < size;
 }
 
 struct names {

@@ -54,6 +54,16 @@ load helper
 	done
 }
 
+@test "weir list: says what each of our tools is for, of others where they are, and runs none of these" {
+	printf '#!/bin/sh\ntouch "%s/ran"\n' "$BATS_TEST_TMPDIR" >"$BATS_TEST_TMPDIR/weir-mine"
+	chmod +x "$BATS_TEST_TMPDIR/weir-mine"
+	PATH="$PATH:$BATS_TEST_TMPDIR" run weir list
+	[ "$status" -eq 0 ]
+	grep -qx 'read  *read capture files and write their frames' <<<"$output"
+	grep -qx "mine  *$BATS_TEST_TMPDIR/weir-mine" <<<"$output"
+	[ ! -e "$BATS_TEST_TMPDIR/ran" ]
+}
+
 @test "weir version and --version and --help" {
 	run weir version
 	[ "$output" = "weir 0.1.0" ]
