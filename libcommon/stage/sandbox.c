@@ -273,14 +273,14 @@ static bool link_rules(scmp_filter_ctx f)
 		    allow_if(f, SCMP_SYS(prctl), SCMP_A0(SCMP_CMP_EQ, PR_SET_NAME, 0)) &&
 		    seccomp_rule_add(f, SCMP_ACT_ERRNO(EACCES), SCMP_SYS(openat), 0) == 0 &&
 		    seccomp_rule_add(f, SCMP_ACT_ERRNO(EAFNOSUPPORT), SCMP_SYS(socket), 1,
-				     SCMP_A0(SCMP_CMP_EQ, AF_NETLINK)) == 0;
+				     SCMP_A0(SCMP_CMP_EQ, AF_NETLINK, 0)) == 0;
 
 	for (size_t i = 0; i < 3; i++)
 		done = done &&
 		       allow_if(f, SCMP_SYS(socket),
-				SCMP_A0(SCMP_CMP_EQ, (scmp_datum_t)families[i])) &&
+				SCMP_A0(SCMP_CMP_EQ, (scmp_datum_t)families[i], 0)) &&
 		       allow_if(f, SCMP_SYS(fcntl),
-				SCMP_A1(SCMP_CMP_EQ, (scmp_datum_t)commands[i]));
+				SCMP_A1(SCMP_CMP_EQ, (scmp_datum_t)commands[i], 0));
 	return done;
 }
 
