@@ -32,7 +32,8 @@ setup_file() {
 	mv "$BATS_FILE_TMPDIR/root/opt/weir" "$BATS_FILE_TMPDIR/moved"
 	run env -u WEIR_EXEC_PATH PATH=/usr/bin:/bin "$BATS_FILE_TMPDIR/moved/bin/weir" list
 	[ "$status" -eq 0 ]
-	[[ "$output" == *" $BATS_FILE_TMPDIR/moved/libexec/weir/weir-flow"* ]]
+	grep -Eq '^ *flow ' <<<"$output"
+	[ "$(wc -l <<<"$output")" -ge 30 ]
 	env PATH=/usr/bin:/bin "$BATS_FILE_TMPDIR/moved/bin/weir" "$top/examples/demo.pcap" -q >"$BATS_TEST_TMPDIR/out"
 	weir "$top/examples/demo.pcap" -q | cmp - "$BATS_TEST_TMPDIR/out"
 	mv "$BATS_FILE_TMPDIR/moved" "$BATS_FILE_TMPDIR/root/opt/weir"
