@@ -162,5 +162,7 @@ int main(int argc, char **argv)
 	for (size_t i = 0; i < nstages; i++)
 		buf_printf(&text, "%s: %u restarts\n", stages[i].argv[0], stages[i].restarts);
 	fprintf(stderr, "%.*s", (int)text.len, (const char *)text.ptr);
+	buf_release(&text);
+	books_release(&all);
 	return wrong ? 6 : 0;
 }
