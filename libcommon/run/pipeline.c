@@ -66,7 +66,8 @@ void stage_page(struct pipe_stage *s, int fd)
 struct ring_set *pipeline_ring(struct pipeline *p, struct pipe_stage *from,
 			       struct pipe_stage *const *to, size_t n, uint64_t size)
 {
-	struct ring_set *r = &p->rings[p->nrings];
+	size_t at = p->nrings;
+	struct ring_set *r = &p->rings[at];
 	const char *names[RING_READERS];
 	struct ring_spec spec = { .size = size ? size : p->ring_size,
 				  .nreaders = (unsigned)n,
@@ -78,8 +79,11 @@ struct ring_set *pipeline_ring(struct pipeline *p, struct pipe_stage *from,
 		die("more than %d rings, or more than %d readers of one", PIPELINE_RINGS,
 		    RING_READERS);
 	p->nrings++;
-	for (size_t i = 0; i < n; i++)
+	p->ends[at].from = from;
+	for (size_t i = 0; i < n; i++) {
+		p->ends[at].to[i] = to[i];
 		names[i] = to[i]->name;
+	}
 	if (!ring_create_memfd(r, &spec))
 		die_errno("cannot make a ring of shared memory");
 	for (size_t i = 0; i < n; i++) {
@@ -265,6 +269,21 @@ size_t pipeline_reap(struct pipeline *p)
 	return running;
 }
 
+/* Nobody will come in the place of a process that has ended: also not of one that never took its
+ * rings, whose death they therefore do not show. No effect on what was left in order. */
+static void let_go(struct pipeline *p)
+{
+	for (size_t i = 0; i < p->nrings; i++) {
+		struct ring_set *r = &p->rings[i];
+
+		if (!p->ends[i].from->pid)
+			ring_set_end(r, RING_ABORTED);
+		for (unsigned k = 0; k < r->nreaders; k++)
+			if (!p->ends[i].to[k]->pid)
+				ring_set_release(r, k);
+	}
+}
+
 void pipeline_wait(struct pipeline *p, void (*tick)(struct pipeline *p))
 {
 	struct timespec wait = { 0, TICK_MS * 1000000L };
@@ -274,6 +293,7 @@ void pipeline_wait(struct pipeline *p, void (*tick)(struct pipeline *p))
 	sigaddset(&mine, SIGCHLD);
 	sigaddset(&mine, SIGTERM);
 	while (pipeline_reap(p)) {
+		let_go(p);
 		if (sigtimedwait(&mine, NULL, &wait) == SIGTERM && p->stages[0].pid)
 			kill(p->stages[0].pid, SIGINT); /* sources stop, the rest drains */
 		if (tick)

@@ -42,6 +42,9 @@ struct pipeline {
 	struct pipe_stage stages[PIPELINE_STAGES];
 	size_t nstages;
 	struct ring_set rings[PIPELINE_RINGS];
+	struct {
+		struct pipe_stage *from, *to[RING_READERS];
+	} ends[PIPELINE_RINGS]; /* of each ring */
 	size_t nrings;
 	int pipes[PIPELINE_PIPES]; /* this process's copies, until pipeline_close_pipes() */
 	size_t npipes;
@@ -76,7 +79,8 @@ void pipeline_close_pipes(struct pipeline *p);
 
 /* Starts all, the last stage first. */
 void pipeline_start(struct pipeline *p);
-/* Waits until all have ended; calls tick about five times a second. */
+/* Waits until all have ended, each of which takes its ends of rings along; calls tick about five
+ * times a second. */
 void pipeline_wait(struct pipeline *p, void (*tick)(struct pipeline *p));
 /* Asks the kernel what has ended; returns how many still run. */
 size_t pipeline_reap(struct pipeline *p);

@@ -129,6 +129,23 @@ load helper
 	[ "${#lines[@]}" -eq 1 ]
 }
 
+@test "weir: a stage that cannot be run, or dies at once, is said, and the others end" {
+	mkdir "$BATS_TEST_TMPDIR/own"
+	for stage in flow dns json; do
+		ln -sf "$WEIR_BUILD"/libexec/weir/weir-* "$BATS_TEST_TMPDIR/own/"
+		rm "$BATS_TEST_TMPDIR/own/weir-$stage"
+		printf '#!/nowhere/at/all\n' >"$BATS_TEST_TMPDIR/own/weir-$stage"
+		chmod +x "$BATS_TEST_TMPDIR/own/weir-$stage"
+		WEIR_EXEC_PATH=$BATS_TEST_TMPDIR/own run timeout 10 weir -q "$top/examples/demo.pcap"
+		[ "$status" -eq 127 ] || [ "$status" -eq 1 ] # 1: of the stage that was to feed it
+		[[ "$output" == *"cannot run '$BATS_TEST_TMPDIR/own/weir-$stage'"* ]]
+		printf '#!/bin/sh\nkill -9 $$\n' >"$BATS_TEST_TMPDIR/own/weir-$stage"
+		WEIR_EXEC_PATH=$BATS_TEST_TMPDIR/own run timeout 10 weir -q "$top/examples/demo.pcap"
+		[ "$status" -eq 137 ]
+		[[ "$output" == *"stage '$stage' was killed by signal 9"* ]]
+	done
+}
+
 @test "weir help: the page of a tool, or what the tool says where no page is found" {
 	mkdir "$BATS_TEST_TMPDIR/moved" && cp -r "$WEIR_BUILD/bin" "$WEIR_BUILD/libexec" "$BATS_TEST_TMPDIR/moved"
 	run "$BATS_TEST_TMPDIR/moved/bin/weir" help dns
