@@ -135,10 +135,17 @@ static bool parse_shards(struct endpoint_scan *s, struct endpoint *ep, const cha
 
 static bool add_reader(struct endpoint_scan *s, struct endpoint *ep, const char *text)
 {
+	char name[ENDPOINT_PATH];
+	size_t n = strcspn(text, ":");
+
 	if (ep->nreaders == ENDPOINT_READERS)
 		return endpoint_wrong(s, "more than %d readers", ENDPOINT_READERS);
-	if (!endpoint_name(s, text, "the reader's name", ep->readers[ep->nreaders]))
+	snprintf(name, sizeof(name), "%.*s", (int)n, text);
+	if (text[n] && strcmp(text + n, ":drop"))
+		return endpoint_wrong(s, "'%.40s' is no mode of a reader, ':drop' is", text + n);
+	if (!endpoint_name(s, name, "the reader's name", ep->readers[ep->nreaders]))
 		return false;
+	ep->drops[ep->nreaders] = text[n] != 0;
 	for (unsigned i = 0; i < ep->nreaders; i++)
 		if (!strcmp(ep->readers[i], ep->readers[ep->nreaders]))
 			return endpoint_wrong(s, "the reader '%s' is named twice", ep->readers[i]);
@@ -234,12 +241,8 @@ static bool parse_shm(struct endpoint_scan *s, struct endpoint *ep, bool output)
 			return false;
 	if (allowed & KEY_READERS && !ep->nreaders)
 		return endpoint_wrong(s, "readers=NAME,.. is missing");
-	if (allowed & KEY_READER && !ep->reader[0])
-		return endpoint_wrong(s, "reader=NAME is missing");
 	if (allowed & KEY_PAGES && !ep->npages)
 		return endpoint_wrong(s, "pages=N:.. is missing");
-	if (allowed & KEY_PAGE && ep->page < 0)
-		return endpoint_wrong(s, "page=N is missing");
 	return true;
 }
 

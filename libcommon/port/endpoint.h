@@ -49,10 +49,11 @@ struct endpoint {
 	unsigned shards;          /* -o shm:NAME: 0, or rings NAME.0 .. that share the records */
 	unsigned nreaders;        /* -o shm:NAME: at least 1 */
 	char readers[ENDPOINT_READERS][ENDPOINT_NAME];
-	char reader[ENDPOINT_NAME]; /* -i shm:NAME */
-	unsigned npages;            /* -o shm:fd=N: at least 1 */
+	bool drops[ENDPOINT_READERS]; /* which of these may lose records */
+	char reader[ENDPOINT_NAME];   /* -i shm:NAME; "": a tap */
+	unsigned npages;              /* -o shm:fd=N: at least 1 */
 	int pages[ENDPOINT_READERS];
-	int page; /* -i shm:fd=N, else -1 */
+	int page; /* -i shm:fd=N; -1: a tap */
 	struct endpoint_link link;
 };
 

@@ -301,6 +301,16 @@ bool port_in_is_file(const struct port_in *p)
 	return p->file;
 }
 
+bool port_in_taps(const struct port_in *p)
+{
+	return p->taps;
+}
+
+bool port_in_drops(const struct port_in *p)
+{
+	return p->drops;
+}
+
 uint64_t port_in_total(const struct port_in *p)
 {
 	return p->total;

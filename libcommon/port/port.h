@@ -5,8 +5,11 @@
  *     -              standard input / output         fd:N      inherited descriptor
  *     PATH           a file (as input also a FIFO)    null:     discard
  *     shm:NAME       ring in /dev/shm.  -o shm:x,readers=a,b   -i shm:x,reader=a   ,size=4M
+ *         readers=a,b:drop: b is not waited for, and may lose records. So may a tap, which is any
+ *         reader that has no name: -i shm:x
  *         ,shard=4 behind -o: the rings x.0 .. x.3; who opens it shares out what goes into each
  *     shm:fd=N,...   ring made by a launcher: -o shm:fd=5,pages=6:7:8   -i shm:fd=5,page=6
+ *         -i shm:fd=5 taps it
  *     ipc:NAME  tcp://HOST:PORT  tls+tcp://HOST:PORT,cert=F,key=F,ca=F    a link, by weir-link
  * Links: an input listens and an output dials; ,dial and ,listen turn it round. ,retry=60s: how
  * long a peer that is gone is waited for; ,linger=30s: the same once the stream has ended; ,size=4M
@@ -192,6 +195,10 @@ bool port_in_ready(struct port_in *p, size_t have);
 struct bytes port_in_preamble(struct port_in *p);
 /* A real file or a terminal: nothing else can make it "live". */
 bool port_in_is_file(const struct port_in *p);
+/* A reader of a ring that may lose records. What it shows begins and ends with a record; schemas
+ * that it missed come again, and so may the hello. */
+bool port_in_drops(const struct port_in *p);
+bool port_in_taps(const struct port_in *p); /* one without a name: of another pipeline */
 /* A pipe's descriptor, to poll for its first bytes; else -1. */
 int port_in_pipe(const struct port_in *p);
 /* The first `head` bytes of the view brought this offer. True: it was taken, they are no part of

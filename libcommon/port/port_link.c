@@ -126,7 +126,7 @@ static struct port_link *start(const struct ring_set *set, const char *text, boo
 
 static void make_ring(struct ring_set *set, const struct endpoint *ep, const char *text)
 {
-	struct ring_spec spec = { ep->size ? ep->size : RING_BYTES, 1, NULL, false };
+	struct ring_spec spec = { .size = ep->size ? ep->size : RING_BYTES, .nreaders = 1 };
 
 	if (!ring_create_memfd(set, &spec))
 		die_errno("'%s': memory for its ring", text);

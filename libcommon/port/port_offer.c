@@ -126,7 +126,7 @@ static uint64_t offer_size(void)
 static struct offer_out *offer_new(void)
 {
 	static const char *const names[] = { "pipe" };
-	struct ring_spec spec = { offer_size(), 1, names, false };
+	struct ring_spec spec = { .size = offer_size(), .nreaders = 1, .names = names };
 	struct offer_out *offer = xcalloc(1, sizeof(*offer));
 	const char *why;
 

@@ -33,6 +33,11 @@ struct ring_port_in {
 	struct ring_in *ring;
 };
 
+struct tap_port_in {
+	struct port_in port;
+	struct ring_tap *tap;
+};
+
 static void ring_path(char *path, const char *name)
 {
 	snprintf(path, PATH_SIZE, "%s/weir.%u.%s", folder, (unsigned)getuid(), name);
@@ -217,7 +222,9 @@ static void make_files(const struct endpoint *ep, const char *text, uint64_t non
 		       int *pages)
 {
 	const char *names[RING_READERS];
-	struct ring_spec spec = { ring_size(ep), ep->nreaders, names, false };
+	struct ring_spec spec = {
+		.size = ring_size(ep), .nreaders = ep->nreaders, .names = names, .drops = ep->drops
+	};
 
 	for (unsigned i = 0; i < ep->nreaders; i++)
 		names[i] = ep->readers[i];
@@ -521,8 +528,8 @@ static int await_ring(const struct endpoint *ep, const char *text, int *page)
 	ring_path(path, ep->name);
 	for (;;) {
 		fd = find_ring(path, text);
-		*page = fd >= 0 ? open_page(fd, ep, text) : -1;
-		if (*page >= 0)
+		*page = fd >= 0 && ep->reader[0] ? open_page(fd, ep, text) : -1;
+		if (fd >= 0 && (*page >= 0 || !ep->reader[0]))
 			return fd;
 		if (fd >= 0)
 			close(fd);
@@ -586,6 +593,50 @@ static void ring_in_close(struct port_in *p)
 	ring_in_free(((struct ring_port_in *)p)->ring);
 }
 
+/* ---- a reader that may lose records ---- */
+
+static enum port_state tap_view(struct port_in *p, size_t have, int timeout_ms, struct bytes *view)
+{
+	enum port_state state =
+		ring_tap_view(((struct tap_port_in *)p)->tap, have, timeout_ms, view);
+
+	if (state == PORT_DATA && port_test_read && view->len > have + port_test_read)
+		view->len = have + port_test_read;
+	return state;
+}
+
+static void tap_consume(struct port_in *p, size_t n)
+{
+	ring_tap_consume(((struct tap_port_in *)p)->tap, n);
+}
+
+static bool tap_ready(struct port_in *p, size_t have)
+{
+	return ring_tap_ready(((struct tap_port_in *)p)->tap, have);
+}
+
+static void tap_close(struct port_in *p)
+{
+	ring_tap_free(((struct tap_port_in *)p)->tap);
+}
+
+static struct port_in *tap_in(int fd, int page, const char *text)
+{
+	static const struct port_in_ops ops = {
+		.view = tap_view, .consume = tap_consume, .ready = tap_ready, .close = tap_close
+	};
+	struct tap_port_in *in = xcalloc(1, sizeof(*in));
+	const char *why;
+
+	in->port.ops = &ops;
+	in->port.drops = true;
+	in->port.taps = page < 0;
+	in->tap = ring_tap_attach(fd, page, &why);
+	if (!in->tap)
+		die("'%s': %s", text, why);
+	return &in->port;
+}
+
 struct port_in *port_ring_in(const struct endpoint *ep, const char *text)
 {
 	static const struct port_in_ops ops = {
@@ -598,17 +649,20 @@ struct port_in *port_ring_in(const struct endpoint *ep, const char *text)
 		.settle = ring_in_settled,
 		.close = ring_in_close,
 	};
-	struct ring_port_in *in = xcalloc(1, sizeof(*in));
+	struct ring_port_in *in;
 	const char *why;
 	int fd, page;
 
-	in->port.ops = &ops;
 	if (ep->fd < 0) {
 		fd = await_ring(ep, text, &page);
 	} else {
 		fd = reopen(ep->fd, O_RDONLY, text);
-		page = reopen(ep->page, O_RDWR, text);
+		page = ep->page < 0 ? -1 : reopen(ep->page, O_RDWR, text);
 	}
+	if (ring_tap_meant(fd, page))
+		return tap_in(fd, page, text);
+	in = xcalloc(1, sizeof(*in));
+	in->port.ops = &ops;
 	in->ring = ring_in_attach(fd, page, &why);
 	if (!in->ring)
 		die("'%s': %s", text, why);

@@ -102,6 +102,7 @@ bool ring_format(int fd, const struct ring_spec *spec, uint64_t nonce)
 	table = ring_table(h);
 	for (unsigned i = 0; i < spec->nreaders; i++) {
 		table[i].keep = spec->keep;
+		table[i].mode = spec->drops && spec->drops[i] ? RING_DROP : RING_BLOCK;
 		if (spec->names)
 			snprintf(table[i].name, sizeof(table[i].name), "%s", spec->names[i]);
 	}
@@ -236,7 +237,7 @@ static bool make_set(struct ring_set *set, const struct ring_spec *spec)
 	if (set->fd < 0 || !ring_format(set->fd, spec, nonce) || !seal(set->fd))
 		return false;
 	set->fd_read = reopen_read_only(set->fd);
-	if (set->fd_read < 0)
+	if (set->fd_read < 0 || !ring_lock(set->fd, RING_KEEPER))
 		return false;
 	set->header = mmap(NULL, RING_DATA_AT, PROT_READ | PROT_WRITE, MAP_SHARED, set->fd, 0);
 	if (set->header == MAP_FAILED) {

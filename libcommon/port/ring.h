@@ -52,7 +52,18 @@
  *
  * A reader starts at the tail in its page. Where that is not 0 it reads the preamble first.
  *
- * tests/model/ring.pml is all of this for spin, offer.pml the word about an offer.
+ * Readers that may lose records (mode RING_DROP, and taps, which have no page and are in no table)
+ * are never waited for, and nothing of theirs is looked at but a named one's sleep. Before the
+ * producer writes up to a position it stores that as live.claim, with a fence behind it: the bytes
+ * before claim - size are being overwritten. Such a reader copies what is published, and looks at
+ * the claim behind that: what lies before claim - size is not used. It goes on at live.batch then,
+ * the head before the last publish (stored before the head that follows it), or at the head: both
+ * are where a record begins. What it missed of the preamble it reads first.
+ *  - head <= claim <= head + size, and claim never goes back.
+ * How many records it missed is for those who know records (`index`, in proto/control.def).
+ *
+ * tests/model/ring.pml is all of this for spin, tap.pml the claim, offer.pml the word about an
+ * offer.
  *
  * shm:NAME is /dev/shm/weir.UID.NAME, mode 0600, with pages /dev/shm/weir.UID.NAME~READER~NONCE;
  * a launcher's ring is a memfd sealed against a change of its size. */
@@ -64,7 +75,7 @@
 enum {
 	RING_MAGIC = 0x57524731,      /* WRG1 */
 	RING_PAGE_MAGIC = 0x57525031, /* WRP1 */
-	RING_VERSION = 1,
+	RING_VERSION = 2,
 	RING_READERS = 64,
 	RING_NAME = 40,
 	RING_LIVE_AT = 4096,
@@ -93,18 +104,20 @@ enum ring_state { RING_OPEN, RING_CLOSED, RING_ABORTED };
 
 struct ring_live {
 	RING_LINE uint64_t head;
+	uint64_t batch;          /* the head before that */
 	RING_LINE uint32_t data; /* futex word */
 	RING_LINE uint32_t state;
 	RING_LINE uint64_t preamble; /* valid bytes */
 	RING_LINE uint32_t want;     /* odd: the producer sleeps until .. */
 	uint64_t want_tail;          /* .. all tails have come this far */
+	RING_LINE uint64_t claim;    /* nothing is written at or behind this */
 };
 
 enum ring_mode { RING_BLOCK, RING_DROP };
 
 struct ring_reader {
 	char name[RING_NAME];
-	uint8_t mode, keep;     /* enum ring_mode; only RING_BLOCK is in use */
+	uint8_t mode, keep;     /* enum ring_mode */
 	uint16_t shard, shards; /* this reader's share of the flows; 0, 0: all */
 	uint16_t unused;
 	uint32_t released; /* the producer does not wait for it any more, for good */
@@ -130,6 +143,7 @@ struct ring_spec {
 	uint64_t size; /* rounded up to a power of two of pages; 0 = default */
 	unsigned nreaders;
 	const char *const *names; /* of the readers; may be NULL */
+	const bool *drops;        /* which of them may lose records; NULL: none */
 	bool keep;                /* both sides outlive their processes: a launcher restarts them */
 };
 
@@ -236,6 +250,25 @@ uint64_t ring_in_tail(const struct ring_in *in);
 /* A clean end: the producer does not wait for this reader any more. */
 void ring_in_free(struct ring_in *in);
 
+/* ---- the side of a reader that may lose records ---- */
+
+struct ring_tap;
+
+/* Whether the reader with that page is one. page -1: a tap. */
+bool ring_tap_meant(int fd, int page);
+/* As ring_in_attach. */
+struct ring_tap *ring_tap_attach(int fd, int page, const char **why);
+struct ring_tap *ring_tap_over(const struct ring_header *h, const uint8_t *data,
+			       struct ring_page *page);
+/* As ring_in_view, of a copy: what is shown stays as it is. It begins at the stream's beginning, if
+ * that is still there. Behind a jump what was not read of the preamble comes first. */
+enum port_state ring_tap_view(struct ring_tap *t, size_t have, int timeout_ms, struct bytes *view);
+void ring_tap_consume(struct ring_tap *t, size_t n);
+bool ring_tap_ready(struct ring_tap *t, size_t have);
+uint64_t ring_tap_start(const struct ring_tap *t); /* where in the stream it began */
+uint64_t ring_tap_jumps(const struct ring_tap *t);
+void ring_tap_free(struct ring_tap *t);
+
 /* ---- an offer ----
  *
  * A ring of one reader that may also not come to be used: the stream then goes another way. The
@@ -256,8 +289,9 @@ enum ring_word ring_in_word(struct ring_in *in, int ms);
 /* ---- what both sides, and port_ring, use ---- */
 
 /* Locks of a ring's file or a page, a byte each. RING_REMOVAL: of whoever takes away the names of a
- * ring whose producer is dead; taken before RING_OWNER, so that a lock of both is no life. */
-enum ring_lock { RING_OWNER, RING_REMOVAL };
+ * ring whose producer is dead; taken before RING_OWNER, so that a lock of both is no life.
+ * RING_KEEPER: of the launcher that would put a successor in the place of a dead producer. */
+enum ring_lock { RING_OWNER, RING_REMOVAL, RING_KEEPER };
 
 /* Does somebody else hold the lock of this file? */
 bool ring_locked(int fd, enum ring_lock which);

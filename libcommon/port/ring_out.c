@@ -14,6 +14,7 @@ struct out_reader {
 	uint64_t tail;  /* as last seen, and checked */
 	uint32_t woken; /* the sleep that was last answered */
 	bool ended;
+	bool drops; /* is not waited for */
 };
 
 struct ring_out {
@@ -23,11 +24,13 @@ struct ring_out {
 	uint64_t size, batch;
 	uint64_t head;      /* published */
 	uint64_t pos;       /* end of what is committed; pos >= head */
-	uint64_t limit;     /* pos may come this far: the slowest reader's tail + size */
+	uint64_t limit;     /* pos may come this far: the slowest reader's tail + size .. */
+	uint64_t claim;     /* .. but no further than this, before the readers that drop know */
 	uint64_t inherited; /* of the preamble: what a predecessor left */
 	uint64_t wake_at;   /* unread bytes that are worth waking a reader for */
 	int fd;
 	bool mapped, gated;
+	bool free;   /* it has no reader that would be waited for */
 	bool asleep; /* a reader slept, and was left so, at the last publish */
 	unsigned n, ended, garbage;
 	int64_t buried; /* when it was last looked for dead readers: ms */
@@ -81,7 +84,7 @@ static int refresh(struct ring_out *o)
 	int slowest = -1;
 
 	for (unsigned i = 0; i < o->n; i++)
-		if (!o->r[i].ended && reader_tail(o, i) && o->r[i].tail < least) {
+		if (!o->r[i].ended && !o->r[i].drops && reader_tail(o, i) && o->r[i].tail < least) {
 			least = o->r[i].tail;
 			slowest = (int)i;
 		}
@@ -100,7 +103,7 @@ static void bury(struct ring_out *o)
 	for (unsigned i = 0; i < o->n; i++) {
 		struct out_reader *r = &o->r[i];
 
-		if (r->ended || r->fd < 0 || table[i].keep ||
+		if (r->ended || r->drops || r->fd < 0 || table[i].keep ||
 		    __atomic_load_n(&r->page->state, __ATOMIC_ACQUIRE) != RING_ATTACHED ||
 		    ring_locked(r->fd, RING_OWNER))
 			continue;
@@ -181,6 +184,8 @@ static void publish(struct ring_out *o, uint64_t upto, uint64_t wake_at)
 {
 	bool wake = false;
 
+	if (upto != o->head)
+		__atomic_store_n(&o->live->batch, o->head, __ATOMIC_RELEASE);
 	o->head = upto;
 	__atomic_store_n(&o->live->head, o->head, __ATOMIC_SEQ_CST);
 	o->asleep = false;
@@ -233,8 +238,21 @@ bool ring_out_settle(struct ring_out *o, uint64_t position)
 	if (position < o->head || position > o->limit)
 		return false;
 	o->pos = position;
+	if (o->claim < o->pos)
+		o->claim = o->pos;
 	publish_all(o);
 	return true;
+}
+
+/* The bytes up to pos + n are about to be written, and a batch more, so that this is done once for
+ * each: who copies what they overwrite must be able to see that. */
+static void claim(struct ring_out *o, size_t n)
+{
+	uint64_t upto = o->pos + n + o->batch;
+
+	o->claim = upto < o->limit ? upto : o->limit;
+	__atomic_store_n(&o->live->claim, o->claim, __ATOMIC_RELAXED);
+	__atomic_thread_fence(__ATOMIC_RELEASE);
 }
 
 uint8_t *ring_out_reserve(struct ring_out *o, size_t n, int timeout_ms, int *err)
@@ -254,6 +272,8 @@ uint8_t *ring_out_reserve(struct ring_out *o, size_t n, int timeout_ms, int *err
 				return NULL;
 		}
 	}
+	if (o->pos + n > o->claim)
+		claim(o, n);
 	return o->data + (o->pos & (o->size - 1));
 }
 
@@ -268,7 +288,7 @@ uint8_t *ring_out_window(const struct ring_out *o, size_t *room, size_t *due)
 {
 	uint64_t held = o->pos - o->head;
 
-	*room = o->limit - o->pos;
+	*room = o->claim - o->pos;
 	*due = held < o->batch ? o->batch - held : o->batch;
 	return o->data + (o->pos & (o->size - 1));
 }
@@ -324,6 +344,8 @@ uint64_t ring_out_taken(struct ring_out *o, bool *died)
 	slowest = refresh(o);
 	if (slowest >= 0)
 		return o->r[slowest].tail;
+	if (o->free)
+		return o->head;
 	for (unsigned i = 0; i < o->n; i++)
 		*died |= o->r[i].page->state != RING_GONE;
 	return UINT64_MAX;
@@ -352,7 +374,7 @@ bool ring_out_drained(struct ring_out *o, int ms)
 const char *ring_out_missing(const struct ring_out *o)
 {
 	for (unsigned i = 0; i < o->n; i++)
-		if (!o->r[i].ended &&
+		if (!o->r[i].ended && !o->r[i].drops &&
 		    __atomic_load_n(&o->r[i].page->state, __ATOMIC_ACQUIRE) == RING_NEVER)
 			return ring_table(o->h)[i].name;
 	return NULL;
@@ -364,7 +386,7 @@ uint64_t ring_out_lost(struct ring_out *o, bool given_up)
 
 	refresh(o);
 	for (unsigned i = 0; i < o->n; i++)
-		if ((o->r[i].ended || given_up) && o->pos - o->r[i].tail > most)
+		if (!o->r[i].drops && (o->r[i].ended || given_up) && o->pos - o->r[i].tail > most)
 			most = o->pos - o->r[i].tail;
 	return most;
 }
@@ -425,9 +447,18 @@ struct ring_out *ring_out_over(struct ring_header *h, uint8_t *data,
 	o->n = npages;
 	/* A predecessor that died in its sleep left this odd. */
 	o->live->want += o->live->want & 1;
-	for (unsigned i = 0; i < npages; i++)
-		o->r[i] = (struct out_reader){ .page = pages[i], .fd = -1 };
+	o->free = true;
+	for (unsigned i = 0; i < npages; i++) {
+		bool drops = ring_table(h)[i].mode == RING_DROP;
+
+		o->r[i] = (struct out_reader){ .page = pages[i], .fd = -1, .drops = drops };
+		o->free &= drops;
+	}
+	if (o->free)
+		o->limit = UINT64_MAX;
 	refresh(o);
+	/* What a predecessor claimed and did not write stays claimed. */
+	o->claim = o->live->claim > o->pos ? o->live->claim : o->pos;
 	return o;
 }
 

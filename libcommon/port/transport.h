@@ -37,6 +37,7 @@ struct port_in {
 	const struct port_in_ops *ops;
 	char *name;
 	bool file;
+	bool drops, taps;
 	bool pipe; /* the descriptor fd is a pipe's */
 	int fd;
 	struct ring_in *ring;             /* taken from an offer, .. */

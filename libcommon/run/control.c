@@ -53,6 +53,28 @@ static void say(const struct control_client *k, const char *text)
 		return;
 }
 
+/* With a descriptor, of which they get a copy. */
+static void say_passing(const struct control_client *k, const char *text, int fd)
+{
+	union {
+		struct cmsghdr head;
+		char bytes[CMSG_SPACE(sizeof(int))];
+	} room = { 0 };
+	struct iovec io = { (void *)(uintptr_t)text, strlen(text) };
+	struct msghdr m = { .msg_iov = &io,
+			    .msg_iovlen = 1,
+			    .msg_control = &room,
+			    .msg_controllen = sizeof(room) };
+	struct cmsghdr *c = CMSG_FIRSTHDR(&m);
+
+	c->cmsg_level = SOL_SOCKET;
+	c->cmsg_type = SCM_RIGHTS;
+	c->cmsg_len = CMSG_LEN(sizeof(int));
+	memcpy(CMSG_DATA(c), &fd, sizeof(int));
+	if (sendmsg(k->fd, &m, MSG_NOSIGNAL | MSG_DONTWAIT) < 0)
+		return;
+}
+
 static void hang_up(struct control_client *k)
 {
 	close(k->fd);
@@ -73,7 +95,7 @@ static void take_client(struct control *c)
 	close(fd);
 }
 
-static void take_line(struct control_client *k,
+static void take_line(struct control *c, struct control_client *k,
 		      char (*command)(void *ctx, char *line, char *reply, size_t size), void *ctx)
 {
 	char reply[512] = "", text[600];
@@ -95,9 +117,13 @@ static void take_line(struct control_client *k,
 	}
 	*end = 0;
 	k->len = 0;
+	c->pass = -1;
 	k->waits = command(ctx, k->line, reply, sizeof(reply));
 	snprintf(text, sizeof(text), *reply ? "error %s\n" : "ok\n", reply);
-	say(k, text);
+	if (c->pass >= 0)
+		say_passing(k, text, c->pass);
+	else
+		say(k, text);
 }
 
 void control_serve(struct control *c,
@@ -106,7 +132,7 @@ void control_serve(struct control *c,
 	take_client(c);
 	for (size_t i = 0; i < CONTROL_CLIENTS; i++)
 		if (c->clients[i].fd >= 0)
-			take_line(&c->clients[i], command, ctx);
+			take_line(c, &c->clients[i], command, ctx);
 }
 
 void control_tell(struct control *c, char waits, const char *line)
@@ -136,12 +162,33 @@ void control_close(struct control *c, int code)
 
 /* ---- a client's side ----------------------------------------------------------------------- */
 
-static bool read_line(int fd, char *line, size_t size)
+/* One byte; *passed becomes the descriptor that came with it, if one did. */
+static ssize_t read_byte(int fd, char *byte, int *passed)
+{
+	union {
+		struct cmsghdr head;
+		char bytes[CMSG_SPACE(sizeof(int))];
+	} room;
+	struct iovec io = { byte, 1 };
+	struct msghdr m = { .msg_iov = &io,
+			    .msg_iovlen = 1,
+			    .msg_control = &room,
+			    .msg_controllen = sizeof(room) };
+	ssize_t n = recvmsg(fd, &m, MSG_CMSG_CLOEXEC);
+	struct cmsghdr *c = n > 0 ? CMSG_FIRSTHDR(&m) : NULL;
+
+	if (c && c->cmsg_level == SOL_SOCKET && c->cmsg_type == SCM_RIGHTS &&
+	    c->cmsg_len == CMSG_LEN(sizeof(int)))
+		memcpy(passed, CMSG_DATA(c), sizeof(int));
+	return n;
+}
+
+static bool read_line(int fd, char *line, size_t size, int *passed)
 {
 	size_t n = 0;
 
 	while (n + 1 < size) {
-		ssize_t got = read(fd, line + n, 1);
+		ssize_t got = read_byte(fd, line + n, passed);
 
 		if (got < 0 && errno == EINTR)
 			continue;
@@ -155,7 +202,7 @@ static bool read_line(int fd, char *line, size_t size)
 	return true;
 }
 
-int control_send(int dir, const char *line)
+static int ask(int dir, const char *line, int *passed)
 {
 	struct sockaddr_un a = address(dir);
 	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
@@ -167,18 +214,38 @@ int control_send(int dir, const char *line)
 		die_usage("the command is longer than a line of %d bytes", CONTROL_LINE);
 	if (send(fd, line, strlen(line), MSG_NOSIGNAL) < 0 || send(fd, "\n", 1, MSG_NOSIGNAL) < 0)
 		die_errno("cannot tell the launcher");
-	if (!read_line(fd, reply, sizeof(reply)))
+	if (!read_line(fd, reply, sizeof(reply), passed))
 		die("the launcher went away");
 	if (strncmp(reply, "error ", 6) == 0)
 		die("%s", reply + 6);
 	return fd;
 }
 
+int control_send(int dir, const char *line)
+{
+	int passed = -1, fd = ask(dir, line, &passed);
+
+	if (passed >= 0)
+		close(passed);
+	return fd;
+}
+
+int control_fetch(int dir, const char *line)
+{
+	int passed = -1, fd = ask(dir, line, &passed);
+
+	close(fd);
+	if (passed < 0)
+		die("the launcher gave no descriptor");
+	return passed;
+}
+
 void control_await(int fd)
 {
 	char reply[600];
+	int passed = -1;
 
-	if (!read_line(fd, reply, sizeof(reply)))
+	if (!read_line(fd, reply, sizeof(reply), &passed))
 		die("the launcher went away");
 	if (strncmp(reply, "error ", 6) == 0)
 		die("%s", reply + 6);
@@ -187,9 +254,9 @@ void control_await(int fd)
 int control_wait(int fd)
 {
 	char line[64];
-	int code;
+	int code, passed = -1;
 
-	if (!read_line(fd, line, sizeof(line)) || sscanf(line, "ended %d", &code) != 1)
+	if (!read_line(fd, line, sizeof(line), &passed) || sscanf(line, "ended %d", &code) != 1)
 		return -1;
 	return code;
 }

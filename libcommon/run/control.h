@@ -2,8 +2,9 @@
  * directory.
  *
  * A client sends one line and gets one back, "ok" or "error TEXT"; one that waits for something
- * gets a second one: "ended CODE" when all is over (stop), "done" or "error TEXT" (swap). Only the
- * launcher's own user can connect: the folder is 0700 and the socket 0600. */
+ * gets a second one: "ended CODE" when all is over (stop), "done" or "error TEXT" (swap). With the
+ * "ok" a descriptor may come (tap). Only the launcher's own user can connect: the folder is 0700
+ * and the socket 0600. */
 #ifndef WEIR_CONTROL_H
 #define WEIR_CONTROL_H
 
@@ -23,6 +24,7 @@ struct control_client {
 
 struct control {
 	int fd;
+	int pass; /* set by `command`: a descriptor that goes with its "ok", -1: none */
 	struct control_client clients[CONTROL_CLIENTS];
 };
 
@@ -41,6 +43,8 @@ void control_close(struct control *c, int code);
 
 /* Sends a line; a refusal ends the process (1) with what the launcher said. Returns the socket. */
 int control_send(int dir, const char *line);
+/* The same; returns the descriptor that came with the answer. */
+int control_fetch(int dir, const char *line);
 /* Waits for "done"; what went wrong ends the process (1). */
 void control_await(int fd);
 /* Waits for the end; the pipeline's exit code, -1 where the launcher went away without a word. */

@@ -91,6 +91,10 @@ static char on_command(void *ctx, char *line, char *reply, size_t size)
 			launch_stop(l, NULL);
 		return CONTROL_END;
 	}
+	if (strncmp(line, "tap ", 4) == 0) {
+		l->control.pass = launch_tap(l, line + 4, reply, size);
+		return 0;
+	}
 	if (strncmp(line, "swap ", 5) == 0)
 		return launch_swap(l, line + 5, reply, size) ? CONTROL_SWAP : 0;
 	snprintf(reply, size, "no command '%.40s'", line);

@@ -114,4 +114,9 @@ void launch_poison_tick(struct runner *r);
 /* launch_page.c: the launcher's page. */
 void launch_show(struct launch *l);
 
+/* launch_tap.c: rings for those that look on. */
+/* The read-only descriptor of a ring, by its name or that of the stage which writes it; "": of the
+ * only one. -1: reply says why not. Stays the launcher's. */
+int launch_tap(const struct launch *l, const char *name, char *reply, size_t size);
+
 #endif

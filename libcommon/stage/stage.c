@@ -75,6 +75,16 @@ static int sandbox_default(void)
 	die_usage("WEIR_SANDBOX: '%s' is none of require, try, off", mode);
 }
 
+void stage_input_add(struct stage *st, const char *endpoint)
+{
+	struct opt_strings *in = &st->common.in;
+
+	in->v = realloc(in->v, (in->n + 1) * sizeof(*in->v));
+	if (!in->v)
+		die("out of memory");
+	in->v[in->n++] = endpoint;
+}
+
 static int stage_options(struct stage *st, int argc, char **argv)
 {
 	const struct stage_ops *ops = st->ops;
@@ -90,15 +100,12 @@ static int stage_options(struct stage *st, int argc, char **argv)
 	st->common.sandbox = sandbox_default();
 	operands = opt_parse(&tool, groups, 3, argc, argv);
 	if (ops->operands_are_inputs && operands) {
-		struct opt_strings *in = &st->common.in;
-
-		in->v = realloc(in->v, (in->n + (size_t)operands) * sizeof(*in->v));
-		if (!in->v)
-			die("out of memory");
 		for (int i = 1; i <= operands; i++)
-			in->v[in->n++] = argv[i];
+			stage_input_add(st, argv[i]);
 	} else if (operands && !ops->operands)
 		die_usage("unexpected argument '%s'; try '%s --help'", argv[1], tool_name);
+	if (ops->inputs && !st->common.in.n)
+		ops->inputs(st, operands, argv);
 	return operands;
 }
 
@@ -221,11 +228,11 @@ static void stage_open(struct stage *st, int argc, char **argv)
 
 /* ---- the loop ------------------------------------------------------------------------------ */
 
-/* Is this a source in the sense of signals: nothing feeds it but files? */
+/* Is this a source in the sense of signals: nothing feeds it but files, or rings that it taps? */
 static bool acts_as_source(const struct stage *st)
 {
 	for (size_t i = 0; i < st->ninputs; i++)
-		if (!port_in_is_file(st->inputs[i].port))
+		if (!port_in_is_file(st->inputs[i].port) && !port_in_taps(st->inputs[i].port))
 			return false;
 	return true;
 }

@@ -41,6 +41,9 @@ struct stage_ops {
 	unsigned sandbox;                    /* enum sandbox_needs */
 	bool skims; /* it looks at most records' prefix alone: the rest is not fetched ahead */
 
+	/* Where no -i is given: which endpoints are read instead of standard input, by
+	 * stage_input_add(). argv[1..argc] are operands. May be NULL. */
+	void (*inputs)(struct stage *st, int argc, char **argv);
 	/* After parsing, before the sandbox: open files, allocate. argv[1..argc] are operands. */
 	void (*open)(struct stage *st, int argc, char **argv);
 	/* STAGE_SOURCE: emit some records (a batch); false at the end of the input. */
@@ -90,6 +93,8 @@ void stage_pass(struct stage *st, struct bytes raw); /* to every output, byte fo
  * stage passes all it passes this way, or nothing: shards share what went out. */
 void stage_pass_to(struct stage *st, size_t output, struct bytes raw);
 size_t stage_outputs(const struct stage *st);
+/* One more input, in inputs(); borrowed. */
+void stage_input_add(struct stage *st, const char *endpoint);
 /* One more output beside those of -o, in open(); its number. */
 size_t stage_output_add(struct stage *st, const char *endpoint);
 /* To every output, later than in its batch: s is its schema as stage_schema() gave it then. */

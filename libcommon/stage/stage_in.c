@@ -129,6 +129,8 @@ static void input_hello(struct stage *st, struct input *in, struct bytes raw)
 	if (!control_decode(st, &rec_hello_desc, raw, &h, &hello))
 		die_code(EXIT_SCHEMA, "input '%s': this is not a hello of weir %s", in->name,
 			 WEIR_VERSION);
+	if (in->hello && hello.stream == in->stream && port_in_drops(in->port))
+		return; /* the head of the stream at hand, once more */
 	if (hello.state == REC_stream_new_FRESH && (in->data || in->ended)) {
 		/* `cat a b`: another stream begins. What the first one left is flushed first. */
 		if (st->ops->finish && st->ninputs == 1)
@@ -328,6 +330,24 @@ static void input_end(struct stage *st, struct input *in, struct bytes raw)
 		st->last_n = h.n;
 }
 
+/* A reader that may lose records hears how many data records the producer has put out so far. */
+static void input_missed(struct stage *st, struct input *in, const struct rec_head *h)
+{
+	uint64_t *late, *overrun, had;
+
+	if (!in->in || h->flow != in->stream) { /* whose hello it missed */
+		in->stream = h->flow;
+		in->in = books_counter(st->page, "in", in->stream);
+		in->counted = false;
+	}
+	late = books_counter(st->page, "lost.late", in->stream);
+	overrun = books_counter(st->page, "lost.overrun", in->stream);
+	had = *in->in + *late + *overrun;
+	if (h->ts > had)
+		*(in->counted ? overrun : late) += h->ts - had;
+	in->counted = true;
+}
+
 /* The lengths of the records to come. They are the producer's word: input_record() believes one
  * only as far as it does no harm. */
 static void input_index(struct input *in, struct bytes raw)
@@ -372,6 +392,8 @@ static void input_control(struct stage *st, struct input *in, const struct rec_h
 		break;
 	case REC_index:
 		input_index(in, raw);
+		if (port_in_drops(in->port))
+			input_missed(st, in, h);
 		return;
 	default: /* books, and what later versions add */
 		break;

@@ -51,16 +51,23 @@ static inline size_t index_lead(const struct output *o, size_t n)
 	return n + INDEX_BYTES <= port_out_longest(o->port) && !index_open(o) ? INDEX_BYTES : 0;
 }
 
+/* It says how many data records came before it, too: a reader that may lose records so knows how
+ * many it has. */
+static void index_put(const struct stage *st, const struct output *o, uint8_t *at)
+{
+	rec_head_put(at, &(struct rec_head){ REC_index, *o->out_to, st->stream, st->last_n }, 1);
+	at[REC_PREFIX] = 0xc4;
+	at[REC_PREFIX + 1] = 2 * INDEX_RECORDS;
+	memset(at + INDEX_HEAD, 0, 2 * INDEX_RECORDS);
+}
+
 static void index_begin(const struct stage *st, struct output *o)
 {
 	uint8_t *at = o->record - INDEX_BYTES;
 
-	rec_head_put(at, &(struct rec_head){ REC_index, 0, 0, st->last_n }, 1);
-	at[REC_PREFIX] = 0xc4;
-	at[REC_PREFIX + 1] = 2 * INDEX_RECORDS;
+	index_put(st, o, at);
 	o->slot = at + INDEX_HEAD;
 	o->slots_end = o->record;
-	memset(o->slot, 0, 2 * INDEX_RECORDS);
 	o->opened_at = port_out_published(o->port);
 }
 
@@ -389,6 +396,22 @@ void stage_mark(struct stage *st)
 		stage_commit_now(st);
 }
 
+/* How many data records there were in all, for who missed the last index. */
+static void write_totals(struct stage *st)
+{
+	for (size_t i = 0; i < st->noutputs; i++) {
+		struct output *o = &st->outputs[i];
+		uint8_t *at =
+			port_out_longest(o->port) ? output_space(st, o, INDEX_BYTES, false) : NULL;
+
+		if (!at)
+			continue;
+		index_put(st, o, at);
+		o->slot = o->slots_end; /* none is open behind it */
+		output_commit(st, o, INDEX_BYTES);
+	}
+}
+
 void stage_write_end(struct stage *st)
 {
 	struct rec_ledger *rows;
@@ -409,6 +432,7 @@ void stage_write_end(struct stage *st)
 	rec_pack(&raw, &rec_end_desc, &h,
 		 &(struct rec_end){
 			 .cause = st->cause, .records = *st->out, .ledger = LIST_OF(rows, all.n) });
+	write_totals(st);
 	write_all(st, buf_bytes(&raw), false);
 	buf_release(&raw);
 	books_release(&all);

@@ -47,6 +47,7 @@ struct input {
 	uint64_t stream;
 	uint64_t low_n, low_ts; /* nothing below will follow */
 	bool hello, ended, eof, data;
+	bool counted;   /* the producer has said how many records it made */
 	bool had_ended; /* when a predecessor committed */
 	/* What the last `index` record said: record i of its run lies at start[i]..start[i + 1]
 	 * from the run's first byte, the next one to come is number `next`. Only a hint: see

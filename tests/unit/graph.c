@@ -274,8 +274,8 @@ static void sense(void)
 	CHECK(said("f:7: link 'a' is a ring, which 'two' and 'one' can't share"));
 
 	check_case("endpoints are checked, and two stages do not share standard input");
-	CHECK(!file("[stage j]\nrun = json\nin = shm:x\n") &&
-	      said("f:3: 'shm:x': reader=NAME is missing"));
+	CHECK(!file("[stage j]\nrun = json\nin = shm:x,reader=\n") &&
+	      said("f:3: 'shm:x,reader=': the reader's name is empty"));
 	CHECK(!line("{ json, json }") && said("would both read standard input"));
 }
 

@@ -110,10 +110,15 @@ static void test_grammar(void)
 	CHECK(ep.pages[0] == 6 && ep.pages[2] == 8);
 	CHECK(parses("shm:fd=5,page=6", false) && ep.fd == 5 && ep.page == 6);
 
+	check_case("a reader that may lose records is marked, one without a name or page is a tap");
+	CHECK(parses("shm:x,readers=a,b:drop,c", true) && ep.nreaders == 3);
+	CHECK(!ep.drops[0] && ep.drops[1] && !ep.drops[2] && !strcmp(ep.readers[1], "b"));
+	CHECK(parses("shm:x", false) && !ep.reader[0] && ep.page == -1 && ep.fd == -1);
+	CHECK(parses("shm:fd=5", false) && ep.fd == 5 && ep.page == -1);
+
 	check_case("a ring's wrong grammar is refused");
 	CHECK(refused("shm:", true, "name is empty"));
 	CHECK(refused("shm:x", true, "readers=NAME,.. is missing"));
-	CHECK(refused("shm:x", false, "reader=NAME is missing"));
 	CHECK(refused("shm:x,readers=", true, "name is empty"));
 	CHECK(parses("shm:x,readers=a,shard=4", true) && ep.shards == 4 && ep.nreaders == 1);
 	CHECK(refused("shm:x,readers=a,shard=1", true, "2 to 64"));
@@ -123,7 +128,10 @@ static void test_grammar(void)
 	CHECK(refused("shm:aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa,readers=a,shard=4", true,
 		      "longer than 36"));
 	CHECK(refused("shm:x,readers=a,a", true, "named twice"));
-	CHECK(refused("shm:x,readers=a,b:drop", true, "may only have"));
+	CHECK(refused("shm:x,readers=a,b:loose", true, "':loose' is no mode of a reader"));
+	CHECK(refused("shm:x,readers=a,:drop", true, "name is empty"));
+	CHECK(refused("shm:x,readers=a,a:drop", true, "named twice"));
+	CHECK(refused("shm:x,reader=a:drop", false, "may only have"));
 	CHECK(refused("shm:x,readers=a,size=4M,b", true, "'b' is no option"));
 	CHECK(refused("shm:x,readers=a", false, "no option"));
 	CHECK(refused("shm:x,reader=a", true, "no option"));
@@ -136,7 +144,6 @@ static void test_grammar(void)
 	CHECK(refused("shm:x,readers=a,size=1M,size=1M", true, "there twice"));
 	CHECK(refused("shm:x,readers=a,colour=red", true, "no option"));
 	CHECK(refused("shm:fd=5", true, "pages=N:.. is missing"));
-	CHECK(refused("shm:fd=5", false, "page=N is missing"));
 	CHECK(refused("shm:fd=5,pages=6:", true, "descriptor"));
 	CHECK(refused("shm:fd=5,pages=6;7", true, "':' between"));
 	CHECK(refused("shm:fd=5,page=6:7", false, "descriptor"));
