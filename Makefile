@@ -7,7 +7,7 @@ comma   := ,
 B       ?= build/$(if $(SAN),san,plain)$(if $(filter clang,$(CC)),-clang)
 PREFIX  ?= /usr/local
 LIBEXEC ?= $(PREFIX)/libexec/weir
-OPT     ?= -O2
+OPT     ?= $(if $(SAN),-O1,-O2)
 WARN    := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wvla
 CFLAGS  += -std=gnu11 -g $(OPT) $(WARN) $(if $(CI),-Werror) $(if $(SAN),-fno-omit-frame-pointer) -fno-strict-aliasing
 CPPFLAGS += -D_GNU_SOURCE -I. -DWEIR_LIBEXEC='"$(LIBEXEC)"'
