@@ -1,5 +1,6 @@
 /* weir-read: frames out of capture files. */
 #include "cmd/read/source.h"
+#include "libcommon/stage/filter_file.h"
 
 static struct source_config config;
 
@@ -8,6 +9,7 @@ static const struct opt options[] = {
 		"stop after N frames (0: never)"),
 	OPT_ROW(0, "merge", OPT_FLAG, struct source_config, merge, NULL,
 		"give the frames of all files in order of time"),
+	FILTER_OPTION(struct source_config, filter_file),
 	{ 0 },
 };
 

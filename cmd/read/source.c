@@ -7,6 +7,7 @@
 
 #include "cmd/read/capfile.h"
 #include "cmd/read/files.h"
+#include "libcommon/stage/filter_file.h"
 
 enum {
 	SOURCE_ID = 0,
@@ -31,7 +32,8 @@ struct source {
 	size_t current;       /* file at hand, where they are not merged */
 	bool idle;            /* the last call made nothing: this one may wait */
 	uint64_t n, highest_ts;
-	uint64_t resume_at; /* frames up to this one were made by a predecessor */
+	uint64_t seen;      /* frames read, with those that the filter left out */
+	uint64_t resume_at; /* of these, so many are a predecessor's */
 
 	struct head *heap;
 	size_t nheap, unread; /* files from `unread` on have given no first frame yet */
@@ -45,11 +47,28 @@ struct source {
 	} links[NAMED_LINKS]; /* the unusual ones seen so far */
 	unsigned nlinks;
 	uint64_t *file_bytes, *odd_caplen, *time_back;
+	struct bpf *filter; /* NULL: every frame is wanted */
+	uint64_t *made;
 };
 
 static bool stopping(void *st)
 {
 	return stage_stopping(st);
+}
+
+/* Before any file: both may not be standard input. */
+static void open_filter(struct source *s, int argc, char **argv)
+{
+	const char *name = s->config->filter_file;
+	bool standard = name && strcmp(name, "-") == 0;
+
+	for (int i = 1; standard && i <= argc; i++)
+		if (strcmp(argv[i], "-") == 0)
+			argc = 0;
+	if (standard && argc == 0)
+		die_usage("standard input can't be both the filter and a capture");
+	if (name)
+		s->filter = filter_file_open(name);
 }
 
 void source_open(struct stage *st, int argc, char **argv)
@@ -65,6 +84,8 @@ void source_open(struct stage *st, int argc, char **argv)
 	s->file_bytes = stage_counter(st, "file_bytes");
 	s->odd_caplen = stage_counter(st, "odd_caplen");
 	s->time_back = stage_counter(st, "time_back");
+	s->made = stage_counter(st, "made");
+	open_filter(s, argc, argv);
 	if (argc == 0 && isatty(STDIN_FILENO))
 		die_usage("no capture file named, and standard input is a terminal");
 	if (argc == 0)
@@ -154,11 +175,32 @@ static void link_changed(struct stage *st, struct source *s, struct capfile *fil
 	stage_exit(st, EXIT_TRUNCATED);
 }
 
+/* Asks the filter, which also says how much of the frame is wanted. */
+static bool wanted(struct stage *st, struct source *s, const struct capfile *file,
+		   const struct cap_frame *f, struct bytes *payload)
+{
+	struct bpf_frame b;
+	uint32_t verdict;
+
+	bpf_frame_of(&b, f->data, f->wire_len, f->link_type, f->flags & FRAME_OUTGOING,
+		     file->frames);
+	verdict = bpf_run(s->filter, &b);
+	if (verdict < payload->len)
+		payload->len = verdict;
+	if (verdict)
+		return true;
+	if (s->seen > s->resume_at) {
+		++*s->made;
+		stage_filter(st, 1);
+	}
+	return false;
+}
+
 /* One copy: out of the file's window into the output. */
 static inline __attribute__((always_inline)) void
 emit(struct stage *st, struct source *s, struct capfile *file, const struct cap_frame *f)
 {
-	struct rec_head h = { REC_frame, f->ts, (uint64_t)SOURCE_ID << 48, ++s->n };
+	struct rec_head h = { REC_frame, f->ts, (uint64_t)SOURCE_ID << 48, 0 };
 	struct rec_frame r = {
 		.link_type = f->link_type,
 		.wire_len = f->wire_len,
@@ -168,12 +210,17 @@ emit(struct stage *st, struct source *s, struct capfile *file, const struct cap_
 		.file_n = file->frames,
 		.payload = f->data,
 	};
-	size_t n = rec_frame_wire + f->data.len;
+	size_t n;
 	uint8_t *at;
 
 	if (f->link_type != s->link_type)
 		link_changed(st, s, file, f);
-	if (__builtin_expect(s->n <= s->resume_at, 0)) {
+	s->seen++;
+	if (s->filter && !wanted(st, s, file, f, &r.payload))
+		return;
+	h.n = ++s->n;
+	n = rec_frame_wire + r.payload.len;
+	if (__builtin_expect(s->seen <= s->resume_at, 0)) {
 		if (f->ts > s->highest_ts)
 			s->highest_ts = f->ts;
 		return;
@@ -188,8 +235,8 @@ emit(struct stage *st, struct source *s, struct capfile *file, const struct cap_
 	}
 	at = stage_reserve(st, &rec_frame_desc, n);
 	rec_frame_put_head(at, &h, &r);
-	if (f->data.len && !stage_discards(st))
-		memcpy(at + rec_frame_wire, f->data.ptr, f->data.len);
+	if (r.payload.len && !stage_discards(st))
+		memcpy(at + rec_frame_wire, r.payload.ptr, r.payload.len);
 	stage_commit(st, n);
 	stage_at(st, SOURCE_ID, h.n, h.ts);
 }
@@ -343,7 +390,8 @@ void source_resume(struct stage *st, uint64_t n)
 	for (size_t i = 0; i < s->files.n; i++)
 		if (!s->files.v[i].size || lseek(s->files.v[i].fd, 0, SEEK_SET) < 0)
 			die("cannot go on with '%s': it is no file", s->files.v[i].name);
-	s->resume_at = n;
+	(void)n;
+	s->resume_at = *s->made;
 	*s->file_bytes = 0; /* they are all read again */
 }
 
@@ -356,6 +404,7 @@ void source_finish(struct stage *st)
 	files_release(&s->files);
 	free(s->caps);
 	free(s->heap);
+	free(s->filter);
 	free(s);
 	*stage_user(st) = NULL;
 }

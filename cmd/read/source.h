@@ -5,8 +5,9 @@
 #include "libcommon/stage/stage.h"
 
 struct source_config {
-	uint64_t count; /* stop after so many frames; 0 = never */
-	bool merge;     /* files by time, instead of one after the other */
+	uint64_t count;          /* stop after so many frames; 0 = never */
+	bool merge;              /* files by time, instead of one after the other */
+	const char *filter_file; /* of a BPF program; NULL: every frame is wanted */
 };
 
 /* Opens every file: nothing is opened after the sandbox has closed. argv[1..argc] name files and

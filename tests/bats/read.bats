@@ -275,6 +275,45 @@ said() { # LINE: stderr is this line and nothing else
 	[ "$("$read" "$dir/small" | frames n | tail -n 1)" -eq 3000 ]
 }
 
+@test "a filter keeps what it accepts, cut as it says, counts the rest and numbers what is left" {
+	capture ten
+	tcpdump -ddd -y EN10MB 'greater 61' >"$dir/none.bpf" 2>/dev/null
+	tcpdump -ddd -y EN10MB ip >"$dir/ip.bpf" 2>/dev/null
+	run_read -F "$dir/none.bpf" "$dir/ten"
+	[ "$code" -eq 0 ] && [ ! -s "$dir/err" ]
+	[ -z "$(frames n <"$dir/out")" ]
+	[ "$(counter filtered <"$dir/out")" -eq 10 ]
+	[ "$(counter made <"$dir/out")" -eq 10 ]
+	run_read --filter-file - "$dir/ten" <"$dir/ip.bpf"
+	[ "$code" -eq 0 ]
+	[ "$(frames n <"$dir/out" | tail -n 1)" -eq 10 ]
+	printf '1\n6 0 0 20\n' >"$dir/cut.bpf"
+	[ "$("$read" -F "$dir/cut.bpf" "$dir/ten" | frames '#payload' wire_len | sort -u)" = "20 60" ]
+	# Every second one, by the number of the frame: what is left is numbered through.
+	printf '3\n48 0 0 59\n84 0 0 1\n22 0 0 0\n' >"$dir/half.bpf"
+	"$read" -F "$dir/half.bpf" -n 2 "$dir/ten" | frames n file_n >"$dir/got"
+	"$read" "$dir/ten" | frames file_n payload | awk 'substr($2, length($2)) ~ /[13579bdf]/ { print ++n, $1 }' |
+		head -n 2 | cmp - "$dir/got"
+}
+
+@test "a filter that is none, or can't be had, is said in a line" {
+	capture ten
+	printf '2\n6 0 0 20\n' >"$dir/short"
+	run_read -F "$dir/short" "$dir/ten"
+	[ "$code" -eq 2 ]
+	said "filter '$dir/short': line 3: ends within instruction 1 of 2; wanted is the output of 'tcpdump -ddd'"
+	printf '1\n0 0 0 20\n' >"$dir/endless"
+	run_read -F "$dir/endless" "$dir/ten"
+	[ "$code" -eq 2 ]
+	said "filter '$dir/endless': instruction 0: the last one is no return"
+	run_read -F "$dir/nowhere" "$dir/ten"
+	[ "$code" -eq 1 ]
+	said "cannot open '$dir/nowhere': No such file or directory"
+	run_read -F - - <"$dir/ten"
+	[ "$code" -eq 2 ]
+	said "standard input can't be both the filter and a capture"
+}
+
 @test "every capture of the corpus gives the frames that tcpdump counts" {
 	[ -n "${WEIR_CORPUS:-}" ] || skip "WEIR_CORPUS is not set"
 	for f in "$WEIR_CORPUS"/pcap/*; do
