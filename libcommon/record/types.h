@@ -154,6 +154,8 @@ enum {
 	FRAME_CSUM_UNREADY = 1,
 	FRAME_OUTGOING = 2,
 	FRAME_TIME_BACK = 4,
+	FRAME_GSO = 8, /* segments that the host has not cut yet, or has joined: longer than the
+			  link takes */
 };
 
 enum {

@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <grp.h>
+#include <linux/if_packet.h>
 #include <linux/landlock.h>
 #include <seccomp.h>
 #include <stdint.h>
@@ -207,6 +208,9 @@ static const int serve_calls[] = {
 	SCMP_SYS(rseq),        SCMP_SYS(sched_getaffinity),
 };
 
+/* From sockets that are open; to set one up, bind it or send is past. */
+static const int capture_calls[] = { SCMP_SYS(recvmsg), SCMP_SYS(recvmmsg), SCMP_SYS(recvfrom) };
+
 static const int read_calls[] = { SCMP_SYS(statx), SCMP_SYS(getdents64) };
 
 /* NNG's threads, which are there before, though not all of them may have begun to run. */
@@ -284,6 +288,18 @@ static bool link_rules(scmp_filter_ctx f)
 	return done;
 }
 
+/* What a packet socket has counted, and why it says that something is wrong. */
+static bool capture_rules(scmp_filter_ctx f)
+{
+	return allow(f, capture_calls, sizeof(capture_calls) / sizeof(capture_calls[0])) &&
+	       seccomp_rule_add(f, SCMP_ACT_ALLOW, SCMP_SYS(getsockopt), 2,
+				SCMP_A1(SCMP_CMP_EQ, SOL_PACKET, 0),
+				SCMP_A2(SCMP_CMP_EQ, PACKET_STATISTICS, 0)) == 0 &&
+	       seccomp_rule_add(f, SCMP_ACT_ALLOW, SCMP_SYS(getsockopt), 2,
+				SCMP_A1(SCMP_CMP_EQ, SOL_SOCKET, 0),
+				SCMP_A2(SCMP_CMP_EQ, SO_ERROR, 0)) == 0;
+}
+
 static bool more_rules(scmp_filter_ctx f, unsigned needs)
 {
 	int stats = SCMP_SYS(newfstatat);
@@ -307,6 +323,8 @@ static bool more_rules(scmp_filter_ctx f, unsigned needs)
 		      SCMP_A2(SCMP_CMP_MASKED_EQ, O_ACCMODE | O_CREAT | O_TRUNC, O_RDONLY)))
 		return false;
 	if (needs & SANDBOX_LINK && !link_rules(f))
+		return false;
+	if (needs & SANDBOX_CAPTURE && !capture_rules(f))
 		return false;
 	return !(needs & OPENS_FILES) || allow(f, &stats, 1);
 }

@@ -20,6 +20,8 @@ enum sandbox_needs {
 	SANDBOX_READ_FILES = 2, /* open of the files named on the command line (read) */
 	SANDBOX_READ_DIR = 8,   /* open what is below one directory (read) */
 	SANDBOX_SERVE = 16,     /* accept connections of a socket that listens, and talk to them */
+	SANDBOX_CAPTURE =
+		32, /* receive from open sockets, and ask them how many frames there were */
 	/* weir-link: sockets of its own and threads that are there already. Opens nothing; root
 	 * stays where dir says that a local socket is to be removed at the end, or reached. */
 	SANDBOX_LINK = 4,

@@ -509,6 +509,11 @@ void stage_source_add(struct stage *st, uint64_t source, struct bytes name, uint
 		die("out of memory");
 }
 
+void stage_live(struct stage *st)
+{
+	st->live = true;
+}
+
 void stage_source(struct stage *st, uint64_t source, const char *name, uint64_t first_n)
 {
 	size_t known = st->nnames;

@@ -72,9 +72,7 @@ struct stage_ops {
 	 * it nothing is held from one batch to the next, but for the state of flows. */
 	bool (*complete)(struct stage *st, const struct rec_head *next);
 	/* STAGE_SOURCE: a predecessor made the frames up to number n: the next is n + 1. Called
-	 * before the sandbox. NULL: the source can't go on where another one stopped. A sink that
-	 * has files of its own: the counters are those of its last commit, and so its files are
-	 * to be. */
+	 * before the sandbox. NULL: the source can't go on where another one stopped. */
 	void (*resume)(struct stage *st, uint64_t n);
 	/* A sink: start of a new source stream (`cat a b |`): n starts again. May be NULL. */
 	void (*restart)(struct stage *st);
@@ -143,6 +141,8 @@ void stage_commit(struct stage *st, size_t n);
 bool stage_discards(const struct stage *st);
 /* Where the order stands: sources call it once per frame made, so that the loop can mark. */
 void stage_at(struct stage *st, uint64_t source, uint64_t n, uint64_t ts);
+/* In open(): a source of what happens now, for the hello. */
+void stage_live(struct stage *st);
 /* The source's inputs, for the hello. A continuing hello goes out where records were already
  * made: call it at each file's start. first_n: number of its first frame. */
 void stage_source(struct stage *st, uint64_t source, const char *name, uint64_t first_n);

@@ -119,7 +119,9 @@ hostile() {
 	listed="read|readv|write|writev|pread64|lseek|close|poll|ppoll|fstat|newfstatat|ftruncate|futex|clock_gettime"
 	listed+="|gettimeofday|time|nanosleep|clock_nanosleep|mmap|munmap|madvise|brk|rt_sig[a-z]*|restart_syscall|getrandom"
 	listed+="|sched_yield|getpid|gettid|getrusage|sysinfo|exit|exit_group|kill|tgkill|fcntl|mremap|mprotect|ioctl"
-	for case in "read $top/examples/demo.pcap" "flow -i $dir/frames.weir" "reasm -i $dir/packets.weir" \
+	live=()
+	[ "$(id -u)" -ne 0 ] || live=("capture -I lo --for 50ms" "capture -I lo --for 50ms --receive messages")
+	for case in "${live[@]}" "read $top/examples/demo.pcap" "flow -i $dir/frames.weir" "reasm -i $dir/packets.weir" \
 		"dns -i $dir/streams.weir" "http -i $dir/streams.weir" "tls -i $dir/streams.weir" \
 		"json -i $dir/all.weir" "books -i $dir/all.weir" "streams -i $dir/streams.weir --digest" \
 		"filter resp_p==53 -i $dir/all.weir" "filter --per-flow resp_p==53 -i $dir/all.weir" "cut resp_p -i $dir/all.weir" \
@@ -130,6 +132,8 @@ hostile() {
 		allowed=$listed
 		# Files that are named on the command line are opened as they come.
 		[ "$tool" = read ] && allowed+="|openat|statx|getdents64"
+		# From sockets that it has, and their counters.
+		[ "$tool" = capture ] && allowed+="|recvmsg|recvmmsg|recvfrom|getsockopt"
 		# shellcheck disable=SC2086
 		strace -f -o trace "$bin/weir-$tool" $args -o null: 2>said || {
 			grep -q 'ptrace' said && skip "no ptrace here"

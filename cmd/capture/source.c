@@ -1,0 +1,432 @@
+/* source: the interfaces of one weir-capture, as one source of frames. */
+#include "cmd/capture/source.h"
+
+#include <errno.h>
+#include <linux/if_packet.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "cmd/capture/watch.h"
+#include "libcommon/stage/filter_file.h"
+
+enum {
+	SOURCE_ID = 0,
+	TAPS = 32,
+	BATCH = 4096,        /* frames of one call of produce() at most */
+	WAIT_MS = 100,       /* until signals are looked at again at the latest */
+	DRAIN_MS = 2000,     /* for what the kernel has counted at the end to come out */
+	WATCH_BYTES = 32768, /* of one datagram of the kernel's */
+	LINK_ROOM = 64,      /* of a link layer's header beside the MTU */
+};
+
+/* The counters of one interface, a group of the books: in = frames + drops + left + held. */
+struct ledger {
+	uint64_t *in, *frames, *drops, *left, *held;
+};
+
+struct source {
+	const struct source_config *config;
+	struct tap taps[TAPS];
+	struct ledger ledgers[TAPS];
+	struct pollfd polls[TAPS + 1];
+	unsigned ntaps;
+	int watch; /* -1: nobody tells what becomes of interfaces */
+	bool idle; /* the last call made nothing: this one may wait */
+	bool over; /* no more frames are wanted, or can come */
+	uint64_t n, highest_ts;
+	uint64_t until; /* ns; 0: for ever */
+	uint64_t *freezes, *clocks[3], *vlan, *csum_unready, *gso, *snapped, *time_back, *damaged;
+	uint64_t *went_down, *came_up, *removed;
+};
+
+static uint64_t now_ns(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (uint64_t)t.tv_sec * 1000000000 + (uint64_t)t.tv_nsec;
+}
+
+/* ---- open ---------------------------------------------------------------------------------- */
+
+static void open_ledger(struct stage *st, const char *interface, struct ledger *l)
+{
+	static const char *const parts[] = { "in", "frames", "drops", "left", "held" };
+	uint64_t **at[] = { &l->in, &l->frames, &l->drops, &l->left, &l->held };
+	char name[IFNAMSIZ + 8], group[IFNAMSIZ];
+
+	snprintf(group, sizeof(group), "%s", interface);
+	for (char *c = group; *c; c++)
+		if (*c == '.') /* that of a group and its parts */
+			*c = '_';
+	for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++) {
+		snprintf(name, sizeof(name), "%s.%s", group, parts[i]);
+		*at[i] = stage_counter(st, name);
+	}
+}
+
+static void open_counters(struct stage *st, struct source *s)
+{
+	static const char *const clocks[] = { "stamped_by_socket", "stamped_by_kernel",
+					      "stamped_by_adapter" };
+
+	for (size_t i = 0; i < 3; i++)
+		s->clocks[i] = stage_counter(st, clocks[i]);
+	s->freezes = stage_counter(st, "ring_freezes");
+	s->damaged = stage_counter(st, "ring_damaged");
+	s->vlan = stage_counter(st, "vlan_put_back");
+	s->csum_unready = stage_counter(st, "csum_unready");
+	s->gso = stage_counter(st, "gso");
+	s->snapped = stage_counter(st, "snapped");
+	s->time_back = stage_counter(st, "time_back");
+	s->went_down = stage_counter(st, "interface_down");
+	s->came_up = stage_counter(st, "interface_up");
+	s->removed = stage_counter(st, "interface_removed");
+}
+
+static bool power_of_two(uint64_t v)
+{
+	return v && (v & (v - 1)) == 0;
+}
+
+static void check_config(const struct source_config *c)
+{
+	if (c->interfaces.n == 0)
+		die_usage("no interface given: -I NAME; try 'weir interfaces'");
+	if (c->interfaces.n > TAPS)
+		die_usage("more than %d interfaces", TAPS);
+	if (c->snaplen == 0 || c->snaplen > REC_MAX_PAYLOAD)
+		die_usage("--snaplen: not 1 to %d bytes", REC_MAX_PAYLOAD);
+	if (!power_of_two(c->block_size) || c->block_size < 4096 || c->block_size > 1 << 28)
+		die_usage("--block-size: no power of two from 4K to 256M");
+	if (c->blocks < 2 || c->blocks > 65536)
+		die_usage("--blocks: not 2 to 65536");
+	if (c->retire < 1000000 || c->retire > 10000000000)
+		die_usage("--retire: not 1ms to 10s");
+	if (c->tap.group > UINT16_MAX)
+		die_usage("--fanout-group: not 0 to 65535");
+	if ((c->tap.fanout == TAP_CBPF) != (c->fanout_file != NULL))
+		die_usage("--fanout cbpf and --fanout-file go together");
+	for (size_t i = 0; i < c->interfaces.n; i++) {
+		const char *name = c->interfaces.v[i];
+
+		if (strcmp(name, "any") == 0 && c->interfaces.n > 1)
+			die_usage("'any' has the other interfaces in it");
+		if (strcmp(name, "any") == 0 &&
+		    (c->tap.promiscuous || c->tap.all_multicast || c->time_source))
+			die_usage("'any' is no interface of its own that could be set up");
+		for (size_t k = 0; k < i; k++)
+			if (strcmp(name, c->interfaces.v[k]) == 0)
+				die_usage("interface '%s' is given twice", name);
+	}
+}
+
+void source_open(struct stage *st, int argc, char **argv)
+{
+	struct source_config *c = stage_config(st);
+	struct source *s = xcalloc(1, sizeof(*s));
+
+	(void)argc, (void)argv;
+	check_config(c);
+	*stage_user(st) = s;
+	s->config = c;
+	if (c->filter_file)
+		c->tap.filter = filter_file_open(c->filter_file);
+	if (c->fanout_file)
+		c->tap.fanout_program = filter_file_open(c->fanout_file);
+	c->tap.shape = (struct ring_shape){ (uint32_t)c->block_size, (uint32_t)c->blocks,
+					    (uint32_t)(c->retire / 1000000) };
+	c->tap.snaplen = (uint32_t)c->snaplen;
+	c->tap.adapter_time = c->time_source;
+	open_counters(st, s);
+	s->watch = watch_open();
+	for (size_t i = 0; i < c->interfaces.n; i++) {
+		struct tap *t = &s->taps[i];
+
+		tap_open(t, c->interfaces.v[i], (uint32_t)i, &c->tap);
+		open_ledger(st, t->name, &s->ledgers[i]);
+		stage_source(st, SOURCE_ID, t->name, 1);
+		s->polls[i] = (struct pollfd){ .fd = t->fd, .events = POLLIN };
+		if (c->tap.fanout && !c->tap.group)
+			warn("interface '%s': fan-out group %u", t->name, t->group);
+	}
+	s->ntaps = (unsigned)c->interfaces.n;
+	s->polls[s->ntaps] = (struct pollfd){ .fd = s->watch, .events = POLLIN };
+	stage_live(st);
+	if (c->duration)
+		s->until = now_ns() + c->duration;
+}
+
+/* ---- interfaces come and go ---------------------------------------------------------------- */
+
+static void end_tap(struct source *s, struct tap *t)
+{
+	t->over = true;
+	s->polls[t->number].fd = -1;
+	s->over = true;
+	for (unsigned i = 0; i < s->ntaps; i++)
+		s->over &= s->taps[i].over;
+}
+
+static void went_down(struct stage *st, struct source *s, struct tap *t)
+{
+	bool ends = s->config->on_down == SOURCE_ENDS;
+
+	if (t->down)
+		return;
+	t->down = true;
+	++*s->went_down;
+	warn("interface '%s' is down: %s", t->name, ends ? "ending" : "waiting");
+	if (ends) {
+		end_tap(s, t);
+		stage_exit(st, EXIT_FAILED);
+	}
+}
+
+static void on_link(struct stage *st, struct source *s, struct tap *t, const struct watch_event *e)
+{
+	if (e->gone) {
+		++*s->removed;
+		warn("interface '%s' was removed", t->name);
+		end_tap(s, t);
+		stage_exit(st, EXIT_FAILED);
+	} else if (!e->up) {
+		went_down(st, s, t);
+	} else if (t->down) {
+		t->down = false;
+		++*s->came_up;
+		warn("interface '%s' is up again", t->name);
+	}
+}
+
+static void watch_links(struct stage *st, struct source *s)
+{
+	static _Alignas(8) uint8_t buf[WATCH_BYTES];
+	struct watch_event e;
+	size_t n;
+
+	while ((n = watch_read(s->watch, buf, sizeof(buf)))) {
+		struct bytes in = BYTES(buf, n);
+
+		while (watch_next(&in, &e))
+			for (unsigned i = 0; i < s->ntaps; i++)
+				if (s->taps[i].ifindex == e.ifindex && e.ifindex &&
+				    !s->taps[i].over)
+					on_link(st, s, &s->taps[i], &e);
+	}
+}
+
+/* The socket's own word comes when its interface goes down, was down, or is gone. */
+static void on_error(struct stage *st, struct source *s, struct tap *t)
+{
+	int err = 0;
+	socklen_t size = sizeof(err);
+
+	if (getsockopt(t->fd, SOL_SOCKET, SO_ERROR, &err, &size) < 0 || err == 0)
+		return;
+	if (err == ENETDOWN || err == ENODEV || err == ENXIO)
+		went_down(st, s, t);
+	else
+		warn("interface '%s': %s", t->name, strerror(err));
+}
+
+/* Waits until there is something to do, at most ms. */
+static void wait_for_frames(struct stage *st, struct source *s, int ms)
+{
+	if (s->until) {
+		uint64_t now = now_ns(), left = s->until > now ? s->until - now : 0;
+
+		if (left < (uint64_t)ms * 1000000)
+			ms = (int)((left + 999999) / 1000000);
+	}
+	if (poll(s->polls, s->ntaps + 1, ms) <= 0)
+		return;
+	if (s->polls[s->ntaps].revents)
+		watch_links(st, s);
+	for (unsigned i = 0; i < s->ntaps; i++)
+		if (s->polls[i].revents & POLLERR)
+			on_error(st, s, &s->taps[i]);
+}
+
+/* ---- frames -------------------------------------------------------------------------------- */
+
+static void emit(struct stage *st, struct source *s, struct tap *t)
+{
+	const struct rx *f = &t->frame;
+	struct rec_head h = { REC_frame, f->ts, (uint64_t)SOURCE_ID << 48, ++s->n };
+	struct rec_frame r = { .iface = t->ifindex ? t->number : f->ifindex,
+			       .file = t->number,
+			       .file_n = ++t->taken };
+	struct rx_payload p;
+	uint8_t *at;
+
+	rx_write(f, s->config->tap.snaplen, &p);
+	r.link_type = p.link_type;
+	r.wire_len = p.wire_len;
+	r.payload = BYTES(p.tail.ptr, p.nhead + p.tail.len); /* its length: the head says no more */
+	r.flags = (f->csum_unready ? FRAME_CSUM_UNREADY : 0u) | (f->gso ? FRAME_GSO : 0u) |
+		  (f->pkttype == PACKET_OUTGOING ? FRAME_OUTGOING : 0u);
+	if (f->ts < s->highest_ts) {
+		r.flags |= FRAME_TIME_BACK;
+		++*s->time_back;
+	} else {
+		s->highest_ts = f->ts;
+	}
+	*s->csum_unready += f->csum_unready;
+	*s->gso += f->gso;
+	*s->vlan += f->vlan;
+	*s->snapped += r.payload.len < p.wire_len;
+	++*s->clocks[f->clock];
+	++*s->ledgers[t->number].frames;
+	at = stage_reserve(st, &rec_frame_desc, rec_frame_wire + r.payload.len);
+	rec_frame_put_head(at, &h, &r);
+	memcpy(at + rec_frame_wire, p.head, p.nhead);
+	if (p.tail.len)
+		memcpy(at + rec_frame_wire + p.nhead, p.tail.ptr, p.tail.len);
+	stage_commit(st, rec_frame_wire + r.payload.len);
+	stage_at(st, SOURCE_ID, h.n, h.ts);
+	t->have = false;
+}
+
+/* The earliest of what is there, or NULL. */
+static struct tap *earliest(struct source *s)
+{
+	struct tap *best = NULL;
+
+	for (unsigned i = 0; i < s->ntaps; i++) {
+		struct tap *t = &s->taps[i];
+
+		if (tap_peek(t) && (!best || t->frame.ts < best->frame.ts))
+			best = t;
+	}
+	return best;
+}
+
+static bool counted_out(const struct source *s)
+{
+	return s->config->count && s->n >= s->config->count;
+}
+
+static void release(struct source *s)
+{
+	for (unsigned i = 0; i < s->ntaps; i++) {
+		struct tap *t = &s->taps[i];
+
+		if (t->ring.map)
+			ring_release(&t->ring, t->ring.frames - t->have);
+	}
+}
+
+bool source_produce(struct stage *st)
+{
+	struct source *s = *stage_user(st);
+	struct tap *t;
+	unsigned made = 0;
+
+	if (s->idle)
+		wait_for_frames(st, s, WAIT_MS);
+	while (made < BATCH && !counted_out(s) && (t = earliest(s))) {
+		emit(st, s, t);
+		made++;
+	}
+	release(s);
+	s->idle = made == 0;
+	return !(counted_out(s) || (s->over && made == 0) || (s->until && now_ns() >= s->until));
+}
+
+/* ---- books --------------------------------------------------------------------------------- */
+
+static void balance(struct tap *t, struct ledger *l)
+{
+	tap_count(t);
+	*l->in = t->stats.packets;
+	*l->drops = t->stats.drops;
+	*l->held = *l->in - *l->drops - *l->frames - *l->left;
+}
+
+int source_turn(struct stage *st)
+{
+	struct source *s = *stage_user(st);
+	uint64_t freezes = 0, damaged = 0;
+
+	for (unsigned i = 0; i < s->ntaps; i++) {
+		balance(&s->taps[i], &s->ledgers[i]);
+		freezes += s->taps[i].stats.freezes;
+		damaged += s->taps[i].ring.damaged;
+	}
+	*s->freezes = freezes;
+	*s->damaged = damaged;
+	return -1;
+}
+
+/* What the kernel had counted when we stopped comes out of the ring: made, or left where no more is
+ * wanted. What comes later was never counted. */
+static void drain(struct stage *st, struct source *s, unsigned i)
+{
+	struct tap *t = &s->taps[i];
+	struct ledger *l = &s->ledgers[i];
+	uint64_t end = now_ns() + (uint64_t)DRAIN_MS * 1000000;
+
+	while (*l->held && now_ns() < end) {
+		if (!tap_peek(t)) {
+			struct pollfd p = { .fd = t->fd, .events = POLLIN };
+
+			release(s);
+			if (t->messages || !ring_holds(&t->ring))
+				poll(&p, 1, 10);
+			continue;
+		}
+		if (counted_out(s)) {
+			++*l->left;
+			t->have = false;
+		} else {
+			emit(st, s, t);
+		}
+		--*l->held;
+	}
+	if (*l->held) {
+		warn("interface '%s': %llu frames that were counted did not come", t->name,
+		     (unsigned long long)*l->held);
+		stage_exit(st, EXIT_BOOKS);
+	}
+}
+
+static void say_sums(const struct source *s)
+{
+	for (unsigned i = 0; i < s->ntaps; i++) {
+		const struct ledger *l = &s->ledgers[i];
+
+		note("interface '%s': %llu frames, %llu dropped by the kernel, %llu left, ring "
+		     "full "
+		     "%llu times",
+		     s->taps[i].name, (unsigned long long)*l->frames, (unsigned long long)*l->drops,
+		     (unsigned long long)*l->left, (unsigned long long)s->taps[i].stats.freezes);
+		if (*l->drops)
+			warn("interface '%s': the kernel dropped %llu of %llu frames",
+			     s->taps[i].name, (unsigned long long)*l->drops,
+			     (unsigned long long)*l->in);
+	}
+}
+
+void source_finish(struct stage *st)
+{
+	struct source *s = *stage_user(st);
+
+	source_turn(st);
+	for (unsigned i = 0; i < s->ntaps; i++)
+		drain(st, s, i);
+	say_sums(s);
+	for (unsigned i = 0; i < s->ntaps; i++)
+		tap_close(&s->taps[i]);
+	if (s->watch >= 0)
+		close(s->watch);
+	free((void *)s->config->tap.filter);
+	free((void *)s->config->tap.fanout_program);
+	free(s->config->interfaces.v);
+	free(s);
+	*stage_user(st) = NULL;
+}

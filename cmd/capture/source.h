@@ -1,0 +1,27 @@
+/* source: the interfaces of one weir-capture, as one source of frames. */
+#ifndef WEIR_CAPTURE_SOURCE_H
+#define WEIR_CAPTURE_SOURCE_H
+
+#include "cmd/capture/tap.h"
+#include "libcommon/base/opt.h"
+#include "libcommon/stage/stage.h"
+
+enum source_down { SOURCE_WAITS, SOURCE_ENDS };
+
+struct source_config {
+	struct opt_strings interfaces;
+	const char *filter_file, *fanout_file;
+	uint64_t count;    /* stop after so many frames; 0 = never */
+	uint64_t duration; /* .. after so many ns; 0 = never */
+	uint64_t snaplen, block_size, blocks, retire;
+	int on_down; /* enum source_down */
+	int time_source;
+	struct tap_config tap;
+};
+
+void source_open(struct stage *st, int argc, char **argv);
+bool source_produce(struct stage *st);
+int source_turn(struct stage *st);
+void source_finish(struct stage *st);
+
+#endif

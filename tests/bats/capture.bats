@@ -1,0 +1,442 @@
+#!/usr/bin/env bats
+# capture: weir-capture between two network namespaces, on frames of programs that are no part of weir.
+load helper
+
+setup_file() {
+	export dir=$BATS_FILE_TMPDIR a=wca$$ b=wcb$$
+	[ "$(id -u)" = 0 ] && command -v ip >/dev/null || return 0
+	ip netns add "$a" && ip netns add "$b" || return 0
+	for ns in "$a" "$b"; do # a link that nobody asked for speaks otherwise
+		ip netns exec "$ns" sysctl -qw net.ipv6.conf.all.disable_ipv6=1 net.ipv6.conf.default.disable_ipv6=1
+	done
+	for v in eth0 eth1; do
+		ip -n "$a" link add $v type veth peer name $v netns "$b"
+		ip -n "$a" link set $v up
+		ip -n "$b" link set $v up
+	done
+	ip -n "$a" link set lo up
+	ip -n "$b" link set lo up
+	ip -n "$a" addr add 10.78.0.1/24 dev eth0
+	ip -n "$b" addr add 10.78.0.2/24 dev eth0
+	touch "$dir/netns"
+}
+
+teardown_file() {
+	ip netns del "$a" 2>/dev/null || true
+	ip netns del "$b" 2>/dev/null || true
+}
+
+setup() {
+	[ -e "$dir/netns" ] || [[ $BATS_TEST_DESCRIPTION != *" on a link"* ]] || skip "no network namespaces here (root and ip are needed)"
+	cd "$BATS_TEST_TMPDIR" || return 1
+	capture=$WEIR_BUILD/libexec/weir/weir-capture
+	pids=
+}
+
+teardown() {
+	# shellcheck disable=SC2086
+	[ -z "$pids" ] || kill -9 $pids 2>/dev/null || true
+}
+
+# start NAME ARGS...: a capture in namespace b that is ready; its pid in $pid. Records go to NAME.weir,
+# what it says to NAME.log.
+start() {
+	local name=$1
+	shift
+	ip netns exec "$b" "$capture" --log info -o "$name.weir" "$@" 2>"$name.log" 3>&- &
+	pid=$!
+	pids+=" $pid"
+	until_said "$name" "start:"
+}
+
+until_said() { # NAME WORDS
+	local i
+	for i in $(seq 200); do
+		grep -q -- "$2" "$1.log" && return
+		sleep 0.02
+	done
+	cat "$1.log"
+	return 1
+}
+
+stop() { # [PID]: as Ctrl-C does
+	code=0
+	kill -INT "${1:-$pid}"
+	wait "${1:-$pid}" || code=$?
+}
+
+flood() { # NAMESPACE IFACE COUNT [LENGTH [PREFIX [EVERY_MS]]]
+	ip netns exec "$1" python3 "$top/tests/gen/flood.py" "${@:2}"
+}
+
+frames() { # NAME FIELD...
+	python3 "$top/tests/gen/records.py" frame "${@:2}" <"$1.weir"
+}
+
+counter() { # NAME COUNTER: its value in the end record; nothing where it is 0
+	python3 "$top/tests/gen/records.py" end ledger <"$1.weir" | grep -o "'$2', [0-9]*, [0-9]*" | grep -o '[0-9]*$' || echo 0
+}
+
+rx() { # IFACE: frames that arrived there
+	ip netns exec "$b" weir interfaces --json "$1" | jq .rx_frames
+}
+
+@test "capture: frames on a link come with their bytes, lengths and times, and the books balance" {
+	before=$(rx eth0) now=$(date +%s)
+	start x -I eth0
+	flood "$a" eth0 5 100
+	flood "$b" eth0 1 60
+	stop
+	[ "$code" -eq 0 ]
+	[ "$(frames x n iface file_n link_type wire_len '#payload' flags | tr '\n' ';')" = \
+		"1 0 1 1 100 100 0;2 0 2 1 100 100 0;3 0 3 1 100 100 0;4 0 4 1 100 100 0;5 0 5 1 100 100 0;6 0 6 1 60 60 2;" ]
+	[[ "$(frames x payload | sed -n 3p)" == 020000000002020000000001"88b500000002"* ]]
+	ts=$(frames x ts | head -n 1)
+	[ "${ts%?????????}" -ge "$now" ] && [ "${ts%?????????}" -le "$(date +%s)" ]
+	[ "$(counter x eth0.in)" -eq 6 ]
+	[ "$(counter x eth0.frames)" -eq 6 ]
+	[ $(($(rx eth0) - before)) -eq 5 ] # the sixth one was ours
+	weir books -i x.weir
+	python3 "$top/tests/gen/records.py" hello live sources <x.weir | grep -qx "True \[\[0, 'eth0', 1\]\]"
+}
+
+@test "capture: a frame on a quiet link is there at once, with none behind it" {
+	mkfifo x.weir
+	cat >reader.py <<-EOF
+	import sys, time
+	sys.path.insert(0, "$top/tests/gen")
+	import records
+	for kind, ts, *_ in records.Stream(open("x.weir", "rb")):
+	    if kind == 32:
+	        print((time.time_ns() - ts) // 1000000, flush=True)
+	EOF
+	python3 reader.py >took 3>&- &
+	reader=$!
+	pids+=" $reader"
+	start x -I eth0
+	for i in 1 2 3; do
+		flood "$a" eth0 1
+		for _ in $(seq 100); do
+			[ "$(wc -l <took)" -lt $i ] || break
+			sleep 0.01
+		done
+	done
+	[ "$(wc -l <took)" -eq 3 ] # before the capture ends
+	stop
+	cat took
+	[ "$(sort -n took | head -n 1)" -le 100 ]
+}
+
+@test "capture: not one frame of another interface on a link comes in" {
+	start all -I eth1
+	ip netns exec "$a" python3 "$top/tests/gen/flood.py" eth1 2000000 60 020000000002020000000001aaaa 3>&- &
+	other=$!
+	pids+=" $other"
+	for _ in $(seq 200); do [ "$(rx eth1)" -lt 200 ] || break; sleep 0.02; done
+	for _ in 1 2 3 4; do
+		ip netns exec "$b" "$capture" -I eth0 --for 20ms -o one.weir
+		cat one.weir >>x.weir
+	done
+	ip netns exec "$b" "$capture" -I eth0 --receive messages --for 20ms -o one.weir
+	cat one.weir >>x.weir
+	kill "$other"
+	stop
+	[ "$(frames all n | wc -l)" -gt 100 ]
+	[ "$(python3 "$top/tests/gen/records.py" end records <x.weir | tr '\n' ' ')" = "0 0 0 0 0 " ]
+}
+
+@test "capture: no frame on a link is unaccounted for when it can't keep up" {
+	before=$(rx eth0)
+	start x -I eth0 --block-size 64K --blocks 2
+	flood "$a" eth0 100
+	kill -STOP "$pid"
+	flood "$a" eth0 20000 200
+	kill -USR1 "$pid"
+	kill -CONT "$pid"
+	flood "$a" eth0 1
+	until_said x "books balance"
+	flood "$a" eth0 100
+	stop
+	[ "$code" -eq 0 ]
+	cat x.log
+	grep -q "the kernel dropped $(counter x eth0.drops) of 20201 frames" x.log
+	[ $(($(rx eth0) - before)) -eq 20201 ]
+	[ "$(counter x eth0.in)" -eq 20201 ]
+	[ $(($(counter x eth0.frames) + $(counter x eth0.drops))) -eq 20201 ]
+	[ "$(frames x n | wc -l)" -eq "$(counter x eth0.frames)" ]
+	[ "$(counter x eth0.drops)" -gt 10000 ]
+	[ "$(counter x ring_freezes)" -ge 1 ]
+	weir books -i x.weir
+}
+
+@test "capture: a limit on a link stops it, and what the kernel had counted is left, not lost" {
+	start x -I eth0 -n 7
+	flood "$a" eth0 50
+	wait "$pid"
+	[ "$(frames x n | tail -n 1)" -eq 7 ]
+	[ "$(counter x eth0.frames)" -eq 7 ]
+	[ $(($(counter x eth0.left) + 7)) -eq "$(counter x eth0.in)" ]
+	weir books -i x.weir
+	ip netns exec "$b" timeout 5 "$capture" -I eth0 --for 50ms -o null:
+}
+
+@test "capture: without a ring the same frames come on a link" {
+	start ring -I eth0
+	start messages -I eth0 --receive messages
+	flood "$a" eth0 40 1200
+	flood "$a" eth0 10 60 0200000000020200000000018100000508004500
+	stop
+	[ "$code" -eq 0 ]
+	stop "${pids%% "$pid"*}"
+	frames ring n link_type wire_len flags payload >want
+	[ "$(wc -l <want)" -eq 50 ]
+	frames messages n link_type wire_len flags payload | cmp - want
+	[ "$(counter messages eth0.in)" -eq 50 ]
+}
+
+@test "capture: a filter on a link is the kernel's, a snapshot length cuts, and both are locked" {
+	tcpdump -ddd -y EN10MB 'ether proto 0xaaaa' >f.bpf 2>/dev/null
+	start x -I eth0 -F f.bpf -s 30
+	flood "$a" eth0 20
+	flood "$a" eth0 3 60 020000000002020000000001aaaa
+	stop
+	[ "$(frames x wire_len '#payload' | sort | uniq -c | tr -s ' ')" = " 3 60 30" ]
+	[ "$(counter x eth0.in)" -eq 3 ]
+	[ "$(counter x snapped)" -eq 3 ]
+}
+
+@test "capture: a VLAN tag on a link is where it was on the wire" {
+	start x -I eth0
+	flood "$a" eth0 2 64 02000000000202000000000181000005aaaa
+	stop
+	[ "$(frames x wire_len | tr '\n' ' ')" = "64 64 " ]
+	[[ "$(frames x payload | head -n 1)" == 02000000000202000000000181000005aaaa00000000* ]]
+	[ "$(counter x vlan_put_back)" -eq 2 ]
+}
+
+@test "capture: lo and tun on a link have their own link types, and any has all" {
+	start any -I any
+	start lo -I lo
+	ip netns exec "$b" python3 - >/dev/null 3>&- <<-'EOF' &
+	import fcntl, os, struct, time
+	t = os.open("/dev/net/tun", os.O_RDWR)
+	fcntl.ioctl(t, 0x400454ca, struct.pack("16sH", b"tun9", 0x1001))  # IFF_TUN | IFF_NO_PI
+	os.system("ip link set tun9 up")
+	open("up", "w").close()
+	while not os.path.exists("go"):
+	    time.sleep(0.01)
+	os.write(t, bytes.fromhex("4500001c000040004011b6cf0a4e00010a4e000200350035000800") + b"\0")
+	while not os.path.exists("end"):
+	    time.sleep(0.01)
+	EOF
+	pids+=" $!"
+	for _ in $(seq 100); do [ ! -e up ] || break; sleep 0.02; done
+	start tun -I tun9
+	touch go
+	flood "$b" lo 2
+	flood "$a" eth0 1
+	for _ in $(seq 100); do [ ! -s tun.weir ] || break; sleep 0.02; done
+	sleep 0.1
+	touch end
+	until_said tun removed
+	wait "$pid" || code=$?
+	[ "$code" -eq 1 ]
+	for p in $pids; do kill -INT "$p" 2>/dev/null || true; done
+	wait
+	[ "$(frames tun link_type wire_len payload)" = "101 28 4500001c000040004011b6cf0a4e00010a4e00020035003500080000" ]
+	[ "$(frames lo link_type wire_len | sort -u)" = "1 60" ]
+	[ "$(frames lo link_type | wc -l)" -eq 4 ] # out, and in again
+	frames any link_type wire_len flags | sort | uniq -c | tr -s ' ' >any
+	cat any
+	[ "$(tr '\n' ';' <any)" = " 3 1 60 0; 2 1 60 2; 1 101 28 0;" ]
+	[ "$(counter tun interface_removed)" -eq 1 ]
+}
+
+@test "capture: an interface that goes down on a link is said and waited for, or ends it" {
+	start x -I eth1
+	start y -I eth1 --on-down end
+	flood "$a" eth1 1
+	ip -n "$b" link set eth1 down
+	until_said x "interface 'eth1' is down: waiting"
+	until_said y "interface 'eth1' is down: ending"
+	code=0
+	wait "$pid" || code=$?
+	[ "$code" -eq 1 ]
+	ip -n "$b" link set eth1 up
+	until_said x "interface 'eth1' is up again"
+	flood "$a" eth1 1
+	stop "${pids%% "$pid"*}"
+	[ "$(counter x eth1.frames)" -eq 2 ]
+	[ "$(counter x interface_down)" -eq 1 ]
+	[ "$(counter x interface_up)" -eq 1 ]
+	[ "$(counter y eth1.frames)" -eq 1 ]
+}
+
+@test "capture: two captures on a link share its frames, none twice, none missing" {
+	for mode in hash rr pair; do
+		start one$mode -I eth0 --fanout $mode
+		first=$pid
+		group=$(sed -n 's/.*fan-out group //p' one$mode.log)
+		start two$mode -I eth0 --fanout $mode --fanout-group "$group"
+		flood "$a" eth0 300
+		stop "$first"
+		stop
+		{ frames one$mode payload; frames two$mode payload; } | sort >all
+		[ "$(wc -l <all)" -eq 300 ] || { wc -l all; cat one$mode.log two$mode.log; false; }
+		[ "$(uniq all | wc -l)" -eq 300 ]
+		[ "$mode" != rr ] || [ "$(frames onerr n | wc -l)" -eq 150 ]
+	done
+}
+
+@test "capture: the fragments of a pair of hosts on a link go where its other frames go" {
+	start one -I eth0 --fanout pair
+	first=$pid
+	start two -I eth0 --fanout pair --fanout-group "$(sed -n 's/.*fan-out group //p' one.log)"
+	ip netns exec "$a" python3 - <<-'EOF'
+	import socket
+	s = socket.socket(socket.AF_PACKET, socket.SOCK_RAW)
+	s.bind(("eth0", 0))
+	ether = "0200000000020200000000010800"
+	for host in range(1, 9):  # a fragment, its like, UDP of the other direction
+	    here, there = "0a0000%02x" % host, "0a000063"
+	    for fields in ("450000200001200040110000" + here + there, "450000200001000340110000" + here + there,
+	                   "450000200002000040110000" + there + here + "00350035"):
+	        s.send(bytes.fromhex(ether + fields).ljust(60, b"\0"))
+	EOF
+	stop "$first"
+	stop
+	for name in one two; do # the address that differs, whichever side it is
+		frames $name payload | grep -o '0a00000[1-8]' | sort | uniq -c >$name
+		cat $name
+	done
+	[ "$(cat one two | awk '{ print $1 }' | sort -u)" = 3 ]
+	[ "$(cat one two | wc -l)" -eq 8 ]
+	[ -s one ] && [ -s two ]
+}
+
+@test "capture: real clients and servers on a link give the records that tcpdump's file gives" {
+	start live -I eth0
+	ip netns exec "$b" tcpdump -i eth0 -U -w file.pcap 2>tcpdump.log 3>&- &
+	dump=$!
+	pids+=" $dump"
+	mkdir www && seq 20000 >www/numbers && echo hello >www/hello
+	openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 -subj /CN=weir.test -keyout key -out crt 2>/dev/null
+	(cd www && exec ip netns exec "$b" python3 -m http.server 80 >/dev/null 2>&1 3>&-) &
+	pids+=" $!"
+	ip netns exec "$b" openssl s_server -quiet -accept 443 -key key -cert crt -www >/dev/null 2>&1 3>&- &
+	pids+=" $!"
+	ip netns exec "$b" python3 "$top/tests/gen/dns_server.py" >/dev/null 2>&1 3>&- &
+	pids+=" $!"
+	for _ in $(seq 200); do
+		[ "$(ip netns exec "$b" ss -Hltun 'sport 80 or sport 443 or sport 53' | wc -l)" -lt 3 ] || break
+		sleep 0.02
+	done
+	for _ in $(seq 200); do grep -q listening tcpdump.log && break; sleep 0.02; done
+	ip netns exec "$a" python3 - <<-'EOF'
+	import socket, urllib.request
+	for path in "hello", "numbers", "nowhere":
+	    try:
+	        urllib.request.urlopen("http://10.78.0.2/" + path, timeout=5).read()
+	    except urllib.error.HTTPError:
+	        pass
+	s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+	s.settimeout(5)
+	for i, name in enumerate((b"weir", b"nowhere")):
+	    s.sendto(bytes([7, i]) + b"\1\0\0\1\0\0\0\0\0\0" + bytes([len(name)]) + name + b"\4test\0\0\1\0\1", ("10.78.0.2", 53))
+	    s.recv(512)
+	EOF
+	echo GET / | ip netns exec "$a" timeout 5 openssl s_client -connect 10.78.0.2:443 -servername weir.test -quiet >/dev/null 2>&1 || true
+	# The last packets are out when both have as many.
+	for _ in $(seq 100); do
+		kill -USR1 "$pid"
+		sleep 0.05
+		[ "$(tcpdump -nr file.pcap 2>/dev/null | wc -l)" != "$(sed -n 's/.*eth0.frames \([0-9]*\).*/\1/p' live.log | tail -n 1)" ] || break
+	done
+	stop
+	kill -INT "$dump"
+	wait "$dump" || true
+	# Times are those of two sockets, and a file of tcpdump's has microseconds: they are left out.
+	show='with_entries(select((.value | type) != "number" or .value == (.value | floor)))'
+	weir flow -i live.weir | weir reasm | weir dns | weir http | weir tls | weir json | jq -cS "$show" >live.json
+	weir read file.pcap | weir flow --no-checksum | weir reasm | weir dns | weir http | weir tls | weir json | jq -cS "$show" >file.json
+	diff live.json file.json
+	[ "$(jq -r 'select(.type == "http").status_code' live.json | tr '\n' ' ')" = "200 200 404 " ]
+	[ "$(jq -r 'select(.type == "dns").query' live.json | tr '\n' ' ')" = "weir.test nowhere.test " ]
+	[ "$(jq -r 'select(.type == "tls").sni' live.json)" = weir.test ]
+	# Sums that the host leaves to its card are no error: what tcpdump's file can't tell, the frames do.
+	[ "$(counter live csum_unready)" -gt 0 ]
+}
+
+
+@test "capture: weir -I runs the whole pipeline on a link, prints as it goes, and ends in order by Ctrl-C" {
+	ip netns exec "$b" python3 "$top/tests/gen/dns_server.py" >/dev/null 2>&1 3>&- &
+	pids+=" $!"
+	tcpdump -ddd -y EN10MB udp port 53 >dns.bpf 2>/dev/null
+	# A group of its own, as a terminal has: Ctrl-C is for all of it.
+	setsid ip netns exec "$b" weir -I eth0 -F dns.bpf --log info -o out.json 2>x.log 3>&- &
+	pid=$!
+	pids+=" $pid"
+	until_said x "start: .*weir-capture"
+	for _ in $(seq 200); do
+		[ -n "$(ip netns exec "$b" ss -Hlun 'sport = :53')" ] && break
+		sleep 0.02
+	done
+	ip netns exec "$a" python3 -c "
+import socket
+s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+s.settimeout(5)
+s.sendto(bytes.fromhex('070101000001000000000000047765697204746573740000010001'), ('10.78.0.2', 53))
+s.recv(512)"
+	for _ in $(seq 200); do ! grep -qs '"query":"weir.test"' out.json || break; sleep 0.02; done
+	grep -q '"query":"weir.test"' out.json # while it runs
+	code=0
+	kill -INT -- "-$pid"
+	wait "$pid" || code=$?
+	cat x.log
+	[ "$code" -eq 0 ]
+	grep -qx 'weir: 2 packets, 1 flows, [0-9]* records, 0 anomalies, 0 lost' x.log
+	[ "$(jq -r 'select(.type == "flow") | .reason' out.json)" = end_of_input ]
+}
+
+@test "capture: it runs with CAP_NET_RAW alone on a link, and holds nothing afterwards" {
+	command -v setpriv >/dev/null || skip "no setpriv"
+	ip netns exec "$b" setpriv --reuid=65534 --regid=65534 --clear-groups --inh-caps=-all,+net_raw --ambient-caps=-all,+net_raw \
+		--bounding-set=-all,+net_raw "$capture" -I eth0 -p --log info -o null: 2>x.log 3>&- &
+	pid=$!
+	pids+=" $pid"
+	until_said x start:
+	grep -q '^Cap\(Eff\|Prm\|Amb\):[[:space:]]*0*[1-9a-f]' "/proc/$pid/status" && false
+	grep -q '^Seccomp:[[:space:]]*2$' "/proc/$pid/status"
+	grep -q '^NoNewPrivs:[[:space:]]*1$' "/proc/$pid/status"
+	stop
+	[ "$code" -eq 0 ]
+}
+
+@test "capture: without the right it says which command gives it" {
+	command -v setpriv >/dev/null || skip "no setpriv"
+	status=0
+	setpriv --reuid=65534 --clear-groups --bounding-set=-net_raw --inh-caps=-net_raw "$capture" -I lo -o null: 2>said || status=$?
+	[ "$status" -eq 1 ]
+	[ "$(cat said)" = "weir-capture: not allowed to capture; as root: setcap cap_net_raw+ep $(readlink -f "$capture")" ]
+}
+
+@test "capture: wrong use is said in a line" {
+	wrong() { # LINE ARGS...
+		local line=$1
+		shift
+		run -2 "$capture" -o null: "$@"
+		[ "$output" = "weir-capture: $line" ] || { echo "$output"; false; }
+	}
+	wrong "no interface given: -I NAME; try 'weir interfaces'"
+	wrong "interface 'lo' is given twice" -I lo -I lo
+	wrong "'any' has the other interfaces in it" -I lo -I any
+	wrong "'any' is no interface of its own that could be set up" -I any -p
+	wrong "--block-size: no power of two from 4K to 256M" -I lo --block-size 5000
+	wrong "--blocks: not 2 to 65536" -I lo --blocks 1
+	wrong "--retire: not 1ms to 10s" -I lo --retire 1us
+	wrong "--snaplen: not 1 to 262144 bytes" -I lo -s 0
+	wrong "--fanout cbpf and --fanout-file go together" -I lo --fanout cbpf
+	[ "$(id -u)" = 0 ] || return 0
+	run -1 "$capture" -o null: -I nowhere0
+	[ "$output" = "weir-capture: no interface 'nowhere0'; try 'weir interfaces'" ]
+}
