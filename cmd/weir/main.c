@@ -17,15 +17,21 @@ enum { FORMAT_AUTO, FORMAT_TEXT, FORMAT_JSON };
 
 struct config {
 	int format, color, time, sandbox;
-	const char *out, *types, *fields, *exclude;
-	struct opt_strings with;
+	const char *out, *types, *fields, *exclude, *filter_file;
+	struct opt_strings with, interfaces;
 	bool summary, quiet, merge, headers, checksum;
-	uint64_t count, width, ring_size, body_max;
+	uint64_t count, duration, width, ring_size, body_max;
 };
 
 static struct config config = { .checksum = true };
 
 static const struct opt options[] = {
+	OPT_ROW('I', "interface", OPT_STRINGS, struct config, interfaces, "NAME",
+		"capture there instead of reading files, repeatable; any: everywhere"),
+	OPT_ROW('F', "filter-file", OPT_STRING, struct config, filter_file, "FILE",
+		"keep what this BPF program accepts: text of 'tcpdump -ddd', - for stdin"),
+	OPT_ROW(0, "for", OPT_DURATION, struct config, duration, "TIME",
+		"with -I: stop after that time (0: never)"),
 	OPT_ROW('f', "format", OPT_CHOICE, struct config, format, "auto|text|json",
 		"text for people, JSON lines for programs; auto: text on a terminal"),
 	OPT_ROW(0, "color", OPT_CHOICE, struct config, color, "auto|always|never",
@@ -67,6 +73,7 @@ static const char epilog[] =
 	"examples:\n"
 	"  weir trace.pcap\n"
 	"  weir trace.pcap --types dns | jq -r .query\n"
+	"  weir -I eth0 --types dns,tls\n"
 	"  weir read trace.pcap | weir flow | weir reasm | weir http | weir json";
 
 /* ---- the whole pipeline -------------------------------------------------------------------- */
@@ -80,12 +87,18 @@ static struct pipe_stage *own_stage(struct pipeline *p, const char *name)
 	return pipeline_stage(p, name, path);
 }
 
-static void read_args(struct pipe_stage *s, int n, char **files)
+static void source_args(struct pipe_stage *s, int n, char **files)
 {
 	if (config.merge)
 		stage_arg(s, "--merge");
 	if (config.count)
 		stage_arg(s, "--count=%llu", (unsigned long long)config.count);
+	if (config.filter_file)
+		stage_arg(s, "--filter-file=%s", config.filter_file);
+	if (config.duration)
+		stage_arg(s, "--for=%lluns", (unsigned long long)config.duration);
+	for (size_t i = 0; i < config.interfaces.n; i++)
+		stage_arg(s, "--interface=%s", config.interfaces.v[i]);
 	stage_arg(s, "--");
 	for (int i = 0; i < n; i++)
 		stage_arg(s, "%s", files[i]);
@@ -134,12 +147,14 @@ static struct pipe_stage *with_stage(struct pipeline *p, const char *command)
 	return s;
 }
 
-/* read -> flow -> reasm -> { dns, http, tls, .. } -> json, each its own process over rings. The
- * printer reads reasm's ring as well: flows and anomalies reach it without another copy. */
+/* read, or capture -> flow -> reasm -> { dns, http, tls, .. } -> json, each its own process over
+ * rings. The printer reads reasm's ring as well: flows and anomalies reach it without another copy.
+ */
 static void build(struct pipeline *p, int n, char **files)
 {
 	static const char *const parsers[] = { "dns", "http", "tls" };
-	struct pipe_stage *read = own_stage(p, "read"), *flow = own_stage(p, "flow");
+	struct pipe_stage *source = own_stage(p, n ? "read" : "capture");
+	struct pipe_stage *flow = own_stage(p, "flow");
 	struct pipe_stage *reasm = own_stage(p, "reasm"), *json, *s;
 	struct pipe_stage *readers[PIPELINE_STAGES], *with[PIPELINE_STAGES];
 	size_t nreaders = 0, nwith = 0;
@@ -152,7 +167,7 @@ static void build(struct pipeline *p, int n, char **files)
 		with[nwith++] = with_stage(p, config.with.v[i]);
 	json = own_stage(p, "json");
 	readers[nreaders] = json;
-	pipeline_ring(p, read, &flow, 1, 0);
+	pipeline_ring(p, source, &flow, 1, 0);
 	pipeline_ring(p, flow, &reasm, 1, 0);
 	pipeline_ring(p, reasm, readers, nreaders + 1, 0);
 	for (size_t i = 0; i < nreaders; i++) {
@@ -171,7 +186,7 @@ static void build(struct pipeline *p, int n, char **files)
 	if (!config.checksum)
 		stage_arg(flow, "--no-checksum");
 	json_args(json);
-	read_args(read, n, files);
+	source_args(source, n, files);
 }
 
 static void export_sandbox(void)
@@ -205,7 +220,20 @@ static int check_books(const struct pipeline *p, int code)
 	return code;
 }
 
-static int run_files(int argc, char **argv)
+/* Files, or interfaces. */
+static void check_sources(int n)
+{
+	if (n == 0 && config.interfaces.n == 0)
+		die_usage("no capture file given, and no interface; try 'weir --help'");
+	if (n && config.interfaces.n)
+		die_usage("either files or interfaces, not both");
+	if (config.merge && config.interfaces.n)
+		die_usage("--merge is for files");
+	if (config.duration && n)
+		die_usage("--for is for interfaces");
+}
+
+static int run_all(int argc, char **argv)
 {
 	static const struct opt_tool tool = { "weir",
 					      "show what is in a capture: flows, DNS, HTTP and TLS",
@@ -216,8 +244,7 @@ static int run_files(int argc, char **argv)
 
 	config.sandbox = sandbox_given();
 	n = opt_parse(&tool, &group, 1, argc, argv);
-	if (n == 0)
-		die_usage("no capture file given; try 'weir --help'");
+	check_sources(n);
 	export_sandbox();
 	p.ring_size = config.ring_size;
 	build(&p, n, argv + 1);
@@ -328,5 +355,5 @@ int main(int argc, char **argv)
 	}
 	if (word[0] != '-' && stat(word, &sb) < 0 && !strchr(word, '/') && !strchr(word, '.'))
 		return unknown(word);
-	return run_files(argc, argv);
+	return run_all(argc, argv);
 }

@@ -19,12 +19,18 @@ static uint64_t now_ms(void)
 	return (uint64_t)t.tv_sec * 1000 + (uint64_t)t.tv_nsec / 1000000;
 }
 
+/* Those of the source, whichever it is. */
+static uint64_t frames(const struct pipeline *p)
+{
+	return pipeline_counter(p, "read", "made") + pipeline_counter(p, "capture", "made");
+}
+
 void report_progress(struct pipeline *p)
 {
 	static uint64_t start;
 	uint64_t done = pipeline_counter(p, "read", "file_bytes");
 	uint64_t size = pipeline_counter(p, "read", "file_size");
-	uint64_t packets = pipeline_counter(p, "read", "made"), spent;
+	uint64_t packets = frames(p), spent;
 
 	if (!start)
 		start = now_ms();
@@ -46,6 +52,16 @@ void report_progress_end(void)
 		fputs("\r\033[K", stderr);
 }
 
+/* What the kernel dropped ahead of us is lost as well. */
+static bool is_loss(const struct books_row *r)
+{
+	const char *dot = strchr(r->counter, '.');
+
+	return strncmp(r->counter, "dropped.", 8) == 0 || strcmp(r->counter, "lost") == 0 ||
+	       strcmp(r->counter, "lost_lines") == 0 ||
+	       (strcmp(r->stage, "capture") == 0 && dot && strcmp(dot, ".drops") == 0);
+}
+
 static uint64_t losses(const struct pipeline *p)
 {
 	struct books b = { 0 };
@@ -53,9 +69,7 @@ static uint64_t losses(const struct pipeline *p)
 
 	pipeline_books(p, &b);
 	for (size_t i = 0; i < b.n; i++)
-		if (strncmp(b.rows[i].counter, "dropped.", 8) == 0 ||
-		    strcmp(b.rows[i].counter, "lost") == 0 ||
-		    strcmp(b.rows[i].counter, "lost_lines") == 0)
+		if (is_loss(&b.rows[i]))
 			sum += b.rows[i].value;
 	books_release(&b);
 	return sum;
@@ -66,7 +80,7 @@ void report_closing(const struct pipeline *p)
 	fprintf(stderr,
 		"weir: %" PRIu64 " packets, %" PRIu64 " flows, %" PRIu64 " records, %" PRIu64
 		" anomalies, %" PRIu64 " lost\n",
-		pipeline_counter(p, "read", "made"), pipeline_counter(p, "json", "seen.flow"),
+		frames(p), pipeline_counter(p, "json", "seen.flow"),
 		pipeline_counter(p, "json", "consumed"),
 		pipeline_counter(p, "json", "seen.anomaly"), losses(p));
 }
