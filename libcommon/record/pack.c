@@ -224,6 +224,8 @@ static uint8_t *pack_fields(struct buf *out, uint8_t *at, const struct rec_desc 
 			at = pack_value(out, at, f, p);
 		else if (f->kind == REC_BOOL)
 			at = pack_bool(at, ((const struct rec_opt *)p)->v);
+		else if (f->kind == REC_I64)
+			msgpack_pack_int64(&at, (int64_t)((const struct rec_opt *)p)->v);
 		else
 			at = pack_number(at, ((const struct rec_opt *)p)->v);
 	}

@@ -7,7 +7,7 @@
 /* An optional field of this kind is a struct rec_opt; the others can say "absent" themselves. */
 static inline bool rec_kind_in_opt(enum rec_kind k)
 {
-	return k <= REC_U64 || k == REC_TIME || k == REC_DUR || k == REC_ENUM;
+	return k <= REC_I64 || k == REC_TIME || k == REC_DUR || k == REC_ENUM;
 }
 
 static inline bool rec_kind_is_blob(enum rec_kind k)

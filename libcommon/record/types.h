@@ -47,7 +47,7 @@ typedef uint64_t rec_time; /* ns since the epoch */
 typedef uint64_t rec_dur;  /* ns */
 typedef uint8_t rec_ip16[16];
 
-typedef struct rec_opt opt_bool, opt_u8, opt_u16, opt_u32, opt_u64, opt_time, opt_dur;
+typedef struct rec_opt opt_bool, opt_u8, opt_u16, opt_u32, opt_u64, opt_i64, opt_time, opt_dur;
 typedef struct bytes opt_str, opt_bytes; /* ptr NULL = absent */
 typedef struct ip opt_ip;
 typedef struct mac opt_mac;

@@ -37,6 +37,7 @@ struct l7_first {
 			      datagram */
 	uint16_t sid;      /* SCTP: stream id and payload protocol id of the message */
 	uint32_t ppid;
+	const void *config; /* the parser's */
 };
 
 /* A user message of SCTP. */

@@ -73,7 +73,8 @@ static inline struct l7_first l7_first_of(const struct l7_flow *f, enum l7_dir d
 				  .resp_p = f->key.resp_p,
 				  .midstream = f->midstream,
 				  .dir = dir,
-				  .data = data };
+				  .data = data,
+				  .config = f->l7->parser->config };
 }
 
 /* ---- l7.c ---- */

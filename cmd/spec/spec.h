@@ -1,0 +1,7 @@
+/* spec: the tool weir-spec. */
+#ifndef WEIR_SPEC_H
+#define WEIR_SPEC_H
+
+int spec_main(int argc, char **argv);
+
+#endif

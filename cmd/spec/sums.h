@@ -1,0 +1,11 @@
+/* sums: the checksums that a spec may name. */
+#ifndef WEIR_SPEC_SUMS_H
+#define WEIR_SPEC_SUMS_H
+
+#include "libcommon/base/bytes.h"
+
+int sum_find(const char *name); /* -1: there is none */
+const char *sum_names(void);
+uint64_t sum_of(int sum, struct bytes b);
+
+#endif
