@@ -7,7 +7,15 @@ static struct bytes blob_of(const struct spec_msg *m, const struct spec_value *v
 	return v->b.len ? spec_value_bytes(m, v, data) : BYTES_LIT("");
 }
 
-static void put_blob(void *at, enum rec_kind kind, struct bytes b)
+struct out {
+	struct l7_flow *f;
+	const struct spec *s;
+	uint8_t *rec;
+	size_t room; /* for bytes */
+	bool cut;
+};
+
+static void put_blob(struct out *o, void *at, enum rec_kind kind, struct bytes b)
 {
 	struct ip *ip = at;
 	struct mac *mac = at;
@@ -19,6 +27,9 @@ static void put_blob(void *at, enum rec_kind kind, struct bytes b)
 		mac->set = b.len == 6;
 		memcpy(mac->b, b.ptr, mac->set ? 6 : 0);
 	} else {
+		o->cut |= b.len > o->room;
+		b.len = b.len > o->room ? o->room : b.len;
+		o->room -= b.len;
 		*(struct bytes *)at = b;
 	}
 }
@@ -59,24 +70,18 @@ static void put_number(void *at, size_t size, uint64_t v)
 }
 
 /* A value that may be absent, in the record or in a row. */
-static void put_value(uint8_t *base, const struct spec_slot *slot, const struct spec_msg *m,
-		      const struct spec_value *v, struct bytes data)
+static void put_value(struct out *o, uint8_t *base, const struct spec_slot *slot,
+		      const struct spec_msg *m, const struct spec_value *v, struct bytes data)
 {
 	void *at = base + slot->offset;
 
 	if (v->where == SPEC_UNSET || (v->where == SPEC_NUMBER) == slot->blob)
 		return;
 	if (slot->blob)
-		put_blob(at, slot->kind, blob_of(m, v, data));
+		put_blob(o, at, slot->kind, blob_of(m, v, data));
 	else
 		*(struct rec_opt *)at = SOME(v->u);
 }
-
-struct out {
-	struct l7_flow *f;
-	const struct spec *s;
-	uint8_t *rec;
-};
 
 static const struct spec_item *items_of(const struct spec_msg *m, size_t *n)
 {
@@ -84,7 +89,7 @@ static const struct spec_item *items_of(const struct spec_msg *m, size_t *n)
 	return (const void *)m->items.ptr;
 }
 
-static void put_list(const struct out *o, unsigned k, const struct spec_msg *m, struct bytes data)
+static void put_list(struct out *o, unsigned k, const struct spec_msg *m, struct bytes data)
 {
 	const struct spec_slot *slot = &o->s->slots[k];
 	size_t n, count = 0, size = item_size(slot);
@@ -94,6 +99,7 @@ static void put_list(const struct out *o, unsigned k, const struct spec_msg *m, 
 	for (size_t i = 0; i < n; i++)
 		count += !items[i].sub && items[i].slot == k;
 	at = count ? l7_scratch(o->f, count * size) : NULL;
+	o->cut |= count && !at;
 	if (!at)
 		return;
 	memset(at, 0, count * size);
@@ -102,14 +108,14 @@ static void put_list(const struct out *o, unsigned k, const struct spec_msg *m, 
 		if (items[i].sub || items[i].slot != k)
 			continue;
 		if (slot->blob)
-			put_blob(at, slot->kind, blob_of(m, &items[i].v, data));
+			put_blob(o, at, slot->kind, blob_of(m, &items[i].v, data));
 		else
 			put_number(at, size, items[i].v.u);
 		at += size;
 	}
 }
 
-static void put_rows(const struct out *o, unsigned k, const struct spec_msg *m, struct bytes data)
+static void put_rows(struct out *o, unsigned k, const struct spec_msg *m, struct bytes data)
 {
 	const struct spec_sub *sub = &o->s->subs[k];
 	size_t n, count = 0;
@@ -119,6 +125,7 @@ static void put_rows(const struct out *o, unsigned k, const struct spec_msg *m, 
 	for (size_t i = 0; i < n; i++)
 		count += items[i].sub == k + 1;
 	at = count && sub->desc.size ? l7_scratch(o->f, count * sub->desc.size) : NULL;
+	o->cut |= count && !at;
 	if (!at)
 		return;
 	memset(at, 0, count * sub->desc.size);
@@ -127,18 +134,18 @@ static void put_rows(const struct out *o, unsigned k, const struct spec_msg *m, 
 		if (items[i].sub != k + 1)
 			continue;
 		for (uint32_t c = 1; c <= items[i].count; c++)
-			put_value(at, &o->s->slots[items[i + c].slot], m, &items[i + c].v, data);
+			put_value(o, at, &o->s->slots[items[i + c].slot], m, &items[i + c].v, data);
 		at += sub->desc.size;
 	}
 }
 
-static void put_message(const struct out *o, const struct spec_msg *m, struct bytes data)
+static void put_message(struct out *o, const struct spec_msg *m, struct bytes data)
 {
 	for (unsigned i = 0; i < o->s->nslots; i++) {
 		const struct spec_slot *slot = &o->s->slots[i];
 
 		if (!slot->internal && !slot->list && slot->sub < 0)
-			put_value(o->rec, slot, m, &m->v[i], data);
+			put_value(o, o->rec, slot, m, &m->v[i], data);
 	}
 	if (m->items.len == 0)
 		return;
@@ -154,7 +161,7 @@ void spec_emit(struct l7_flow *f, const struct spec *s, const struct spec_msg *r
 {
 	const struct spec_msg *first = request ? request : m;
 	struct spec_record *rec = l7_scratch(f, s->desc.size);
-	struct out o = { f, s, (uint8_t *)rec };
+	struct out o = { f, s, (uint8_t *)rec, SPEC_BODY, false };
 
 	if (!rec)
 		return;
@@ -167,7 +174,7 @@ void spec_emit(struct l7_flow *f, const struct spec *s, const struct spec_msg *r
 		put_message(&o, m, data);
 	if (request && m && l7_now(f) >= request->ts)
 		rec->rtt = SOME(l7_now(f) - request->ts);
-	if ((request && request->cut) || (m && m->cut))
+	if (o.cut || (request && request->cut) || (m && m->cut))
 		rec->cut = SOME(true);
 	l7_emit_rec(f, first->ts, &s->desc, rec);
 }

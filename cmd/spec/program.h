@@ -10,17 +10,20 @@
 #include "libcommon/record/record.h"
 
 enum {
-	SPEC_SLOTS = 256,  /* named values of a message */
-	SPEC_VARS = 16,    /* numbers that a flow keeps */
-	SPEC_STATES = 64,  /* one bit each */
-	SPEC_DEPTH = 16,   /* windows, loops, marks, and blocks within each other */
-	SPEC_STACK = 24,   /* of an expression */
-	SPEC_CODE = 8192,  /* instructions */
-	SPEC_ITEMS = 4096, /* values of lists, per message */
-	SPEC_KEEP = 4096,  /* bytes kept of a field, unless the spec says otherwise.. */
+	SPEC_SLOTS = 256,    /* named values of a message */
+	SPEC_VARS = 16,      /* numbers that a flow keeps */
+	SPEC_STATES = 64,    /* one bit each */
+	SPEC_DEPTH = 16,     /* windows, loops, marks, and blocks within each other */
+	SPEC_STACK = 24,     /* of an expression */
+	SPEC_CODE = 8192,    /* instructions */
+	SPEC_ITEMS = 2048,   /* values of lists, per message.. */
+	SPEC_CELLS = 5500,   /* ..fields of all rows, absent ones too.. */
+	SPEC_LISTED = 65536, /* ..and bytes of them: with those of a request less than a record may
+				have */
+	SPEC_BODY = 196608,  /* bytes of texts in a record */
+	SPEC_KEEP = 4096,    /* bytes kept of a field, unless the spec says otherwise */
 	SPEC_KEEP_MAX = 16384,
-	SPEC_KEEP_ALL = 65536, /* ..and of all of a message */
-	SPEC_TURNS = 1024,     /* of a loop, unless the spec says otherwise */
+	SPEC_TURNS = 1024, /* of a loop, unless the spec says otherwise */
 	SPEC_TURNS_MAX = 1 << 24,
 	SPEC_WHOLE = 16384, /* bytes waited for at once, unless the spec says otherwise */
 	SPEC_WHOLE_MAX = 98304,

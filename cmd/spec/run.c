@@ -9,7 +9,10 @@
 #include "cmd/spec/sums.h"
 #include "libcommon/base/die.h"
 
-enum { MESSAGE_KEEPS = 16384 /* bytes that one at rest may have allocated */ };
+enum {
+	MESSAGE_KEEPS = 16384, /* bytes that one at rest may have allocated */
+	TIDY = 65536,
+};
 
 /* ---- messages ------------------------------------------------------------------------------- */
 
@@ -43,34 +46,58 @@ void spec_msg_clear(const struct spec *s, struct spec_msg *m)
 	memset(m->v, 0, s->nslots * sizeof(m->v[0]));
 	m->kept = kept;
 	m->items = items;
-	m->own_items = 0;
+	m->own_items = m->tidy_at = 0;
+	m->listed = m->cells = 0;
 }
 
-/* What goes beyond the cap is cut. */
-static void own(struct spec_msg *m, struct spec_value *v, struct bytes data)
+static void move(struct spec_value *v, const uint8_t *from, struct buf *to)
 {
-	size_t room = m->kept.len < SPEC_KEEP_ALL ? SPEC_KEEP_ALL - m->kept.len : 0;
+	buf_add(to, from + v->b.at, v->b.len);
+	v->b.at = (uint32_t)(to->len - v->b.len);
+	v->where = SPEC_OWN;
+}
 
+/* Throws out what no value refers to any more: a loop replaces its values each turn. */
+static void tidy(const struct spec *s, struct spec_msg *m)
+{
+	struct buf old = m->kept;
+	struct spec_item *item = (void *)m->items.ptr;
+
+	m->kept = (struct buf){ 0 };
+	for (unsigned i = 0; i < s->nslots; i++)
+		if (m->v[i].where == SPEC_OWN)
+			move(&m->v[i], old.ptr, &m->kept);
+	for (size_t i = 0; i < m->items.len / sizeof(*item); i++)
+		if (!item[i].sub && item[i].v.where == SPEC_OWN)
+			move(&item[i].v, old.ptr, &m->kept);
+	buf_release(&old);
+	m->tidy_at = m->kept.len < TIDY / 2 ? TIDY : 2 * m->kept.len;
+}
+
+uint8_t *spec_msg_room(const struct spec *s, struct spec_msg *m, size_t n)
+{
+	if (m->kept.len + n > TIDY && m->kept.len + n > m->tidy_at)
+		tidy(s, m);
+	return buf_reserve(&m->kept, n);
+}
+
+static void own(const struct spec *s, struct spec_msg *m, struct spec_value *v, struct bytes data)
+{
 	if (v->where != SPEC_DATA)
 		return;
-	if (v->b.len > room) {
-		v->b.len = (uint32_t)room;
-		m->cut = true;
-	}
-	buf_add(&m->kept, data.ptr + v->b.at, v->b.len);
-	v->b.at = (uint32_t)(m->kept.len - v->b.len);
-	v->where = SPEC_OWN;
+	spec_msg_room(s, m, v->b.len);
+	move(v, data.ptr, &m->kept);
 }
 
 void spec_msg_own(const struct spec *s, struct spec_msg *m, struct bytes data)
 {
 	for (unsigned i = 0; i < s->nslots; i++)
-		own(m, &m->v[i], data);
+		own(s, m, &m->v[i], data);
 	for (; m->own_items < m->items.len; m->own_items += sizeof(struct spec_item)) {
 		struct spec_item *item = (void *)(m->items.ptr + m->own_items);
 
 		if (!item->sub)
-			own(m, &item->v, data);
+			own(s, m, &item->v, data);
 	}
 }
 
@@ -148,12 +175,15 @@ static enum step op_turnz(struct run *r, const struct spec_insn *i)
 /* ---- lists ---------------------------------------------------------------------------------- */
 
 /* NULL where there are too many. */
-static struct spec_item *item_add(struct spec_msg *m)
+static struct spec_item *item_add(struct spec_msg *m, const struct spec_value *v)
 {
-	if (m->items.len / sizeof(struct spec_item) >= SPEC_ITEMS) {
+	uint32_t n = v && v->where >= SPEC_DATA ? v->b.len : 0;
+
+	if (m->items.len / sizeof(struct spec_item) >= SPEC_ITEMS || m->listed + n > SPEC_LISTED) {
 		m->cut = true;
 		return NULL;
 	}
+	m->listed += n;
 	buf_reserve(&m->items, sizeof(struct spec_item));
 	m->items.len += sizeof(struct spec_item);
 	return (struct spec_item *)(void *)(m->items.ptr + m->items.len) - 1;
@@ -161,35 +191,40 @@ static struct spec_item *item_add(struct spec_msg *m)
 
 static enum step op_append(struct run *r, const struct spec_insn *i)
 {
-	struct spec_item *item = item_add(r->m);
+	const struct spec_value *v = &r->m->v[i->slot];
+	struct spec_item *item = v->where != SPEC_UNSET ? item_add(r->m, v) : NULL;
 
 	if (item)
-		*item = (struct spec_item){ .slot = i->slot, .v = r->m->v[i->slot] };
+		*item = (struct spec_item){ .slot = i->slot, .v = *v };
 	return STEP_ON;
 }
 
+/* The row's values begin anew with the next one, which may be one too many. */
 static enum step op_row(struct run *r, const struct spec_insn *i)
 {
-	size_t row = r->m->items.len;
+	size_t row = r->m->items.len, fields = r->s->subs[i->n].desc.nfields;
+	bool fits = r->m->cells + fields < SPEC_CELLS && item_add(r->m, NULL);
+	struct spec_item *item;
 	uint32_t count = 0;
-	struct spec_item *item = item_add(r->m);
 
-	if (!item)
-		return STEP_ON;
-	*item = (struct spec_item){ .sub = (uint16_t)(i->n + 1) };
 	for (unsigned k = 0; k < r->s->nslots; k++) {
 		struct spec_value *v = &r->m->v[k];
 
 		if (r->s->slots[k].sub != (int)i->n || v->where == SPEC_UNSET)
 			continue;
-		item = item_add(r->m);
+		item = fits ? item_add(r->m, v) : NULL;
 		if (item) {
 			*item = (struct spec_item){ .slot = (uint16_t)k, .v = *v };
 			count++;
 		}
 		v->where = SPEC_UNSET;
 	}
-	((struct spec_item *)(void *)(r->m->items.ptr + row))->count = count;
+	r->m->cut |= !fits;
+	if (!fits)
+		return STEP_ON;
+	r->m->cells += (uint32_t)fields + 1;
+	item = (struct spec_item *)(void *)(r->m->items.ptr + row);
+	*item = (struct spec_item){ .sub = (uint16_t)(i->n + 1), .count = count };
 	return STEP_ON;
 }
 
@@ -209,7 +244,7 @@ static enum step op_set(struct run *r, const struct spec_insn *i)
 
 static enum step op_ip4(struct run *r, const struct spec_insn *i)
 {
-	be32_put(buf_reserve(&r->m->kept, 4), (uint32_t)run_pop(r));
+	be32_put(spec_msg_room(r->s, r->m, 4), (uint32_t)run_pop(r));
 	r->m->kept.len += 4;
 	r->m->v[i->slot] =
 		(struct spec_value){ .b = { (uint32_t)r->m->kept.len - 4, 4 }, .where = SPEC_OWN };

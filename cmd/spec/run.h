@@ -58,6 +58,8 @@ struct spec_msg {
 	struct buf kept;  /* owned bytes of values */
 	struct buf items; /* struct spec_item */
 	size_t own_items; /* bytes of items whose bytes are owned already */
+	size_t tidy_at;   /* length of `kept` at which what was replaced is thrown out */
+	uint32_t listed, cells;
 	struct spec_value v[];
 };
 
@@ -95,6 +97,8 @@ size_t spec_msg_size(const struct spec *s, const struct spec_msg *m);
  * byte which was left of it is known to be missing. */
 enum spec_end spec_run(const struct spec *s, struct spec_msg *m, struct spec_vars *vars,
 		       struct spec_io *io);
+/* Room for n bytes more in what the message keeps. */
+uint8_t *spec_msg_room(const struct spec *s, struct spec_msg *m, size_t n);
 /* Has the message own what it has, before the data goes. */
 void spec_msg_own(const struct spec *s, struct spec_msg *m, struct bytes data);
 /* The bytes of a value that is there. */

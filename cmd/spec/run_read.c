@@ -379,11 +379,11 @@ enum step op_number(struct run *r, const struct spec_insn *i)
 enum step op_oid(struct run *r, const struct spec_insn *i)
 {
 	struct spec_msg *m = r->m;
-	size_t start = m->kept.len;
 	struct spec_value *value = &m->v[i->slot];
+	size_t start = (spec_msg_room(r->s, m, 4 * (size_t)value->b.len), m->kept.len);
 	uint64_t v = 0;
 
-	for (uint32_t k = 0; k < value->b.len && m->kept.len < SPEC_KEEP_ALL; k++) {
+	for (uint32_t k = 0; k < value->b.len; k++) {
 		uint8_t b = spec_value_bytes(m, value, r->io->data).ptr[k];
 
 		v = v << 7 | (b & 0x7f);

@@ -1,0 +1,175 @@
+/* spec: specs put together from statements, each run over bytes: as a datagram, and as a stream in
+ * pieces of several sizes, which must all give the same. */
+#include <stdlib.h>
+
+#include "tests/unit/spec_build.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+/* Names that later statements refer to; %c is one of a..h. */
+static const char *const simple[] = {
+	"u8 %c",
+	"u16le %c",
+	"u24 %c",
+	"i40le %c",
+	"u64 %c",
+	"leb128 %c max 4",
+	"vlq %c",
+	"quicint %c",
+	"berlen %c",
+	"lenenc %c",
+	"uint %c %c & 15",
+	"int %c %c & 7",
+	"u3 %c\n%su13le %c\n%si8 %c",
+	"bytes x%c %c",
+	"text x%c %c & 31 keep 5",
+	"text y%c[] %c & 7",
+	"text x%c until \";\" max 20",
+	"text x%c until \"ab\" or end max 9",
+	"number %c until \" \" max 6",
+	"oid z%c %c & 15",
+	"ip4 i%c",
+	"ip4 i%c = %c",
+	"mac m%c",
+	"time t%c ntp",
+	"match \"a\"",
+	"skip %c & 63",
+	"skip %c",
+	"let %c = %c * 3 - %c",
+	"let %c = pos ^ state << %c",
+	"let %c = has(%c) + dir + tcp",
+	"set v = v + %c",
+	"peek %c",
+	"require %c != 77 \"no\"",
+	"legal \"x\" in s1",
+	"become s2",
+	"become s1",
+	"request %c",
+	"response %c",
+	"note \"odd\"",
+	"silent",
+	"u8 %c in 0..99, 200..255",
+	"over",
+	"u16 n%c[]",
+	"bytes x%c rest keep 9",
+	"checksum crc32 %c from mk",
+	"mark mk",
+};
+static const char *const blocks[] = {
+	"if %c > %c",
+	"repeat %c & 7",
+	"repeat until end",
+	"repeat while %c < 99 max 9",
+	"within %c & 63",
+	"whole %c & 63 max 50",
+	"within until \"\\n\" max 30",
+	"repeat %c & 3 as r",
+	"repeat until end max 70 as q",
+	"repeat %c max 5000",
+};
+enum {
+	SIMPLE = sizeof(simple) / sizeof(simple[0]),
+	BLOCKS = sizeof(blocks) / sizeof(blocks[0]),
+	DEEP = 6,
+	TEXT = 6000,
+};
+
+struct source {
+	const uint8_t *p, *end;
+	struct buf text;
+};
+
+static uint8_t next(struct source *s)
+{
+	return s->p < s->end ? *s->p++ : 255;
+}
+
+static void statement(struct source *s, const char *form, const char *indent)
+{
+	buf_add_str(&s->text, indent);
+	for (; *form; form++) {
+		if (form[0] == '%' && form[1] == 'c') {
+			buf_add_byte(&s->text, (uint8_t)('a' + next(s) % 8));
+			form++;
+		} else if (form[0] == '%' && form[1] == 's') {
+			buf_add_str(&s->text, indent);
+			form++;
+		} else {
+			buf_add_byte(&s->text, (uint8_t)*form);
+		}
+	}
+	buf_add_byte(&s->text, '\n');
+}
+
+/* As deep as DEEP. */
+static void block(struct source *s, unsigned depth)
+{
+	static const char tabs[] = "\t\t\t\t\t\t\t\t";
+	const char *indent = tabs + sizeof(tabs) - 1 - depth;
+	uint8_t b;
+
+	statement(s, "u8 %c", indent);
+	while ((b = next(s)) < 250 && s->text.len < TEXT) {
+		if (b < SIMPLE * 4) {
+			statement(s, simple[b % SIMPLE], indent);
+		} else if (depth < DEEP) {
+			statement(s, blocks[b % BLOCKS], indent);
+			block(s, depth + 1);
+		}
+	}
+}
+
+static void stream(const struct spec *s, struct bytes b, size_t piece, int dir, struct run *r)
+{
+	run_start(r, s, IPPROTO_TCP, 7);
+	run_pieces(r, dir, 1, b, piece);
+	run_finish(r, 2, 2);
+}
+
+static void run(const struct spec *s, struct bytes b)
+{
+	static const size_t pieces[] = { 1, 2, 7, 100 };
+	struct run whole, r;
+
+	if (b.len == 0)
+		return;
+	stream(s, b, b.len, b.ptr[0] & 1, &whole);
+	for (size_t i = 0; i < sizeof(pieces) / sizeof(pieces[0]); i++) {
+		stream(s, b, pieces[i], b.ptr[0] & 1, &r);
+		if (!bytes_equal(buf_bytes(&r.packed), buf_bytes(&whole.packed)))
+			abort();
+		run_free(&r);
+	}
+	run_free(&whole);
+	run_start(&r, s, IPPROTO_UDP, 7);
+	for (size_t at = 0, n; at < b.len; at += n) {
+		n = b.len - at < 60 ? b.len - at : 60;
+		run_packet(&r, b.ptr[at] >> 7, 1 + (double)(b.ptr[at] & 7), 1,
+			   BYTES(b.ptr + at, n));
+	}
+	run_finish(&r, 20, 2);
+	run_free(&r);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	struct source source = { data, data + size, { 0 } };
+	struct spec_error e;
+	struct spec *s;
+
+	buf_add_str(&source.text,
+		    "protocol p \"x\"\ntcp 7\nudp 7\nstates s1, s2\nflow v\nmessage\n");
+	for (char c = 'a'; c <= 'h'; c++)
+		buf_printf(&source.text, "\tlet %c = %d\n", c, c - 'a');
+	buf_add_str(&source.text, "\twhole 0\n\t\tmark mk\n");
+	block(&source, 1);
+	s = spec_compile(buf_bytes(&source.text), &e);
+	if (s)
+		run(s, BYTES(source.p, (size_t)(source.end - source.p)));
+	else if (getenv("SPEC_SHOW"))
+		fprintf(stderr, "%.*s%u:%u: %s\n", (int)source.text.len,
+			(const char *)source.text.ptr, e.line, e.column, e.text);
+	spec_free(s);
+	buf_release(&source.text);
+	return 0;
+}
