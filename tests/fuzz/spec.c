@@ -1,5 +1,6 @@
 /* spec: specs put together from statements, each run over bytes: as a datagram, and as a stream in
  * pieces of several sizes, which must all give the same. */
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "tests/unit/spec_build.h"
@@ -11,7 +12,7 @@ static const char *const simple[] = {
 	"u8 %c",
 	"u16le %c",
 	"u24 %c",
-	"i40le %c",
+	"i40le j%c",
 	"u64 %c",
 	"leb128 %c max 4",
 	"vlq %c",
@@ -19,14 +20,14 @@ static const char *const simple[] = {
 	"berlen %c",
 	"lenenc %c",
 	"uint %c %c & 15",
-	"int %c %c & 7",
-	"u3 %c\n%su13le %c\n%si8 %c",
-	"bytes x%c %c",
+	"int j%c %c & 7",
+	"u3 %c\n%su13le %c\n%si8 j%c",
+	"bytes b%c %c",
 	"text x%c %c & 31 keep 5",
 	"text y%c[] %c & 7",
 	"text x%c until \";\" max 20",
 	"text x%c until \"ab\" or end max 9",
-	"number %c until \" \" max 6",
+	"number j%c until \" \" max 6",
 	"oid z%c %c & 15",
 	"ip4 i%c",
 	"ip4 i%c = %c",
@@ -51,7 +52,7 @@ static const char *const simple[] = {
 	"u8 %c in 0..99, 200..255",
 	"over",
 	"u16 n%c[]",
-	"bytes x%c rest keep 9",
+	"bytes b%c rest keep 9",
 	"checksum crc32 %c from mk",
 	"mark mk",
 };
