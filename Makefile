@@ -107,7 +107,7 @@ install: all $(B)/libweir-parsers.a
 	install -m 644 $(B)/libweir.a $(B)/libweir-parsers.a $(DESTDIR)$(PREFIX)/lib/
 	@for d in libcommon/base libcommon/net libcommon/record libcommon/port libcommon/stage $(PARSERS:%=cmd/%); do \
 		install -d $(DESTDIR)$(PREFIX)/include/weir/$$d; install -m 644 $$d/*.h $(DESTDIR)$(PREFIX)/include/weir/$$d/; done
-	install -d $(DESTDIR)$(PREFIX)/include/weir/proto && install -m 644 proto/*.def $(DESTDIR)$(PREFIX)/include/weir/proto/
+	install -d $(DESTDIR)$(PREFIX)/include/weir/proto $(DESTDIR)$(PREFIX)/share/weir/specs && install -m 644 proto/*.def $(DESTDIR)$(PREFIX)/include/weir/proto/ && install -m 644 proto/specs/*.spec $(DESTDIR)$(PREFIX)/share/weir/specs/
 	printf '%s\n' '/* parsers: those that libweir-parsers.a has. */' '#pragma once' $(foreach p,$(PARSERS),'#include "cmd/$p/$p.h"') \
 		'#define WEIR_PARSERS $(subst $() $(),$(comma) ,$(PARSERS:%=&%_parser))' >$(DESTDIR)$(PREFIX)/include/weir/parsers.h
 	install -d $(DESTDIR)$(PREFIX)/lib/pkgconfig && sed 's|@PREFIX@|$(PREFIX)|;s|@LIBS@|$(strip $(call libs,$(foreach p,$(PARSERS),$(call tool_pkgs,$p))) $(LDLIBS_COMMON))|' .ci/weir.pc.in > $(DESTDIR)$(PREFIX)/lib/pkgconfig/weir.pc

@@ -20,6 +20,26 @@ setup_file() {
 	[ "$status" -eq 0 ]
 }
 
+@test "docs: the commands of docs/write-a-spec.md do what it shows" {
+	run "$top/tests/bats/blocks.py" "$top/docs/write-a-spec.md" "$BATS_FILE_TMPDIR/tree"
+	echo "$output"
+	[ "$status" -eq 0 ]
+}
+
+@test "docs: the spec of docs/write-a-spec.md is the one that ships" {
+	cd "$top"
+	sed -n "/^cat >pfx.spec <<'END'$/,/^END$/p" docs/write-a-spec.md | sed '1d;$d' | diff - proto/specs/pfx.spec
+}
+
+@test "docs: every statement of a spec stands in docs/write-a-spec.md" {
+	cd "$top"
+	local word bad=0
+	for word in $(sed -n 's/^\t*{ "\([a-z0-9]*\)", .*/\1/p' cmd/spec/compile.c cmd/spec/compile_blocks.c cmd/spec/compile_fields.c) $(sed -n 's/^\t{ "\([a-z0-9_]*\)", .*/\1/p' cmd/spec/sums.c); do
+		grep -q "\`$word\b" docs/write-a-spec.md || { echo "$word"; bad=1; }
+	done
+	[ "$bad" = 0 ]
+}
+
 @test "docs: the commands of docs/choose.md do what it shows" {
 	run "$top/tests/bats/blocks.py" "$top/docs/choose.md" "$BATS_FILE_TMPDIR/tree"
 	echo "$output"

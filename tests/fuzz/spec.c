@@ -54,7 +54,7 @@ static const char *const simple[] = {
 	"u16 n%c[]",
 	"bytes b%c rest keep 9",
 	"checksum crc32 %c from mk",
-	"mark mk",
+
 };
 static const char *const blocks[] = {
 	"if %c > %c",
@@ -62,7 +62,7 @@ static const char *const blocks[] = {
 	"repeat until end",
 	"repeat while %c < 99 max 9",
 	"within %c & 63",
-	"whole %c & 63 max 50",
+	"whole %c & 63 max 50\n%s\tmark mk",
 	"within until \"\\n\" max 30",
 	"repeat %c & 3 as r",
 	"repeat until end max 70 as q",
@@ -102,8 +102,14 @@ static void statement(struct source *s, const char *form, const char *indent)
 	buf_add_byte(&s->text, '\n');
 }
 
+/* Rows hold no lists. */
+static bool fits(const char *form, bool rows)
+{
+	return !rows || (!strstr(form, "[]") && !strstr(form, " as "));
+}
+
 /* As deep as DEEP. */
-static void block(struct source *s, unsigned depth)
+static void block(struct source *s, unsigned depth, bool rows)
 {
 	static const char tabs[] = "\t\t\t\t\t\t\t\t";
 	const char *indent = tabs + sizeof(tabs) - 1 - depth;
@@ -112,10 +118,11 @@ static void block(struct source *s, unsigned depth)
 	statement(s, "u8 %c", indent);
 	while ((b = next(s)) < 250 && s->text.len < TEXT) {
 		if (b < SIMPLE * 4) {
-			statement(s, simple[b % SIMPLE], indent);
-		} else if (depth < DEEP) {
+			if (fits(simple[b % SIMPLE], rows))
+				statement(s, simple[b % SIMPLE], indent);
+		} else if (depth < DEEP && fits(blocks[b % BLOCKS], rows)) {
 			statement(s, blocks[b % BLOCKS], indent);
-			block(s, depth + 1);
+			block(s, depth + 1, rows || strstr(blocks[b % BLOCKS], " as "));
 		}
 	}
 }
@@ -163,7 +170,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	for (char c = 'a'; c <= 'h'; c++)
 		buf_printf(&source.text, "\tlet %c = %d\n", c, c - 'a');
 	buf_add_str(&source.text, "\twhole 0\n\t\tmark mk\n");
-	block(&source, 1);
+	block(&source, 1, false);
 	s = spec_compile(buf_bytes(&source.text), &e);
 	if (s)
 		run(s, BYTES(source.p, (size_t)(source.end - source.p)));

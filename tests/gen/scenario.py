@@ -295,6 +295,16 @@ def lines():
     return pcap(conn.cap)
 
 
+def pfx():
+    """Length-prefixed messages: five from each side, one of them long."""
+    conn = Tcp(Capture(), LINES_START, "10.0.0.1", 4321, "10.0.0.2", 5678)
+    conn.open()
+    conn.segment(0, ACK | PSH, b"".join(b"PFX2,\0\6init-%d" % i for i in range(5)))
+    conn.segment(1, ACK | PSH, b"".join(b"PFX2,\0\6resp-%d" % i for i in range(4)) + b"PFX4,\0\0\2\xbc" + 700 * b"X")
+    conn.close()
+    return pcap(conn.cap)
+
+
 def vlan():
     return pcap(connection(vlans=(100,)).open().exchange(GET, OK).close().cap)
 

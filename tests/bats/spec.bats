@@ -1,0 +1,84 @@
+#!/usr/bin/env bats
+# weir spec: specs found, checked, run.
+load helper
+
+setup_file() {
+	python3 "$top/tests/gen/scenario.py" pfx >"$BATS_FILE_TMPDIR/pfx.pcap"
+	weir read "$BATS_FILE_TMPDIR/pfx.pcap" | weir flow | weir reasm >"$BATS_FILE_TMPDIR/pfx.weir"
+	export pfx=$BATS_FILE_TMPDIR/pfx.weir
+}
+
+@test "spec: a shipped one by name, its records typed, in order, in their flow" {
+	weir spec pfx -i "$pfx" -o - | weir json --types pfx --fields flow,n,dir,marker,length,body >"$BATS_TEST_TMPDIR/out"
+	[ "$(wc -l <"$BATS_TEST_TMPDIR/out")" -eq 10 ]
+	[ "$(head -n 1 "$BATS_TEST_TMPDIR/out")" = '{"type":"pfx","flow":1,"n":4,"dir":0,"marker":"PFX2,","length":6,"body":"init-0"}' ]
+	[ "$(grep -c '"dir":1' "$BATS_TEST_TMPDIR/out")" -eq 5 ]
+	grep -q '"marker":"PFX4,","length":700,"body":"X\{700\}"' "$BATS_TEST_TMPDIR/out"
+}
+
+@test "spec: every spec that ships is listed, right, and has a name like its file" {
+	weir spec --list >"$BATS_TEST_TMPDIR/list"
+	local n=0 file name
+	for file in "$top"/proto/specs/*.spec; do
+		name=$(basename "$file" .spec)
+		grep -q "^$name " "$BATS_TEST_TMPDIR/list"
+		weir spec --check "$name" | grep -q "^$name: "
+		n=$((n + 1))
+	done
+	[ "$(wc -l <"$BATS_TEST_TMPDIR/list")" -eq "$n" ]
+}
+
+@test "spec: a file is a spec, too, and --check prints its fields" {
+	printf 'protocol mine "make mine"\nudp 9\nmessage\n\tu8 kind "what it is"\n\trepeat until end as items\n\t\tu16 value\n' >"$BATS_TEST_TMPDIR/mine.spec"
+	run weir spec --check "$BATS_TEST_TMPDIR/mine.spec"
+	[ "$status" -eq 0 ]
+	[ "${lines[0]}" = "mine: make mine" ]
+	grep -q 'kind  *u8  *what it is' <<<"$output"
+	grep -q 'items  *list<mine_items>' <<<"$output"
+}
+
+@test "spec: a wrong one is refused with its line and column, exit 2" {
+	printf 'protocol mine "make mine"\nudp 9\nmessage\n\tu8 kind\n\tbytes body size\n' >"$BATS_TEST_TMPDIR/mine.spec"
+	run weir spec --check "$BATS_TEST_TMPDIR/mine.spec"
+	[ "$status" -eq 2 ]
+	[ "$output" = "weir-spec: $BATS_TEST_TMPDIR/mine.spec:5:13: no field 'size' before this line" ]
+	run weir spec "$BATS_TEST_TMPDIR/mine.spec" -i "$pfx"
+	[ "$status" -eq 2 ]
+}
+
+@test "spec: one that is not there names the nearest; it stands first" {
+	run weir spec modbsu
+	[ "$status" -eq 2 ]
+	[[ "$output" == *"did you mean 'modbus'?" ]]
+	run weir spec ./none.spec
+	[ "$status" -eq 1 ]
+	[[ "$output" == "weir-spec: cannot open './none.spec': "* ]]
+	run weir spec
+	[ "$status" -eq 2 ]
+	run weir spec -i "$pfx" pfx
+	[ "$status" -eq 2 ]
+	[[ "$output" == *"stands first"* ]]
+}
+
+@test "spec: it is a stage like any other: weir conform finds nothing" {
+	run weir conform weir spec pfx
+	echo "$output"
+	[ "$status" -eq 0 ]
+}
+
+@test "spec: two of them in a chain, and beside each other in weir FILE --with; the books balance" {
+	run bash -c "set -o pipefail; weir spec redis -i '$pfx' | weir spec pfx | weir books"
+	[ "$status" -eq 0 ]
+	[[ "${lines[-1]}" == "books balance: "* ]]
+	weir "$BATS_FILE_TMPDIR/pfx.pcap" --with 'spec pfx' --with 'spec redis' --types pfx --quiet >"$BATS_TEST_TMPDIR/with"
+	weir spec redis -i "$pfx" | weir spec pfx | weir json --types pfx | cmp - "$BATS_TEST_TMPDIR/with"
+}
+
+@test "spec: a request without an answer is unanswered where its flow ends" {
+	printf 'protocol q "asks"\ntcp 5678\nmessage\n\ttext m 5\n\tif m is "PFX2,"\n\t\tu16 l\n\telse\n\t\tu32 l\n\tskip l\n\tif dir == 0\n\t\trequest\n\telse if l == 700\n\t\tresponse\n' >"$BATS_TEST_TMPDIR/q.spec"
+	run bash -c "weir spec '$BATS_TEST_TMPDIR/q.spec' -i '$pfx' | weir json --types q --fields state,l | sort | uniq -c | tr -s ' '"
+	echo "$output"
+	[ "$output" = ' 4 {"type":"q","state":"alone","l":6}
+ 1 {"type":"q","state":"answered","l":700}
+ 4 {"type":"q","state":"unanswered","l":6}' ]
+}
