@@ -1,5 +1,6 @@
 /* flow_stage: the flow engine as a stage: frame records in, in batches; what it makes goes out. */
 #include "cmd/flow/flow.h"
+#include "libcommon/stage/census.h"
 
 #include <signal.h>
 #include <stdio.h>
@@ -301,6 +302,33 @@ static void flow_batch(struct stage *st, const struct stage_rec *recs, size_t n)
 	set_counters(s, false);
 }
 
+/* ---- the flows of now ------------------------------------------------------------------------ */
+
+static void census_flow(void *ctx, const struct flow *f)
+{
+	struct census_flow *row = census_add(ctx, f->id);
+	struct rec_key key = flow_record_key(f);
+	const char *state = flow_conn_state(f);
+
+	census_key(row, &key);
+	row->start = f->start;
+	row->last = f->last;
+	for (unsigned d = 0; d < 2; d++) {
+		row->packets[d] = f->packets[d];
+		row->bytes[d] = f->wire_bytes[d];
+	}
+	if (state)
+		snprintf(row->state, sizeof(row->state), "%s", state);
+}
+
+static void flow_census(struct stage *st, struct census *c)
+{
+	struct state *s = *stage_user(st);
+
+	if (s)
+		flow_engine_each(s->engine, census_flow, c);
+}
+
 static void flow_finish(struct stage *st)
 {
 	struct state *s = *stage_user(st);
@@ -341,4 +369,5 @@ const struct stage_ops flow_stage = {
 	.batch = flow_batch,
 	.mark = flow_mark,
 	.finish = flow_finish,
+	.census = flow_census,
 };

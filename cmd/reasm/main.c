@@ -17,6 +17,7 @@ int main(int argc, char **argv)
 		.open = reasm_open,
 		.batch = reasm_batch,
 		.finish = reasm_end,
+		.census = reasm_census,
 	};
 
 	return stage_main(&ops, argc, argv);

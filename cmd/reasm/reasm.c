@@ -7,6 +7,7 @@
 #include <sys/random.h>
 
 #include "libcommon/stage/brief.h"
+#include "libcommon/stage/census.h"
 #include "libcommon/stage/stream_engine.h"
 
 enum { COUNTERS = 22, AHEAD = 4 /* records */ };
@@ -360,6 +361,21 @@ void reasm_open(struct stage *st, int argc, char **argv)
 	stage.stage = st;
 	open_sides(&stage);
 	*stage_user(st) = &stage;
+}
+
+static void census_flow(void *ctx, uint64_t flow, const struct rec_key *key, const uint64_t held[2])
+{
+	struct census_flow *row = census_add(ctx, flow);
+
+	census_key(row, key);
+	memcpy(row->held, held, sizeof(row->held));
+}
+
+void reasm_census(struct stage *st, struct census *c)
+{
+	struct reasm_stage *s = *stage_user(st);
+
+	stream_engine_each(s->engine, census_flow, c);
 }
 
 void reasm_end(struct stage *st)

@@ -18,5 +18,6 @@ extern const struct rec_desc *const reasm_reads[];
 void reasm_open(struct stage *st, int argc, char **argv);
 void reasm_batch(struct stage *st, const struct stage_rec *recs, size_t n);
 void reasm_end(struct stage *st);
+void reasm_census(struct stage *st, struct census *c);
 
 #endif

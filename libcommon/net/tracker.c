@@ -172,10 +172,15 @@ void tracker_finish(struct tracker *t, enum flow_end_reason why)
 
 void tracker_each(struct tracker *t, void (*each)(void *user, const struct flow *f))
 {
+	tracker_visit(t, each, t->config.user);
+}
+
+void tracker_visit(struct tracker *t, void (*each)(void *ctx, const struct flow *f), void *ctx)
+{
 	size_t n = flow_table_all(t->table);
 
 	for (size_t i = 0; i < n; i++)
-		each(t->config.user, flow_table_chosen(t->table, i));
+		each(ctx, flow_table_chosen(t->table, i));
 }
 
 /* ---- new flows -------------------------------------------------------------------------- */

@@ -88,6 +88,9 @@ void tracker_finish(struct tracker *t, enum flow_end_reason why);
 /* Calls `each` for every flow, by ascending id. It may not call the tracker. */
 void tracker_each(struct tracker *t, void (*each)(void *user, const struct flow *f));
 
+/* The same with another context. */
+void tracker_visit(struct tracker *t, void (*each)(void *ctx, const struct flow *f), void *ctx);
+
 uint32_t tracker_count(const struct tracker *t);
 const struct paths *tracker_paths(const struct tracker *t); /* NULL: none are kept */
 uint64_t tracker_pressures(const struct tracker *t);        /* times that the table filled up */

@@ -70,6 +70,7 @@ static void run_link(const char *text, bool output)
 	}
 	signal(SIGPIPE, SIG_DFL);
 	unsetenv("WEIR_PAGE_FD");
+	unsetenv("WEIR_FLOWS_FD");
 	snprintf(ring, sizeof(ring), output ? "shm:fd=%d,page=%d" : "shm:fd=%d,pages=%d",
 		 CHILD_RING, CHILD_PAGE);
 	snprintf(report, sizeof(report), "--report=%d:%d", CHILD_REPORT, CHILD_PIPE);

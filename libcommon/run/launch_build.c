@@ -50,6 +50,7 @@ static void add_runner(struct launch *l, size_t at)
 	r->piped = check_by_pipe(s, l->w);
 	place(r->process, s);
 	stage_page(r->process, rundir_stage_page(&l->dir, s->name));
+	r->process->flows_fd = rundir_stage_flows(&l->dir, s->name);
 }
 
 /* The runner of a graph's stage here, or NULL. */

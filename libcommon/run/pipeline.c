@@ -44,9 +44,12 @@ struct pipe_stage *pipeline_stage(struct pipeline *p, const char *name, const ch
 	if (p->nstages >= PIPELINE_STAGES)
 		die("more than %d stages", PIPELINE_STAGES);
 	p->nstages++;
-	*s = (struct pipe_stage){
-		.name = name, .in_fd = -1, .out_fd = -1, .page_fd = -1, .ready_fd = -1
-	};
+	*s = (struct pipe_stage){ .name = name,
+				  .in_fd = -1,
+				  .out_fd = -1,
+				  .page_fd = -1,
+				  .flows_fd = -1,
+				  .ready_fd = -1 };
 	stage_arg(s, "%s", path);
 	return s;
 }
@@ -197,6 +200,7 @@ static void child(const struct pipeline *p, struct pipe_stage *s, pid_t parent, 
 	if (s->out_fd >= 0)
 		dup2(s->out_fd, STDOUT_FILENO);
 	export_fd("WEIR_PAGE_FD", s->page_fd);
+	export_fd("WEIR_FLOWS_FD", s->flows_fd);
 	export_fd("WEIR_READY_FD", ready);
 	place(s);
 	s->argv[s->argc] = NULL;
@@ -377,6 +381,8 @@ void pipeline_free(struct pipeline *p)
 			munmap(s->page, BOOKS_PAGE);
 		if (s->page_fd >= 0)
 			close(s->page_fd);
+		if (s->flows_fd >= 0)
+			close(s->flows_fd);
 		if (s->ready_fd >= 0)
 			close(s->ready_fd);
 	}

@@ -27,6 +27,7 @@ struct pipe_stage {
 	size_t nfds;
 	int in_fd, out_fd; /* that become its standard input and output, or -1 */
 	int page_fd;
+	int flows_fd;            /* a file for the census of its flows, or -1 */
 	struct books_page *page; /* mapped here as well */
 	bool notifies;           /* it says when it is ready: a byte on $WEIR_READY_FD */
 	int ready_fd;            /* where that can be read, -1: nothing is awaited */

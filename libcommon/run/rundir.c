@@ -14,11 +14,12 @@
 #include <unistd.h>
 
 #include "libcommon/base/die.h"
+#include "libcommon/stage/census.h"
 
 const char *const run_state_names[] = { "waiting", "starting", "running",
 					"backoff", "ended",    "failed" };
 
-static void base_path(char *path, size_t size)
+void rundir_base(char *path, size_t size)
 {
 	const char *given = getenv("WEIR_RUNDIR"), *session = getenv("XDG_RUNTIME_DIR");
 
@@ -155,7 +156,7 @@ void rundir_make(struct rundir *d, const char *name)
 	char base_name[RUN_PATH - 64];
 	int base;
 
-	base_path(base_name, sizeof(base_name));
+	rundir_base(base_name, sizeof(base_name));
 	snprintf(d->path, sizeof(d->path), "%s/%s", base_name, name);
 	base = open_folder(AT_FDCWD, base_name, true);
 	if (base < 0)
@@ -183,6 +184,22 @@ int rundir_stage_page(const struct rundir *d, const char *stage)
 
 	snprintf(file, sizeof(file), "%s.page", stage);
 	return openat(d->fd, file, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+}
+
+int rundir_stage_flows(const struct rundir *d, const char *stage)
+{
+	char file[RUN_NAME + 8];
+	int fd;
+
+	snprintf(file, sizeof(file), "%s.flows", stage);
+	fd = openat(d->fd, file, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+	if (fd >= 0 &&
+	    (posix_fallocate(fd, 0, CENSUS_HEAD) != 0 || ftruncate(fd, CENSUS_PAGE) < 0)) {
+		close(fd);
+		unlinkat(d->fd, file, 0);
+		return -1;
+	}
+	return fd;
 }
 
 void rundir_remove(struct rundir *d)
@@ -249,7 +266,7 @@ int rundir_find(const char *name)
 		if (fd < 0)
 			die_errno("cannot use '%s'", name);
 	} else {
-		base_path(base_name, sizeof(base_name));
+		rundir_base(base_name, sizeof(base_name));
 		base = open_folder(AT_FDCWD, base_name, false);
 		if (base < 0 && errno == ENOENT)
 			die("no pipeline runs in '%s'", base_name);

@@ -7,6 +7,7 @@
  *     control     socket, mode 0600: see control.h
  *     launcher    struct run_page, rewritten five times a second
  *     STAGE.page  a stage's books (struct books_page), written by the stage
+ *     STAGE.flows the flows that it has, written when somebody asks: see stage/census.h
  * Whoever watches a pipeline only reads these pages. */
 #ifndef WEIR_RUNDIR_H
 #define WEIR_RUNDIR_H
@@ -71,6 +72,9 @@ struct run_page {
 	struct run_reader readers[RUN_READERS];
 };
 
+/* The run directory's path. */
+void rundir_base(char *path, size_t size);
+
 /* ---- the launcher's side ---- */
 
 struct rundir {
@@ -84,6 +88,9 @@ struct rundir {
 void rundir_make(struct rundir *d, const char *name);
 /* A new file for the books of a stage; owned by the caller. -1: errno. */
 int rundir_stage_page(const struct rundir *d, const char *stage);
+/* One for the flows that it has (census.h). -1: there is no room for it, so it will not be asked.
+ */
+int rundir_stage_flows(const struct rundir *d, const char *stage);
 void rundir_remove(struct rundir *d);
 /* Around each change of the page. */
 void rundir_begin(struct run_page *page);

@@ -444,6 +444,12 @@ void flow_engine_snapshot(struct flow_engine *e)
 	tracker_each(e->tracker, on_snapshot);
 }
 
+void flow_engine_each(struct flow_engine *e, void (*each)(void *ctx, const struct flow *f),
+		      void *ctx)
+{
+	tracker_visit(e->tracker, each, ctx);
+}
+
 void flow_engine_clock(struct flow_engine *e, uint64_t ts)
 {
 	if (ts > e->now.ts)

@@ -93,6 +93,9 @@ struct flow_engine *flow_engine_init(void *memory, const struct flow_engine_conf
 void flow_engine_frames(struct flow_engine *e, const struct flow_engine_frame *frames, size_t n);
 /* An update record for every open flow, by ascending id. */
 void flow_engine_snapshot(struct flow_engine *e);
+/* Every open flow, by ascending id; `each` may not call the engine. */
+void flow_engine_each(struct flow_engine *e, void (*each)(void *ctx, const struct flow *f),
+		      void *ctx);
 /* Frames up to this time, ns, have gone to others that share the input with us: what is written
  * from now on is not from before. */
 void flow_engine_clock(struct flow_engine *e, uint64_t ts);

@@ -635,6 +635,17 @@ static int by_id(const void *a, const void *b)
 	return (*x)->id < (*y)->id ? -1 : (*x)->id > (*y)->id;
 }
 
+void l7_each(const struct l7 *l7,
+	     void (*each)(void *ctx, uint64_t flow, const struct rec_key *key,
+			  const uint64_t held[2]),
+	     void *ctx)
+{
+	for (const struct l7_flow *f = l7->newest; f; f = f->older)
+		if (f->mode == MODE_OURS)
+			each(ctx, f->id, &f->key,
+			     (const uint64_t[2]){ f->side[0].kept.len, f->side[1].kept.len });
+}
+
 void l7_finish(struct l7 *l7, uint64_t last_n)
 {
 	size_t count = l7->stats.flows, i = 0;

@@ -174,6 +174,12 @@ bool l7_packet(struct l7 *l7, const struct rec_head *h, const struct rec_packet 
 bool l7_is_other(struct l7 *l7, uint64_t flow);
 /* Has the engine anything of this flow? Where not, its end need not be decoded either. */
 bool l7_knows(struct l7 *l7, uint64_t flow);
+/* Every flow that the parser has claimed, the last used first: its key, and the bytes of each
+ * direction that it has not read yet. */
+void l7_each(const struct l7 *l7,
+	     void (*each)(void *ctx, uint64_t flow, const struct rec_key *key,
+			  const uint64_t held[2]),
+	     void *ctx);
 /* They always pass on as well. */
 void l7_stream_end(struct l7 *l7, const struct rec_head *h, const struct rec_stream_end *e);
 void l7_flow_end(struct l7 *l7, const struct rec_head *h, const struct rec_flow *fl);

@@ -2,6 +2,7 @@
 #include <netinet/in.h>
 
 #include "libcommon/stage/brief.h"
+#include "libcommon/stage/census.h"
 #include "libcommon/stage/l7.h"
 #include "libcommon/stage/stage.h"
 
@@ -177,6 +178,20 @@ static void tool_batch(struct stage *st, const struct stage_rec *recs, size_t n)
 	counters_set();
 }
 
+static void census_flow(void *ctx, uint64_t flow, const struct rec_key *key, const uint64_t held[2])
+{
+	struct census_flow *row = census_add(ctx, flow);
+
+	census_key(row, key);
+	memcpy(row->held, held, sizeof(row->held));
+}
+
+static void tool_census(struct stage *st, struct census *c)
+{
+	(void)st;
+	l7_each(tool.l7, census_flow, c);
+}
+
 static void tool_finish(struct stage *st)
 {
 	l7_finish(tool.l7, stage_last_n(st));
@@ -201,6 +216,7 @@ int l7_main(const struct l7_parser *parser, int argc, char **argv)
 		.open = tool_open,
 		.batch = tool_batch,
 		.finish = tool_finish,
+		.census = tool_census,
 	};
 	int code;
 

@@ -197,6 +197,8 @@ static void stage_open(struct stage *st, int argc, char **argv)
 		print_to_terminal();
 	st->stream = instance_id();
 	st->page = books_open(ops->name, st->stream);
+	if (ops->census)
+		st->census = census_open(ops->name);
 	stage_commit_open(st);
 	st->made = books_counter(st->page, "made", 0);
 	st->out = books_counter(st->page, "out", 0);
@@ -261,6 +263,13 @@ void stage_print_books(struct stage *st)
 	books_release(&all);
 }
 
+static void answer_census(struct stage *st)
+{
+	census_begin(st->census);
+	st->ops->census(st, st->census);
+	census_end(st->census, stage_last_ts(st));
+}
+
 static void stage_run(struct stage *st)
 {
 	bool more = true;
@@ -274,6 +283,8 @@ static void stage_run(struct stage *st)
 		if (st->ops->kind == STAGE_SOURCE && more && *st->made == made)
 			stage_mark(st); /* a source that waits: what it has made goes out */
 		st->wait_ms = st->ops->turn && more ? st->ops->turn(st) : -1;
+		if (st->census && census_asked(st->census))
+			answer_census(st);
 		if (stage_sigusr1) {
 			stage_sigusr1 = 0;
 			stage_print_books(st);

@@ -12,6 +12,7 @@
 #include "libcommon/record/record.h"
 
 struct stage;
+struct census;
 
 struct stage_rec {
 	struct rec_head head;
@@ -74,6 +75,8 @@ struct stage_ops {
 	/* STAGE_SOURCE: a predecessor made the frames up to number n: the next is n + 1. Called
 	 * before the sandbox. NULL: the source can't go on where another one stopped. */
 	void (*resume)(struct stage *st, uint64_t n);
+	/* Adds a row for each flow that the stage has now (census.h). May be NULL. */
+	void (*census)(struct stage *st, struct census *c);
 	/* A sink: start of a new source stream (`cat a b |`): n starts again. May be NULL. */
 	void (*restart)(struct stage *st);
 };

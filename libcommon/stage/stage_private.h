@@ -6,6 +6,7 @@
 
 #include "libcommon/port/port.h"
 #include "libcommon/stage/books.h"
+#include "libcommon/stage/census.h"
 #include "libcommon/stage/commit.h"
 #include "libcommon/stage/sandbox.h"
 #include "libcommon/stage/stage.h"
@@ -142,6 +143,7 @@ struct stage {
 	size_t nnames;
 
 	struct books_page *page;
+	struct census *census; /* NULL: it has no flows, or nobody can ask */
 	struct commit *commit; /* NULL: nobody would go on where this process stops */
 	bool resuming;         /* a predecessor's work is gone on with */
 	size_t unit;           /* records of the batch at hand */

@@ -385,6 +385,27 @@ bool stream_engine_knows(const struct stream_engine *e, uint64_t flow)
 	return stream_flow_find(&e->flows, flow) != NULL;
 }
 
+void stream_engine_each(const struct stream_engine *e,
+			void (*each)(void *ctx, uint64_t flow, const struct rec_key *key,
+				     const uint64_t held[2]),
+			void *ctx)
+{
+	for (int kind = 0; kind < STREAM_KINDS; kind++) {
+		const struct stream_flow *f = e->flows.kinds[kind].newest;
+
+		for (; f; f = f->older) {
+			struct rec_key key = engine_key(f);
+			uint64_t held[2] = { 0 };
+
+			for (int d = 0; d < 2 && kind == STREAM_TCP; d++)
+				held[d] = ((const struct tcp_flow *)f)->dir[d].queued;
+			for (int d = 0; d < 2 && kind == STREAM_SCTP; d++)
+				held[d] = ((const struct sctp_flow *)f)->dir[d].held_bytes;
+			each(ctx, f->id, &key, held);
+		}
+	}
+}
+
 void stream_engine_flow_end(struct stream_engine *e, const struct rec_head *h,
 			    enum rec_flow_reason why)
 {
