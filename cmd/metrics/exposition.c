@@ -185,6 +185,14 @@ static void put_number(struct buf *out, uint64_t v, uint64_t scale)
 	buf_add_byte(out, '\n');
 }
 
+/* Of a value in the page. */
+static uint64_t scale_of(const struct metric *m)
+{
+	bool parts = !strcmp(m->unit, "seconds") || !strcmp(m->unit, "ratio");
+
+	return parts ? 1000000000 : 1;
+}
+
 static void put_plain(struct buf *out, const struct work *w, size_t row)
 {
 	const struct books_row *r = &w->page->books.rows[row];
@@ -193,7 +201,7 @@ static void put_plain(struct buf *out, const struct work *w, size_t row)
 	put_series(out, w, row, m->type == METRIC_COUNTER ? "_total" : "");
 	buf_add_str(out, "} ");
 	put_number(out, strchr(m->source, '@') ? r->value : value_of(&w->page->books, r->counter),
-		   1);
+		   scale_of(m));
 }
 
 /* At the counter SOURCE.in: the buckets, which add up, whatever the page says at this moment. */

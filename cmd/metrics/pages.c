@@ -8,7 +8,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "cmd/metrics/rings.h"
 #include "libcommon/base/die.h"
+#include "libcommon/run/rundir.h"
 
 enum { ENTRIES_MAX = 4096 /* of a folder that are looked at */ };
 
@@ -18,19 +20,12 @@ static const char suffix[] = ".page";
 
 void pages_open_dir(struct pages *p, const char *given)
 {
-	const char *own = getenv("WEIR_RUNDIR"), *session = getenv("XDG_RUNTIME_DIR");
 	struct stat st;
 
 	if (given)
 		snprintf(p->dir, sizeof(p->dir), "%s", given);
-	else if (own && *own)
-		snprintf(p->dir, sizeof(p->dir), "%s", own);
-	else if (session && *session)
-		snprintf(p->dir, sizeof(p->dir), "%s/weir", session);
-	else if (geteuid() == 0)
-		snprintf(p->dir, sizeof(p->dir), "/run/weir");
 	else
-		snprintf(p->dir, sizeof(p->dir), "/tmp/weir-%u", (unsigned)geteuid());
+		rundir_base(p->dir, sizeof(p->dir));
 	if (stat(p->dir, &st) < 0)
 		die_errno("no run directory '%s'", p->dir);
 	if (!S_ISDIR(st.st_mode))
@@ -144,10 +139,20 @@ static void page_add(struct pages *p, int dir, const char *pipeline, const char 
 		close(fd);
 }
 
+/* What its launcher says of the stages whose pages these are. */
+static void launcher_read(struct exposition_page *pages, size_t n, int fd)
+{
+	static struct run_page run;
+
+	if (n && rundir_read(fd, &run))
+		rings_add(&run, pages, n);
+}
+
 /* One pipeline's folder, or with deeper the folder of all pipelines. */
 static void dir_read(struct pages *p, int fd, const char *name, bool deeper)
 {
 	DIR *d = fdopendir(fd);
+	size_t first = p->n;
 	struct dirent *e;
 
 	if (!d) {
@@ -170,6 +175,8 @@ static void dir_read(struct pages *p, int fd, const char *name, bool deeper)
 			page_add(p, fd, name, e->d_name);
 		}
 	}
+	if (!deeper)
+		launcher_read(&p->v[first], p->n - first, fd);
 	closedir(d);
 }
 

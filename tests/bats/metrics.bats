@@ -262,7 +262,7 @@ END
 	strace -f -o trace "$bin" --rundir "$run" --once >text 2>said || { grep -q ptrace said && skip "no ptrace here"; false; }
 	awk '/seccomp\(SECCOMP_SET_MODE_FILTER.* = 0$/ { n = NR } { line[NR] = $0 } END { for (i = n + 1; n && i <= NR; i++) print line[i] }' trace >after
 	[ -s after ]
-	! grep -E 'openat\(' after | grep -vE "\"($run|demo|[a-z]+\.page)\", O_RDONLY"
+	! grep -E 'openat\(' after | grep -vE "\"($run|demo|launcher|[a-z]+\.page)\", O_RDONLY"
 }
 
 @test "metrics: wrong use is one line" {
@@ -283,4 +283,36 @@ END
 	status=0
 	weir metrics --rundir "$run" --once >/dev/full 2>said || status=$?
 	[ "$status" -eq 1 ]
+}
+
+@test "metrics: what the launcher says of processes and rings is with their stages" {
+	export WEIR_RUNDIR=$BATS_TEST_TMPDIR/rundir
+	mkfifo in
+	weir run --name p "read in | flow | json --types packet --fields n" >out 2>err 3>&- &
+	launcher=$!
+	exec 8>in
+	cat "$top/examples/demo.pcap" >&8
+	sample() { weir metrics --once | "$top/tests/stages/openmetrics.py" | grep "^weir_$1{.*copy=$2[,}]" | awk '{ print $NF }'; }
+	await() { for _ in $(seq 200); do "$@" && return 0 || sleep 0.05; done; return 1; }
+	up() { [ "$(sample process_up json)" = 1 ] && [ "$(sample ring_taken_bytes_total json)" -gt 20000 ]; }
+	await up
+	slow=$(weir top p --once --json --interval 10ms | jq '.stages[] | select(.stage == "json") | .pid')
+	kill -STOP "$slow"
+	for _ in $(seq 60); do tail -c +25 "$top/examples/demo.pcap"; done >&8 &
+	blocked() { [ "$(sample ring_blocked_by flow)" = 1 ] && [ "$(sample ring_blocked_by read)" = 1 ]; }
+	await blocked
+	weir metrics --once >text
+	grep -q '^weir_ring_blocked_by{pipeline="p",stage="flow",copy="flow",reader="json"} 1$' text
+	# The same as weir top has; and what is published is what is taken, and the rest.
+	table=$(weir top p --once --json --interval 10ms)
+	[ "$(sample ring_lag_bytes json)" -eq "$(jq '.stages[] | select(.stage == "json") | .lag' <<<"$table")" ]
+	[ "$(sample ring_published_bytes_total flow)" -eq $(($(sample ring_taken_bytes_total json) + $(sample ring_lag_bytes json))) ]
+	[ "$(sample ring_fill_ratio json | cut -c 1-5)" = "$(jq -r '.stages[] | select(.stage == "json") | .lag / 1048576 | tostring | .[0:5]' <<<"$table")" ]
+	[ "$(sample process_restarts_total json)" -eq 0 ]
+	kill -9 "$slow"
+	restarted() { [ "$(sample process_restarts_total json)" = 1 ]; }
+	await restarted
+	awk -v v="$(sample process_cpu_seconds_total json)" 'BEGIN { exit !(v > 0 && v < 60) }'
+	exec 8>&-
+	wait $launcher
 }

@@ -24,8 +24,11 @@ static struct census *make(void)
 
 static void test_page(void)
 {
-	struct rec_key key = { .orig_h = { 4, { 192, 0, 2, 1 } }, .resp_h = { 4, { 192, 0, 2, 2 } },
-			       .orig_p = 1000, .resp_p = 80, .proto = 6 };
+	struct rec_key key = { .orig_h = { 4, { 192, 0, 2, 1 } },
+			       .resp_h = { 4, { 192, 0, 2, 2 } },
+			       .orig_p = 1000,
+			       .resp_p = 80,
+			       .proto = 6 };
 	const struct census_flow *rows;
 	struct census *c;
 
@@ -77,11 +80,24 @@ static bool has(const struct buf *text, const char *what)
 static void test_join(void)
 {
 	struct census_flow flow[] = {
-		{ .flow = 9, .start = 1000000000, .last = 2000000000, .packets = { 3, 4 },
-		  .bytes = { 30, 40 }, .ip_version = 4, .proto = 17, .port = { 5, 53 },
-		  .addr = { { 10, 0, 0, 1 }, { 10, 0, 0, 2 } }, .state = "SF" },
-		{ .flow = 2, .start = 500000000, .last = 500000000, .bytes = { 1, 0 },
-		  .ip_version = 6, .proto = 6, .port = { 1, 2 }, .state = "S\"\x1b[2J" },
+		{ .flow = 9,
+		  .start = 1000000000,
+		  .last = 2000000000,
+		  .packets = { 3, 4 },
+		  .bytes = { 30, 40 },
+		  .ip_version = 4,
+		  .proto = 17,
+		  .port = { 5, 53 },
+		  .addr = { { 10, 0, 0, 1 }, { 10, 0, 0, 2 } },
+		  .state = "SF" },
+		{ .flow = 2,
+		  .start = 500000000,
+		  .last = 500000000,
+		  .bytes = { 1, 0 },
+		  .ip_version = 6,
+		  .proto = 6,
+		  .port = { 1, 2 },
+		  .state = "S\"\x1b[2J" },
 	};
 	struct census_flow reasm[] = { { .flow = 2, .held = { 100, 20 } },
 				       { .flow = (uint64_t)40 << 48 | 1, .held = { 0, 1 } } };
