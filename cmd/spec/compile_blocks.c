@@ -343,28 +343,42 @@ static void on_mark(struct compiler *c)
 	c_end(c);
 }
 
-/* checksum ALGORITHM EXPR from MARK */
+/* The number of a mark that was set before. */
+static uint32_t a_mark(struct compiler *c)
+{
+	const char *name = c_name(c, "a mark");
+	uint32_t i = 0;
+
+	while (i < c->nmarks && strcmp(c->marks[i], name) != 0)
+		i++;
+	if (i == c->nmarks)
+		c_fail(c, c->named, "no 'mark %s' before this line", name);
+	return i;
+}
+
+/* checksum ALGORITHM EXPR from MARK [to MARK] */
 static void on_checksum(struct compiler *c)
 {
 	const char *name = c_name(c, "a checksum's name");
 	int sum = sum_find(name);
-	unsigned i = 0;
-	struct spec_insn *insn;
+	uint32_t from;
+	struct spec_insn *i;
 
 	if (!c->failed && sum < 0)
-		c_fail(c, c->word, "no checksum '%s'; there are %s", name, sum_names());
+		c_fail(c, c->named, "no checksum '%s'; there are %s", name, sum_names());
 	c_run_close(c);
 	c_expr(c);
 	if (!c_word(c, "from"))
 		c_fail(c, c->at, "'from' and a mark are expected here");
-	name = c_name(c, "a mark");
-	while (i < c->nmarks && strcmp(c->marks[i], name) != 0)
-		i++;
-	if (i == c->nmarks)
-		c_fail(c, c->word, "no 'mark %s' before this line", name);
-	insn = c_emit(c, OP_SUM);
-	insn->n = i;
-	insn->m = (uint32_t)sum;
+	from = a_mark(c);
+	i = c_emit(c, OP_SUM);
+	i->n = from;
+	i->m = (uint32_t)sum;
+	if (c_word(c, "to")) {
+		i->arg = true;
+		i->imm = a_mark(c);
+	}
+	i->why = c_why(c, "the bytes of the checksum are not there");
 	c_end(c);
 }
 

@@ -107,12 +107,12 @@ enum spec_op {
 	OP_APPEND,       /* slot's value to its list */
 	OP_ROW,          /* the values of sub-record n become a row */
 
-	OP_LET,     /* pops into slot */
-	OP_SET,     /* pops into the flow's number `slot` */
-	OP_IP4,     /* pops; slot = its 4 bytes */
-	OP_TIME,    /* slot's number becomes ns since the epoch; n: enum spec_time */
-	OP_MARK,    /* mark n is here */
-	OP_SUM,     /* pops; is it checksum m over the bytes from mark n to here? */
+	OP_LET,  /* pops into slot */
+	OP_SET,  /* pops into the flow's number `slot` */
+	OP_IP4,  /* pops; slot = its 4 bytes */
+	OP_TIME, /* slot's number becomes ns since the epoch; n: enum spec_time */
+	OP_MARK, /* mark n is here */
+	OP_SUM,  /* pops; is it checksum m over the bytes from mark n to here (arg: to mark imm)? */
 	OP_REQUIRE, /* pops; fails where it is 0 (why) */
 	OP_FAIL,
 	OP_NOTE,  /* an anomaly: why */

@@ -278,11 +278,11 @@ static enum step op_mark(struct run *r, const struct spec_insn *i)
 
 static enum step op_sum(struct run *r, const struct spec_insn *i)
 {
-	uint64_t n = r->pos - r->m->mark[i->n], v = run_pop(r);
+	uint64_t v = run_pop(r), from = r->m->mark[i->n], to = i->arg ? r->m->mark[i->imm] : r->pos;
 
-	if (n > (size_t)(r->p - r->io->data.ptr))
+	if (from > to || r->pos - from > (size_t)(r->p - r->io->data.ptr))
 		return run_fail(r, i->why);
-	if (v != sum_of((int)i->m, BYTES(r->p - n, n)))
+	if (v != sum_of((int)i->m, BYTES(r->p - (r->pos - from), to - from)))
 		r->io->note(r->io->ctx, "checksum", NULL, NULL, NULL);
 	return STEP_ON;
 }
