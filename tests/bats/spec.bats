@@ -82,3 +82,15 @@ setup_file() {
  1 {"type":"q","state":"answered","l":700}
  4 {"type":"q","state":"unanswered","l":6}' ]
 }
+
+@test "spec: each that ships makes of an exchange of its protocol what the golden file says" {
+	local name bad=0
+	for name in $(python3 "$top/tests/gen/protocols.py" --list); do
+		python3 "$top/tests/gen/protocols.py" "$name" >"$BATS_TEST_TMPDIR/$name.pcap"
+		weir read "$BATS_TEST_TMPDIR/$name.pcap" | weir flow | weir reasm | weir spec "$name" --only |
+			weir json --types "$name,anomaly" --exclude flow,community_id,proto,orig_h,orig_p,resp_h,resp_p,rule |
+			diff - "$top/tests/golden/specs/$name.json" || { echo "# $name"; bad=1; }
+	done
+	[ "$bad" = 0 ]
+	[ "$(weir spec --list | wc -l)" -eq $(($(python3 "$top/tests/gen/protocols.py" --list | wc -l) + 1)) ] # and pfx
+}
