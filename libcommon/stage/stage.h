@@ -73,7 +73,9 @@ struct stage_ops {
 	 * it nothing is held from one batch to the next, but for the state of flows. */
 	bool (*complete)(struct stage *st, const struct rec_head *next);
 	/* STAGE_SOURCE: a predecessor made the frames up to number n: the next is n + 1. Called
-	 * before the sandbox. NULL: the source can't go on where another one stopped. */
+	 * before the sandbox. NULL: the source can't go on where another one stopped. A sink that
+	 * has files of its own: the counters are those of its last commit, and so its files are
+	 * to be. */
 	void (*resume)(struct stage *st, uint64_t n);
 	/* Adds a row for each flow that the stage has now (census.h). May be NULL. */
 	void (*census)(struct stage *st, struct census *c);

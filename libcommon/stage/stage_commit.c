@@ -77,6 +77,8 @@ void stage_commit_resume(struct stage *st)
 		if (!st->ops->resume)
 			die("this source cannot go on where another one stopped");
 		st->ops->resume(st, slot->n);
+	} else if (st->ops->kind == STAGE_SINK && st->ops->resume && !st->finished) {
+		st->ops->resume(st, slot->last_n);
 	}
 }
 

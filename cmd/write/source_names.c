@@ -1,0 +1,76 @@
+/* source_names: what the sources of frames are called, as the hellos of the stream tell. */
+#include "cmd/write/source_names.h"
+
+#include <stdlib.h>
+
+#include "libcommon/base/die.h"
+
+static bool known(const struct source_names *s, const struct rec_source *row)
+{
+	for (size_t i = 0; i < s->n; i++)
+		if (s->rows[i].source == row->source && s->rows[i].first_n == row->first_n &&
+		    bytes_is(row->name, s->rows[i].name))
+			return true;
+	return false;
+}
+
+static void add(struct source_names *s, const struct rec_source *row)
+{
+	char *name;
+
+	if (s->n == SOURCE_ROWS || known(s, row))
+		return;
+	if (s->n == s->size) {
+		s->size = s->size ? s->size * 2 : 8;
+		s->rows = realloc(s->rows, s->size * sizeof(*s->rows));
+	}
+	name = strndup((const char *)row->name.ptr, row->name.len);
+	if (!s->rows || !name)
+		die("out of memory");
+	s->rows[s->n++] = (struct source_row){ row->source, row->first_n, name };
+}
+
+void source_names_hello(struct source_names *s, struct bytes raw)
+{
+	struct schema *schema = schema_of(&rec_hello_desc);
+	const char *missing;
+	struct rec_binding *b = rec_bind(schema, &rec_hello_desc, &missing);
+	struct rec_hello hello;
+	struct rec_head h;
+	struct buf arena = { 0 };
+
+	if (b && rec_decode(b, raw, &h, &hello, &arena) && h.type == REC_hello) {
+		const struct rec_source *rows = hello.sources.items;
+
+		s->live = hello.live;
+		for (size_t i = 0; i < hello.sources.count; i++)
+			if (rows[i].name.ptr)
+				add(s, &rows[i]);
+	}
+	buf_release(&arena);
+	rec_binding_free(b);
+	schema_free(schema);
+}
+
+const char *source_name(const struct source_names *s, uint64_t source, uint32_t file)
+{
+	for (size_t i = 0; i < s->n; i++)
+		if (s->rows[i].source == source && file-- == 0)
+			return s->rows[i].name;
+	return NULL;
+}
+
+void source_names_clear(struct source_names *s)
+{
+	for (size_t i = 0; i < s->n; i++)
+		free(s->rows[i].name);
+	s->n = 0;
+}
+
+void source_names_release(struct source_names *s)
+{
+	source_names_clear(s);
+	free(s->rows);
+	s->rows = NULL;
+	s->size = 0;
+}
