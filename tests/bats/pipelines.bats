@@ -44,3 +44,13 @@ setup() {
 	grep -q '^books     balance' got
 	grep -qE '^flow +34 ' got
 }
+
+@test "pipelines: carve has the packets of the conversations of a name, and only those" {
+	"$lines/carve.sh" "$demo" '^www\.example\.com$' out.pcapng
+	weir "$demo" --quiet | jq -r 'select([.query, .sni, .host] | any(. == "www.example.com")) | .flow' | sort -u >flows
+	weir read "$demo" | weir flow | weir json -q -t packet --fields flow,n | jq -r '[.flow, .n] | @tsv' |
+		awk 'NR == FNR { want[$1] = 1; next } $1 in want { print $2 }' flows - | sort -n >want
+	[ "$(wc -l <want)" -gt 50 ]
+	weir read out.pcapng | weir json -q -t frame --fields ts,payload >have
+	weir read "$demo" | weir json -q -t frame --fields ts,payload | awk 'NR == FNR { want[$1] = 1; next } FNR in want' want - | cmp - have
+}
