@@ -105,7 +105,7 @@ install: all $(B)/libweir-parsers.a
 	install -m 644 $(wildcard docs/man/*.1) $(DESTDIR)$(PREFIX)/share/man/man1/
 	install -m 644 $(wildcard docs/man/*.5) $(DESTDIR)$(PREFIX)/share/man/man5/ && install -m 644 $(wildcard docs/man/*.7) $(DESTDIR)$(PREFIX)/share/man/man7/
 	install -m 644 $(B)/libweir.a $(B)/libweir-parsers.a $(DESTDIR)$(PREFIX)/lib/
-	@for d in libcommon/base libcommon/net libcommon/record libcommon/port libcommon/stage $(PARSERS:%=cmd/%); do \
+	@for d in libcommon/base libcommon/net libcommon/record libcommon/packet libcommon/port libcommon/stage $(PARSERS:%=cmd/%); do \
 		install -d $(DESTDIR)$(PREFIX)/include/weir/$$d; install -m 644 $$d/*.h $(DESTDIR)$(PREFIX)/include/weir/$$d/; done
 	install -d $(DESTDIR)$(PREFIX)/include/weir/proto $(DESTDIR)$(PREFIX)/share/weir/specs && install -m 644 proto/*.def $(DESTDIR)$(PREFIX)/include/weir/proto/ && install -m 644 proto/specs/*.spec $(DESTDIR)$(PREFIX)/share/weir/specs/
 	printf '%s\n' '/* parsers: those that libweir-parsers.a has. */' '#pragma once' $(foreach p,$(PARSERS),'#include "cmd/$p/$p.h"') \

@@ -1,0 +1,83 @@
+#!/usr/bin/env bats
+# craft and show: expressions to frames and back.
+load helper
+
+hex() { weir craft "$@" -q | weir show --no-tree --no-expr | grep '^  [0-9a-f]\{4\} ' | cut -c 8-56 | tr -d ' \n'; }
+exprs() { weir craft "$@" -q | weir craft --from - -q; }
+
+@test "craft: lengths, checksums and what announces the next layer come by themselves" {
+	[ "$(hex 'ip(src=10.0.0.2,dst=10.0.0.1)/udp(sport=1,dport=2)/"hi"')" = \
+		4500001e00010000401166cc0a0000020a00000100010002000a836b6869 ]
+}
+
+@test "craft: what is given stands as it was given" {
+	[ "$(hex 'ip(src=10.0.0.2,dst=10.0.0.1,ihl=7,len=9,proto=250,chksum=!0xdead)/udp(sport=1,dport=2,len=3,chksum=1)')" = \
+		470000090001000040fadead0a0000020a0000010001000200030001 ]
+}
+
+@test "craft: several values make packets of each with each, side by side with --zip" {
+	[ "$(weir craft 'ip(ttl=1..3)/tcp(dport={80,443})' | weir show --no-tree --no-hex | grep -c '^#')" = 6 ]
+	[ "$(weir craft --zip 'ip(ttl=1..3)/tcp(dport={80,443})' | weir show --no-tree --no-hex | grep -c '^#')" = 2 ]
+	[ "$(weir craft 'ip(dst=10.0.0.0/30)/udp' | weir show --no-tree --no-hex | grep -c '^#')" = 4 ]
+	[ "$(exprs 'ip(ttl=1..2)/tcp(dport={80,443})' | head -n 2)" = $'ip(ttl=1)/tcp\nip(ttl=1)/tcp(dport=443)' ]
+	[ "$(exprs -n 3 'ip/tcp(seq=inc(5,10))')" = $'ip/tcp(seq=5)\nip/tcp(seq=15)\nip/tcp(seq=25)' ]
+	[ "$(exprs -n 2 'ip;ipv6')" = $'ip\nipv6' ]
+}
+
+@test "craft: rand() is the same for a seed, and another for another" {
+	[ "$(hex -n 3 'ip(id=rand())')" = "$(hex -n 3 'ip(id=rand())')" ]
+	[ "$(hex -n 3 'ip(id=rand())')" != "$(hex -n 3 --seed 2 'ip(id=rand())')" ]
+}
+
+@test "craft: words without quotes say the same as an expression" {
+	[ "$(hex ip.dst=10.0.0.1 tcp.dport=443 tcp.flags=SA payload=\"x\")" = "$(hex 'ip(dst=10.0.0.1)/tcp(dport=443,flags=SA)/"x"')" ]
+	[ "$(hex ip.ttl=3 'ip[1].ttl=4')" = "$(hex 'ip(ttl=3)/ip(ttl=4)')" ]
+}
+
+@test "craft: payloads from files, hex, and repeated" {
+	cd "$BATS_TEST_TMPDIR"
+	printf 'abc' >body
+	[ "$(hex '"abc"*2/x"00 ff"/@body')" = 61626361626300ff616263 ]
+}
+
+@test "craft: what is no expression is refused with the column and the nearest name" {
+	run -2 weir craft 'eth/ip(dts=10.0.0.1)'
+	[[ "$output" == *"column 8: ip has no field 'dts'; is it 'dst'?"* ]]
+	run -2 weir craft 'eth/upd'
+	[[ "$output" == *"column 5: there is no layer 'upd'; is it 'udp'?"* ]]
+	run -2 weir craft 'ip(ttl=256)'
+	[[ "$output" == *"'256' for ip.ttl: it does not fit the field"* ]]
+	run -2 weir craft 'ip(ttl=1'
+	[[ "$output" == *"')' is missing here"* ]]
+	run -2 weir craft '"abc'
+	run -2 weir craft ''
+	run -2 weir craft
+	run -1 weir craft 'ip/"x"*70000'
+	[[ "$output" == *"packet 1: a length is more than its field can say"* ]]
+}
+
+@test "craft --from: the demo's frames come out the same" {
+	weir read "$top/examples/demo.pcap" | weir craft --from - --times -q >exprs
+	weir craft --file exprs -q | weir json --types frame --exclude file,file_n,iface >now
+	weir read "$top/examples/demo.pcap" | weir json --types frame --exclude file,file_n,iface | cmp - now
+	weir craft --from "$top/examples/demo.pcap" --times -q | cmp - exprs
+	run -1 weir craft --from /nonexistent.pcap
+	[[ "$output" == *"cannot open '/nonexistent.pcap'"* ]]
+}
+
+@test "craft --list: layers, and a layer's fields with offset and width" {
+	weir craft --list | grep -q '^tcp  *TCP, RFC 9293'
+	weir craft --list tcp | grep -q '^dport  *port  *16  *16  80'
+	run -2 weir craft --list nothing
+}
+
+@test "show: fields, bytes, the expression, and what is wrong with a frame" {
+	weir craft 'eth/ip(len=99)/tcp' | weir show >shown
+	grep -q '^    dport  *80$' shown
+	grep -q '^  0000  ff ff ff ff ff ff 00 00' shown
+	grep -q '^  eth/ip(len=99)/tcp$' shown
+	grep -q '^  insufficient bytes: ip.len$' shown
+	weir craft 'eth/ip/tcp' | weir show --color always | grep -q $'\033\[1mtcp'
+	! weir craft 'eth/ip/tcp' | weir show | grep -q $'\033'
+	[ "$(weir craft -n 9 'ip' | weir show -n 2 | grep -c '^#')" = 2 ]
+}
