@@ -31,10 +31,10 @@ def ring_bytes(size):
     return bytes(whole)
 
 
-header = struct.pack("=IIQQIIIIII", 0x57524731, 1, nonce + (lie == "nonce"), size, 1, 0, 16384, 65536,
+header = struct.pack("=IIQQIIIIII", 0x57524731, 2, nonce + (lie == "nonce"), size, 1, 0, 16384, 65536,
                      131072, os.getpid())
 ring = memory("ring", 131072 + size, ring_bytes(size), 0 if lie == "seals" else SEALS)
-page = memory("page", 4096, struct.pack("=IIQI", 0x57525031, 1, nonce + (lie == "page"), 0))
+page = memory("page", 4096, struct.pack("=IIQI", 0x57525031, 2, nonce + (lie == "page"), 0))
 if lie == "fifo":  # opening it would wait, or wake somebody
     os.mkfifo("trap")
     ring = os.open("trap", os.O_RDWR)
