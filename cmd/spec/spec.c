@@ -17,7 +17,7 @@ static struct spec_config config = { .timeout = 30000000000ull,
 				     .max_memory = 64ull << 20 };
 
 static const char epilog[] =
-	"The spec is a file, or the name of one that came with weir (--list); it stands first:\n"
+	"SPEC is a file, or the name of one that came with weir (--list):\n"
 	"  weir spec SPEC [OPTION...]\n"
 	"docs/write-a-spec.md says how one is written.\n"
 	"\n"
@@ -86,14 +86,20 @@ static bool taken(int *argc, char **argv, const char *word)
 	return false;
 }
 
+static void no_spec(void *shared, const void *c)
+{
+	(void)shared;
+	(void)c;
+	die_usage("no spec; try 'weir spec --list'");
+}
+
 int spec_main(int argc, char **argv)
 {
 	struct l7_parser parser = {
 		.name = "spec", .summary = SUMMARY, .options = spec_options, .config = &config
 	};
-	const char *what = NULL;
 	struct spec *s;
-	int code;
+	int at, code;
 
 	tool_name = "weir-spec";
 	if (taken(&argc, argv, "--list")) {
@@ -105,18 +111,14 @@ int spec_main(int argc, char **argv)
 			die_usage("--check: one spec is expected");
 		return check(argv[1]);
 	}
-	if (argc > 1 && argv[1][0] != '-')
-		what = argv[1];
-	if (!what) { /* --help and --version */
+	at = l7_operand(&parser, argc, argv);
+	if (!at) { /* there may be --help */
 		parser.epilog = epilog;
-		if (argc == 2 && (!strcmp(argv[1], "--help") || !strcmp(argv[1], "--version")))
-			return l7_main(&parser, argc, argv);
-		die_usage(argc > 1 ? "the spec stands first, '%s' behind it"
-				   : "no spec; try 'weir spec --list'",
-			  argc > 1 ? argv[1] : "");
+		parser.open = no_spec;
+		return l7_main(&parser, argc, argv);
 	}
-	memmove(&argv[1], &argv[2], (size_t)(argc - 1) * sizeof(argv[0]));
-	s = compile(what);
+	s = compile(argv[at]);
+	memmove(&argv[at], &argv[at + 1], (size_t)(argc - at) * sizeof(argv[0]));
 	config.spec = s;
 	parser = spec_parser(&config);
 	parser.epilog = epilog;

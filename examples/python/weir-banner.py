@@ -15,4 +15,4 @@ for rec in weir.records(types=["stream", "flow"]):
         seen.add(flow)
         line = bytes(rec["payload"][:LIMIT]).split(b"\n")[0].strip()
         if rec["dir"] == 1 and rec["offset"] == 0 and line.isascii() and line:
-            weir.emit("banner", 1, {"text": "str"}, rec, text=line.decode())
+            weir.emit("banner", text=line.decode())

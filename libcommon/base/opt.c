@@ -406,3 +406,33 @@ int opt_parse(const struct opt_tool *tool, const struct opt_group *groups, size_
 	}
 	return operands;
 }
+
+/* Does the argument behind this option belong to it? */
+static bool takes_next(const struct opt_group *groups, size_t ngroups, const char *arg)
+{
+	const struct opt *o;
+	void *config;
+
+	if (arg[1] == '-') {
+		o = find(groups, ngroups, 0, arg + 2, strlen(arg + 2), &config);
+		return o && o->type != OPT_FLAG; /* with a value in it, it is not found */
+	}
+	for (const char *c = arg + 1; *c; c++) {
+		o = find(groups, ngroups, *c, NULL, 0, &config);
+		if (!o || o->type != OPT_FLAG)
+			return o && !c[1];
+	}
+	return false;
+}
+
+int opt_operand(const struct opt_group *groups, size_t ngroups, int argc, char **argv)
+{
+	for (int i = 1; i < argc; i++) {
+		if (strcmp(argv[i], "--") == 0)
+			return i + 1 < argc ? i + 1 : 0;
+		if (argv[i][0] != '-' || argv[i][1] == 0)
+			return i;
+		i += takes_next(groups, ngroups, argv[i]);
+	}
+	return 0;
+}

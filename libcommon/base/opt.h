@@ -60,6 +60,10 @@ struct opt_group {         /* several tables may be parsed together, each with i
 int opt_parse(const struct opt_tool *tool, const struct opt_group *groups, size_t ngroups, int argc,
 	      char **argv);
 
+/* Where the first operand stands in argv, as opt_parse() would find it; 0: nowhere. Takes no value,
+ * so that a program may look at it before it knows all of its options' destinations. */
+int opt_operand(const struct opt_group *groups, size_t ngroups, int argc, char **argv);
+
 /* Each ends the process with 2 and a line naming `what` where the text is no such value. */
 uint64_t opt_duration(const char *text, const char *what);
 uint64_t opt_size(const char *text, const char *what);

@@ -197,5 +197,8 @@ void *l7_engine_shared(struct l7 *l7);
 
 /* The whole of a parser tool's main(): a stage round the engine, with --only. */
 int l7_main(const struct l7_parser *parser, int argc, char **argv);
+/* Where the first operand stands in argv, which l7_main() would refuse; 0: nowhere. For a tool that
+ * makes its parser of one, and takes it out of argv. */
+int l7_operand(const struct l7_parser *parser, int argc, char **argv);
 
 #endif

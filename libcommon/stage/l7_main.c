@@ -198,11 +198,11 @@ static void tool_finish(struct stage *st)
 	counters_set();
 }
 
-int l7_main(const struct l7_parser *parser, int argc, char **argv)
+static struct stage_ops ops_of(const struct l7_parser *parser)
 {
 	static const struct rec_desc *const reads[] = { &rec_stream_desc, &rec_packet_desc,
 							&rec_stream_end_desc, &flow_brief, NULL };
-	struct stage_ops ops = {
+	return (struct stage_ops){
 		.name = parser->name,
 		.summary = parser->summary,
 		.epilog = parser->epilog,
@@ -218,6 +218,18 @@ int l7_main(const struct l7_parser *parser, int argc, char **argv)
 		.finish = tool_finish,
 		.census = tool_census,
 	};
+}
+
+int l7_operand(const struct l7_parser *parser, int argc, char **argv)
+{
+	struct stage_ops ops = ops_of(parser);
+
+	return stage_operand(&ops, argc, argv);
+}
+
+int l7_main(const struct l7_parser *parser, int argc, char **argv)
+{
+	struct stage_ops ops = ops_of(parser);
 	int code;
 
 	tool.parser = parser;

@@ -85,20 +85,36 @@ void stage_input_add(struct stage *st, const char *endpoint)
 	in->v[in->n++] = endpoint;
 }
 
+enum { GROUPS = 3 };
+
+static void option_groups(const struct stage_ops *ops, struct common_config *common,
+			  struct opt_group groups[GROUPS])
+{
+	groups[0] = (struct opt_group){ "options", ops->options, ops->config };
+	groups[1] = (struct opt_group){ "more options", ops->more_options, ops->more_config };
+	groups[2] = (struct opt_group){ "options of every stage",
+					ops->kind == STAGE_SOURCE ? source_options : record_options,
+					common };
+}
+
+int stage_operand(const struct stage_ops *ops, int argc, char **argv)
+{
+	struct opt_group groups[GROUPS];
+
+	option_groups(ops, NULL, groups);
+	return opt_operand(groups, GROUPS, argc, argv);
+}
+
 static int stage_options(struct stage *st, int argc, char **argv)
 {
 	const struct stage_ops *ops = st->ops;
 	struct opt_tool tool = { tool_name, ops->summary, ops->operands, ops->epilog };
-	struct opt_group groups[] = {
-		{ "options", ops->options, ops->config },
-		{ "more options", ops->more_options, ops->more_config },
-		{ "options of every stage",
-		  ops->kind == STAGE_SOURCE ? source_options : record_options, &st->common },
-	};
+	struct opt_group groups[GROUPS];
 	int operands;
 
 	st->common.sandbox = sandbox_default();
-	operands = opt_parse(&tool, groups, 3, argc, argv);
+	option_groups(ops, &st->common, groups);
+	operands = opt_parse(&tool, groups, GROUPS, argc, argv);
 	if (ops->operands_are_inputs && operands) {
 		for (int i = 1; i <= operands; i++)
 			stage_input_add(st, argv[i]);

@@ -86,6 +86,9 @@ struct stage_ops {
 /* The whole of main(). Returns the exit code. */
 int stage_main(const struct stage_ops *ops, int argc, char **argv);
 
+/* Where the first operand stands in argv, before stage_main(); 0: nowhere. */
+int stage_operand(const struct stage_ops *ops, int argc, char **argv);
+
 void *stage_config(struct stage *st);
 /* A slot for the tool's own state. */
 void **stage_user(struct stage *st);

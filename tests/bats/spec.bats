@@ -46,7 +46,7 @@ setup_file() {
 	[ "$status" -eq 2 ]
 }
 
-@test "spec: one that is not there names the nearest; it stands first" {
+@test "spec: one that is not there names the nearest; it stands anywhere among the options" {
 	run weir spec modbsu
 	[ "$status" -eq 2 ]
 	[[ "$output" == *"did you mean 'modbus'?" ]]
@@ -55,9 +55,11 @@ setup_file() {
 	[[ "$output" == "weir-spec: cannot open './none.spec': "* ]]
 	run weir spec
 	[ "$status" -eq 2 ]
-	run weir spec -i "$pfx" pfx
+	[ "$output" = "weir-spec: no spec; try 'weir spec --list'" ]
+	run weir spec pfx mqtt -i "$pfx"
 	[ "$status" -eq 2 ]
-	[[ "$output" == *"stands first"* ]]
+	[[ "$output" == *"unexpected argument 'mqtt'"* ]]
+	weir spec -i "$pfx" pfx -o - | weir json --types pfx | grep -q PFX4
 }
 
 @test "spec: it is a stage like any other: weir conform finds nothing" {
@@ -93,4 +95,24 @@ setup_file() {
 	done
 	[ "$bad" = 0 ]
 	[ "$(weir spec --list | wc -l)" -eq $(($(python3 "$top/tests/gen/protocols.py" --list | wc -l) + 1)) ] # and pfx
+}
+
+@test "spec: swapped into a pipeline that runs" {
+	export WEIR_RUNDIR=$BATS_TEST_TMPDIR/run
+	cd "$BATS_TEST_TMPDIR"
+	printf 'protocol asked "make a record of the first line to port 80"\ntcp 80\nstates start\nmidstream start\nmessage orig\n\twithin until "\\r\\n" max 4096\n\t\ttext verb until " " max 16\n\t\ttext what until " "\n\tover\n' >asked.spec
+	mkfifo in
+	weir run --name spec$$ "read in | flow | reasm | { dns, http } | json" >out 2>err 3>&- &
+	local pid=$! code=0
+	exec 9>in
+	head -c 24000 "$top/examples/demo.pcap" >&9
+	for _ in $(seq 200); do grep -q '"type":"dns"' out && break || sleep 0.05; done
+	run weir swap spec$$ dns -- spec "$BATS_TEST_TMPDIR/asked.spec" --only
+	tail -c +24001 "$top/examples/demo.pcap" >&9
+	exec 9>&-
+	wait $pid || code=$?
+	cat err
+	[ "$status" -eq 0 ]
+	[ "$code" -eq 0 ]
+	grep -q '"type":"asked".*"verb":"GET","what":"/' out
 }

@@ -275,6 +275,36 @@ static void mistakes(void)
 	}
 }
 
+/* Where opt_operand() finds the first operand of these words. */
+static int operand_at(const char *line)
+{
+	const struct opt_group groups[] = { { "first", options, NULL }, { "second", more, NULL } };
+	char copy[128], *argv[16], *save = NULL;
+	int argc = 0;
+
+	snprintf(copy, sizeof(copy), "%s", line);
+	for (char *w = strtok_r(copy, " ", &save); w; w = strtok_r(NULL, " ", &save))
+		argv[argc++] = w;
+	return opt_operand(groups, 2, argc, argv);
+}
+
+static void first_operand(void)
+{
+	check_case("the first operand is found among options without taking their values");
+	CHECK_EQ(operand_at("x one"), 1);
+	CHECK_EQ(operand_at("x -f one"), 2);
+	CHECK_EQ(operand_at("x -t one two"), 3);
+	CHECK_EQ(operand_at("x -tone two"), 2);
+	CHECK_EQ(operand_at("x -ft one two"), 3);
+	CHECK_EQ(operand_at("x --text one --flag two"), 4);
+	CHECK_EQ(operand_at("x --text=one two"), 2);
+	CHECK_EQ(operand_at("x --log info --other two"), 4);
+	CHECK_EQ(operand_at("x -- -f"), 2);
+	CHECK_EQ(operand_at("x -f --"), 0);
+	CHECK_EQ(operand_at("x --text one"), 0);
+	CHECK_EQ(operand_at("x --nonsense one"), 2);
+}
+
 static void help(void)
 {
 	check_case("--help has every option with its default, the operands and the exit codes");
@@ -302,6 +332,7 @@ int main(void)
 	values();
 	suffixes();
 	mistakes();
+	first_operand();
 	help();
 	free(config.list.v);
 	return check_end();
