@@ -432,8 +432,12 @@ enum spec_end spec_run(const struct spec *s, struct spec_msg *m, struct spec_var
 	m->owed = went == STEP_SKIP;
 	m->pos = r.pos;
 	m->pc = (uint32_t)(r.at - s->code);
-	if (went == STEP_DONE)
+	if (went == STEP_DONE && (r.pos > 0 || io->datagram))
 		return SPEC_DONE;
+	if (went == STEP_DONE) /* nor would the next one */
+		io->why = "a message takes no byte";
+	if (went == STEP_DONE)
+		return SPEC_FAILED;
 	if (went == STEP_FAIL)
 		return SPEC_FAILED;
 	spec_msg_own(s, m, io->data);

@@ -1,6 +1,8 @@
 /* spec: the language, the engine, and requests with their responses. */
 #include "tests/unit/spec_build.h"
 
+#include <time.h>
+
 #include "cmd/spec/sums.h"
 #include "tests/unit/check.h"
 
@@ -231,6 +233,10 @@ static void streams(void)
 			   "p state=answered rtt=1000000000 verb=GET what=y z code=200 answer=yes\n"
 			   "p state=unsolicited code=200 answer=more\n"
 			   "p_partial\n"));
+	check_case("a message that takes no byte ends the flow");
+	CHECK(stream_gives("protocol p \"x\"\ntcp 7\nmessage\n\tpeek a\n\tif a == 1\n\t\tskip 1\n",
+			   BYTES_LIT("\1\1\2"), BYTES_LIT(""),
+			   "p a=1\np a=1\np_parse_error: a message takes no byte\n"));
 	check_case("bodies longer than what is kept are let by");
 	{
 		struct buf b = { 0 };
@@ -364,6 +370,45 @@ static void memory(void)
 	buf_release(&b);
 }
 
+/* CPU time of a list of n elements, in pieces of 100 bytes; the least of some tries, in ns. */
+static double list_costs(const struct spec *s, int n)
+{
+	struct buf b = { 0 };
+	double least = 1e18;
+
+	for (int i = 0; i < n; i++)
+		buf_add(&b, "\3abc\0\1", 6);
+	for (int i = 0; i < 7; i++) {
+		struct timespec from, to;
+		struct run r;
+		double ns;
+
+		run_start(&r, s, IPPROTO_TCP, 7);
+		clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &from);
+		run_pieces(&r, 0, 1, buf_bytes(&b), 100);
+		clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &to);
+		ns = (double)(to.tv_sec - from.tv_sec) * 1e9 + (double)(to.tv_nsec - from.tv_nsec);
+		least = ns < least ? ns : least;
+		run_free(&r);
+	}
+	buf_release(&b);
+	return least;
+}
+
+static void work(void)
+{
+	struct spec *s =
+		compile("protocol p \"x\"\ntcp 7\nmessage\n\trepeat 1000000 max 1000000 as r\n"
+			"\t\tu8 _n\n\t\ttext a _n\n\t\tu16 b\n\ttext l[] 1\n");
+	double once = list_costs(s, 20000), twice = list_costs(s, 40000);
+
+	check_case("twice the bytes of one message cost at most 2.5 times the time");
+	if (twice > 2.5 * once)
+		printf("# %.0f ns, twice the bytes %.0f ns\n", once, twice);
+	CHECK(twice <= 2.5 * once);
+	spec_free(s);
+}
+
 static void columns(void)
 {
 	struct spec *s = compile(HEAD "message\n\ti16 a\n\tbytes b 2\n\ti8 c\n\tif 0\n\t\ti8 d\n");
@@ -404,6 +449,7 @@ int main(void)
 	pairs();
 	claims();
 	memory();
+	work();
 	columns();
 	return check_end();
 }
