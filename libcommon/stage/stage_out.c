@@ -240,6 +240,8 @@ static void count_out(struct stage *st, size_t bytes)
 
 /* ---- control records ----------------------------------------------------------------------- */
 
+static void declare_own(struct stage *st, const struct rec_desc *desc);
+
 void stage_hello(struct stage *st, bool continues)
 {
 	static const uint8_t no_offer[PORT_OFFER];
@@ -283,6 +285,8 @@ void stage_hello(struct stage *st, bool continues)
 	st->hello_sent = true;
 	buf_release(&raw);
 	free(rows);
+	if (st->ops->announces)
+		declare_own(st, st->ops->announces);
 }
 
 void stage_declare(struct stage *st, uint16_t id, uint64_t hash, struct bytes schema_raw)

@@ -1,0 +1,571 @@
+/* engine: the flows that are undecided or watched, and what each record does to them. */
+#include "cmd/infer/engine.h"
+
+#include <netinet/in.h>
+#include <stdlib.h>
+
+#include "cmd/infer/engine_private.h"
+#include "libcommon/base/die.h"
+
+enum { FACTS_TTL_LEAST = 60 };
+
+/* ---- the flow table ------------------------------------------------------------------------ */
+
+static struct infer_flow **bucket_of(const struct infer *in, uint64_t id)
+{
+	return &in->buckets[(id ^ id >> 48) & in->mask];
+}
+
+static struct infer_flow *flow_find(const struct infer *in, uint64_t id)
+{
+	struct infer_flow *f = *bucket_of(in, id);
+
+	while (f && f->id != id)
+		f = f->chain;
+	return f;
+}
+
+static void list_remove(struct infer *in, struct infer_flow *f)
+{
+	*(f->newer ? &f->newer->older : &in->newest) = f->older;
+	*(f->older ? &f->older->newer : &in->oldest) = f->newer;
+}
+
+static void list_push(struct infer *in, struct infer_flow *f)
+{
+	f->newer = NULL;
+	f->older = in->newest;
+	*(in->newest ? &in->newest->newer : &in->oldest) = f;
+	in->newest = f;
+}
+
+static void side_drop(struct infer *in, struct infer_flow *f, unsigned dir)
+{
+	struct infer_side *s = &f->side[dir];
+
+	s->len = 0;
+	s->scan = (struct signature_scan){ 0 };
+	if (!s->first)
+		return;
+	in->nblocks--;
+	l7_pool_give(&in->blocks, s->first);
+	s->first = NULL;
+	if (f->side[!dir].first)
+		return;
+	*(f->prev_holder ? &f->prev_holder->next_holder : &in->first_holder) = f->next_holder;
+	*(f->next_holder ? &f->next_holder->prev_holder : &in->last_holder) = f->prev_holder;
+}
+
+static void flow_forget(struct infer *in, struct infer_flow *f)
+{
+	struct infer_flow **at = bucket_of(in, f->id);
+
+	while (*at != f)
+		at = &(*at)->chain;
+	*at = f->chain;
+	list_remove(in, f);
+	side_drop(in, f, 0);
+	side_drop(in, f, 1);
+	l7_pool_give(&in->facts, f->facts);
+	l7_pool_give(&in->flows, f);
+	in->stats.flows--;
+}
+
+static void flow_settle(struct infer *in, struct infer_flow *f)
+{
+	uint64_t id = f->id, out;
+
+	flow_forget(in, f);
+	in->stats.settled++;
+	/* One too many in its set is forgotten: its records will not look like a start. */
+	l7_others_add(&in->settled, id, &out);
+}
+
+static struct infer_flow *flow_make(struct infer *in, const struct rec_head *h,
+				    const struct rec_key *key, bool midstream)
+{
+	struct infer_flow *f;
+
+	if (in->stats.flows >= in->limits.flows) {
+		in->stats.evicted++;
+		infer_give_up(in, in->oldest);
+		flow_settle(in, in->oldest);
+	}
+	f = l7_pool_take(&in->flows);
+	f->id = h->flow;
+	f->key = *key;
+	f->midstream = midstream;
+	f->chain = *bucket_of(in, f->id);
+	*bucket_of(in, f->id) = f;
+	list_push(in, f);
+	if (++in->stats.flows > in->stats.flows_peak)
+		in->stats.flows_peak = in->stats.flows;
+	return f;
+}
+
+static void at(struct infer *in, const struct rec_head *h)
+{
+	in->now = h->ts;
+	in->n = h->n;
+}
+
+/* ---- first bytes --------------------------------------------------------------------------- */
+
+/* The flow that has kept bytes for longest gives them up. */
+static void block_free_one(struct infer *in, const struct infer_flow *but)
+{
+	struct infer_flow *f = in->first_holder;
+
+	if (f == but)
+		f = f->next_holder;
+	if (!f)
+		return;
+	for (unsigned d = 0; d < 2; d++) {
+		f->side[d].lost |= f->side[d].first != NULL;
+		side_drop(in, f, d);
+	}
+	in->stats.first_bytes_evicted++;
+}
+
+static void holder_add(struct infer *in, struct infer_flow *f)
+{
+	f->next_holder = NULL;
+	f->prev_holder = in->last_holder;
+	*(in->last_holder ? &in->last_holder->next_holder : &in->first_holder) = f;
+	in->last_holder = f;
+}
+
+/* Appends to the first bytes of a side, as far as they are kept. */
+static void first_add(struct infer *in, struct infer_flow *f, unsigned dir, struct bytes data)
+{
+	struct infer_side *s = &f->side[dir];
+	size_t room = in->limits.depth - s->len;
+
+	if (s->lost || !room)
+		return;
+	if (!s->first) {
+		if (in->nblocks >= in->max_blocks)
+			block_free_one(in, f);
+		if (!f->side[!dir].first)
+			holder_add(in, f);
+		s->first = l7_pool_take(&in->blocks);
+		in->nblocks++;
+	}
+	if (data.len > room)
+		data.len = room;
+	memcpy(s->first + s->len, data.ptr, data.len);
+	s->len = (uint16_t)(s->len + data.len);
+}
+
+/* ---- facts --------------------------------------------------------------------------------- */
+
+struct finding {
+	struct infer *in;
+	struct infer_flow *f;
+};
+
+static void on_fact(void *ctx, const struct fact *fact)
+{
+	const struct finding *x = ctx;
+	struct infer *in = x->in;
+	uint64_t ttl =
+		(fact->seconds < FACTS_TTL_LEAST ? FACTS_TTL_LEAST : fact->seconds) * 1000000000ull;
+	struct endpoint at_endpoint = { fact->at, fact->port, fact->l4 };
+	struct endpoint client = infer_endpoint(x->f, x->f->client);
+	uint16_t protocol =
+		fact->protocol ? protocol_find(in->t.names, bytes_str(fact->protocol)) : 0;
+
+	switch (fact->what) {
+	case FACT_EXPECT:
+		context_expect(in->t.context, in->now, ttl, &at_endpoint, &fact->peer,
+			       &(struct expectation){ .by = x->f->id,
+						      .protocol = protocol,
+						      .client = fact->client,
+						      .once = fact->once,
+						      .weight = 85 });
+		break;
+	case FACT_NAME:
+		context_named(in->t.context, in->now, ttl, &client.ip, &fact->at, fact->name);
+		context_address(in->t.context, in->now, ttl, fact->name, &fact->at, x->f->id);
+		break;
+	case FACT_TARGET:
+		if (protocol)
+			context_target(in->t.context, in->now, ttl, fact->name, fact->l4,
+				       fact->port, protocol);
+		break;
+	}
+}
+
+static void facts_look(struct infer *in, struct infer_flow *f, unsigned dir, struct bytes bytes)
+{
+	struct finding x = { in, f };
+	struct facts_input input = { .kind = (enum facts_kind)in->facts_of[f->protocol],
+				     .key = &f->key,
+				     .dir = dir,
+				     .client = f->client,
+				     .bytes = bytes,
+				     .found = on_fact,
+				     .ctx = &x };
+
+	if (input.kind == FACTS_NONE || f->state == REC_guess_state_CANDIDATE)
+		return;
+	if (!f->facts)
+		f->facts = l7_pool_take(&in->facts);
+	facts_scan(f->facts, &input);
+}
+
+/* ---- legal changes ------------------------------------------------------------------------- */
+
+/* The words for a change were said before: do these bytes begin what they announced? */
+static bool change_begins(struct infer *in, struct infer_flow *f, unsigned dir, struct bytes bytes,
+			  uint64_t offset)
+{
+	const struct signature *g = signature_at(in->t.signatures, (uint16_t)(f->armed - 1));
+	uint16_t found = infer_fits(in, f, bytes, g->change_any ? 0 : g->change, f->protocol);
+	const struct signature *to;
+
+	if (!found) {
+		if (!--f->armed_left)
+			f->armed = 0;
+		return false;
+	}
+	to = signature_at(in->t.signatures, (uint16_t)(found - 1));
+	f->armed = 0;
+	f->begins[dir] = offset;
+	f->begins[!dir] = f->side[!dir].next;
+	for (unsigned d = 0; d < 2; d++) {
+		side_drop(in, f, d);
+		f->side[d].packets = 0;
+		f->side[d].lost = false;
+	}
+	infer_upgrade(in, f,
+		      &(struct evidence){ .protocol = to->protocol,
+					  .class = REC_evidence_class_ONE,
+					  .weight = to->weight,
+					  .dirs = (uint8_t)(1u << dir),
+					  .number = (uint16_t)(found - 1) });
+	f->mode = INFER_OPEN;
+	return true;
+}
+
+/* Is there any signature by which the protocol would be known? */
+static bool is_recognizable(const struct infer *in, uint16_t protocol)
+{
+	for (size_t i = 0; i < signatures_count(in->t.signatures); i++) {
+		const struct signature *g = signature_at(in->t.signatures, (uint16_t)i);
+
+		if (g->protocol == protocol && g->weight)
+			return true;
+	}
+	return false;
+}
+
+static void change_look(struct infer *in, struct infer_flow *f, unsigned dir, struct bytes bytes)
+{
+	const struct signature *g;
+
+	if (f->armed || !signatures_change_within(in->t.signatures, f->protocol) ||
+	    f->state == REC_guess_state_CANDIDATE)
+		return;
+	g = signatures_change(in->t.signatures, f->protocol,
+			      dir == f->client ? FROM_CLIENT : FROM_SERVER, bytes);
+	if (!g)
+		return;
+	f->armed = (uint16_t)(g - signature_at(in->t.signatures, 0) + 1);
+	f->armed_left = g->within;
+	if (!g->change_any && !is_recognizable(in, g->change)) {
+		f->begins[0] = f->side[0].next;
+		f->begins[1] = f->side[1].next;
+		infer_upgrade(in, f,
+			      &(struct evidence){ .protocol = g->change,
+						  .class = REC_evidence_class_ONE,
+						  .weight = 90,
+						  .dirs = (uint8_t)(1u << dir),
+						  .number = (uint16_t)(f->armed - 1) });
+		f->armed = 0;
+	}
+}
+
+/* ---- each piece of payload ----------------------------------------------------------------- */
+
+static bool side_is_over(const struct infer *in, const struct infer_side *s)
+{
+	return s->lost || s->len >= in->limits.depth || s->packets >= in->limits.packets;
+}
+
+/* What is left to do for the flow. */
+static void mode_set(struct infer *in, struct infer_flow *f)
+{
+	bool sure =
+		f->state == REC_guess_state_CONFIRMED || f->state == REC_guess_state_CONTRADICTED;
+	bool seen = side_is_over(in, &f->side[0]) && side_is_over(in, &f->side[1]);
+	bool one = side_is_over(in, &f->side[0]) || side_is_over(in, &f->side[1]);
+	bool likely = f->state == REC_guess_state_LIKELY;
+
+	if (f->mode == INFER_OPEN && (sure || seen || (one && likely))) {
+		infer_give_up(in, f);
+		f->mode = INFER_WATCHED;
+		f->watch_left = (uint16_t)signatures_change_within(in->t.signatures, f->protocol);
+		side_drop(in, f, 0);
+		side_drop(in, f, 1);
+	}
+	if (f->mode == INFER_WATCHED && !f->armed && !f->watch_left &&
+	    (in->facts_of[f->protocol] == FACTS_NONE || f->state == REC_guess_state_GAVE_UP))
+		f->mode = INFER_CLOSED;
+}
+
+static void piece_take(struct infer *in, struct infer_flow *f, unsigned dir, struct bytes bytes,
+		       uint64_t offset)
+{
+	struct infer_side *s = &f->side[dir];
+	bool whole = f->key.proto != IPPROTO_TCP, changed = false;
+
+	f->packets++;
+	if (s->packets < UINT16_MAX)
+		s->packets++;
+	if (f->armed)
+		changed = change_begins(in, f, dir, bytes, offset);
+	if (f->mode == INFER_OPEN) {
+		f->bytes += (uint32_t)(bytes.len < in->limits.depth ? bytes.len : in->limits.depth);
+		first_add(in, f, dir, bytes);
+		if (whole) {
+			struct signature_scan scan = { 0 };
+
+			infer_look(in, f, dir, bytes, true, &scan);
+		} else if (!s->lost) {
+			infer_look(in, f, dir, BYTES(s->first, s->len), false, &s->scan);
+		}
+		infer_judge(in, f);
+	} else if (f->watch_left) {
+		f->watch_left--;
+	}
+	s->next = offset + bytes.len;
+	facts_look(in, f, dir, bytes);
+	if (!changed)
+		change_look(in, f, dir, bytes);
+	mode_set(in, f);
+	if (f->mode == INFER_CLOSED)
+		flow_settle(in, f);
+}
+
+/* What is known before the first byte, where that is worth saying. */
+static void flow_begin(struct infer *in, struct infer_flow *f)
+{
+	struct verdict v;
+
+	infer_start_signs(in, f);
+	v = evidence_judge(&f->evidence);
+	if (v.protocol && v.class < REC_evidence_class_SERVICE)
+		infer_judge(in, f);
+}
+
+/* ---- records in ---------------------------------------------------------------------------- */
+
+bool infer_is_settled(const struct infer *in, uint64_t flow)
+{
+	return l7_others_find(&in->settled, flow) != NULL;
+}
+
+bool infer_knows(const struct infer *in, uint64_t flow)
+{
+	return infer_is_settled(in, flow) || flow_find(in, flow);
+}
+
+static struct rec_key key_of(uint8_t ip_version, uint8_t proto, const uint8_t *orig_h,
+			     const uint8_t *resp_h, uint16_t orig_p, uint16_t resp_p)
+{
+	struct rec_key k = { .orig_p = orig_p, .resp_p = resp_p, .proto = proto };
+	uint8_t len = ip_version == 6 ? 16 : ip_version == 4 ? 4 : 0;
+
+	k.orig_h.len = k.resp_h.len = len;
+	memcpy(k.orig_h.b, orig_h, len);
+	memcpy(k.resp_h.b, resp_h, len);
+	return k;
+}
+
+/* A header's field says what it is: one guess, and that is all. */
+static void certain(struct infer *in, struct infer_flow *f, enum port_kind kind, uint32_t number)
+{
+	const struct port_name *name = port_find(in->t.ports, kind, number);
+
+	if (!name)
+		return;
+	evidence_add(&f->evidence, &(struct evidence){ .protocol = name->protocol,
+						       .class = REC_evidence_class_CERTAIN,
+						       .weight = 100,
+						       .number = (uint16_t)number });
+	infer_judge(in, f);
+}
+
+void infer_stream(struct infer *in, const struct rec_head *h, const struct rec_stream *s)
+{
+	struct infer_flow *f = flow_find(in, h->flow);
+	unsigned dir = s->dir ? 1 : 0;
+	struct rec_key key;
+
+	if (!f && infer_is_settled(in, h->flow))
+		return;
+	at(in, h);
+	if (!f) {
+		if (s->offset != 0)
+			return;
+		key = key_of(s->ip_version, s->proto, s->orig_h, s->resp_h, s->orig_p, s->resp_p);
+		f = flow_make(in, h, &key, s->flags & STREAM_MIDSTREAM);
+		flow_begin(in, f);
+	}
+	if (s->gap) {
+		if (f->mode == INFER_OPEN)
+			side_drop(in, f, dir);
+		f->side[dir].next = s->offset + s->gap;
+		if (f->facts)
+			facts_gap(f->facts, dir);
+		return;
+	}
+	if (!s->payload.len)
+		return;
+	if (f->key.proto == IPPROTO_SCTP && s->ppid && !f->protocol)
+		certain(in, f, PORT_PPID, s->ppid);
+	piece_take(in, f, dir, s->payload, s->offset);
+}
+
+void infer_packet(struct infer *in, const struct rec_head *h, const struct rec_packet *p)
+{
+	struct infer_flow *f = flow_find(in, h->flow);
+	struct rec_key key;
+
+	if (!f && (infer_is_settled(in, h->flow) || !(p->flags & PACKET_NEW)))
+		return;
+	at(in, h);
+	if (!f) {
+		key = key_of(p->ip_version, p->proto, p->orig_h, p->resp_h, p->orig_p, p->resp_p);
+		f = flow_make(in, h, &key, false);
+		if (p->proto != IPPROTO_UDP) {
+			f->packets = 1;
+			certain(in, f, PORT_IP, p->proto);
+			flow_settle(in, f);
+			return;
+		}
+		flow_begin(in, f);
+	}
+	if (p->payload.len)
+		piece_take(in, f, p->dir ? 1 : 0, p->payload, 0);
+}
+
+void infer_flow(struct infer *in, const struct rec_head *h, const struct rec_flow *fl)
+{
+	struct infer_flow *f;
+
+	at(in, h);
+	if (fl->event == REC_flow_event_START &&
+	    (fl->key.proto == IPPROTO_TCP || fl->key.proto == IPPROTO_UDP) &&
+	    !infer_knows(in, h->flow)) {
+		f = flow_make(in, h, &fl->key, fl->midstream.set && fl->midstream.v);
+		flow_begin(in, f);
+	}
+	if (fl->event != REC_flow_event_END || l7_others_remove(&in->settled, h->flow))
+		return;
+	f = flow_find(in, h->flow);
+	if (!f)
+		return;
+	infer_give_up(in, f);
+	flow_forget(in, f);
+}
+
+void infer_parsed(struct infer *in, const struct rec_head *h, const struct rec_key *key,
+		  const char *protocol)
+{
+	struct infer_flow *f = flow_find(in, h->flow);
+	uint16_t number = protocol_find(in->t.names, bytes_str(protocol));
+
+	if (!number || (!f && infer_is_settled(in, h->flow)))
+		return;
+	at(in, h);
+	if (!f) {
+		f = flow_make(in, h, key, false);
+		infer_start_signs(in, f);
+	}
+	f->packets++;
+	evidence_add(&f->evidence, &(struct evidence){ .protocol = number,
+						       .class = REC_evidence_class_PARSER,
+						       .weight = 99 });
+	infer_judge(in, f);
+	mode_set(in, f);
+	if (f->mode == INFER_CLOSED)
+		flow_settle(in, f);
+}
+
+static int by_id(const void *a, const void *b)
+{
+	const struct infer_flow *const *x = a, *const *y = b;
+
+	return (*x)->id < (*y)->id ? -1 : (*x)->id > (*y)->id;
+}
+
+void infer_finish(struct infer *in, uint64_t last_n)
+{
+	size_t count = in->stats.flows, i = 0;
+	struct infer_flow **all = xcalloc(count + 1, sizeof(struct infer_flow *));
+
+	for (struct infer_flow *f = in->newest; f; f = f->older)
+		all[i++] = f;
+	qsort(all, i, sizeof(struct infer_flow *), by_id);
+	for (size_t k = 0; k < i; k++) {
+		in->n = last_n + (all[k]->id & 0xffffffffffffull);
+		infer_give_up(in, all[k]);
+		flow_forget(in, all[k]);
+	}
+	free(all);
+	l7_others_clear(&in->settled);
+}
+
+/* ---- making and freeing -------------------------------------------------------------------- */
+
+struct infer *infer_new(const struct infer_tables *tables, const struct infer_host *host,
+			const struct infer_limits *limits)
+{
+	static const struct {
+		const char *name;
+		enum facts_kind kind;
+	} kinds[] = { { "ftp", FACTS_FTP },   { "tftp", FACTS_TFTP },   { "sip", FACTS_SDP },
+		      { "rtsp", FACTS_RTSP }, { "portmap", FACTS_RPC }, { "dns", FACTS_DNS },
+		      { "mdns", FACTS_DNS } };
+	struct infer *in = xcalloc(1, sizeof(*in));
+	size_t n = 1024;
+
+	in->t = *tables;
+	in->host = *host;
+	in->limits = *limits;
+	while (n < limits->flows && n < (1u << 22))
+		n *= 2;
+	in->mask = n - 1;
+	in->buckets = xcalloc(n, sizeof(struct infer_flow *));
+	in->max_blocks = limits->first_bytes / INFER_DEPTH;
+	l7_pool_init(&in->flows, sizeof(struct infer_flow));
+	l7_pool_init(&in->blocks, INFER_DEPTH);
+	l7_pool_init(&in->facts, sizeof(struct facts_flow));
+	l7_others_init(&in->settled);
+	for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++)
+		in->facts_of[protocol_find(tables->names, bytes_str(kinds[i].name))] =
+			(uint8_t)kinds[i].kind;
+	in->facts_of[PROTOCOL_NONE] = FACTS_NONE;
+	return in;
+}
+
+void infer_free(struct infer *in)
+{
+	if (!in)
+		return;
+	while (in->newest)
+		flow_forget(in, in->newest);
+	l7_pool_release(&in->flows);
+	l7_pool_release(&in->blocks);
+	l7_pool_release(&in->facts);
+	l7_others_release(&in->settled);
+	free(in->buckets);
+	free(in);
+}
+
+const struct infer_stats *infer_stats(const struct infer *in)
+{
+	return &in->stats;
+}

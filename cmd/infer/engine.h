@@ -1,0 +1,59 @@
+/* engine: makes guesses about flows out of what their first bytes, their ports and earlier flows
+ * say. Does no I/O: records leave through a callback. */
+#ifndef WEIR_INFER_ENGINE_H
+#define WEIR_INFER_ENGINE_H
+
+#include "cmd/infer/context.h"
+#include "cmd/infer/ports.h"
+#include "cmd/infer/signature.h"
+#include "libcommon/record/record.h"
+
+enum { INFER_DEPTH = SIGNATURE_DEPTH, INFER_PACKETS = 100 };
+
+struct infer_limits {
+	size_t flows;       /* known at a time while undecided or watched */
+	size_t first_bytes; /* memory for first bytes over all flows */
+	unsigned depth;     /* bytes of a direction that are looked at */
+	unsigned packets;   /* pieces of a direction that are looked at */
+	unsigned least;     /* confidence below which a guess is not written */
+};
+
+struct infer_tables {
+	const struct protocols *names;
+	const struct signatures *signatures;
+	const struct ports *ports;
+	struct context *context;
+};
+
+struct infer_host {
+	void *ctx;
+	/* rec is a struct rec_guess. */
+	void (*guess)(void *ctx, const struct rec_head *h, const struct rec_guess *rec);
+};
+
+struct infer;
+struct infer *infer_new(const struct infer_tables *tables, const struct infer_host *host,
+			const struct infer_limits *limits);
+void infer_free(struct infer *in);
+
+/* Is there nothing more to find out about the flow? Then its records need not be decoded. */
+bool infer_is_settled(const struct infer *in, uint64_t flow);
+bool infer_knows(const struct infer *in, uint64_t flow);
+/* Called before the record goes on, so that its guess comes first. */
+void infer_stream(struct infer *in, const struct rec_head *h, const struct rec_stream *s);
+void infer_packet(struct infer *in, const struct rec_head *h, const struct rec_packet *p);
+/* A flow started, as far as that is reported, or ended. */
+void infer_flow(struct infer *in, const struct rec_head *h, const struct rec_flow *f);
+/* A parser upstream made a record of that protocol out of the flow. */
+void infer_parsed(struct infer *in, const struct rec_head *h, const struct rec_key *key,
+		  const char *protocol);
+/* End of input: what is undecided is given up, by ascending flow. */
+void infer_finish(struct infer *in, uint64_t last_n);
+
+struct infer_stats {
+	uint64_t flows, flows_peak, evicted, guesses, first_bytes_evicted, settled;
+	uint64_t states[REC_guess_state_GAVE_UP + 1];
+};
+const struct infer_stats *infer_stats(const struct infer *in);
+
+#endif

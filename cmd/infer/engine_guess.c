@@ -1,0 +1,236 @@
+/* engine_guess: from signs to a guess, and from a guess to its record. */
+#include <netinet/in.h>
+#include <stdio.h>
+
+#include "cmd/infer/engine_private.h"
+
+enum { LIKELY = 50, SURE = 75, WHAT = 96, RANDOM_LEAST = 96 };
+
+static enum rec_guess_state state_of(const struct verdict *v)
+{
+	if (v->class <= REC_evidence_class_PARSER)
+		return REC_guess_state_CONFIRMED;
+	if (v->conflict)
+		return REC_guess_state_CONTRADICTED;
+	if (v->class == REC_evidence_class_BOTH && v->confidence >= SURE)
+		return REC_guess_state_CONFIRMED;
+	return v->confidence >= LIKELY ? REC_guess_state_LIKELY : REC_guess_state_CANDIDATE;
+}
+
+/* Do the bytes look as if any value came as often as any other? The chance that two of them are
+ * equal is 1/256 then; texts and most messages have ten times that. */
+static bool looks_random(const struct infer_flow *f)
+{
+	uint32_t counts[256] = { 0 };
+	uint64_t n = 0, pairs = 0;
+
+	for (int d = 0; d < 2; d++)
+		for (unsigned i = 0; f->side[d].first && i < f->side[d].len; i++, n++)
+			counts[f->side[d].first[i]]++;
+	for (int c = 0; c < 256; c++)
+		pairs += (uint64_t)counts[c] * (counts[c] ? counts[c] - 1 : 0);
+	return n >= RANDOM_LEAST && pairs * 256 * 2 < n * (n - 1) * 3;
+}
+
+/* ---- the record ---------------------------------------------------------------------------- */
+
+static const char *const l4_name[] = { "tcp", "udp", "sctp" };
+
+static void what_put(struct infer *in, const struct infer_flow *f, const struct evidence *e,
+		     char *out)
+{
+	struct endpoint server = infer_endpoint(f, !f->client),
+			client = infer_endpoint(f, f->client);
+	const struct port_name *port;
+	const char *name;
+
+	switch ((enum rec_evidence_class)e->class) {
+	case REC_evidence_class_CERTAIN:
+		snprintf(out, WHAT,
+			 f->key.proto == IPPROTO_SCTP ? "payload protocol %u" : "IP protocol %u",
+			 e->number);
+		break;
+	case REC_evidence_class_USER:
+		snprintf(out, WHAT, "rule for %s port %u", l4_name[infer_l4(f)], server.port);
+		break;
+	case REC_evidence_class_PARSER:
+		snprintf(out, WHAT, "weir-%s made records of it",
+			 protocol_name(in->t.names, e->protocol));
+		break;
+	case REC_evidence_class_BOTH:
+	case REC_evidence_class_ONE:
+	case REC_evidence_class_SIZE:
+		snprintf(out, WHAT, "%s from the %s",
+			 signature_at(in->t.signatures, e->number)->label,
+			 e->dirs == 1u << f->client ? "client" : "server");
+		break;
+	case REC_evidence_class_EXPECTED:
+		snprintf(out, WHAT, "flow %llu announced it", (unsigned long long)f->expected_by);
+		break;
+	case REC_evidence_class_SERVICE:
+		snprintf(out, WHAT, "the server's port %u served it before", server.port);
+		break;
+	case REC_evidence_class_NAME:
+		name = context_name(in->t.context, in->now, &client.ip, &server.ip);
+		snprintf(out, WHAT, "the server is %s", name ? name : "known by name");
+		break;
+	case REC_evidence_class_PORT:
+		port = port_find(in->t.ports, (enum port_kind)infer_l4(f), server.port);
+		snprintf(out, WHAT, "%u/%s %s", server.port, l4_name[infer_l4(f)],
+			 port ? protocol_name(in->t.names, port->service) : "");
+		break;
+	case REC_evidence_class_STATISTICS:
+		out[0] = 0;
+		break;
+	}
+}
+
+struct draft {
+	struct rec_guess g;
+	struct rec_guess_evidence why[EVIDENCE_MAX];
+	char what[EVIDENCE_MAX][WHAT];
+	struct rec_guess_other others[VERDICT_OTHERS];
+};
+
+static void why_put(struct infer *in, const struct infer_flow *f, uint16_t protocol,
+		    struct draft *d)
+{
+	size_t n = 0;
+
+	for (unsigned want = 0; want < EVIDENCE_CLASSES; want++) {
+		for (unsigned i = 0; i < f->evidence.count; i++) {
+			const struct evidence *e = &f->evidence.items[i];
+			unsigned class;
+
+			if (e->protocol != protocol || !evidence_class(&f->evidence, e, &class) ||
+			    class != want)
+				continue;
+			what_put(in, f, e, d->what[n]);
+			d->why[n] = (struct rec_guess_evidence){ .class = class,
+								 .what = bytes_str(d->what[n]),
+								 .weight = e->weight };
+			n++;
+		}
+	}
+	d->g.why = (struct rec_list)LIST_OF(d->why, n);
+}
+
+static void port_says(struct infer *in, const struct infer_flow *f, uint16_t protocol,
+		      struct draft *d)
+{
+	for (unsigned i = 0; i < f->evidence.count; i++)
+		if (f->evidence.items[i].class == REC_evidence_class_PORT && protocol &&
+		    f->evidence.items[i].protocol != protocol)
+			d->g.port_says = bytes_str(
+				protocol_name(in->t.names, f->evidence.items[i].protocol));
+}
+
+static void guess_write(struct infer *in, struct infer_flow *f, const struct verdict *v,
+			enum rec_guess_state state, enum rec_guess_cause cause)
+{
+	struct rec_head h = { REC_guess, in->now, f->id, in->n };
+	struct endpoint server = infer_endpoint(f, !f->client),
+			client = infer_endpoint(f, f->client);
+	struct draft d;
+
+	in->stats.states[state]++;
+	if (v->confidence < in->limits.least)
+		return;
+	in->stats.guesses++;
+	d.g = (struct rec_guess){ .key = f->key,
+				  .rev = ++f->rev,
+				  .protocol = bytes_str(protocol_name(in->t.names, v->protocol)),
+				  .state = state,
+				  .confidence = v->confidence,
+				  .cause = cause,
+				  .client = f->client,
+				  .packets = f->packets,
+				  .bytes = f->bytes,
+				  .orig_offset = f->begins[0],
+				  .resp_offset = f->begins[1] };
+	if (f->over)
+		d.g.over = bytes_str(protocol_name(in->t.names, f->over));
+	if (f->rev > 1 && f->protocol != v->protocol && cause != REC_guess_cause_UPGRADE) {
+		d.g.replaces = SOME(f->rev - 1);
+		d.g.replaces_protocol = bytes_str(protocol_name(in->t.names, f->protocol));
+		d.g.replaces_confidence = SOME(f->confidence);
+	}
+	why_put(in, f, v->protocol, &d);
+	for (unsigned i = 0; i < v->nothers; i++)
+		d.others[i] = (struct rec_guess_other){
+			bytes_str(protocol_name(in->t.names, v->others[i].protocol)),
+			v->others[i].confidence
+		};
+	d.g.alternatives = (struct rec_list)LIST_OF(d.others, v->nothers);
+	port_says(in, f, v->protocol, &d);
+	if (state == REC_guess_state_GAVE_UP && looks_random(f))
+		d.g.encrypted = SOME(true);
+	if (f->was_expected)
+		d.g.expected_by = SOME(f->expected_by);
+	if (f->named) {
+		const char *name = context_name(in->t.context, in->now, &client.ip, &server.ip);
+
+		d.g.server_name = name ? bytes_str(name) : BYTES(NULL, 0);
+	}
+	in->host.guess(in->host.ctx, &h, &d.g);
+}
+
+static void guess_take(struct infer *in, struct infer_flow *f, const struct verdict *v,
+		       enum rec_guess_state state, enum rec_guess_cause cause)
+{
+	struct endpoint server = infer_endpoint(f, !f->client);
+
+	guess_write(in, f, v, state, cause);
+	f->protocol = v->protocol;
+	f->state = (uint8_t)state;
+	f->confidence = v->confidence;
+	f->class = v->class;
+	if ((state == REC_guess_state_LIKELY || state == REC_guess_state_CONFIRMED) && !f->over &&
+	    f->served != v->protocol && v->class >= REC_evidence_class_PARSER &&
+	    v->class <= REC_evidence_class_ONE) {
+		f->served = v->protocol;
+		context_served(in->t.context, in->now, &server, v->protocol);
+	}
+}
+
+void infer_judge(struct infer *in, struct infer_flow *f)
+{
+	struct verdict v = evidence_judge(&f->evidence);
+	enum rec_guess_state state = state_of(&v);
+	enum rec_guess_cause cause = REC_guess_cause_FIRST;
+
+	if (!v.protocol)
+		return;
+	if (f->rev || f->protocol) {
+		if (f->protocol == v.protocol && f->state == state)
+			return;
+		cause = f->flipped && f->protocol != v.protocol ? REC_guess_cause_FLIP
+			: state == REC_guess_state_CONTRADICTED ? REC_guess_cause_CONFLICT
+			: f->protocol == v.protocol             ? REC_guess_cause_FIRMER
+								: REC_guess_cause_BETTER;
+	} else if (f->flipped) {
+		cause = REC_guess_cause_FLIP;
+	}
+	guess_take(in, f, &v, state, cause);
+}
+
+void infer_give_up(struct infer *in, struct infer_flow *f)
+{
+	struct verdict v = evidence_judge(&f->evidence);
+
+	if (f->packets == 0 || f->state == REC_guess_state_GAVE_UP ||
+	    (f->protocol && f->state != REC_guess_state_CANDIDATE))
+		return;
+	guess_take(in, f, &v, REC_guess_state_GAVE_UP, REC_guess_cause_END);
+}
+
+void infer_upgrade(struct infer *in, struct infer_flow *f, const struct evidence *e)
+{
+	struct verdict v;
+
+	f->over = f->protocol;
+	f->evidence.count = 0;
+	evidence_add(&f->evidence, e);
+	v = evidence_judge(&f->evidence);
+	guess_take(in, f, &v, state_of(&v), REC_guess_cause_UPGRADE);
+}

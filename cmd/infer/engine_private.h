@@ -1,0 +1,92 @@
+/* engine_private: what the files of the engine share. */
+#ifndef WEIR_INFER_ENGINE_PRIVATE_H
+#define WEIR_INFER_ENGINE_PRIVATE_H
+
+#include "cmd/infer/engine.h"
+#include "cmd/infer/evidence.h"
+#include "cmd/infer/facts.h"
+#include "libcommon/stage/l7_others.h"
+#include "libcommon/stage/l7_pool.h"
+
+enum infer_mode {
+	INFER_OPEN,    /* undecided, or only one direction has shown it */
+	INFER_WATCHED, /* decided, but it may change, or tells of other flows */
+	INFER_CLOSED,  /* nothing more to find out */
+};
+
+struct infer_side {
+	uint8_t *first; /* a block of the pool, or NULL */
+	uint16_t len;   /* bytes in it */
+	uint16_t packets;
+	bool lost;     /* its first bytes made room for others' */
+	uint64_t next; /* offset behind the last byte seen */
+	struct signature_scan scan;
+};
+
+struct infer_flow {
+	struct infer_flow *chain, *newer, *older;
+	struct infer_flow *next_holder, *prev_holder; /* of first bytes, in the order of taking */
+	uint64_t id;
+	struct rec_key key;
+	uint8_t mode, client; /* client: the direction that acts as one */
+	bool midstream, flipped, named;
+	uint16_t served;              /* what the context was told of its server */
+	uint16_t rev, protocol, over; /* protocol: of the last guess */
+	uint8_t state, confidence, class;
+	uint32_t packets, bytes;
+	uint64_t begins[2]; /* offsets */
+	struct evidence_list evidence;
+	struct infer_side side[2];
+	uint16_t armed; /* 1 + number of a `change` line whose words were seen */
+	uint16_t armed_left, watch_left;
+	uint64_t expected_by;
+	bool was_expected;
+	struct facts_flow *facts; /* of protocols that tell of other flows */
+};
+
+struct infer {
+	struct infer_tables t;
+	struct infer_host host;
+	struct infer_limits limits;
+	struct infer_stats stats;
+	struct infer_flow **buckets;
+	size_t mask;
+	struct l7_pool flows, blocks, facts;
+	size_t nblocks, max_blocks;
+	struct infer_flow *newest, *oldest;
+	struct infer_flow *first_holder, *last_holder;
+	struct l7_others settled;
+	uint8_t facts_of[PROTOCOLS_MAX]; /* enum facts_kind */
+	uint64_t now, n;                 /* of the record at hand */
+};
+
+static inline enum signature_l4 infer_l4(const struct infer_flow *f)
+{
+	return f->key.proto == 6    ? SIGNATURE_TCP
+	       : f->key.proto == 17 ? SIGNATURE_UDP
+				    : SIGNATURE_SCTP;
+}
+
+/* ---- engine_guess.c ---- */
+
+/* Judges anew, and writes a guess where that is a change of mind. */
+void infer_judge(struct infer *in, struct infer_flow *f);
+/* The last word of a flow that nothing was found out about. */
+void infer_give_up(struct infer *in, struct infer_flow *f);
+/* From here on another protocol, by agreement. */
+void infer_upgrade(struct infer *in, struct infer_flow *f, const struct evidence *e);
+
+/* ---- engine_signs.c ---- */
+
+struct endpoint infer_endpoint(const struct infer_flow *f, unsigned dir);
+/* What is known before the first byte. */
+void infer_start_signs(struct infer *in, struct infer_flow *f);
+/* Looks at bytes of a direction, and adds the signs found in them; turns the flow round where they
+ * show that the other side is the client. */
+void infer_look(struct infer *in, struct infer_flow *f, unsigned dir, struct bytes bytes,
+		bool whole, struct signature_scan *scan);
+/* Fits only a protocol (0: any but `not`) without adding anything: 0, or 1 + the signature. */
+uint16_t infer_fits(struct infer *in, struct infer_flow *f, struct bytes bytes, uint16_t protocol,
+		    uint16_t not );
+
+#endif

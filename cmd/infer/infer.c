@@ -1,0 +1,362 @@
+/* infer: the stage round the engine. */
+#include "cmd/infer/infer.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/random.h>
+#include <unistd.h>
+
+#include "cmd/infer/texts.h"
+
+enum { FILE_MOST = 16 << 20 };
+
+struct infer_config infer_config = {
+	.depth = INFER_DEPTH,
+	.packets = INFER_PACKETS,
+	.max_flows = 65536,
+	.first_bytes = 16 << 20,
+	.context = 65536,
+};
+
+const struct opt infer_options[] = {
+	OPT_ROW(0, "only", OPT_FLAG, struct infer_config, only, NULL,
+		"write only guesses; pass nothing on"),
+	OPT_ROW(0, "explain", OPT_FLAG, struct infer_config, explain, NULL,
+		"print the reasoning instead of records"),
+	OPT_ROW(0, "calibrate", OPT_STRING, struct infer_config, calibrate, "FILE",
+		"print how often guesses are right, by what FILE says of the flows"),
+	OPT_ROW(0, "rules", OPT_STRINGS, struct infer_config, rules, "FILE",
+		"lines like 10.0.0.0/8 tcp 7777 = mysql, repeatable"),
+	OPT_ROW(0, "signatures", OPT_STRINGS, struct infer_config, signatures, "FILE",
+		"signatures beside those that are built in, repeatable"),
+	OPT_ROW(0, "ports", OPT_STRINGS, struct infer_config, ports, "FILE",
+		"names of ports beside those that are built in, repeatable"),
+	OPT_ROW(0, "load", OPT_STRING, struct infer_config, load, "FILE",
+		"begin with what an earlier run learnt"),
+	OPT_ROW(0, "dump", OPT_STRING, struct infer_config, dump, "FILE",
+		"write at the end what was learnt"),
+	OPT_ROW(0, "min-confidence", OPT_UINT, struct infer_config, min_confidence, "N",
+		"write no guess below it"),
+	OPT_ROW(0, "depth", OPT_SIZE, struct infer_config, depth, "BYTES",
+		"of each direction that are looked at, at most 1024"),
+	OPT_ROW(0, "packets", OPT_UINT, struct infer_config, packets, "N",
+		"of each direction that are looked at, at most 100"),
+	OPT_ROW(0, "max-flows", OPT_UINT, struct infer_config, max_flows, "N",
+		"undecided at a time; the one that began first is given up"),
+	OPT_ROW(0, "first-bytes", OPT_SIZE, struct infer_config, first_bytes, "BYTES",
+		"memory for first bytes over all flows"),
+	OPT_ROW(0, "context", OPT_UINT, struct infer_config, context, "N",
+		"expectations, names and services remembered, each"),
+	{ 0 },
+};
+
+static const struct rec_field key_fields[] = {
+	{ "proto", REC_U8, REC_ONE, offsetof(struct rec_key, proto), NULL, NULL, "" },
+	{ "orig_h", REC_IP, REC_ONE, offsetof(struct rec_key, orig_h), NULL, NULL, "" },
+	{ "orig_p", REC_U16, REC_ONE, offsetof(struct rec_key, orig_p), NULL, NULL, "" },
+	{ "resp_h", REC_IP, REC_ONE, offsetof(struct rec_key, resp_h), NULL, NULL, "" },
+	{ "resp_p", REC_U16, REC_ONE, offsetof(struct rec_key, resp_p), NULL, NULL, "" },
+};
+
+/* Of parsers' records the key is enough. */
+#define PARSED(type)                                                                               \
+	{                                                                                          \
+		.name = #type, .id = REC_##type, .major = 1, .size = sizeof(struct rec_key),       \
+		.fields = key_fields, .nfields = sizeof(key_fields) / sizeof(key_fields[0]),       \
+	}
+static const struct rec_desc parsed[] = { PARSED(dns), PARSED(http), PARSED(tls) };
+enum { NPARSED = sizeof(parsed) / sizeof(parsed[0]) };
+
+const struct rec_desc *const infer_reads[] = {
+	&rec_stream_desc, &rec_packet_desc, &rec_flow_desc, &parsed[0], &parsed[1], &parsed[2], NULL
+};
+
+static struct {
+	struct protocols *names;
+	struct signatures *signatures;
+	struct ports *ports;
+	struct context *context;
+	struct infer *engine;
+	struct truth *truth;
+	struct stage *stage;
+	struct buf text;
+	int dump_fd;
+	uint64_t *counters[12];
+} self = { .dump_fd = -1 };
+
+/* ---- tables -------------------------------------------------------------------------------- */
+
+static struct buf file_read(const char *path)
+{
+	struct buf b = { 0 };
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	ssize_t n;
+
+	if (fd < 0)
+		die_errno("cannot open '%s'", path);
+	do {
+		n = read(fd, buf_reserve(&b, 65536), 65536);
+		if (n < 0)
+			die_errno("cannot read '%s'", path);
+		b.len += (size_t)n;
+		if (b.len > FILE_MOST)
+			die("'%s' is larger than 16 MiB", path);
+	} while (n > 0);
+	close(fd);
+	return b;
+}
+
+static void signatures_load(const char *file, struct bytes text)
+{
+	const char *why;
+	unsigned line;
+
+	if (!signatures_add(self.signatures, text, &why, &line))
+		die_usage("%s:%u: %s", file, line, why);
+}
+
+static void ports_load(const char *file, struct bytes text)
+{
+	const char *why;
+	unsigned line;
+
+	if (!ports_add(self.ports, text, &why, &line))
+		die_usage("%s:%u: %s", file, line, why);
+}
+
+static void context_file(const char *file)
+{
+	struct buf b = file_read(file);
+	const char *why;
+	unsigned line;
+
+	if (!context_load(self.context, buf_bytes(&b), &why, &line))
+		die_usage("%s:%u: %s", file, line, why);
+	buf_release(&b);
+}
+
+static void each_file(const struct opt_strings *files,
+		      void (*load)(const char *file, struct bytes text))
+{
+	for (size_t i = 0; i < files->n; i++) {
+		struct buf b = file_read(files->v[i]);
+
+		load(files->v[i], buf_bytes(&b));
+		buf_release(&b);
+	}
+}
+
+static void tables_open(void)
+{
+	const struct infer_config *c = &infer_config;
+	uint64_t seed;
+
+	/* It only places things in tables. */
+	if (getrandom(&seed, sizeof(seed), 0) != sizeof(seed))
+		die_errno("no random numbers");
+	self.names = protocols_new();
+	self.signatures = signatures_new(self.names);
+	self.ports = ports_new(self.names);
+	self.context = context_new(self.names, c->context, seed);
+	signatures_load("proto/signatures", text_signatures());
+	ports_load("proto/ports", text_ports());
+	each_file(&c->signatures, signatures_load);
+	each_file(&c->ports, ports_load);
+	signatures_compile(self.signatures);
+	for (size_t i = 0; i < c->rules.n; i++)
+		context_file(c->rules.v[i]);
+	if (c->load)
+		context_file(c->load);
+	if (!c->dump)
+		return;
+	self.dump_fd = open(c->dump, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
+	if (self.dump_fd < 0)
+		die_errno("cannot open '%s'", c->dump);
+}
+
+/* ---- guesses out --------------------------------------------------------------------------- */
+
+static void on_guess(void *ctx, const struct rec_head *h, const struct rec_guess *g)
+{
+	struct stage *st = ctx;
+
+	if (self.truth)
+		truth_judge(self.truth, g);
+	if (infer_config.explain) {
+		buf_clear(&self.text);
+		explain(&self.text, h, g);
+		stage_text(st, buf_bytes(&self.text));
+	}
+	if (!self.truth && !infer_config.explain)
+		stage_emit(st, &rec_guess_desc, h, g);
+}
+
+/* ---- life ---------------------------------------------------------------------------------- */
+
+static const char *const counter_names[] = {
+	"flows_undecided", "flows_evicted", "flows_settled",   "first_bytes_evicted",
+	"guesses",         "confirmed",     "contradicted",    "gave_up",
+	"expectations",    "services",      "context_evicted", "context_expired",
+};
+
+static void counters_set(void)
+{
+	const struct infer_stats *s = infer_stats(self.engine);
+	struct context_stats c = context_stats(self.context);
+	const uint64_t values[] = {
+		s->flows,
+		s->evicted,
+		s->settled,
+		s->first_bytes_evicted,
+		s->guesses,
+		s->states[REC_guess_state_CONFIRMED],
+		s->states[REC_guess_state_CONTRADICTED],
+		s->states[REC_guess_state_GAVE_UP],
+		c.expectations,
+		c.services,
+		c.evicted,
+		c.expired,
+	};
+
+	for (size_t i = 0; i < sizeof(values) / sizeof(values[0]); i++)
+		*self.counters[i] = values[i];
+}
+
+void infer_open(struct stage *st, int argc, char **argv)
+{
+	const struct infer_config *c = &infer_config;
+	const struct infer_limits limits = { c->max_flows, c->first_bytes, (unsigned)c->depth,
+					     (unsigned)c->packets, (unsigned)c->min_confidence };
+	struct infer_host host = { st, on_guess };
+	const char *why;
+	unsigned line;
+
+	(void)argc;
+	(void)argv;
+	if (!c->depth || c->depth > INFER_DEPTH || !c->packets || c->packets > INFER_PACKETS)
+		die_usage("--depth is 1 to 1024, --packets 1 to 100");
+	if (!c->max_flows || c->max_flows > 1u << 22 || !c->context || c->context > 1u << 24 ||
+	    c->first_bytes < 4 * INFER_DEPTH || c->min_confidence > 100)
+		die_usage("--max-flows, --context, --first-bytes or --min-confidence is out of "
+			  "range");
+	tables_open();
+	self.engine = infer_new(
+		&(struct infer_tables){ self.names, self.signatures, self.ports, self.context },
+		&host, &limits);
+	if (c->calibrate) {
+		struct buf b = file_read(c->calibrate);
+
+		self.truth = truth_new(buf_bytes(&b), &why, &line);
+		if (!self.truth)
+			die_usage("%s:%u: %s", c->calibrate, line, why);
+		buf_release(&b);
+	}
+	for (size_t i = 0; i < sizeof(counter_names) / sizeof(counter_names[0]); i++)
+		self.counters[i] = stage_counter(st, counter_names[i]);
+	self.stage = st;
+}
+
+static void fate(struct stage *st, struct bytes raw)
+{
+	if (self.truth || infer_config.explain)
+		stage_consume(st, 1);
+	else if (infer_config.only)
+		stage_filter(st, 1);
+	else
+		stage_pass(st, raw);
+}
+
+static bool decode(struct stage *st, const struct rec_desc *desc, const struct stage_rec *r,
+		   void *rec)
+{
+	struct rec_head h;
+
+	return stage_decode(st, desc, r, &h, rec);
+}
+
+/* False where the record was malformed, and has had its fate. */
+static bool look(struct stage *st, const struct stage_rec *r)
+{
+	union {
+		struct rec_packet packet;
+		struct rec_stream stream;
+		struct rec_flow flow;
+		struct rec_key key;
+	} u;
+
+	if (r->head.type != REC_flow && infer_is_settled(self.engine, r->head.flow))
+		return true;
+	switch (r->head.type) {
+	case REC_stream:
+		if (!decode(st, &rec_stream_desc, r, &u.stream))
+			return false;
+		infer_stream(self.engine, &r->head, &u.stream);
+		break;
+	case REC_packet:
+		if (!decode(st, &rec_packet_desc, r, &u.packet))
+			return false;
+		if (u.packet.proto != IPPROTO_TCP && u.packet.proto != IPPROTO_SCTP)
+			infer_packet(self.engine, &r->head, &u.packet);
+		break;
+	case REC_flow:
+		if (!decode(st, &rec_flow_desc, r, &u.flow))
+			return false;
+		infer_flow(self.engine, &r->head, &u.flow);
+		break;
+	default:
+		for (size_t i = 0; i < NPARSED; i++) {
+			if (parsed[i].id != r->head.type)
+				continue;
+			if (!decode(st, &parsed[i], r, &u.key))
+				return false;
+			infer_parsed(self.engine, &r->head, &u.key, parsed[i].name);
+		}
+		break;
+	}
+	return true;
+}
+
+void infer_batch(struct stage *st, const struct stage_rec *recs, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		if (look(st, &recs[i]))
+			fate(st, recs[i].raw);
+	counters_set();
+}
+
+static void dump_write(void)
+{
+	struct buf b = { 0 };
+	size_t done = 0;
+
+	context_dump(self.context, &b);
+	while (done < b.len) {
+		ssize_t n = write(self.dump_fd, b.ptr + done, b.len - done);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0) {
+			warn_errno("cannot write '%s'", infer_config.dump);
+			stage_exit(self.stage, EXIT_FAILED);
+			break;
+		}
+		done += (size_t)n;
+	}
+	buf_release(&b);
+}
+
+void infer_end(struct stage *st)
+{
+	infer_finish(self.engine, stage_last_n(st));
+	counters_set();
+	if (self.truth) {
+		buf_clear(&self.text);
+		truth_print(self.truth, &self.text);
+		stage_text(st, buf_bytes(&self.text));
+	}
+	if (self.dump_fd >= 0)
+		dump_write();
+}

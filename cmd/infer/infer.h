@@ -1,0 +1,38 @@
+/* infer: what the files of the stage share. */
+#ifndef WEIR_INFER_H
+#define WEIR_INFER_H
+
+#include "cmd/infer/engine.h"
+#include "libcommon/stage/stage.h"
+
+struct infer_config {
+	struct opt_strings signatures, ports, rules;
+	const char *load, *dump, *calibrate;
+	bool only, explain;
+	uint64_t depth, packets, max_flows, first_bytes, context, min_confidence;
+};
+
+extern struct infer_config infer_config;
+extern const struct opt infer_options[];
+
+void infer_open(struct stage *st, int argc, char **argv);
+void infer_batch(struct stage *st, const struct stage_rec *recs, size_t n);
+void infer_end(struct stage *st);
+extern const struct rec_desc *const infer_reads[];
+
+/* ---- explain.c ---- */
+
+/* A guess in words, a few lines. */
+void explain(struct buf *out, const struct rec_head *h, const struct rec_guess *g);
+
+/* ---- calibrate.c ---- */
+
+/* What flows really are: lines "tcp|udp|.. ADDRESS PORT ADDRESS PORT PROTOCOL" of either order. */
+struct truth;
+struct truth *truth_new(struct bytes text, const char **why, unsigned *line);
+void truth_free(struct truth *t);
+void truth_judge(struct truth *t, const struct rec_guess *g);
+/* How often guesses were right: by class and confidence, then by protocol. */
+void truth_print(const struct truth *t, struct buf *out);
+
+#endif

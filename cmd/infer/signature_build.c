@@ -1,0 +1,128 @@
+/* signature_build: the tables by which signatures are found. */
+#include <stdlib.h>
+
+#include "cmd/infer/signature_private.h"
+#include "libcommon/base/die.h"
+
+struct signatures *signatures_new(struct protocols *names)
+{
+	struct signatures *s = xcalloc(1, sizeof(*s));
+
+	s->names = names;
+	return s;
+}
+
+static void lists_free(struct signatures *s)
+{
+	for (int l4 = 0; l4 < SIGNATURE_L4S; l4++) {
+		for (int c = 0; c < 256; c++) {
+			free(s->bucket[l4][c]);
+			s->bucket[l4][c] = NULL;
+			s->nbucket[l4][c] = 0;
+		}
+		free(s->floating[l4]);
+		s->floating[l4] = NULL;
+		s->nfloating[l4] = 0;
+	}
+	free(s->changes);
+	free(s->changes_of);
+	free(s->variants);
+	s->variants = NULL;
+	s->nvariants = 0;
+	s->changes = NULL;
+	s->changes_of = NULL;
+	s->nchanges = 0;
+}
+
+void signatures_free(struct signatures *s)
+{
+	if (!s)
+		return;
+	lists_free(s);
+	text_automaton_free(&s->automaton);
+	buf_release(&s->conditions);
+	buf_release(&s->places);
+	free(s);
+}
+
+/* May the first byte be c? False for `any` means that the line says nothing of it. */
+static bool first_fits(const struct signatures *s, const struct signature *g, uint8_t byte,
+		       bool *says)
+{
+	const struct signature_condition *c = conditions_of(s, g);
+	bool fits = true;
+
+	*says = false;
+	for (size_t i = 0; i < g->conditions; i++) {
+		bool at = c[i].kind == CONDITION_AT && c[i].offset == 0;
+		bool number = c[i].kind == CONDITION_RANGE && c[i].offset == 0 && !c[i].behind &&
+			      c[i].width == 1;
+
+		*says |= at | number;
+		if (at)
+			fits &= place_fits(places_of(s, &c[i]), byte);
+		if (number)
+			fits &= c[i].low <= byte && byte <= c[i].high;
+	}
+	return fits;
+}
+
+static void list_add(uint16_t **list, uint16_t *n, size_t number)
+{
+	uint16_t *more;
+
+	if (*n == SIGNATURE_BUCKET)
+		die("more than %d signatures for one first byte", SIGNATURE_BUCKET);
+	more = realloc(*list, (*n + 1u) * sizeof(**list));
+	if (!more)
+		die("out of memory");
+	*list = more;
+	more[(*n)++] = (uint16_t)number;
+}
+
+static void line_place(struct signatures *s, size_t number, enum signature_l4 l4)
+{
+	const struct signature *g = &s->lines[number];
+	bool says = false;
+
+	for (unsigned c = 0; c < 256; c++)
+		if (first_fits(s, g, (uint8_t)c, &says) && says)
+			list_add(&s->bucket[l4][c], &s->nbucket[l4][c], number);
+	if (!says)
+		list_add(&s->floating[l4], &s->nfloating[l4], number);
+}
+
+void signatures_compile(struct signatures *s)
+{
+	uint16_t nchanges = 0, nvariants = 0;
+
+	lists_free(s);
+	s->changes_of = xcalloc(PROTOCOLS_MAX, 1);
+	for (size_t i = 0; i < s->count; i++) {
+		const struct signature *g = &s->lines[i];
+
+		for (enum signature_l4 l4 = 0; l4 < SIGNATURE_L4S && g->weight; l4++)
+			if (g->l4s & 1u << l4)
+				line_place(s, i, l4);
+		if (g->variant)
+			list_add(&s->variants, &nvariants, i);
+		if (g->change) {
+			list_add(&s->changes, &nchanges, i);
+			if (s->changes_of[g->protocol] < g->within)
+				s->changes_of[g->protocol] = (uint8_t)g->within;
+		}
+	}
+	s->nchanges = nchanges;
+	s->nvariants = nvariants;
+	text_automaton_build(s);
+}
+
+const struct signature *signature_at(const struct signatures *s, uint16_t number)
+{
+	return &s->lines[number];
+}
+
+size_t signatures_count(const struct signatures *s)
+{
+	return s->count;
+}

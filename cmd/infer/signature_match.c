@@ -1,0 +1,195 @@
+/* signature_match: looks at the first bytes of a direction, as often as more of them come. */
+#include "cmd/infer/signature_private.h"
+
+enum answer { NO, MORE, YES };
+
+/* The number at `at`; *end goes behind it. */
+static enum answer number_read(const struct signature_condition *c, struct bytes b, size_t at,
+			       uint64_t *v, size_t *end)
+{
+	size_t width = c->width;
+
+	if (at >= b.len)
+		return MORE;
+	*v = 0;
+	if (!width) { /* X.690 8.1.3: short form, or the number of bytes that follow */
+		uint8_t first = b.ptr[at++];
+
+		if (first < 0x80) {
+			*v = first;
+			*end = at;
+			return YES;
+		}
+		width = first & 0x7f;
+		if (width == 0 || width > 4)
+			return NO;
+	}
+	if (b.len - at < width)
+		return MORE;
+	for (size_t i = 0; i < width; i++)
+		*v = *v << 8 | b.ptr[at + (c->little ? width - 1 - i : i)];
+	*end = at + width;
+	return YES;
+}
+
+static enum answer places_fit(const struct signatures *s, const struct signature_condition *c,
+			      struct bytes b, size_t at)
+{
+	const struct signature_place *p = places_of(s, c);
+
+	for (size_t i = 0; i < c->places; i++) {
+		if (at + i >= b.len)
+			return MORE;
+		if (!place_fits(&p[i], b.ptr[at + i]))
+			return NO;
+	}
+	return YES;
+}
+
+static enum answer number_fits(const struct signature_condition *c, struct bytes b, size_t at,
+			       size_t *end)
+{
+	enum answer a;
+	uint64_t v;
+
+	a = number_read(c, b, at, &v, end);
+	if (a != YES)
+		return a;
+	switch (c->kind) {
+	case CONDITION_LEN:
+		return v == (uint64_t)((int64_t)b.len + c->add) ? YES : NO;
+	case CONDITION_REST:
+		return v == (uint64_t)((int64_t)(b.len - *end) + c->add) ? YES : NO;
+	default:
+		return c->low <= v && v <= c->high ? YES : NO;
+	}
+}
+
+static enum answer text_found(const struct signatures *s, const struct signature_condition *c,
+			      struct bytes b, struct signature_scan *scan)
+{
+	if (b.len > SIGNATURE_DEPTH)
+		b.len = SIGNATURE_DEPTH;
+	if (scan->looked < b.len)
+		text_automaton_read(s, scan, b);
+	return scan->texts[c->text / 64] >> c->text % 64 & 1 ? YES : MORE;
+}
+
+static enum answer signature_fits(const struct signatures *s, const struct signature *g,
+				  struct bytes b, struct signature_scan *scan)
+{
+	const struct signature_condition *c = conditions_of(s, g), *last = c + g->conditions;
+	enum answer all = YES;
+	size_t behind = 0;
+
+	for (; c < last && all != NO; c++) {
+		size_t at = c->offset + (c->behind ? behind : 0);
+		enum answer a = YES;
+
+		switch ((enum signature_kind)c->kind) {
+		case CONDITION_AT:
+		case CONDITION_AFTER:
+			a = places_fit(s, c, b, at);
+			break;
+		case CONDITION_FIND:
+			a = text_found(s, c, b, scan);
+			break;
+		case CONDITION_SIZE:
+			a = c->low <= b.len && b.len <= c->high ? YES : NO;
+			break;
+		case CONDITION_RANGE:
+		case CONDITION_LEN:
+		case CONDITION_REST:
+			a = number_fits(c, b, at, &behind);
+			if (a == MORE)
+				return MORE; /* what stands behind it is not known */
+			break;
+		}
+		if (a != YES)
+			all = a;
+	}
+	return all;
+}
+
+/* Asks those of a list that have said neither yes nor no. True where one said yes that needs no
+ * other to be believed. */
+static bool list_match(const struct signatures *s, const uint16_t *list, size_t n,
+		       const struct signature_look *look, struct bytes b,
+		       struct signature_scan *scan, uint64_t *said,
+		       void (*hit)(void *ctx, uint16_t number), void *ctx)
+{
+	uint32_t word = 0;
+	bool any = false;
+
+	for (size_t i = 0; i < 4 && i < b.len; i++)
+		word |= (uint32_t)b.ptr[i] << (24 - 8 * i);
+	for (size_t i = 0; i < n; i++) {
+		const struct signature *g = &s->lines[list[i]];
+		enum answer a = NO;
+
+		if (said[i / 64] >> i % 64 & 1)
+			continue;
+		if ((g->from & look->from) && (b.len < 4 || (word & g->mask) == g->word))
+			a = signature_fits(s, g, b, scan);
+		if (a == MORE && !look->whole && b.len < SIGNATURE_DEPTH)
+			continue;
+		said[i / 64] |= 1ull << i % 64;
+		if (a == YES) {
+			any |= g->weight >= 75 && !g->both;
+			hit(ctx, list[i]);
+		}
+	}
+	return any;
+}
+
+void signatures_match(const struct signatures *s, const struct signature_look *look,
+		      struct signature_scan *scan, void (*hit)(void *ctx, uint16_t number),
+		      void *ctx)
+{
+	struct bytes b = look->bytes;
+
+	if (b.len == 0)
+		return;
+	if (b.len > SIGNATURE_DEPTH && !look->whole)
+		b.len = SIGNATURE_DEPTH;
+	scan->fits |= list_match(s, s->bucket[look->l4][b.ptr[0]], s->nbucket[look->l4][b.ptr[0]],
+				 look, b, scan, scan->said, hit, ctx);
+	/* What may stand anywhere counts where nothing else fits. */
+	if (!scan->fits)
+		list_match(s, s->floating[look->l4], s->nfloating[look->l4], look, b, scan,
+			   scan->said_floating, hit, ctx);
+}
+
+const struct signature *signatures_change(const struct signatures *s, uint16_t protocol,
+					  uint8_t from, struct bytes bytes)
+{
+	struct signature_scan scan = { 0 };
+
+	if (bytes.len > SIGNATURE_DEPTH)
+		bytes.len = SIGNATURE_DEPTH;
+	for (size_t i = 0; i < s->nchanges; i++) {
+		const struct signature *g = &s->lines[s->changes[i]];
+
+		if (g->protocol == protocol && (g->from & from) &&
+		    signature_fits(s, g, bytes, &scan) == YES)
+			return g;
+	}
+	return NULL;
+}
+
+uint16_t signatures_variant(const struct signatures *s, uint16_t protocol, enum signature_l4 l4,
+			    uint16_t port)
+{
+	for (size_t i = 0; i < s->nvariants; i++) {
+		const struct signature *g = &s->lines[s->variants[i]];
+
+		if (g->protocol == protocol && g->port == port && (g->l4s & 1u << l4))
+			return g->variant;
+	}
+	return protocol;
+}
+
+unsigned signatures_change_within(const struct signatures *s, uint16_t protocol)
+{
+	return s->changes_of[protocol];
+}

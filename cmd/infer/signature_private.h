@@ -1,0 +1,76 @@
+/* signature_private: what the files of the signatures share. */
+#ifndef WEIR_INFER_SIGNATURE_PRIVATE_H
+#define WEIR_INFER_SIGNATURE_PRIVATE_H
+
+#include "cmd/infer/signature.h"
+#include "libcommon/base/buf.h"
+
+struct signature_text {
+	uint8_t bytes[SIGNATURE_PLACES]; /* letters made small: the automaton folds */
+	uint8_t len;
+};
+
+/* The automaton of floating texts: rows of one number for each class of bytes. */
+struct text_automaton {
+	uint8_t class_of[256];
+	unsigned classes, states;
+	uint16_t *next;     /* [state][class] */
+	uint16_t *fail;     /* while it is built */
+	uint16_t *text_end; /* per state: 1 + the text that ends here, 0 for none.. */
+	uint16_t *shorter;  /* ..and the state of the next shorter text that ends here, too */
+};
+
+struct signatures {
+	struct protocols *names;
+	struct signature lines[SIGNATURES_MAX];
+	size_t count;
+	struct buf conditions, places;
+	struct signature_text texts[SIGNATURE_TEXTS];
+	size_t ntexts;
+	struct text_automaton automaton;
+	/* By first byte, and those that any first byte may have. */
+	uint16_t *bucket[SIGNATURE_L4S][256];
+	uint16_t nbucket[SIGNATURE_L4S][256];
+	uint16_t *floating[SIGNATURE_L4S];
+	uint16_t nfloating[SIGNATURE_L4S];
+	uint16_t *changes; /* numbers of `change` lines */
+	size_t nchanges;
+	uint16_t *variants; /* numbers of `variant` lines */
+	size_t nvariants;
+	uint8_t *changes_of; /* per protocol: are there any? */
+};
+
+static inline const struct signature_condition *conditions_of(const struct signatures *s,
+							      const struct signature *g)
+{
+	return (const struct signature_condition *)(const void *)s->conditions.ptr + g->condition;
+}
+
+static inline const struct signature_place *places_of(const struct signatures *s,
+						      const struct signature_condition *c)
+{
+	return (const struct signature_place *)(const void *)s->places.ptr + c->place;
+}
+
+static inline uint8_t folded(uint8_t c)
+{
+	return c >= 'A' && c <= 'Z' ? (uint8_t)(c | 0x20) : c;
+}
+
+static inline bool place_fits(const struct signature_place *p, uint8_t c)
+{
+	if (p->fold)
+		c = folded(c);
+	c &= p->mask;
+	return p->low <= c && c <= p->high;
+}
+
+/* ---- signature_text.c ---- */
+
+void text_automaton_build(struct signatures *s);
+void text_automaton_free(struct text_automaton *a);
+/* Reads the bytes behind scan->looked, and notes the texts that end in them. */
+void text_automaton_read(const struct signatures *s, struct signature_scan *scan,
+			 struct bytes bytes);
+
+#endif

@@ -1,0 +1,164 @@
+#!/usr/bin/env bats
+# infer: which protocol a flow carries: the cases that ports get wrong, options, exit codes.
+load helper
+
+guess() { # guess NAME: the generated capture
+	local file=$BATS_FILE_TMPDIR/$1.pcap
+	[ -e "$file" ] || python3 "$top/tests/gen/guess.py" "$1" >"$file"
+	echo "$file"
+}
+
+# said NAME [OPTION...]: a line a guess: port, rev, protocol, state, confidence.
+said() {
+	local file
+	file=$(guess "$1")
+	shift
+	weir read "$file" | weir flow | weir reasm | weir infer --only "$@" |
+		weir csv --type guess --fields resp_p,rev,protocol,state,confidence --no-header | tr -d '\r'
+}
+
+# field NAME FIELDS: JSON of these fields of its guesses.
+field() {
+	weir read "$(guess "$1")" | weir flow | weir reasm | weir infer --only | weir json --types guess --fields "$2"
+}
+
+@test "infer: HTTP to port 22 that an SSH server answers: both stay visible" {
+	run said http_on_ssh
+	[[ "${lines[0]}" == 22,1,http,likely,* ]]
+	[[ "${lines[1]}" == 22,2,ssh,contradicted,* ]]
+	run field http_on_ssh cause,port_says,replaces,replaces_protocol,alternatives
+	[[ "${lines[0]}" == *'"port_says":"ssh"'* ]]
+	[[ "${lines[1]}" == *'"cause":"conflict"'*'"protocol":"http"'*'"replaces":1,"replaces_protocol":"http"'* ]]
+}
+
+@test "infer: TLS at port 25 follows STARTTLS, and is no contradiction" {
+	run said starttls
+	[[ "$output" == 25,1,smtp,likely,*25,2,smtp,confirmed,*25,3,tls,likely,*25,4,tls,confirmed,* ]]
+	run field starttls cause,over,orig_offset,resp_offset
+	[ "${lines[2]}" = '{"type":"guess","cause":"upgrade","over":"smtp","orig_offset":35,"resp_offset":84}' ]
+}
+
+@test "infer: CONNECT, Upgrade and SSLRequest let another protocol follow" {
+	run said connect
+	[[ "$output" == *8080,2,http,confirmed,*8080,3,tls,likely,*8080,4,tls,confirmed,* ]]
+	run said websocket
+	[[ "$output" == *80,2,http,confirmed,*80,3,websocket,likely,* ]]
+	run said postgres_tls
+	[[ "$output" == *5432,2,postgresql,confirmed,*5432,3,tls,likely,*5432,4,tls,confirmed,* ]]
+}
+
+@test "infer: only the server's port counts" {
+	run said dns_and_http
+	[[ "$output" == 53,1,dns,*53,2,dns,confirmed,*80,1,http,likely,90*80,2,http,confirmed,97* ]]
+	run field dns_and_http port_says
+	[[ "$output" != *dns* ]]
+}
+
+@test "infer: SSH at port 443 is SSH" {
+	run said ssh_443
+	[[ "${lines[0]}" == 443,1,ssh,likely,* && "${lines[1]}" == 443,2,ssh,confirmed,* ]]
+}
+
+@test "infer: a client's words from the responder turn the flow round" {
+	run field turned cause,client,protocol
+	[ "${lines[0]}" = '{"type":"guess","protocol":"http","cause":"flip","client":"resp"}' ]
+}
+
+@test "infer: random bytes at port 443 stay at 40 or below and are marked as looking random" {
+	run said random_443
+	for line in "${lines[@]}"; do [ "${line##*,}" -le 40 ]; done
+	[[ "${lines[-1]}" == 443,2,tls,gave_up,* ]]
+	run field random_443 encrypted
+	[[ "${lines[-1]}" == *'"encrypted":true'* ]]
+}
+
+@test "infer: a service seen before names a flow of which the beginning is missing" {
+	run said mysql_mid
+	[[ "${lines[0]}" == 7306,1,unknown,gave_up,0 ]]
+	run said mysql
+	[[ "${lines[2]}" == 7306,1,mysql,likely,* ]]
+}
+
+@test "infer: what one capture taught serves the next" {
+	cd "$BATS_TEST_TMPDIR"
+	said mysql --dump learnt >/dev/null
+	grep -q '^service 198.51.100.2 tcp 7306 mysql 1 ' learnt
+	run said mysql_mid --load learnt
+	[[ "${lines[0]}" == 7306,1,mysql,likely,* ]]
+}
+
+@test "infer: a user's rule is certain" {
+	cd "$BATS_TEST_TMPDIR"
+	echo '198.51.100.0/24 tcp 400-500 = mine' >rules
+	run said random_443 --rules rules
+	[[ "${lines[0]}" == 443,1,mine,confirmed,100 ]]
+	run field random_443 protocol
+	[[ "${lines[0]}" == *tls* ]]
+}
+
+@test "infer: signatures and ports of one's own come beside those that are built in" {
+	cd "$BATS_TEST_TMPDIR"
+	printf '# mine\nmine tcp server 95 0:"SSH-2.0-OpenSSH_9.2"\n' >signatures
+	echo '443/tcp mine' >ports
+	run said ssh_443 --signatures signatures --ports ports
+	[[ "${lines[0]}" == 443,1,mine,likely,* ]]
+}
+
+@test "infer: a wrong line is refused with its file and number" {
+	cd "$BATS_TEST_TMPDIR"
+	printf '# mine\nmine tcp server 95 0:5\n' >s
+	printf '443/tcp mine\n443/tcx mine\n' >p
+	printf '10.0.0.0/33 tcp 1 = x\n' >r
+	run -2 weir infer --signatures s </dev/null
+	[[ "$output" == "weir-infer: s:2: a pattern is"* ]]
+	run -2 weir infer --ports p </dev/null
+	[[ "$output" == "weir-infer: p:2: a kind is"* ]]
+	run -2 weir infer --rules r </dev/null
+	[[ "$output" == "weir-infer: r:1: no such number of bits" ]]
+	run -1 weir infer --load nowhere </dev/null
+	[[ "$output" == "weir-infer: cannot open 'nowhere'"* ]]
+	run -2 weir infer --depth 2000 </dev/null
+	[[ "$output" == "weir-infer: --depth is"* ]]
+}
+
+@test "infer: --explain says it in words, --calibrate how often it was right" {
+	run bash -c "weir read '$(guess starttls)' | weir flow | weir reasm | weir infer --explain"
+	[[ "$output" == *"192.0.2.1:40000 -> 198.51.100.2:25 tcp"*"1.  smtp, likely"*"port      38%  25/tcp smtp"* ]]
+	[[ "$output" == *"takes over from smtp, which gave way to it"* ]]
+	echo 'tcp 192.0.2.1 40000 198.51.100.2 25 smtp' >"$BATS_TEST_TMPDIR/truth"
+	run bash -c "weir read '$(guess starttls)' | weir flow | weir reasm | weir infer --calibrate '$BATS_TEST_TMPDIR/truth'"
+	[[ "$output" == *"class both 90..100 guesses 2 right 1"* ]]
+	[[ "$output" == *"protocol smtp guesses 2 right 2"*"protocol tls guesses 2 right 0"* ]]
+}
+
+@test "infer: --min-confidence leaves out what is less sure" {
+	run said random_443 --min-confidence 50
+	[ -z "$output" ]
+}
+
+@test "infer: all that came in goes on, and the books balance" {
+	run bash -c "weir read '$(guess starttls)' | weir flow | weir reasm | weir infer | weir books"
+	[[ "$output" == *"books balance"* ]]
+	cd "$BATS_TEST_TMPDIR"
+	weir read "$(guess starttls)" | weir flow | weir reasm | tee before | weir infer >after
+	weir json -i before --types flow,stream,stream_end >a
+	weir infer --only -i before | weir json --types guess >only
+	weir json -i after --types flow,stream,stream_end >b
+	cmp a b
+	weir json -i after --types guess >c
+	cmp c only
+}
+
+@test "infer: with room for one flow the others are given up and counted" {
+	run bash -c "weir read '$top/examples/demo.pcap' | weir flow | weir reasm | weir infer --max-flows 1 | weir books"
+	[[ "$output" == *"books balance"* ]]
+	[[ "$output" =~ flows_evicted\ +[1-9] ]]
+}
+
+@test "infer: it tells in front of its first record that it is there" {
+	run bash -c "weir read '$(capture empty)' | weir flow | weir reasm | weir infer | python3 -c '
+import sys
+data = sys.stdin.buffer.read()
+print(data.count(b\"guess\") > 0)'"
+	[ "$output" = True ]
+}

@@ -1,0 +1,248 @@
+/* Fuzz target: weir-infer's engine over flows whose payloads are made of the words of protocols.
+ *
+ * Input: steps [what, flow and direction, n] and n bytes. A step's bytes may stand behind one of
+ * the words that signatures and fact scanners look for. Whatever comes, memory has its limits, a
+ * flow's guesses are numbered through, no confidence is above what its class allows, and the same
+ * input gives the same guesses again. The first byte chooses: text for the tables instead. */
+#include <stdlib.h>
+
+#include "cmd/infer/engine.h"
+#include "cmd/infer/evidence.h"
+#include "cmd/infer/texts.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+enum { FLOWS = 16 };
+
+static const char *const words[] = {
+	"",
+	"GET / HTTP/1.1\r\n",
+	"HTTP/1.1 200 OK\r\n",
+	"CONNECT a:1 HTTP/1.1\r\n\r\n",
+	"HTTP/1.1 101 x\r\nUpgrade: websocket\r\n",
+	"SSH-2.0-x\r\n",
+	"220 x ESMTP\r\n",
+	"EHLO x\r\n",
+	"STARTTLS\r\n",
+	"220 ftp\r\n",
+	"PORT 192,0,2,1,",
+	"227 x (192,0,2,1,",
+	"229 x (|||",
+	"EPRT |1|192.0.2.1|",
+	"INVITE sip:a SIP/2.0\r\n",
+	"SIP/2.0 200 OK\r\n",
+	"c=IN IP4 192.0.2.1\r\nm=audio ",
+	"RTSP/1.0 200 OK\r\nTransport: RTP/AVP;server_port=",
+	"SETUP rtsp://a RTSP/1.0\r\nTransport: RTP/AVP;client_port=",
+	"\x16\x03\x01",
+	"\x30\x0c\x02\x01\x01",
+};
+enum { WORDS = sizeof(words) / sizeof(words[0]) };
+static const struct {
+	const char *bytes;
+	size_t len;
+} binary[] = {
+	{ "\x16\x03\x01\x00\x50\x01\x00\x00\x4c\x03\x03", 11 },
+	{ "\x00\x00\x00\x08\x04\xd2\x16\x2f", 8 },
+	{ "\x00\x01"
+	  "a\x00octet\x00",
+	  10 },
+	{ "\x12\x34\x81\x80\x00\x01\x00\x01\x00\x00\x00\x00\x01"
+	  "a\x00\x00\x01\x00\x01",
+	  19 },
+	{ "\x00\x00\x00\x01\x00\x00\x00\x00\x00\x00\x00\x02\x00\x01\x86\xa0\x00\x00\x00\x02\x00\x00"
+	  "\x00\x03",
+	  24 },
+	{ "\x00\x00\x00\x01\x00\x00\x00\x01\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00", 20 },
+	{ "\x4a\x00\x00\x00\x0a"
+	  "5.7",
+	  8 },
+	{ "\x03\x00\x00\x13\x0e\xe0", 6 },
+};
+enum { BINARY = sizeof(binary) / sizeof(binary[0]) };
+
+static struct protocols *names;
+static struct signatures *signatures;
+static struct ports *ports;
+static uint64_t digest;
+static uint16_t revs[FLOWS + 1];
+
+static void mix(const void *bytes, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		digest = (digest ^ ((const uint8_t *)bytes)[i]) * 0x100000001b3ull;
+}
+
+static void on_guess(void *ctx, const struct rec_head *h, const struct rec_guess *g)
+{
+	const struct rec_guess_evidence *why = g->why.items;
+
+	(void)ctx;
+	if (h->flow > FLOWS || (g->rev != 1 && g->rev != revs[h->flow] + 1) || g->confidence > 100)
+		abort();
+	revs[h->flow] = g->rev;
+	if (g->why.count && g->confidence > evidence_cap(why[0].class))
+		abort();
+	if (!g->why.count && g->confidence)
+		abort();
+	for (size_t i = 0; i < g->why.count; i++)
+		mix(why[i].what.ptr, why[i].what.len);
+	mix(g->protocol.ptr, g->protocol.len);
+	mix(&g->confidence, 1);
+	mix(&g->state, sizeof(g->state));
+	mix(&h->n, sizeof(h->n));
+}
+
+static void on_hit(void *ctx, uint16_t number)
+{
+	(void)ctx;
+	mix(&number, sizeof(number));
+}
+
+struct input {
+	struct infer *in;
+	uint64_t n, offset[FLOWS][2];
+	bool known[FLOWS];
+};
+
+static void step(struct input *x, const uint8_t *b, struct bytes more)
+{
+	static uint8_t payload[512];
+	unsigned flow = b[1] >> 1 & (FLOWS - 1), dir = b[1] & 1, word = b[0] >> 3;
+	static const uint16_t resp[] = { 25, 80, 443, 21, 5060, 554, 69, 111, 53, 3306, 7777, 22 };
+	struct rec_head h = { REC_stream, 1000000000ull * ++x->n, flow + 1, x->n };
+	struct rec_stream s = { .ip_version = 4,
+				.proto = flow & 8 ? 17 : 6,
+				.dir = (uint8_t)dir,
+				.orig_p = 40000,
+				.resp_p = resp[flow % 12],
+				.orig_h = { 192, 0, 2, 1 },
+				.resp_h = { 192, 0, 2, 2 },
+				.offset = x->offset[flow][dir] };
+	struct rec_packet p = { .ip_version = 4,
+				.proto = 17,
+				.dir = (uint8_t)dir,
+				.orig_p = 40000,
+				.resp_p = resp[flow % 12],
+				.orig_h = { 192, 0, 2, 1 },
+				.resp_h = { 192, 0, 2, 2 },
+				.flags = x->known[flow] ? 0 : PACKET_NEW };
+	struct rec_flow fl = { .event = REC_flow_event_END };
+	size_t n = 0;
+
+	if (word < WORDS) {
+		n = strlen(words[word]);
+		memcpy(payload, words[word], n);
+	} else if (word - WORDS < BINARY) {
+		n = binary[word - WORDS].len;
+		memcpy(payload, binary[word - WORDS].bytes, n);
+	}
+	memcpy(payload + n, more.ptr, more.len);
+	n += more.len;
+	p.payload = s.payload = BYTES(payload, n);
+	switch (b[0] & 7) {
+	case 0:
+		fl.key.proto = s.proto;
+		infer_flow(x->in, &h, &fl);
+		x->offset[flow][0] = x->offset[flow][1] = 0;
+		x->known[flow] = false;
+		revs[flow + 1] = 0;
+		return;
+	case 1:
+		s.gap = b[2] + 1u;
+		s.payload.len = 0;
+		x->offset[flow][dir] += s.gap;
+		break;
+	default:
+		x->offset[flow][dir] += n;
+		break;
+	}
+	x->known[flow] = true;
+	if (s.proto == 17)
+		infer_packet(x->in, &h, &p);
+	else
+		infer_stream(x->in, &h, &s);
+}
+
+static uint64_t run(const uint8_t *data, size_t size)
+{
+	struct infer_limits limits = { 12, 8 * INFER_DEPTH, INFER_DEPTH, INFER_PACKETS, 0 };
+	struct input x = { 0 };
+	struct context *context = context_new(names, 16, 1);
+
+	digest = 1;
+	memset(revs, 0, sizeof(revs));
+	x.in = infer_new(&(struct infer_tables){ names, signatures, ports, context },
+			 &(struct infer_host){ NULL, on_guess }, &limits);
+	while (size >= 3) {
+		size_t n = data[2] & 127;
+
+		if (n > size - 3)
+			n = size - 3;
+		/* An evicted flow begins anew, and so do its guesses. */
+		if (infer_stats(x.in)->flows >= limits.flows)
+			memset(x.known, 0, sizeof(x.known));
+		step(&x, data, BYTES(data + 3, n));
+		if (infer_stats(x.in)->flows > limits.flows)
+			abort();
+		data += 3 + n;
+		size -= 3 + n;
+	}
+	infer_finish(x.in, x.n);
+	if (infer_stats(x.in)->flows)
+		abort();
+	infer_free(x.in);
+	context_free(context);
+	return digest;
+}
+
+static void run_text(const uint8_t *data, size_t size)
+{
+	struct protocols *own = protocols_new();
+	struct signatures *s = signatures_new(own);
+	struct ports *p = ports_new(own);
+	struct context *c = context_new(own, 16, 1);
+	struct signature_scan scan = { 0 };
+	struct buf out = { 0 };
+	const char *why;
+	unsigned line;
+
+	signatures_add(s, BYTES(data, size), &why, &line);
+	signatures_compile(s);
+	for (unsigned l4 = 0; l4 < SIGNATURE_L4S; l4++) {
+		struct signature_look look = { (enum signature_l4)l4, FROM_ANY, l4 == SIGNATURE_UDP,
+					       BYTES(data, size) };
+
+		scan = (struct signature_scan){ 0 };
+		signatures_match(s, &look, &scan, on_hit, NULL);
+	}
+	ports_add(p, BYTES(data, size), &why, &line);
+	context_load(c, BYTES(data, size), &why, &line);
+	context_dump(c, &out);
+	buf_release(&out);
+	context_free(c);
+	ports_free(p);
+	signatures_free(s);
+	protocols_free(own);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	const char *why;
+	unsigned line;
+
+	if (!names) {
+		names = protocols_new();
+		signatures = signatures_new(names);
+		ports = ports_new(names);
+		if (!signatures_add(signatures, text_signatures(), &why, &line) ||
+		    !ports_add(ports, text_ports(), &why, &line))
+			abort();
+		signatures_compile(signatures);
+	}
+	if (size && data[0] == 't')
+		run_text(data + 1, size - 1);
+	else if (size && run(data, size) != run(data, size))
+		abort();
+	return 0;
+}
