@@ -68,8 +68,6 @@ $(B)/libweir-parsers.a: $(filter $(foreach p,$(PARSERS),$(B)/cmd/$p/%),$(PART_OB
 $(B)/%.o: %.c
 	@mkdir -p $(@D)
 	$(CC) $(CPPFLAGS) $(CFLAGS) $(LTO) $(SANFLAGS) -MMD -MP -c -o $@ $<
-# Tables of text that a program has in it.
-$(B)/cmd/infer/texts.o: proto/signatures proto/ports
 $(B)/unit/%: $(B)/tests/unit/%.o $(B)/libparts.a $(B)/libweir.a
 	@mkdir -p $(@D)
 	$(CC) $(CFLAGS) $(LTO:-flto%=-fno-lto) $(SANFLAGS) $(LDFLAGS) -o $@ $^ $(call libs,$(PKGS)) $(LDLIBS_COMMON)
@@ -119,4 +117,4 @@ clean:
 
 .PHONY: all deps demo test check-programs lint bench fuzz chaos coverage docs install clean
 .SECONDARY:
--include $(shell find $(B) -name '*.d' 2>/dev/null)
+-include $(shell find $(B) -name '*.d' 2>/dev/null) $(wildcard cmd/*/*.mk)

@@ -39,8 +39,8 @@ struct stage_ops {
 	bool operands_are_inputs; /* FILE.. is the same as -i FILE.. */
 	const struct rec_desc *const *reads; /* types it decodes; NULL-ended. A stream whose schema
 						lacks a required field of one ends the stage (3) */
-	/* A type that it declares right behind its hello, before there is a record of it: what follows
-	 * knows so that this stage is there. May be NULL. */
+	/* A type that it declares right behind its hello, before there is a record of it: what
+	 * follows knows so that this stage is there. May be NULL. */
 	const struct rec_desc *announces;
 	unsigned sandbox; /* enum sandbox_needs */
 	bool skims; /* it looks at most records' prefix alone: the rest is not fetched ahead */

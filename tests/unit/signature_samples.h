@@ -1,5 +1,5 @@
-/* signature_samples: messages of many protocols, put together as their specifications say. A + behind
- * the name: they tell something only beside those of the other side. */
+/* signature_samples: messages of many protocols, put together as their specifications say. A +
+ * behind the name: they tell something only beside those of the other side. */
 #ifndef TEST_SIGNATURE_SAMPLES_H
 #define TEST_SIGNATURE_SAMPLES_H
 
@@ -420,6 +420,8 @@
 	SAMPLE("bitcoin", TCP, CLIENT, "\xf9\xbe\xb4\xd9version\x00\x00\x00\x00\x00", 0) \
 	SAMPLE("stratum", TCP, CLIENT, "{\x22id\x22:1,\x22method\x22:\x22mining.subscribe\x22,\x22params\x22:[]}\x0a", 0) \
 	SAMPLE("roughtime", UDP, CLIENT, "ROUGHTIM\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00", 996) \
-	SAMPLE("hotline", TCP, CLIENT, "TRTPHOTL\x00\x01\x00\x02", 0) \
+	SAMPLE("hotline", TCP, CLIENT, "TRTPHOTL\x00\x01\x00\x02", 0)
+
+/* clang-format on */
 
 #endif
