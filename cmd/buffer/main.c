@@ -184,6 +184,13 @@ static void buffer_finish(struct stage *st)
 	tell(st);
 }
 
+static void buffer_leave(struct stage *st, uint64_t n, uint64_t ts)
+{
+	(void)n;
+	(void)ts;
+	buffer_finish(st);
+}
+
 int main(int argc, char **argv)
 {
 	static const struct stage_ops ops = {
@@ -198,6 +205,7 @@ int main(int argc, char **argv)
 		.open = buffer_open,
 		.batch = buffer_batch,
 		.turn = buffer_turn,
+		.leave = buffer_leave,
 		.finish = buffer_finish,
 		.skims = true,
 	};

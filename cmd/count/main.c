@@ -53,6 +53,14 @@ static void count_finish(struct stage *st)
 	grouping_finish(grouping);
 }
 
+static void count_leave(struct stage *st, uint64_t n, uint64_t ts)
+{
+	(void)st;
+	(void)n;
+	(void)ts;
+	grouping_leave(grouping);
+}
+
 int main(int argc, char **argv)
 {
 	static const struct stage_ops ops = {
@@ -68,6 +76,7 @@ int main(int argc, char **argv)
 		.open = count_open,
 		.batch = count_batch,
 		.finish = count_finish,
+		.leave = count_leave,
 	};
 	int code = stage_main(&ops, argc, argv);
 

@@ -315,3 +315,11 @@ void hold_flush(struct hold *h, hold_out *out)
 	drain(h, out);
 	tell(h);
 }
+
+void hold_leave(struct hold *h, hold_out *out)
+{
+	for (uint32_t i = h->oldest; i != NIL; i = h->flows[i].younger)
+		if (!h->flows[i].ending)
+			judge_early(h, i);
+	hold_flush(h, out);
+}

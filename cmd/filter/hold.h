@@ -22,6 +22,8 @@ void hold_add(struct hold *h, const struct stage_rec *r, const struct schema *s,
 	      hold_out *out);
 /* Nothing below n will follow from that source. */
 void hold_mark(struct hold *h, uint64_t source, uint64_t n, hold_out *out);
+/* Nobody will hear of later records: all flows are judged as they stand. */
+void hold_leave(struct hold *h, hold_out *out);
 /* The end of the input: all flows are over. */
 void hold_flush(struct hold *h, hold_out *out);
 

@@ -128,6 +128,15 @@ static void filter_finish(struct stage *st)
 	stage_check_names(st, expr_names(filter.expr));
 }
 
+static void filter_leave(struct stage *st, uint64_t n, uint64_t ts)
+{
+	(void)st;
+	(void)n;
+	(void)ts;
+	if (filter.hold)
+		hold_leave(filter.hold, decide);
+}
+
 int main(int argc, char **argv)
 {
 	static const struct stage_ops ops = {
@@ -143,6 +152,7 @@ int main(int argc, char **argv)
 		.batch = filter_batch,
 		.mark = filter_mark,
 		.finish = filter_finish,
+		.leave = filter_leave,
 	};
 	int code = stage_main(&ops, argc, argv);
 

@@ -19,8 +19,8 @@ struct figure {
 };
 
 enum {
-	FIGURES = LAYERS_FATES + DEFRAG_REASONS + FLOW_END_ABORT + 16 +
-		  FLOW_L4S * (FLOW_END_ABORT + 2) + 5 + 3 * (METRIC_BUCKETS + 2),
+	FIGURES = LAYERS_FATES + DEFRAG_REASONS + FLOW_ENDS + 16 + FLOW_L4S * (FLOW_ENDS + 2) + 5 +
+		  3 * (METRIC_BUCKETS + 2),
 };
 
 struct state {
@@ -123,7 +123,7 @@ static void open_flow_counters(struct state *s, const struct flow_engine_counter
 		add_figure(s, name, &c->l4[l4].started);
 		snprintf(name, sizeof(name), "flows_%s.open", text);
 		add_figure(s, name, &c->l4[l4].open);
-		for (unsigned i = FLOW_END_FIN; i <= FLOW_END_ABORT; i++) {
+		for (unsigned i = FLOW_END_FIN; i < FLOW_ENDS; i++) {
 			snprintf(name, sizeof(name), "flows_%s.%s", text,
 				 rec_enum_text(&rec_enum_flow_reason, i));
 			add_figure(s, name, &c->l4[l4].ends[i]);
@@ -161,7 +161,7 @@ static void open_counters(struct state *s)
 	add_figure(s, "frames.duplicate", &c->duplicates);
 	add_figure(s, "flows.in", &c->started);
 	add_figure(s, "flows.open", &c->open);
-	for (unsigned i = FLOW_END_FIN; i <= FLOW_END_ABORT; i++) {
+	for (unsigned i = FLOW_END_FIN; i < FLOW_ENDS; i++) {
 		snprintf(name, sizeof(name), "flows.%s", rec_enum_text(&rec_enum_flow_reason, i));
 		add_figure(s, name, &c->ends[i]);
 	}
@@ -343,6 +343,15 @@ static void flow_finish(struct stage *st)
 	*stage_user(st) = NULL;
 }
 
+static void flow_leave(struct stage *st, uint64_t n, uint64_t ts)
+{
+	struct state *s = *stage_user(st);
+
+	flow_engine_clock(s->engine, ts);
+	flow_engine_leave(s->engine, n);
+	set_counters(s, true);
+}
+
 static void flow_open(struct stage *st, int argc, char **argv)
 {
 	if (argc)
@@ -370,4 +379,5 @@ const struct stage_ops flow_stage = {
 	.mark = flow_mark,
 	.finish = flow_finish,
 	.census = flow_census,
+	.leave = flow_leave,
 };

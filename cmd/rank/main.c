@@ -57,6 +57,14 @@ static void rank_finish(struct stage *st)
 	grouping_finish(grouping);
 }
 
+static void rank_leave(struct stage *st, uint64_t n, uint64_t ts)
+{
+	(void)st;
+	(void)n;
+	(void)ts;
+	grouping_leave(grouping);
+}
+
 int main(int argc, char **argv)
 {
 	static const struct stage_ops ops = {
@@ -71,6 +79,7 @@ int main(int argc, char **argv)
 		.open = rank_open,
 		.batch = rank_batch,
 		.finish = rank_finish,
+		.leave = rank_leave,
 	};
 	int code = stage_main(&ops, argc, argv);
 

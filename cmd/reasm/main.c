@@ -18,6 +18,7 @@ int main(int argc, char **argv)
 		.batch = reasm_batch,
 		.finish = reasm_end,
 		.census = reasm_census,
+		.leave = reasm_leave,
 	};
 
 	return stage_main(&ops, argc, argv);

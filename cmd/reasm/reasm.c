@@ -378,6 +378,14 @@ void reasm_census(struct stage *st, struct census *c)
 	stream_engine_each(s->engine, census_flow, c);
 }
 
+void reasm_leave(struct stage *st, uint64_t n, uint64_t ts)
+{
+	struct reasm_stage *s = *stage_user(st);
+
+	stream_engine_leave(s->engine, n, ts);
+	counters_set(s);
+}
+
 void reasm_end(struct stage *st)
 {
 	struct reasm_stage *s = *stage_user(st);

@@ -19,5 +19,6 @@ void reasm_open(struct stage *st, int argc, char **argv);
 void reasm_batch(struct stage *st, const struct stage_rec *recs, size_t n);
 void reasm_end(struct stage *st);
 void reasm_census(struct stage *st, struct census *c);
+void reasm_leave(struct stage *st, uint64_t n, uint64_t ts);
 
 #endif

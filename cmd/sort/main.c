@@ -96,6 +96,14 @@ static void sort_finish(struct stage *st)
 	stage_check_names(st, &sort.names);
 }
 
+static void sort_leave(struct stage *st, uint64_t n, uint64_t ts)
+{
+	(void)st;
+	(void)n;
+	(void)ts;
+	window_flush(sort.window);
+}
+
 int main(int argc, char **argv)
 {
 	static const struct stage_ops ops = {
@@ -111,6 +119,7 @@ int main(int argc, char **argv)
 		.open = sort_open,
 		.batch = sort_batch,
 		.finish = sort_finish,
+		.leave = sort_leave,
 	};
 	int code = stage_main(&ops, argc, argv);
 

@@ -166,7 +166,8 @@ void tracker_finish(struct tracker *t, enum flow_end_reason why)
 	for (size_t i = 0; i < n; i++) {
 		struct flow *f = flow_table_chosen(t->table, i);
 
-		t->config.end(t->config.user, f, reason_of(f, why));
+		/* One that is over, and waits for what is late, is cut short as well. */
+		t->config.end(t->config.user, f, why == FLOW_END_SWAPPED ? why : reason_of(f, why));
 	}
 }
 

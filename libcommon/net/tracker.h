@@ -19,6 +19,8 @@ enum flow_end_reason {
 	FLOW_END_OF_INPUT,
 	FLOW_END_REUSED,
 	FLOW_END_ABORT,
+	FLOW_END_SWAPPED, /* it goes on, but not here */
+	FLOW_ENDS,
 };
 
 struct tracker_config {

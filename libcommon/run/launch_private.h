@@ -92,6 +92,8 @@ void launch_ready(struct launch *l, struct runner *r);
 /* Looks after processes that ended, and whatever is due. */
 void launch_tick(struct launch *l);
 void launch_stop(struct launch *l, const char *why);
+/* In which a stage ends, or leaves its place, before it is killed. */
+uint64_t launch_stop_ms(const struct launch *l);
 /* Whether any stage still runs, or will. */
 bool launch_busy(const struct launch *l);
 
@@ -100,6 +102,8 @@ bool launch_busy(const struct launch *l);
 bool launch_swap(struct launch *l, char *text, char *reply, size_t size);
 /* Its process has ended, and its successor is to be started now. */
 void launch_swap_next(struct launch *l, struct runner *r);
+/* The old process has not left in time. */
+void launch_swap_late(struct runner *r);
 /* The new program is ready. */
 void launch_swap_done(struct launch *l, struct runner *r);
 /* The new program ended before that (`what` says how): the old one is put back. */

@@ -66,7 +66,7 @@ static void signal_all(struct launch *l, int sig)
 	}
 }
 
-static uint64_t stop_ms(const struct launch *l)
+uint64_t launch_stop_ms(const struct launch *l)
 {
 	return l->o->stop_ms ? l->o->stop_ms : l->g->stop_ms ? l->g->stop_ms : STOP_MS;
 }
@@ -97,7 +97,7 @@ void launch_stop(struct launch *l, const char *why)
 	switch (l->phase) {
 	case STOP_NONE:
 		l->phase = STOP_SOURCES;
-		l->phase_at = now + (int64_t)stop_ms(l);
+		l->phase_at = now + (int64_t)launch_stop_ms(l);
 		stop_sources(l);
 		break;
 	case STOP_SOURCES:
@@ -297,6 +297,8 @@ static void one_tick(struct launch *l, struct runner *r, int64_t now)
 {
 	if (alive(r) && !r->process->pid)
 		on_death(l, r);
+	else if (r->swap == SWAP_ASKED && alive(r) && now >= r->at)
+		launch_swap_late(r);
 	else if (r->state == RUN_BACKOFF && now >= r->at)
 		restart(l, r);
 	else if (r->state == RUN_STARTING && now >= r->at && r->swap == SWAP_TRIED)

@@ -1,7 +1,9 @@
 /* launch_swap: another program in the place of a stage that runs.
  *
  * The rings stay, so the new program begins where the old one stopped, and its neighbours wait for
- * it. If it does not become ready the old one is started again. */
+ * it. A stage that commits brings to an end what it has in progress, and leaves between two units
+ * (stage_ops.leave); another one is killed. If the new program does not become ready the old one is
+ * started again. */
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -10,6 +12,7 @@
 #include "libcommon/base/die.h"
 #include "libcommon/run/launch_private.h"
 #include "libcommon/run/lookup.h"
+#include "libcommon/stage/commit.h"
 
 static struct runner *runner_named(struct launch *l, const char *name)
 {
@@ -63,6 +66,24 @@ static void free_words(char **argv, int n)
 		free(argv[i]);
 }
 
+static void ask_to_leave(const struct launch *l, struct runner *r)
+{
+	bool able = r->page && r->state == RUN_RUNNING;
+
+	r->swap = SWAP_ASKED;
+	r->at = launch_now() + (int64_t)launch_stop_ms(l);
+	if (able)
+		commit_of(r->page)->leave = 1;
+	kill(r->process->pid, able ? SIGTERM : SIGKILL);
+}
+
+void launch_swap_late(struct runner *r)
+{
+	warn("stage '%s' has not left its place: it is killed", r->stage->name);
+	r->at = INT64_MAX;
+	kill(r->process->pid, SIGKILL);
+}
+
 bool launch_swap(struct launch *l, char *text, char *reply, size_t size)
 {
 	struct graph_words words = { 0 };
@@ -89,8 +110,7 @@ bool launch_swap(struct launch *l, char *text, char *reply, size_t size)
 	if (good) {
 		replace_command(r, path, &words, first + 1);
 		r->process->notifies = true; /* who knows rings knows this, too */
-		r->swap = SWAP_ASKED;
-		kill(r->process->pid, SIGKILL);
+		ask_to_leave(l, r);
 	}
 	graph_words_free(&words);
 	return good;
@@ -100,6 +120,8 @@ void launch_swap_next(struct launch *l, struct runner *r)
 {
 	warn("stage '%s' is replaced by '%s'", r->stage->name, r->process->argv[0]);
 	r->swap = SWAP_TRIED;
+	if (r->page)
+		commit_of(r->page)->leave = 0;
 	l->lost |= !r->commits;
 	launch_spawn(l, r);
 }

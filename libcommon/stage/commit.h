@@ -57,7 +57,10 @@ struct commit {
 	 * that comes next on that input, and books it as dropped.poison. */
 	uint64_t poison_number;
 	uint32_t poison_input, poison_len;
-	uint8_t pad[4096 - 48];
+	/* Set by a launcher, who then sends SIGTERM: the stage leaves for a successor
+	 * (stage_ops.leave) and does not end its stream. */
+	uint32_t leave;
+	uint8_t pad[4096 - 52];
 	union {
 		struct commit_slot slot;
 		uint8_t size[COMMIT_SLOT];

@@ -465,6 +465,14 @@ void flow_engine_finish(struct flow_engine *e, uint64_t n)
 	tracker_finish(e->tracker, FLOW_END_OF_INPUT);
 }
 
+void flow_engine_leave(struct flow_engine *e, uint64_t n)
+{
+	e->now.n = n;
+	defrag_finish(e->defrag);
+	flow_report_suppressed(e);
+	tracker_finish(e->tracker, FLOW_END_SWAPPED);
+}
+
 const struct flow_engine_counters *flow_engine_counters(struct flow_engine *e)
 {
 	struct flow_engine_counters *c = &e->counters;

@@ -54,7 +54,7 @@ struct flow_engine_counters {
 	uint64_t fragments_held; /* now */
 	uint64_t duplicates;     /* left out */
 	uint64_t dedup_overrun;  /* copies that may have been missed */
-	uint64_t started, open, ends[FLOW_END_ABORT + 1];
+	uint64_t started, open, ends[FLOW_ENDS];
 	uint64_t half_open_evicted; /* of those evicted */
 	uint64_t pressures;         /* times that the flow table filled up to nine tenths */
 	uint64_t paths_refused;     /* flows that could not keep their tunnel path */
@@ -66,7 +66,7 @@ struct flow_engine_counters {
 	 * below here has not changed while `changes` has not. */
 	uint64_t changes;
 	struct {
-		uint64_t started, open, ends[FLOW_END_ABORT + 1];
+		uint64_t started, open, ends[FLOW_ENDS];
 	} l4[FLOW_L4S];
 	uint64_t updates;              /* reports of flows that go on */
 	uint64_t bytes[2], packets[2]; /* originators', responders'; bytes on the wire */
@@ -102,6 +102,9 @@ void flow_engine_clock(struct flow_engine *e, uint64_t ts);
 /* Ends all flows, by ascending id, and the input; n: the number of the last frame. Nothing may
  * follow. */
 void flow_engine_finish(struct flow_engine *e, uint64_t n);
+/* Another engine goes on and knows nothing of what this one has: flows end as swapped, datagrams
+ * that lack fragments are given up, at the frame number n. */
+void flow_engine_leave(struct flow_engine *e, uint64_t n);
 
 const struct flow_engine_counters *flow_engine_counters(struct flow_engine *e);
 const char *flow_l4_name(enum flow_l4 l4);

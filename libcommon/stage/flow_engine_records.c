@@ -10,6 +10,7 @@ _Static_assert((int)TCP_R_FIN == PACKET_FIN, "flags go out as they are");
 _Static_assert((int)TCP_R_RST == PACKET_RST, "flags go out as they are");
 _Static_assert((int)TCP_R_ONESIDED == PACKET_ONESIDED, "flags go out as they are");
 _Static_assert((int)TCP_R_ACK_VALID == PACKET_ACK_VALID, "flags go out as they are");
+_Static_assert((int)FLOW_END_SWAPPED == REC_flow_reason_SWAPPED, "reasons go out as they are");
 _Static_assert((int)FLOW_END_ABORT == REC_flow_reason_ABORT, "reasons go out as they are");
 _Static_assert((int)FLOW_END_EVICTED == REC_flow_reason_EVICTED, "reasons go out as they are");
 _Static_assert((int)LAYERS_NSH == REC_tunnel_kind_NSH, "kinds go out as they are");

@@ -363,13 +363,18 @@ void grouping_batch(struct grouping *g, const struct stage_rec *recs, size_t n)
 	}
 }
 
-void grouping_finish(struct grouping *g)
+void grouping_leave(struct grouping *g)
 {
 	uint64_t open[GROUPS_INTERVALS];
 	size_t n = groups_intervals(g->groups, open);
 
 	for (size_t i = 0; i < n; i++)
 		rows_write(g, open[i]);
+}
+
+void grouping_finish(struct grouping *g)
+{
+	grouping_leave(g);
 	g->newest = 0;
 	stage_check_names(g->st, &g->names);
 }

@@ -27,6 +27,8 @@ struct grouping;
 struct grouping *grouping_new(struct stage *st, const struct grouping_config *c);
 void grouping_free(struct grouping *g);
 void grouping_batch(struct grouping *g, const struct stage_rec *recs, size_t n);
+/* Writes what is open: another process goes on with the intervals at hand. */
+void grouping_leave(struct grouping *g);
 /* Writes what is open, and tells of fields that no type had. */
 void grouping_finish(struct grouping *g);
 

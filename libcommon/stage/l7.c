@@ -136,10 +136,12 @@ void l7_session_close(struct l7_flow *f, enum l7_end why)
 		[L7_END_ERROR] = REC_session_reason_PARSE_ERROR,
 		[L7_END_DONE] = REC_session_reason_DONE,
 		[L7_END_EVICTED] = REC_session_reason_EVICTED,
+		[L7_END_SWAPPED] = REC_session_reason_SWAPPED,
 	};
 
 	if (f->mode != MODE_OURS)
 		return;
+	f->l7->stats.swapped += why == L7_END_SWAPPED;
 	f->mode = why == L7_END_DONE ? MODE_OTHER : MODE_OVER;
 	if (f->l7->parser->end)
 		f->l7->parser->end(f, why);
@@ -602,11 +604,21 @@ void l7_stream_end(struct l7 *l7, const struct rec_head *h, const struct rec_str
 		f->side[dir].want = 0;
 		side_offer(f, dir, buf_bytes(&f->side[dir].kept), 0);
 	}
-	if (f->mode == MODE_OURS && l7->parser->eof) {
+	if (e->reason == REC_stream_reason_SWAPPED) {
+		/* What comes next is not what would have come. */
+		l7_session_close(f, L7_END_SWAPPED);
+	} else if (f->mode == MODE_OURS && l7->parser->eof) {
 		l7->parser->eof(f, dir, (enum rec_stream_reason)e->reason);
 		l7_flow_settle(f);
 	}
 	flow_left(l7, f, h);
+}
+
+static enum l7_end end_of(uint32_t flow_reason)
+{
+	return flow_reason == REC_flow_reason_EVICTED   ? L7_END_EVICTED
+	       : flow_reason == REC_flow_reason_SWAPPED ? L7_END_SWAPPED
+							: L7_END_EOF;
 }
 
 void l7_flow_end(struct l7 *l7, const struct rec_head *h, const struct rec_flow *fl)
@@ -624,7 +636,7 @@ void l7_flow_end(struct l7 *l7, const struct rec_head *h, const struct rec_flow 
 		l7_flow_tick(f);
 		l7_flow_settle(f);
 	}
-	l7_session_close(f, fl->reason == REC_flow_reason_EVICTED ? L7_END_EVICTED : L7_END_EOF);
+	l7_session_close(f, end_of(fl->reason));
 	flow_forget(l7, f);
 }
 
@@ -646,18 +658,54 @@ void l7_each(const struct l7 *l7,
 			     (const uint64_t[2]){ f->side[0].kept.len, f->side[1].kept.len });
 }
 
-void l7_finish(struct l7 *l7, uint64_t last_n)
+/* All of them, by ascending id. To be freed. */
+static struct l7_flow **flows_sorted(const struct l7 *l7)
 {
-	size_t count = l7->stats.flows, i = 0;
-	struct l7_flow **all = xcalloc(count + 1, sizeof(struct l7_flow *));
+	struct l7_flow **all = xcalloc(l7->stats.flows + 1, sizeof(struct l7_flow *));
+	size_t i = 0;
 
 	for (struct l7_flow *f = l7->newest; f; f = f->older)
 		all[i++] = f;
 	qsort(all, i, sizeof(struct l7_flow *), by_id);
-	for (size_t k = 0; k < i; k++) {
+	return all;
+}
+
+void l7_finish(struct l7 *l7, uint64_t last_n)
+{
+	struct l7_flow **all = flows_sorted(l7);
+
+	for (size_t k = 0; all[k]; k++) {
 		all[k]->n = last_n + (all[k]->id & 0xffffffffffffull);
 		l7_session_close(all[k], L7_END_EOF);
 		flow_forget(l7, all[k]);
+	}
+	free(all);
+	l7_others_clear(&l7->others);
+}
+
+/* Of a flow that nobody has claimed yet the first bytes are kept, which the next one will not see;
+ * of one that was given up, datagrams would be taken up again. */
+static bool would_differ(const struct l7_flow *f)
+{
+	return f->mode == MODE_OURS || (f->mode == MODE_OVER && f->key.proto == IPPROTO_UDP) ||
+	       (f->mode == MODE_UNDECIDED && (f->side[0].kept.len || f->side[1].kept.len));
+}
+
+void l7_leave(struct l7 *l7, uint64_t n, uint64_t ts)
+{
+	struct l7_flow **all = flows_sorted(l7);
+
+	for (size_t k = 0; all[k]; k++) {
+		struct l7_flow *f = all[k];
+
+		f->n = n;
+		f->now = ts;
+		if (f->mode != MODE_OURS && would_differ(f)) {
+			l7->stats.swapped++;
+			session_end(f, REC_session_reason_SWAPPED);
+		}
+		l7_session_close(f, L7_END_SWAPPED);
+		flow_forget(l7, f);
 	}
 	free(all);
 	l7_others_clear(&l7->others);

@@ -23,6 +23,8 @@ enum l7_end {
 	L7_END_ERROR,   /* l7_poison() */
 	L7_END_DONE,    /* l7_done() */
 	L7_END_EVICTED, /* a cap of the engine, or the flow was evicted upstream */
+	L7_END_SWAPPED, /* the flow goes on, but another program takes this one's place, or took
+			   that of a stage which had it in progress */
 };
 
 struct l7_flow; /* one flow; the parser's state hangs off it */
@@ -185,11 +187,15 @@ void l7_stream_end(struct l7 *l7, const struct rec_head *h, const struct rec_str
 void l7_flow_end(struct l7 *l7, const struct rec_head *h, const struct rec_flow *fl);
 /* End of input: ends every flow still there, by ascending flow id. */
 void l7_finish(struct l7 *l7, uint64_t last_n);
+/* Another program goes on with these flows, and knows nothing of them: ends every one of which that
+ * could change a record, with L7_END_SWAPPED, at the frame number n. */
+void l7_leave(struct l7 *l7, uint64_t n, uint64_t ts);
 /* Frees; calls no end(): l7_finish() first, or what parsers allocated is lost. NULL is fine. */
 void l7_free(struct l7 *l7);
 
 struct l7_stats {
-	uint64_t flows, claimed, evicted, poisoned, anomalies_suppressed, memory, memory_peak;
+	uint64_t flows, claimed, evicted, poisoned, swapped, anomalies_suppressed, memory,
+		memory_peak;
 };
 const struct l7_stats *l7_stats(const struct l7 *l7);
 /* What l7_shared() gives its parser. */

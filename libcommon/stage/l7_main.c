@@ -13,7 +13,7 @@ struct l7_tool {
 	uint64_t max_flows, max_memory;
 	const struct l7_parser *parser;
 	struct l7 *l7;
-	uint64_t *known, *claimed, *evicted, *poisoned, *suppressed;
+	uint64_t *known, *claimed, *evicted, *poisoned, *swapped, *suppressed;
 	struct l7_stats told; /* what they hold of this process */
 };
 
@@ -47,6 +47,7 @@ static void tool_open(struct stage *st, int argc, char **argv)
 	tool.claimed = stage_counter(st, "flows_claimed");
 	tool.evicted = stage_counter(st, "flows_evicted");
 	tool.poisoned = stage_counter(st, "flows_poisoned");
+	tool.swapped = stage_counter(st, "flows_swapped");
 	tool.suppressed = stage_counter(st, "anomalies_suppressed");
 }
 
@@ -162,6 +163,7 @@ static void counters_set(void)
 	*tool.claimed += s->claimed - tool.told.claimed;
 	*tool.evicted += s->evicted - tool.told.evicted;
 	*tool.poisoned += s->poisoned - tool.told.poisoned;
+	*tool.swapped += s->swapped - tool.told.swapped;
 	*tool.suppressed += s->anomalies_suppressed - tool.told.anomalies_suppressed;
 	tool.told = *s;
 }
@@ -198,6 +200,13 @@ static void tool_finish(struct stage *st)
 	counters_set();
 }
 
+static void tool_leave(struct stage *st, uint64_t n, uint64_t ts)
+{
+	(void)st;
+	l7_leave(tool.l7, n, ts);
+	counters_set();
+}
+
 static struct stage_ops ops_of(const struct l7_parser *parser)
 {
 	static const struct rec_desc *const reads[] = { &rec_stream_desc, &rec_packet_desc,
@@ -217,6 +226,7 @@ static struct stage_ops ops_of(const struct l7_parser *parser)
 		.batch = tool_batch,
 		.finish = tool_finish,
 		.census = tool_census,
+		.leave = tool_leave,
 	};
 }
 

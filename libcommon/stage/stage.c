@@ -286,6 +286,17 @@ static void answer_census(struct stage *st)
 	census_end(st->census, stage_last_ts(st));
 }
 
+/* A launcher is about to put another program here: see stage_ops.leave. */
+static bool is_leaving(const struct stage *st)
+{
+	bool more = false;
+
+	for (size_t i = 0; i < st->ninputs; i++)
+		more |= !st->inputs[i].ended;
+	return more && stage_sigterm && st->commit && st->commit->leave && !st->finished &&
+	       !st->text_broken && !stage_outputs_broken(st);
+}
+
 static void stage_run(struct stage *st)
 {
 	bool more = true;
@@ -306,7 +317,7 @@ static void stage_run(struct stage *st)
 			stage_print_books(st);
 		}
 	}
-	if (more && !st->finished) {
+	if (more && !st->finished && !is_leaving(st)) {
 		*stage_counter(st, "stopped_early") = 1;
 		if (st->cause == REC_end_cause_EOF)
 			st->cause = st->enough ? REC_end_cause_LIMIT : REC_end_cause_SIGNAL;
@@ -358,6 +369,21 @@ void stage_exit(struct stage *st, enum exit_code code)
 		st->code = code;
 }
 
+/* What was taken is done, what is in progress is brought to an end, and all of it is committed. The
+ * stream goes on: its ends stay open, as a death would leave them. */
+static void stage_leave(struct stage *st)
+{
+	uint64_t n = stage_last_n(st);
+
+	if (st->marked_n != UINT64_MAX && st->marked_n > n)
+		n = st->marked_n;
+	if (st->ops->leave && st->hello_sent)
+		st->ops->leave(st, n, stage_last_ts(st));
+	stage_commit_now(st);
+	note("leave: another program takes this place");
+	_exit(EXIT_DONE);
+}
+
 static int stage_close(struct stage *st)
 {
 	bool delivered = true, reader_gone, done = st->finished; /* by a predecessor */
@@ -401,7 +427,7 @@ static int stage_close(struct stage *st)
 		signal(SIGPIPE, SIG_DFL); /* the reader went away: so do we, quietly */
 		raise(SIGPIPE);
 	}
-	if (stage_sigterm) {
+	if (stage_sigterm && !(st->commit && st->commit->leave)) {
 		signal(SIGTERM, SIG_DFL);
 		raise(SIGTERM);
 	}
@@ -426,6 +452,8 @@ int stage_main(const struct stage_ops *ops, int argc, char **argv)
 	(void)page;
 	note("start: %s", st->command);
 	stage_run(st);
+	if (is_leaving(st))
+		stage_leave(st);
 	code = stage_close(st);
 	for (size_t i = 0; i < st->nnames; i++)
 		free(st->names[i].name);

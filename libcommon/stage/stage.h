@@ -71,6 +71,12 @@ struct stage_ops {
 	/* Brings counters that the tool keeps elsewhere up to date, before they are committed
 	 * (commit.h). May be NULL, as where they are so at the end of each batch. */
 	void (*settle)(struct stage *st);
+	/* Another program takes its place, and knows nothing of what it held: what begun things it
+	 * has are brought to an end that says so (the reasons are `swapped`), what it holds goes
+	 * out. Records that are made have the number n, or a higher one of those at hand; ts is
+	 * where the stage's time stands. NULL: what it held is given up, as at a death (commit.h).
+	 */
+	void (*leave)(struct stage *st, uint64_t n, uint64_t ts);
 	/* For who holds records until it knows what comes next (NULL: not known yet): deals with
 	 * what it holds if it can. False: it holds some still, so nothing is committed now. Without
 	 * it nothing is held from one batch to the next, but for the state of flows. */

@@ -414,7 +414,9 @@ void stream_engine_flow_end(struct stream_engine *e, const struct rec_head *h,
 	if (!f)
 		return;
 	e->now = *h;
-	end_flow(e, f, (enum rec_stream_reason)why);
+	end_flow(e, f,
+		 why == REC_flow_reason_SWAPPED ? REC_stream_reason_SWAPPED
+						: (enum rec_stream_reason)why);
 	engine_remove(e, f);
 }
 
@@ -430,6 +432,19 @@ void stream_engine_finish(struct stream_engine *e, uint64_t last_n)
 		engine_remove(e, f);
 	}
 	memset(e->first_n, 0, SOURCES * sizeof(uint64_t));
+}
+
+void stream_engine_leave(struct stream_engine *e, uint64_t n, uint64_t ts)
+{
+	struct stream_flow *f = stream_flows_sorted(&e->flows), *next;
+
+	for (; f; f = next) {
+		next = f->older;
+		f->older = NULL;
+		e->now = (struct rec_head){ 0, ts, f->id, n };
+		end_flow(e, f, REC_stream_reason_SWAPPED);
+		engine_remove(e, f);
+	}
 }
 
 /* ---- life ---- */

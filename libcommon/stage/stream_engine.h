@@ -80,6 +80,9 @@ void stream_engine_flow_end(struct stream_engine *e, const struct rec_head *h,
 /* The input has ended: the same for every flow still there, by ascending flow id. Another input
  * may follow. */
 void stream_engine_finish(struct stream_engine *e, uint64_t last_n);
+/* Another engine goes on with these flows and knows nothing of them: their directions end as
+ * swapped, at the frame number n. */
+void stream_engine_leave(struct stream_engine *e, uint64_t n, uint64_t ts);
 
 const struct stream_stats *stream_engine_stats(const struct stream_engine *e);
 const struct assembly_group *stream_engine_group(const struct stream_engine *e);

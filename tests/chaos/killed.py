@@ -150,7 +150,7 @@ class Run:
         for pid in there[:2 if self.how == "two" else 1]:
             self.kill(pid)
 
-    def wait(self, timeout=120):
+    def wait(self, timeout=1200 if os.environ.get("LONG") else 120):
         over, begin = set(), time.monotonic()
         while self.p.poll() is None:
             if time.monotonic() - begin > timeout:

@@ -818,12 +818,54 @@ static void cost(void)
 	CHECK(many <= 15 * few);
 }
 
+/* A claimed one, a poisoned one, one that is done, and one of which too little is known. */
+static void leaving(void)
+{
+	struct rec_head h = { REC_stream_end, 0, 1, 0 };
+	struct rec_stream_end gone = { .dir = 0, .reason = REC_stream_reason_SWAPPED };
+
+	check_case(
+		"who leaves flows to a successor says so of each that it had in progress, by id");
+	BEGIN(0);
+	parser.datagram = log_datagram;
+	parser.claims = log_claims;
+	memcpy(claim_answer, (enum l7_claim[]){ L7_YES, L7_YES, L7_YES, L7_NO, L7_MAYBE, L7_MAYBE },
+	       6 * sizeof(enum l7_claim));
+	text(7, 0, 0, "a\nb");
+	datagram(5, 0, "Poison", 0);
+	datagram(6, 0, "Done", 0);
+	text(3, 0, 0, "x");
+	text(2, 0, 0, "y");
+	datagram(4, 0, "z", 0);
+	events.len = 0;
+	l7_leave(l7, 77, 7);
+	SAW("session_end 5 messages 0 bytes 0 0 gap 0 '' n 77;"
+	    "session_end 5 messages 0 bytes 6 0 gap 0 'bad' n 77;"
+	    "end 5;session_end 5 messages 0 bytes 3 0 gap 0 '' n 77;");
+	CHECK_EQ(l7_stats(l7)->swapped, 3);
+	finish();
+
+	check_case("a stream or a flow whose own stage was swapped ends the session as swapped");
+	BEGIN(0);
+	text(1, 0, 0, "a\n");
+	text(2, 0, 0, "b\n");
+	events.len = 0;
+	l7_stream_end(l7, &h, &gone);
+	flow_event(2, REC_flow_event_END, REC_flow_reason_SWAPPED);
+	SAW("end 5;session_end 5 messages 0 bytes 2 0 gap 0 '' n 0;"
+	    "end 5;session_end 5 messages 0 bytes 2 0 gap 0 '' n 3;");
+	CHECK(text(1, 0, 2, "c\n"));
+	SAW("");
+	finish();
+}
+
 int main(void)
 {
 	claims();
 	buffering();
 	gaps();
 	endings();
+	leaving();
 	caps();
 	cost();
 	buf_release(&events);
