@@ -104,8 +104,9 @@ static void prepare(struct stage *st, bool cut)
 	slot->nout = (uint32_t)st->noutputs;
 	for (size_t i = 0; i < st->ninputs; i++) {
 		const struct input *in = &st->inputs[i];
+		bool at_hand = cut && in == st->current && st->unit;
 
-		slot->in[i] = port_in_position(in->port, cut ? in->unit_end : in->done);
+		slot->in[i] = port_in_position(in->port, at_hand ? in->unit_end : in->done);
 		slot->ended_in |= (uint64_t)in->ended << i;
 	}
 	for (size_t i = 0; i < st->noutputs; i++) {

@@ -624,6 +624,7 @@ static void deliver(struct stage *st, struct input *in, const struct stage_rec *
 		st->last_n = recs[n - 1].head.n;
 	st->current = in;
 	st->ops->batch(st, recs, n);
+	st->unit = 0;
 	if (st->commit) {
 		in->done = in->unit_end;
 		stage_unit_end(st);

@@ -37,7 +37,7 @@ struct input {
 	struct bytes view;
 	size_t pos;             /* bytes of the view already dealt with, or given out in a batch */
 	size_t done;            /* bytes of the view that are dealt with for good; see commit.h */
-	size_t unit_end;        /* .. once the batch at hand is */
+	size_t unit_end;        /* .. once the batch at hand, which is of this input, is */
 	uint32_t poison;        /* length of a record that is left out; see commit.h */
 	uint64_t again_to;      /* a file: place up to which a predecessor has dealt with it */
 	uint64_t committed;     /* place up to which that has been committed */
@@ -146,7 +146,7 @@ struct stage {
 	struct census *census; /* NULL: it has no flows, or nobody can ask */
 	struct commit *commit; /* NULL: nobody would go on where this process stops */
 	bool resuming;         /* a predecessor's work is gone on with */
-	size_t unit;           /* records of the batch at hand */
+	size_t unit;           /* records of the batch at hand; 0: there is none */
 	bool prepared;         /* a slot holds what is not committed yet */
 	bool finished;         /* the end record is written */
 	struct books upstream; /* ledgers that came in `end` records */

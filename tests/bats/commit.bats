@@ -52,3 +52,30 @@ frames() { # frames SEED KILLS OUT: read, pass twice, print
 		cmp <(weir json -i frames.weir --types frame) <(weir json -i copy.weir --types frame)
 	done
 }
+
+@test "commit: a stage killed in the midst of what it writes at the end goes on behind its input" {
+	export WEIR_RUNDIR=$BATS_TEST_TMPDIR/run
+	python3 "$top/tests/gen/make_bench.py" small small.pcap 12000 12000 >/dev/null
+	mkfifo in
+	weir run --name end "read in | flow --no-packets | json" >out.json 2>err 3>&- &
+	pid=$!
+	exec 9>in
+	pids() { weir top end --once --json --interval 100ms 2>/dev/null | jq -r ".stages[] | select($1) | .pid"; }
+	for _ in $(seq 100); do json=$(pids '.stage == "json" and .state == "running"') && [ -n "$json" ] && break; done
+	kill -STOP "$json"
+	cat small.pcap >&9
+	exec 9>&-
+	# More records of flows than the ring has room for: they wait in the midst of the end.
+	for _ in $(seq 100); do
+		flow=$(pids '.stage == "flow" and .in == 12000 and .waits_for == "json"')
+		[ -z "$flow" ] || break
+	done
+	kill -9 "$flow"
+	kill -CONT "$json"
+	code=0
+	wait $pid || code=$?
+	[ "$code" -eq 0 ] || { cat err; false; }
+	grep -q '^books balance' err
+	grep -q 'starting it again' err
+	jq -es 'all(.[]; .type) and length > 5000' out.json
+}
