@@ -1,11 +1,16 @@
 #!/usr/bin/env bats
 # The pipelines of examples/pipelines do what their first lines say.
 load helper
+load ../stages/build
 
 setup() {
 	cd "$BATS_TEST_TMPDIR"
 	demo=$top/examples/demo.pcap
 	lines=$top/examples/pipelines
+}
+
+teardown() {
+	[ -z "${ns:-}" ] || { ip netns del $ns-a; ip netns del $ns-b; } 2>/dev/null || true
 }
 
 @test "pipelines: the TLS inventory has every server once" {
@@ -53,4 +58,50 @@ setup() {
 	[ "$(wc -l <want)" -gt 50 ]
 	weir read out.pcapng | weir json -q -t frame --fields ts,payload >have
 	weir read "$demo" | weir json -q -t frame --fields ts,payload | awk 'NR == FNR { want[$1] = 1; next } FNR in want' want - | cmp - have
+}
+
+@test "pipelines: a stage of one's own stands between weir's" {
+	"$lines/own-stage.sh" "$demo" >got
+	[ "$(grep -c '"type":"banner"' got)" -eq 1 ]
+	grep -q '"resp_p":25,"text":"220 mail.example.com ESMTP ready"' got
+	[ "$(grep -c '"type":"tls"' got)" = "$(weir "$demo" --types tls --quiet | wc -l)" ]
+}
+
+@test "pipelines: the sensor keeps a log for each protocol, flows, and minutes" {
+	export WEIR_RUNDIR=$BATS_TEST_TMPDIR/run
+	timeout 60 "$lines/sensor.sh" "$demo" logs
+	for type in dns http tls flow; do
+		weir "$demo" --types $type --quiet --format json | cmp - logs/$type.json
+	done
+	[ "$(jq -s 'map(.count) | add' logs/minutes.json)" = "$(wc -l <logs/flow.json)" ]
+}
+
+@test "pipelines: over two hosts, each with a network of its own, the output is that of one" {
+	[ "$(id -u)" = 0 ] && command -v ip >/dev/null || skip "no network namespaces here (root and ip are needed)"
+	ns=pipelines$$
+	export WEIR_RUNDIR=$BATS_TEST_TMPDIR/run
+	ip netns add $ns-a || skip "no network namespaces here"
+	ip netns add $ns-b
+	ip -n $ns-a link add v0 type veth peer name v0 netns $ns-b
+	ip -n $ns-a addr add 10.78.0.1/24 dev v0
+	ip -n $ns-b addr add 10.78.0.2/24 dev v0
+	ip -n $ns-a link set v0 up
+	ip -n $ns-b link set v0 up
+	ip netns exec $ns-b timeout 60 "$lines/two-hosts.sh" collector "$demo" 10.78.0.2:9100 >got 3>&- &
+	collector=$!
+	ip netns exec $ns-a timeout 60 "$lines/two-hosts.sh" sensor "$demo" 10.78.0.2:9100
+	wait $collector
+	weir "$demo" --format json --quiet | cmp - got
+}
+
+@test "pipelines: a parser is swapped for its next version, and every record comes once" {
+	export WEIR_RUNDIR=$BATS_TEST_TMPDIR/run
+	example_parser
+	ahead "$(capture lines)" "$demo" "$(capture lines)" >calm.pcap
+	timeout 60 "$lines/swap.sh" calm.pcap ./weir-line ./weir-line-2 20 >got 2>err
+	grep -q "stage 'parser' is replaced by '.*weir-line-2'" err
+	[ "$(grep '"type":"line"' got | jq -r .text | paste -sd' ')" = "hello world ok hello world ok" ]
+	weir read calm.pcap | weir flow | weir reasm | ./weir-line | weir json >want
+	cmp <(grep -v '"type":"session_end"' want) <(grep -v '"type":"session_end"' got)
+	[ "$(jq -r 'select(.type == "session_end") | .reason' got | sort -u | paste -sd' ')" != "" ]
 }

@@ -1,18 +1,7 @@
 #!/usr/bin/env bats
 # weir swap: another program in the place of a stage that runs.
 load helper
-
-# A parser of one's own: the example, built with weir's library.
-own_parser() {
-	local flags=()
-	if nm "$WEIR_BUILD/libweir.a" 2>/dev/null | grep -q __asan_; then
-		flags=(-fsanitize=address,undefined -DWEIR_SANITIZE)
-	fi
-	# shellcheck disable=SC2046
-	${CC:-gcc} -std=gnu11 -D_GNU_SOURCE "${flags[@]}" -I"$top" -I"$top/examples/parser-line" -o "$BATS_TEST_TMPDIR/weir-line" \
-		"$top"/examples/parser-line/*.c "$WEIR_BUILD/libweir.a" \
-		$(pkg-config --libs msgpack libseccomp libcap-ng libcrypto) -lpthread -lm
-}
+load ../stages/build
 
 setup() {
 	export WEIR_RUNDIR=$BATS_TEST_TMPDIR/run
@@ -61,8 +50,8 @@ finish() { # the rest of the capture, and the end
 }
 
 @test "swap: a parser of one's own takes the place of weir's" {
-	own_parser
 	cd "$BATS_TEST_TMPDIR"
+	example_parser
 	run weir swap -q test http -- ./weir-line --only
 	[ "$status" -eq 0 ]
 	[ -z "$output" ]

@@ -8,31 +8,8 @@ setup_file() {
 	cd "$BATS_FILE_TMPDIR"
 	capture lines
 	python3 "$top/tests/gen/make_bench.py" mix mix.pcap 30000 >/dev/null
-	# Lines, the demo 1000 s later, lines again.
-	python3 - lines.pcap "$top/examples/demo.pcap" >calm.pcap <<'END'
-import struct, sys
-lines, demo = (open(f, "rb").read() for f in sys.argv[1:])
-out, begin = [lines[:24]], struct.unpack_from("<I", lines, 24)[0]
-for i, data in enumerate((lines, demo, lines)):
-    at, shift = 24, begin + 1000 * i - struct.unpack_from("<I", data, 24)[0]
-    while at < len(data):
-        sec, size = struct.unpack_from("<I", data, at)[0], struct.unpack_from("<I", data, at + 8)[0]
-        out.append(struct.pack("<I", sec + shift) + data[at + 4:at + 16 + size])
-        at += 16 + size
-sys.stdout.buffer.write(b"".join(out))
-END
+	ahead lines.pcap "$top/examples/demo.pcap" lines.pcap >calm.pcap
 	example_parser
-}
-
-# The example parser, as somebody would build it who has weir's library.
-example_parser() {
-	local flags=()
-	sanitized && flags=(-fsanitize=address,undefined -DWEIR_SANITIZE)
-	# shellcheck disable=SC2046
-	${CC:-gcc} -std=gnu11 -D_GNU_SOURCE "${flags[@]}" -I"$top" -I"$top/examples/parser-line" -o weir-line \
-		"$top"/examples/parser-line/*.c "$WEIR_BUILD/libweir.a" \
-		$(pkg-config --libs msgpack libseccomp libcap-ng libcrypto) -lpthread -lm
-	cp weir-line weir-line-2
 }
 
 setup() {
