@@ -12,6 +12,7 @@ enum verdict { OPEN, YES, NO };
 /* A flow with records in the queue, or not over yet. */
 struct flow {
 	uint64_t id, end_n;
+	uint32_t seen; /* of the bits */
 	uint32_t queued;
 	uint32_t next;           /* of the same hash; of free ones */
 	uint32_t older, younger; /* by the first record that came */
@@ -31,6 +32,7 @@ struct entry {
 struct hold {
 	struct stage *st;
 	uint64_t memory, *held, *judged_early;
+	uint32_t need, deny;
 	struct buf queue;
 	size_t at; /* where its first entry is */
 	struct flow *flows;
@@ -42,7 +44,8 @@ struct hold {
 	struct field event;
 };
 
-struct hold *hold_new(struct stage *st, uint64_t memory, uint64_t flows)
+struct hold *hold_new(struct stage *st, uint64_t memory, uint64_t flows, uint32_t need,
+		      uint32_t deny)
 {
 	struct hold *h = xcalloc(1, sizeof(*h));
 	uint32_t slots = 2;
@@ -53,6 +56,8 @@ struct hold *hold_new(struct stage *st, uint64_t memory, uint64_t flows)
 		slots *= 2;
 	h->st = st;
 	h->memory = memory;
+	h->need = need;
+	h->deny = deny;
 	h->held = stage_counter(st, "held");
 	h->judged_early = stage_counter(st, "judged_early");
 	h->flows = xcalloc(flows, sizeof(*h->flows));
@@ -98,13 +103,34 @@ static void flow_remove(struct hold *h, uint32_t i)
 	h->free = i;
 }
 
+static bool fits(const struct hold *h, uint32_t bits)
+{
+	return (bits & h->need) == h->need && !(bits & h->deny);
+}
+
+/* By what was seen of it. */
+static void judge(const struct hold *h, struct flow *f)
+{
+	f->verdict = fits(h, f->seen) ? YES : NO;
+}
+
+/* One more record of it. Nothing but the end says that what is denied will not come. */
+static void see(const struct hold *h, struct flow *f, uint32_t bits)
+{
+	f->seen |= bits;
+	if (f->seen & h->deny)
+		f->verdict = NO;
+	else if (fits(h, f->seen) && (f->verdict != OPEN || !h->deny))
+		f->verdict = YES;
+}
+
 static void flow_over(struct hold *h, uint32_t i)
 {
 	struct flow *f = &h->flows[i];
 
 	f->over = true;
 	if (f->verdict == OPEN)
-		f->verdict = NO;
+		judge(h, f);
 	if (f->queued == 0)
 		flow_remove(h, i);
 }
@@ -114,7 +140,7 @@ static void judge_early(struct hold *h, uint32_t i)
 {
 	if (h->flows[i].verdict != OPEN)
 		return;
-	h->flows[i].verdict = NO;
+	judge(h, &h->flows[i]);
 	++*h->judged_early;
 }
 
@@ -266,7 +292,7 @@ static void settle(struct hold *h, uint64_t source, uint64_t n)
 	}
 }
 
-void hold_add(struct hold *h, const struct stage_rec *r, const struct schema *s, bool fits,
+void hold_add(struct hold *h, const struct stage_rec *r, const struct schema *s, uint32_t bits,
 	      hold_out *out)
 {
 	uint64_t id = r->head.flow;
@@ -274,14 +300,13 @@ void hold_add(struct hold *h, const struct stage_rec *r, const struct schema *s,
 
 	settle(h, id >> 48, r->head.n);
 	if (id << 16 == 0) {
-		push(h, NO_FLOW, r->raw, fits);
+		push(h, NO_FLOW, r->raw, fits(h, bits));
 	} else {
 		uint32_t i = flow_find(h, id, out);
 		struct flow *f = &h->flows[i];
 
-		if (fits)
-			f->verdict = YES;
-		push(h, i, r->raw, fits);
+		see(h, f, bits);
+		push(h, i, r->raw, false);
 		if (!f->ending && tells_end(h, r, s)) {
 			f->ending = true;
 			f->end_n = r->head.n;

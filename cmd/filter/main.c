@@ -5,7 +5,10 @@
 #include "libcommon/record/expr.h"
 #include "libcommon/stage/stage.h"
 
+enum { MAX_EXPRS = 32 };
+
 struct config {
+	struct opt_strings without;
 	const char *fail;
 	bool invert, per_flow;
 	uint64_t memory, flows;
@@ -19,7 +22,10 @@ static const struct opt options[] = {
 	OPT_ROW('v', "invert", OPT_FLAG, struct config, invert, NULL,
 		"let through those of which it does not hold"),
 	OPT_ROW(0, "per-flow", OPT_FLAG, struct config, per_flow, NULL,
-		"judge whole flows, at their end: one record that fits is enough"),
+		"judge whole flows, at their end: for each expression one record that fits is "
+		"enough"),
+	OPT_ROW(0, "without", OPT_STRINGS, struct config, without, "EXPR",
+		"per flow: no record may fit this, repeatable"),
 	OPT_ROW(0, "memory", OPT_SIZE, struct config, memory, "BYTES",
 		"per flow: what may be held; beyond it the oldest flow is judged as it stands"),
 	OPT_ROW(0, "flows", OPT_UINT, struct config, flows, "N", "per flow: the same for flows"),
@@ -29,36 +35,61 @@ static const struct opt options[] = {
 /* What is known of a record type. */
 struct known {
 	const struct schema *made_for;
-	struct expr_bound *bound;
+	struct expr_bound *bound[MAX_EXPRS];
 };
 
 static struct {
-	struct expr *expr;
+	struct expr *exprs[MAX_EXPRS];
+	size_t n;
 	struct known *known; /* by record type */
 	struct hold *hold;
 	int fail_output; /* -1: none */
 } filter = { .fail_output = -1 };
 
-static void filter_open(struct stage *st, int argc, char **argv)
+static void add_expr(const char *text, size_t given)
 {
+	struct expr *x;
 	struct expr_error e;
 	const char *name, *near = NULL;
 
-	if (argc != 1)
-		die_usage("one expression, in quotes; try '%s --help'", tool_name);
-	filter.expr = expr_parse(bytes_str(argv[1]), &e);
-	if (!filter.expr)
+	if (filter.n == MAX_EXPRS)
+		die_usage("at most %d expressions", MAX_EXPRS);
+	x = expr_parse(bytes_str(text), &e);
+	if (!x && given == 1)
 		die_usage("column %u of the expression: %s", e.column, e.what);
-	name = names_unknown(expr_names(filter.expr), &near);
+	if (!x)
+		die_usage("column %u of '%s': %s", e.column, text, e.what);
+	name = names_unknown(expr_names(x), &near);
 	if (name && near)
 		warn("no built-in type has a field '%s'; '%s' is one", name, near);
+	filter.exprs[filter.n++] = x;
+}
+
+static uint32_t bits_from(size_t from, size_t n)
+{
+	return (uint32_t)(((1ull << n) - 1) << from);
+}
+
+static void filter_open(struct stage *st, int argc, char **argv)
+{
+	size_t needed = (size_t)argc, denied = config.without.n;
+
+	if (argc < 1 || (argc > 1 && !config.per_flow))
+		die_usage("one expression, in quotes; try '%s --help'", tool_name);
+	if (denied && !config.per_flow)
+		die_usage("--without goes with --per-flow");
+	for (size_t i = 0; i < needed; i++)
+		add_expr(argv[i + 1], needed + denied);
+	for (size_t i = 0; i < denied; i++)
+		add_expr(config.without.v[i], needed + denied);
 	filter.known = xcalloc(65536, sizeof(*filter.known));
 	if (config.fail && stage_outputs(st) != 1)
 		die_usage("--fail goes with one -o");
 	if (config.fail)
 		filter.fail_output = (int)stage_output_add(st, config.fail);
 	if (config.per_flow)
-		filter.hold = hold_new(st, config.memory, config.flows);
+		filter.hold = hold_new(st, config.memory, config.flows, bits_from(0, needed),
+				       bits_from(needed, denied));
 }
 
 /* The fate of a record. */
@@ -82,17 +113,33 @@ static const struct known *known_type(struct stage *st, uint16_t type)
 	if (!s)
 		return NULL;
 	if (k->made_for != s) {
-		expr_bound_free(k->bound);
 		k->made_for = s;
-		k->bound = expr_bind(filter.expr, s);
+		for (size_t i = 0; i < filter.n; i++) {
+			expr_bound_free(k->bound[i]);
+			k->bound[i] = expr_bind(filter.exprs[i], s);
+		}
 	}
 	return k;
+}
+
+/* Which of the expressions hold of it, a bit each. False: it is damaged. */
+static bool judged(const struct known *k, struct bytes raw, uint32_t *bits)
+{
+	*bits = 0;
+	for (size_t i = 0; i < filter.n; i++) {
+		enum expr_result result = expr_eval(k->bound[i], raw);
+
+		if (result == EXPR_DAMAGED)
+			return false;
+		*bits |= (uint32_t)(result == EXPR_YES) << i;
+	}
+	return true;
 }
 
 static void filter_batch(struct stage *st, const struct stage_rec *recs, size_t n)
 {
 	const struct known *k = NULL;
-	enum expr_result result;
+	uint32_t bits;
 
 	for (size_t i = 0; i < n; i++) {
 		const struct stage_rec *r = &recs[i];
@@ -103,13 +150,12 @@ static void filter_batch(struct stage *st, const struct stage_rec *recs, size_t 
 			stage_undeclared(st, r->head.type);
 			continue;
 		}
-		result = expr_eval(k->bound, r->raw);
-		if (result == EXPR_DAMAGED)
+		if (!judged(k, r->raw, &bits))
 			stage_drop(st, "malformed", 1);
 		else if (filter.hold)
-			hold_add(filter.hold, r, k->made_for, result == EXPR_YES, decide);
+			hold_add(filter.hold, r, k->made_for, bits, decide);
 		else
-			decide(st, r->raw, result == EXPR_YES);
+			decide(st, r->raw, bits);
 	}
 }
 
@@ -125,7 +171,9 @@ static void filter_finish(struct stage *st)
 {
 	if (filter.hold)
 		hold_flush(filter.hold, decide);
-	stage_check_names(st, expr_names(filter.expr));
+	for (size_t i = 0; i < filter.n; i++)
+		if (!stage_check_names(st, expr_names(filter.exprs[i])))
+			return;
 }
 
 static void filter_leave(struct stage *st, uint64_t n, uint64_t ts)
@@ -142,9 +190,12 @@ int main(int argc, char **argv)
 	static const struct stage_ops ops = {
 		.name = "filter",
 		.summary = "let through the records of which an expression holds",
-		.operands = "EXPRESSION",
+		.operands = "EXPRESSION...",
 		.epilog = "    weir read x.pcap | weir flow | weir filter 'resp_p in {53, 443}'\n"
-			  "    ... | weir filter 'type == \"tls\" and sni ~ \"\\.example$\"'\n",
+			  "    ... | weir filter 'type == \"tls\" and sni ~ \"\\.example$\"'\n"
+			  "    ... | weir filter --per-flow 'sni ~ \"example\"' 'event == \"end\" "
+			  "and "
+			  "resp_bytes > 1M'\n",
 		.kind = STAGE_FILTER,
 		.options = options,
 		.config = &config,
@@ -157,9 +208,12 @@ int main(int argc, char **argv)
 	int code = stage_main(&ops, argc, argv);
 
 	for (size_t i = 0; filter.known && i < 65536; i++)
-		expr_bound_free(filter.known[i].bound);
+		for (size_t x = 0; x < filter.n; x++)
+			expr_bound_free(filter.known[i].bound[x]);
 	free(filter.known);
 	hold_free(filter.hold);
-	expr_free(filter.expr);
+	for (size_t i = 0; i < filter.n; i++)
+		expr_free(filter.exprs[i]);
+	free(config.without.v);
 	return code;
 }

@@ -106,6 +106,28 @@ count() {
 	[[ "$(weir books -i pass.weir)" == *"books balance"* ]]
 }
 
+@test "filter: per flow, expressions may hold of records of different types, and others of none" {
+	cd "$BATS_FILE_TMPDIR"
+	weir filter -i all.weir --per-flow 'type == "tls"' 'type == "flow" and event == "end" and resp_bytes > 3000' --without 'type == "session_end" and reason != "eof"' -o pass.weir --fail fail.weir
+	flows() { jq -s "[.[] | select($1) | .flow] | unique" all.json; }
+	want=$(jq -cn --argjson a "$(flows '.type == "tls"')" --argjson b "$(flows '.type == "flow" and .event == "end" and .resp_bytes > 3000')" \
+		--argjson c "$(flows '.type == "session_end" and .reason != "eof"')" '$a - ($a - $b) - $c')
+	[ "$(jq length <<<"$want")" -gt 0 ]
+	[ "$(jq length <<<"$want")" -lt "$(flows '.type == "tls"' | jq length)" ]
+	jq -c --argjson f "$want" 'select(.flow | IN($f[]))' all.json | cmp - <(weir json -i pass.weir | jq -c .)
+	jq -c --argjson f "$want" 'select(.flow | IN($f[]) | not)' all.json | cmp - <(weir json -i fail.weir | jq -c .)
+	# judged early or not, nothing is lost
+	weir filter -i all.weir --per-flow 'type == "tls"' 'event == "end"' --without 'type == "anomaly"' --flows 2 -o pass.weir --fail fail.weir
+	{ weir json -i pass.weir; weir json -i fail.weir; } | sort | cmp - <(sort all.json)
+	run weir filter -i all.weir 'flow > 1' 'n > 2' -o null:
+	[ "$status" -eq 2 ]
+	run weir filter -i all.weir 'flow > 1' --without 'n > 2' -o null:
+	[ "$status" -eq 2 ]
+	run weir filter -i all.weir --per-flow 'flow > 1' --without 'n >' -o null:
+	[ "$status" -eq 2 ]
+	[[ "$output" == *"column "*" of 'n >': "* ]]
+}
+
 @test "filter: per flow, beyond the bounds flows are judged as they stand, and counted" {
 	cd "$BATS_FILE_TMPDIR"
 	for bound in "--flows 1" "--flows 3" "--memory 1" "--memory 5000"; do
