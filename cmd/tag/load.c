@@ -1,9 +1,9 @@
 /* load: the files of a lookup. */
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 
 #include "cmd/tag/lookup.h"
-#include "libcommon/base/die.h"
 
 enum { MAX_COLUMNS = 256 };
 
@@ -53,12 +53,12 @@ static size_t cells(struct bytes line, struct bytes list[MAX_COLUMNS])
 	return n;
 }
 
-static size_t column_of(const struct bytes *list, size_t n, struct bytes name, const char *file)
+static bool column_of(const struct bytes *list, size_t n, struct bytes name, size_t *at)
 {
-	for (size_t i = 0; i < n; i++)
-		if (bytes_equal(list[i], name))
-			return i;
-	die("%s:1: no column '%.*s'", file, (int)name.len, (const char *)name.ptr);
+	for (*at = 0; *at < n; ++*at)
+		if (bytes_equal(list[*at], name))
+			return true;
+	return false;
 }
 
 /* "key value": the key ends at the first blank. */
@@ -72,58 +72,84 @@ static void split(struct bytes line, struct bytes *key, struct bytes *value)
 	*value = trimmed(BYTES(line.ptr + n, line.len - n));
 }
 
-static void check_prefix(struct bytes key, const char *file, unsigned line)
+static bool is_prefix(struct bytes key)
 {
 	struct literal l;
 	const char *why;
 
-	if (!literal_word(key, &l, &why) || l.is != LITERAL_IP)
-		die("%s:%u: '%.*s' is no address or prefix", file, line, (int)key.len,
-		    (const char *)key.ptr);
+	return literal_word(key, &l, &why) && l.is == LITERAL_IP;
 }
 
-void lookup_load(struct lookup *l, const char *file, enum lookup_form form, struct bytes key,
-		 struct bytes value)
-{
-	char text[LOOKUP_LINE + 2];
-	FILE *f = fopen(file, "re");
-	struct bytes list[MAX_COLUMNS], k, v;
-	size_t key_at = 0, value_at = 0, n;
-	unsigned number = 0;
+/* How a file is read: its form, and where the columns are. */
+struct reading {
+	enum lookup_form form;
+	struct bytes key, value; /* names of the columns */
+	size_t key_at, value_at;
+	unsigned line;
+};
 
-	if (!f)
-		die_errno("cannot open '%s'", file);
-	while (fgets(text, sizeof(text), f)) {
+/* One line that says something. What is wrong with it goes into `what`. */
+static void take_line(struct lookup *l, struct reading *r, struct bytes line, char *what,
+		      size_t size)
+{
+	struct bytes list[MAX_COLUMNS], k = line, v = BYTES("", 0);
+	size_t n = 0;
+
+	if (r->form == LOOKUP_CSV)
+		n = cells(line, list);
+	if (r->form == LOOKUP_CSV && r->line == 1) {
+		struct bytes lacks = column_of(list, n, r->key, &r->key_at) ? r->value : r->key;
+		bool both = r->key_at < n && column_of(list, n, r->value, &r->value_at);
+
+		if (!both)
+			snprintf(what, size, "no column '%.*s'", (int)lacks.len,
+				 (const char *)lacks.ptr);
+		return;
+	}
+	if (r->form == LOOKUP_CSV && (n <= r->key_at || n <= r->value_at)) {
+		snprintf(what, size, "only %zu columns", n);
+		return;
+	}
+	if (r->form == LOOKUP_CSV) {
+		k = list[r->key_at];
+		v = list[r->value_at];
+	} else if (r->form == LOOKUP_PREFIXES) {
+		split(line, &k, &v);
+	}
+	if (r->form == LOOKUP_PREFIXES && !is_prefix(k)) {
+		snprintf(what, size, "'%.*s' is no address or prefix", (int)k.len,
+			 (const char *)k.ptr);
+		return;
+	}
+	if (!lookup_add(l, k, v))
+		snprintf(what, size, "no memory for more; see --memory");
+}
+
+bool lookup_load(struct lookup *l, const char *file, enum lookup_form form, struct bytes key,
+		 struct bytes value, char why[LOOKUP_WHY])
+{
+	struct reading r = { .form = form, .key = key, .value = value };
+	char text[LOOKUP_LINE + 2], what[LOOKUP_LINE + 64] = "";
+	FILE *f = fopen(file, "re");
+
+	if (!f) {
+		snprintf(why, LOOKUP_WHY, "cannot open '%s': %s", file, strerror(errno));
+		return false;
+	}
+	while (!*what && fgets(text, sizeof(text), f)) {
 		struct bytes line = trimmed(bytes_str(text));
 
-		number++;
+		r.line++;
 		if (strlen(text) > LOOKUP_LINE)
-			die("%s:%u: longer than %d bytes", file, number, LOOKUP_LINE);
-		if (line.len == 0 || (line.ptr[0] == '#' && form != LOOKUP_CSV))
-			continue;
-		if (form == LOOKUP_CSV && number == 1) {
-			n = cells(line, list);
-			key_at = column_of(list, n, key, file);
-			value_at = column_of(list, n, value, file);
-			continue;
-		}
-		k = line;
-		v = BYTES("", 0);
-		if (form == LOOKUP_CSV) {
-			n = cells(line, list);
-			if (n <= key_at || n <= value_at)
-				die("%s:%u: only %zu columns", file, number, n);
-			k = list[key_at];
-			v = list[value_at];
-		} else if (form == LOOKUP_PREFIXES) {
-			split(line, &k, &v);
-			check_prefix(k, file, number);
-		}
-		if (!lookup_add(l, k, v))
-			die("%s:%u: no memory for more; see --memory", file, number);
+			snprintf(what, sizeof(what), "longer than %d bytes", LOOKUP_LINE);
+		else if (line.len && (line.ptr[0] != '#' || form == LOOKUP_CSV))
+			take_line(l, &r, line, what, sizeof(what));
 	}
-	if (ferror(f))
-		die_errno("cannot read '%s'", file);
+	if (*what)
+		snprintf(why, LOOKUP_WHY, "%.128s:%u: %s", file, r.line, what);
+	else if (ferror(f))
+		snprintf(why, LOOKUP_WHY, "cannot read '%s': %s", file, strerror(errno));
 	fclose(f);
 	lookup_sort(l);
+	return !*why;
 }

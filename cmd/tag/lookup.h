@@ -21,10 +21,11 @@ size_t lookup_count(const struct lookup *l);
 struct bytes lookup_find(const struct lookup *l, const struct value *v);
 
 enum lookup_form { LOOKUP_PREFIXES, LOOKUP_LIST, LOOKUP_CSV };
+enum { LOOKUP_WHY = 4352 };
 /* Reads a file: lines "key value", lines "key", or comma-separated values (RFC 4180, without line
- * breaks in quotes) with the names `key` and `value` in the first line. Ends the process with one
- * line, FILE:LINE: .., where it can't. */
-void lookup_load(struct lookup *l, const char *file, enum lookup_form form, struct bytes key,
-		 struct bytes value);
+ * breaks in quotes) with the names `key` and `value` in the first line. False: why says what is
+ * wrong, FILE:LINE: .. */
+bool lookup_load(struct lookup *l, const char *file, enum lookup_form form, struct bytes key,
+		 struct bytes value, char why[LOOKUP_WHY]);
 
 #endif

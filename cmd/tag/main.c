@@ -1,13 +1,17 @@
 /* weir-tag: adds a field with what a file says of the value of another. */
+#include <libgen.h>
+#include <signal.h>
 #include <stdlib.h>
 
 #include "cmd/tag/lookup.h"
 #include "libcommon/record/make.h"
+#include "libcommon/stage/sandbox.h"
 #include "libcommon/stage/stage.h"
 
 struct config {
 	const char *field, *as, *prefix, *list, *csv;
 	uint64_t memory;
+	bool reload;
 };
 
 static struct config config = { .memory = 256 << 20 };
@@ -23,6 +27,8 @@ static const struct opt options[] = {
 	OPT_ROW(0, "csv", OPT_STRING, struct config, csv, "FILE,KEY,VALUE",
 		"comma-separated values, with the names of these columns in the first line"),
 	OPT_ROW(0, "memory", OPT_SIZE, struct config, memory, "BYTES", "what the file may take"),
+	OPT_ROW(0, "reload", OPT_FLAG, struct config, reload, NULL,
+		"read the file again on SIGHUP; keeps the right to read its directory"),
 	{ 0 },
 };
 
@@ -38,26 +44,103 @@ static struct {
 	struct names names;
 	struct plan *plans[65536];
 	struct buf record;
-	uint64_t *tagged;
+	uint64_t *tagged, *reloads, *refused;
+	/* what is read, and its folder */
+	char *file, *dir;
+	enum lookup_form form;
+	struct bytes key, value; /* names of columns */
 } tag;
 
-static void load_csv(const char *text)
-{
-	char *file = strdup(text), *value = file ? strrchr(file, ',') : NULL, *key = NULL;
+static volatile sig_atomic_t again;
 
+static void csv_words(const char *text)
+{
+	char *value, *key = NULL;
+
+	tag.file = strdup(text);
+	value = tag.file ? strrchr(tag.file, ',') : NULL;
 	if (value) {
 		*value++ = '\0';
-		key = strrchr(file, ',');
+		key = strrchr(tag.file, ',');
 	}
 	if (!key)
 		die_usage("--csv: give FILE,KEY,VALUE");
 	*key++ = '\0';
-	lookup_load(tag.lookup, file, LOOKUP_CSV, bytes_str(key), bytes_str(value));
-	free(file);
+	tag.key = bytes_str(key);
+	tag.value = bytes_str(value);
+}
+
+static void file_words(void)
+{
+	char *path;
+
+	if (!!config.prefix + !!config.list + !!config.csv != 1)
+		die_usage("give one of --prefix, --list and --csv");
+	tag.form = config.prefix ? LOOKUP_PREFIXES : config.list ? LOOKUP_LIST : LOOKUP_CSV;
+	if (config.csv)
+		csv_words(config.csv);
+	else
+		tag.file = strdup(config.prefix ? config.prefix : config.list);
+	path = strdup(tag.file ? tag.file : "");
+	tag.dir = path ? strdup(dirname(path)) : NULL;
+	free(path);
+	if (!tag.dir)
+		die("out of memory");
+}
+
+/* NULL: why says what is wrong. */
+static struct lookup *load(char why[LOOKUP_WHY])
+{
+	struct lookup *l = lookup_new(config.memory);
+
+	why[0] = '\0';
+	if (lookup_load(l, tag.file, tag.form, tag.key, tag.value, why))
+		return l;
+	lookup_free(l);
+	return NULL;
+}
+
+static void on_hangup(int sig)
+{
+	(void)sig;
+	again = 1;
+}
+
+/* Between two batches: what was found in the old one is not needed any more. */
+static int tag_turn(struct stage *st)
+{
+	char why[LOOKUP_WHY];
+	struct lookup *fresh;
+
+	(void)st;
+	if (!again)
+		return -1;
+	again = 0;
+	fresh = load(why);
+	if (!fresh) {
+		++*tag.refused;
+		warn("%s; going on with what was read before", why);
+		return -1;
+	}
+	lookup_free(tag.lookup);
+	tag.lookup = fresh;
+	++*tag.reloads;
+	note("read '%s' again: %zu entries", tag.file, lookup_count(fresh));
+	return -1;
+}
+
+static struct stage_ops ops;
+
+static const char *tag_dir(struct stage *st)
+{
+	(void)st;
+	return config.reload ? tag.dir : NULL;
 }
 
 static void tag_open(struct stage *st, int argc, char **argv)
 {
+	char why[LOOKUP_WHY];
+
 	(void)argc;
 	(void)argv;
 	if (!config.field || names_add(&tag.names, bytes_str(config.field)) < 0)
@@ -65,15 +148,17 @@ static void tag_open(struct stage *st, int argc, char **argv)
 	if (!config.as || !config.as[0] || strlen(config.as) > 64 ||
 	    config.as[strspn(config.as, "abcdefghijklmnopqrstuvwxyz0123456789_.")])
 		die_usage("--as: a name of a-z, 0-9, _ and . for the field that is added");
-	if (!!config.prefix + !!config.list + !!config.csv != 1)
-		die_usage("give one of --prefix, --list and --csv");
-	tag.lookup = lookup_new(config.memory);
-	if (config.prefix)
-		lookup_load(tag.lookup, config.prefix, LOOKUP_PREFIXES, BYTES("", 0), BYTES("", 0));
-	else if (config.list)
-		lookup_load(tag.lookup, config.list, LOOKUP_LIST, BYTES("", 0), BYTES("", 0));
-	else
-		load_csv(config.csv);
+	file_words();
+	tag.lookup = load(why);
+	if (!tag.lookup)
+		die("%s", why);
+	if (config.reload) {
+		/* No SA_RESTART: who waits for input looks up. */
+		sigaction(SIGHUP, &(struct sigaction){ .sa_handler = on_hangup }, NULL);
+		ops.sandbox = SANDBOX_READ_DIR;
+		tag.reloads = stage_counter(st, "reloads");
+		tag.refused = stage_counter(st, "reloads_refused");
+	}
 	tag.tagged = stage_counter(st, "tagged");
 }
 
@@ -167,21 +252,24 @@ static void tag_finish(struct stage *st)
 	stage_check_names(st, &tag.names);
 }
 
+static struct stage_ops ops = {
+	.name = "tag",
+	.summary = "add a field with what a file says of the value of another",
+	.epilog = "    ... | weir flow | weir tag --field orig_h --as site --prefix "
+		  "sites.txt\n"
+		  "    ... | weir tag --field query --as blocked --list names.txt\n",
+	.kind = STAGE_FILTER,
+	.options = options,
+	.config = &config,
+	.open = tag_open, /* which also says what it needs of the sandbox */
+	.batch = tag_batch,
+	.finish = tag_finish,
+	.turn = tag_turn,
+	.sandbox_dir = tag_dir,
+};
+
 int main(int argc, char **argv)
 {
-	static const struct stage_ops ops = {
-		.name = "tag",
-		.summary = "add a field with what a file says of the value of another",
-		.epilog = "    ... | weir flow | weir tag --field orig_h --as site --prefix "
-			  "sites.txt\n"
-			  "    ... | weir tag --field query --as blocked --list names.txt\n",
-		.kind = STAGE_FILTER,
-		.options = options,
-		.config = &config,
-		.open = tag_open,
-		.batch = tag_batch,
-		.finish = tag_finish,
-	};
 	int code = stage_main(&ops, argc, argv);
 
 	for (size_t i = 0; i < 65536; i++) {
@@ -190,6 +278,8 @@ int main(int argc, char **argv)
 		free(tag.plans[i]);
 	}
 	lookup_free(tag.lookup);
+	free(tag.file);
+	free(tag.dir);
 	names_release(&tag.names);
 	buf_release(&tag.record);
 	return code;

@@ -50,6 +50,41 @@ setup_file() {
 	jq -cs 'map(select(.type == "flow" and (.orig_h | startswith("192.0.2.")) and (.resp_h | startswith("198.51.100.")))) | length' all.json | cmp - got.txt
 }
 
+@test "tag: a changed file is read again on SIGHUP, a wrong one is not taken" {
+	cd "$BATS_TEST_TMPDIR"
+	mkdir lists
+	echo www.example.com >lists/names
+	mkfifo in
+	weir tag -i in --field query --as known --list lists/names --reload -o out.weir 2>err 3>&- &
+	pid=$!
+	exec 9>in
+	again() { # again TEXT COUNTER: the file is replaced by one of that text
+		printf '%s\n' "$1" >lists/new
+		mv lists/new lists/names
+		kill -HUP $pid
+		for _ in $(seq 200); do
+			kill -USR1 $pid
+			grep -qE "$2 +$3\b" err && break || sleep 0.02
+		done
+		grep -qE "$2 +$3\b" err
+	}
+	size=$(stat -c %s "$BATS_FILE_TMPDIR/all.weir")
+	head -c $((size / 3)) "$BATS_FILE_TMPDIR/all.weir" >&9
+	again "$(head -c 5000 /dev/zero | tr '\0' x)" reloads_refused 1
+	again txt.example.com reloads 1
+	tail -c +$((size / 3 + 1)) "$BATS_FILE_TMPDIR/all.weir" >&9
+	exec 9>&-
+	wait $pid
+	grep -q "lists/names:1: longer than 4096 bytes; going on with what was read before" err
+	weir json -i out.weir -t dns | jq -r 'select(.known) | .query' >got.txt
+	# www, whose question comes first, by the first file; txt by the last.
+	[ "$(sort -u got.txt | paste -sd" ")" = "txt.example.com www.example.com" ]
+	[ "$(head -n 1 got.txt)" = www.example.com ]
+	[ "$(tail -n 1 got.txt)" = txt.example.com ]
+	weir json -i out.weir | jq -cS 'del(.known)' | cmp - <(jq -cS . "$BATS_FILE_TMPDIR/all.json")
+	[[ "$(weir books -i out.weir)" == *"books balance"* ]]
+}
+
 @test "tag: what is wrong with a file is said with its line, exit 1" {
 	cd "$BATS_FILE_TMPDIR"
 	one() {
