@@ -1,5 +1,6 @@
 /* weir-hostile: a parser that was taken over. With WEIR_HOSTILE it tries one thing on its first
- * records; what came of it is said, where it lives to say it. Else it passes everything on. */
+ * records, or by the record of the frame number in WEIR_HOSTILE_AT, as an exploit would; what came
+ * of it is said, where it lives to say it. Else it passes everything on. */
 #include <errno.h>
 #include <fcntl.h>
 #include <netinet/in.h>
@@ -18,6 +19,7 @@
 enum { RANGES = 64, DESCRIPTORS = 64 };
 
 static const char *wanted;
+static uint64_t wanted_at; /* 0: at once */
 /* What it reads of others' memory: mappings that are shared and read-only, seen before. */
 static struct range {
 	char *at;
@@ -156,16 +158,23 @@ static const struct {
 
 static void hostile_open(struct stage *st, int argc, char **argv)
 {
+	const char *at = getenv("WEIR_HOSTILE_AT");
+
 	(void)st;
 	(void)argc;
 	(void)argv;
 	wanted = getenv("WEIR_HOSTILE");
+	wanted_at = at ? strtoull(at, NULL, 10) : 0;
 	look_round();
 }
 
 static void hostile_batch(struct stage *st, const struct stage_rec *recs, size_t n)
 {
-	for (size_t i = 0; wanted && i < sizeof(tries) / sizeof(tries[0]); i++) {
+	bool now = !wanted_at;
+
+	for (size_t i = 0; i < n; i++)
+		now |= recs[i].head.n == wanted_at;
+	for (size_t i = 0; now && wanted && i < sizeof(tries) / sizeof(tries[0]); i++) {
 		if (strcmp(wanted, tries[i].name) == 0) {
 			wanted = NULL;
 			warn("%s: got %ld", tries[i].name, tries[i].fn());
