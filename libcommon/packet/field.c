@@ -213,6 +213,7 @@ static enum pkt_fit size_by_field(const struct pkt_layer *l, struct bytes b, siz
 enum pkt_fit pkt_header_size(const struct pkt_layer *l, struct bytes b, size_t *size,
 			     unsigned *field)
 {
+	const struct pkt_field *last = &l->fields[l->nfields - 1];
 	struct pkt_header h = { l, b.ptr, b.len };
 	struct pkt_walk w = { .h = &h };
 	struct pkt_place place;
@@ -229,7 +230,7 @@ enum pkt_fit pkt_header_size(const struct pkt_layer *l, struct bytes b, size_t *
 		return PKT_WRONG;
 	if (l->header.given)
 		return size_by_field(l, b, size, field);
-	if (l->fields[l->nfields - 1].at < PKT_MOVES) {
+	if (last->at < PKT_MOVES && last->when == PKT_ALWAYS && last->size == PKT_SIZE_BITS) {
 		*size = l->min;
 		return PKT_FITS;
 	}

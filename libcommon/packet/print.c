@@ -153,13 +153,14 @@ static void correct(struct pkt_model *m, uint16_t head, const struct pkt_header 
 	}
 }
 
-/* Makes the model the shortest that rebuilds p. False: its fields can't. */
-static bool shorten(struct pkt_printer *pp, const struct packet *p)
+bool pkt_shorten(struct pkt_printer *pp, const struct packet *p)
 {
 	struct pkt_model *m = &pp->model;
 	const char *why;
 	struct packet made;
 
+	if (!pp->built)
+		pp->built = xcalloc(PKT_BUILD_MAX, 1);
 	pkt_model_of(m, p);
 	for (uint16_t h = m->first; h != PKT_NIL; h = m->head[h].next) {
 		leave_out(m, h, m->head[h].next);
@@ -292,9 +293,7 @@ void pkt_print(struct pkt_printer *pp, const struct packet *given, const struct 
 	struct packet p = *given;
 	unsigned k = p.n;
 
-	if (!pp->built)
-		pp->built = xcalloc(PKT_BUILD_MAX, 1);
-	while (!shorten(pp, &p) && k > 0) {
+	while (!pkt_shorten(pp, &p) && k > 0) {
 		do
 			k--;
 		while (k && (p.node[k].layer == PKT_raw || p.node[k].layer == PKT_padding));

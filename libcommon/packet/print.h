@@ -25,6 +25,9 @@ void pkt_printer_release(struct pkt_printer *pp);
  * gives p->data; frame(..) is in front where the link type, the length or the time needs it. */
 void pkt_print(struct pkt_printer *pp, const struct packet *p, const struct pkt_meta *meta,
 	       struct buf *out);
+/* Makes pp->model the shortest that builds p->data again: what comes by itself is not given. False:
+ * its fields can't. */
+bool pkt_shorten(struct pkt_printer *pp, const struct packet *p);
 /* One header, without what it gets by itself. */
 void pkt_print_head(const struct pkt_model *m, uint16_t head, struct buf *out);
 /* All that a packet says, each field given. */

@@ -129,6 +129,9 @@ static void faults(void)
 					"\0\0\0");
 	CHECK(p.fault.class == PKT_INVALID_VALUE && p.fault.layer == PKT_tcp &&
 	      p.fault.field == PKT_tcp_dataofs);
+	check_case("a header that is one list behind its fixed fields has the list");
+	TAKE(PKT_sctp, "\0\1\0\2\0\0\0\3\0\0\0\0\x0b\0\0\4");
+	CHECK(p.n == 1 && p.node[0].len == 16);
 	check_case("a fragment that is not the first has no layer 4");
 	TAKE(PKT_ip, "\x45\x00\x00\x28\x00\x01\x00\x05\x40\x06\x00\x00\x0a\x00\x00\x01\x0a\x00\x00"
 		     "\x02" TCP);

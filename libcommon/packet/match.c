@@ -1,0 +1,257 @@
+/* match: conditions on packets. */
+#include "libcommon/packet/match.h"
+
+#include <ctype.h>
+#include <stdlib.h>
+
+#include "libcommon/base/die.h"
+
+enum { NODES = 64, DEPTH = 16 };
+
+enum op { OP_OR, OP_AND, OP_NOT, OP_HAS, OP_EQ, OP_NE, OP_LT, OP_LE, OP_GT, OP_GE, OP_BITS, OP_IN };
+
+struct node {
+	struct pkt_path path;
+	uint64_t number;
+	size_t at, len;  /* the value's bytes */
+	unsigned prefix; /* bits that count, 0: all */
+	uint8_t op;
+	uint8_t left, right;
+};
+
+struct pkt_match {
+	struct node node[NODES];
+	unsigned n, root, depth;
+	struct buf bytes;
+};
+
+static bool add(struct pkt_text *t, struct pkt_match *m, struct node n, unsigned *at)
+{
+	if (m->n == NODES)
+		return pkt_text_wrong(t, "this is more than %d conditions", NODES);
+	*at = m->n;
+	m->node[m->n++] = n;
+	return true;
+}
+
+static bool read_value(struct pkt_text *t, struct pkt_match *m, struct node *n)
+{
+	const struct pkt_field *f = &pkt_layers[n->path.layer].fields[n->path.field];
+	const char *why = "it is no such value", *from;
+	struct bytes w;
+
+	n->at = m->bytes.len;
+	pkt_text_skip(t);
+	from = t->p;
+	if (t->p < t->end && (*t->p == '"' || (*t->p == 'x' && t->p[1] == '"'))) {
+		if (!pkt_text_bytes(t, &m->bytes))
+			return pkt_text_wrong(t, "the bytes have no end");
+		n->len = m->bytes.len - n->at;
+		return true;
+	}
+	w = pkt_text_word(t, ".:+-");
+	if (!pkt_value_parse(f, w, &n->number, &m->bytes, &why) &&
+	    !pkt_value_announces(&pkt_layers[n->path.layer], n->path.field,
+				 pkt_layer_find(w, PKT_NONE), &n->number)) {
+		t->p = from;
+		return pkt_text_wrong(t, "'%.*s': %s", (int)w.len, (const char *)w.ptr, why);
+	}
+	n->len = m->bytes.len - n->at;
+	if ((f->kind == PKT_IP4 || f->kind == PKT_IP6) && t->p < t->end && *t->p == '/')
+		for (t->p++; t->p < t->end && isdigit((uint8_t)*t->p) && n->prefix <= 128; t->p++)
+			n->prefix = n->prefix * 10 + (unsigned)(*t->p - '0');
+	if (n->prefix > (f->kind == PKT_IP4 ? 32u : 128u))
+		return pkt_text_wrong(t, "no prefix is so long");
+	return true;
+}
+
+static bool read_test(struct pkt_text *t, struct pkt_match *m, unsigned *at)
+{
+	static const struct {
+		const char *mark;
+		enum op op;
+	} ops[] = { { "==", OP_EQ }, { "!=", OP_NE }, { "<=", OP_LE }, { ">=", OP_GE },
+		    { "<", OP_LT },  { ">", OP_GT },  { "~", OP_IN } };
+	struct node n = { .op = OP_HAS };
+
+	if (!pkt_path_read(t, &n.path))
+		return false;
+	for (size_t i = 0; i < sizeof(ops) / sizeof(ops[0]) && n.op == OP_HAS; i++)
+		if (pkt_text_accept(t, ops[i].mark))
+			n.op = (uint8_t)ops[i].op;
+	if (n.op == OP_HAS && t->end - t->p > 1 && t->p[0] == '&' && t->p[1] != '&') {
+		t->p++;
+		n.op = OP_BITS;
+	}
+	if (n.op == OP_HAS)
+		return add(t, m, n, at);
+	if (n.path.field == PKT_NO_FIELD)
+		return pkt_text_wrong(t, "a layer by itself has no value");
+	return read_value(t, m, &n) && add(t, m, n, at);
+}
+
+static bool read_any(struct pkt_text *t, struct pkt_match *m, unsigned *at);
+
+static bool read_one(struct pkt_text *t, struct pkt_match *m, unsigned *at)
+{
+	struct node n = { .op = OP_NOT };
+	unsigned inner;
+
+	if (m->depth > DEPTH)
+		return pkt_text_wrong(t, "the parentheses are too deep here");
+	if (pkt_text_accept(t, "!")) {
+		m->depth++;
+		if (!read_one(t, m, &inner))
+			return false;
+		m->depth--;
+		n.left = (uint8_t)inner;
+		return add(t, m, n, at);
+	}
+	if (!pkt_text_accept(t, "("))
+		return read_test(t, m, at);
+	m->depth++;
+	if (!read_any(t, m, at))
+		return false;
+	m->depth--;
+	return pkt_text_accept(t, ")") || pkt_text_wrong(t, "')' is missing here");
+}
+
+static bool read_all(struct pkt_text *t, struct pkt_match *m, unsigned *at)
+{
+	struct node n = { .op = OP_AND };
+	unsigned right;
+
+	if (!read_one(t, m, at))
+		return false;
+	while (pkt_text_accept(t, "&&")) {
+		n.left = (uint8_t)*at;
+		if (!read_one(t, m, &right))
+			return false;
+		n.right = (uint8_t)right;
+		if (!add(t, m, n, at))
+			return false;
+	}
+	return true;
+}
+
+static bool read_any(struct pkt_text *t, struct pkt_match *m, unsigned *at)
+{
+	struct node n = { .op = OP_OR };
+	unsigned right;
+
+	if (!read_all(t, m, at))
+		return false;
+	while (pkt_text_accept(t, "||")) {
+		n.left = (uint8_t)*at;
+		if (!read_all(t, m, &right))
+			return false;
+		n.right = (uint8_t)right;
+		if (!add(t, m, n, at))
+			return false;
+	}
+	return true;
+}
+
+struct pkt_match *pkt_match_new(const char *text, char *why)
+{
+	struct pkt_match *m = xcalloc(1, sizeof(*m));
+	struct pkt_text t = { text, text, text + strlen(text), why };
+
+	if (read_any(&t, m, &m->root)) {
+		pkt_text_skip(&t);
+		if (t.p == t.end)
+			return m;
+		pkt_text_wrong(&t, "'&&', '||' or the end is missing here");
+	}
+	pkt_match_free(m);
+	return NULL;
+}
+
+void pkt_match_free(struct pkt_match *m)
+{
+	if (m)
+		buf_release(&m->bytes);
+	free(m);
+}
+
+static bool prefix_equal(const uint8_t *a, const uint8_t *b, unsigned bits)
+{
+	unsigned rest = bits % 8;
+
+	return memcmp(a, b, bits / 8) == 0 &&
+	       (!rest || !((a[bits / 8] ^ b[bits / 8]) >> (8 - rest)));
+}
+
+/* As memcmp, shorter before longer. */
+static int order(struct bytes a, struct bytes b)
+{
+	int c = memcmp(a.ptr, b.ptr, a.len < b.len ? a.len : b.len);
+
+	return c ? c : a.len < b.len ? -1 : a.len > b.len;
+}
+
+static bool judge(enum op op, int c)
+{
+	return op == OP_EQ   ? c == 0
+	       : op == OP_NE ? c != 0
+	       : op == OP_LT ? c < 0
+	       : op == OP_LE ? c <= 0
+	       : op == OP_GT ? c > 0
+			     : c >= 0;
+}
+
+static bool test(const struct pkt_match *m, const struct node *n, const struct packet *p)
+{
+	struct bytes value = BYTES(m->bytes.ptr + n->at, n->len), have;
+	const struct pkt_field *f;
+	struct pkt_place place;
+	unsigned field;
+	uint8_t four[4];
+	uint64_t v;
+	int node;
+
+	if (n->path.field == PKT_NO_FIELD)
+		return pkt_path_node(p, &n->path) >= 0;
+	if (!pkt_path_place(p, &n->path, &node, &field, &place))
+		return false;
+	if (n->op == OP_HAS)
+		return true;
+	f = &pkt_layers[n->path.layer].fields[field];
+	have = BYTES(p->data.ptr + place.at / 8, place.bits / 8);
+	if (n->prefix) {
+		be32_put(four, (uint32_t)n->number);
+		if (have.len * 8 < n->prefix)
+			return false;
+		return prefix_equal(have.ptr, f->kind == PKT_IP4 ? four : value.ptr, n->prefix) ==
+		       (n->op == OP_EQ);
+	}
+	if (n->op == OP_IN)
+		return value.len && memmem(have.ptr, have.len, value.ptr, value.len);
+	if (!pkt_kind_is_number(f->kind) || n->len)
+		return n->op != OP_BITS && judge(n->op, order(have, value));
+	v = pkt_bits_get(p->data.ptr, place.at, place.bits > 64 ? 64 : place.bits);
+	if (n->op == OP_BITS)
+		return v & n->number;
+	return judge(n->op, v < n->number ? -1 : v > n->number);
+}
+
+static bool eval(const struct pkt_match *m, unsigned at, const struct packet *p)
+{
+	const struct node *n = &m->node[at];
+
+	switch (n->op) {
+	case OP_OR:
+		return eval(m, n->left, p) || eval(m, n->right, p);
+	case OP_AND:
+		return eval(m, n->left, p) && eval(m, n->right, p);
+	case OP_NOT:
+		return !eval(m, n->left, p);
+	default:
+		return test(m, n, p);
+	}
+}
+
+bool pkt_matches(const struct pkt_match *m, const struct packet *p)
+{
+	return eval(m, m->root, p);
+}
