@@ -24,6 +24,7 @@ struct flow {
 
 /* In the queue, in front of the record's bytes. */
 struct entry {
+	const struct schema *schema;
 	uint32_t flow; /* index; NO_FLOW: judged alone */
 	uint32_t len;
 	bool yes;
@@ -164,7 +165,7 @@ static void drain(struct hold *h, hold_out *out)
 
 		if (f && f->verdict == OPEN)
 			break;
-		out(h->st, BYTES(h->queue.ptr + h->at + sizeof(e), e.len),
+		out(h->st, e.schema, BYTES(h->queue.ptr + h->at + sizeof(e), e.len),
 		    f ? f->verdict == YES : e.yes);
 		h->at += sizeof(e) + e.len;
 		--*h->held;
@@ -190,9 +191,9 @@ static void tell(struct hold *h)
 	stage_hold(h->st, first.n, first.ts);
 }
 
-static void push(struct hold *h, uint32_t flow, struct bytes raw, bool yes)
+static void push(struct hold *h, uint32_t flow, const struct schema *s, struct bytes raw, bool yes)
 {
-	struct entry e = { .flow = flow, .len = (uint32_t)raw.len, .yes = yes };
+	struct entry e = { .schema = s, .flow = flow, .len = (uint32_t)raw.len, .yes = yes };
 
 	buf_add(&h->queue, &e, sizeof(e));
 	buf_add(&h->queue, raw.ptr, raw.len);
@@ -300,13 +301,13 @@ void hold_add(struct hold *h, const struct stage_rec *r, const struct schema *s,
 
 	settle(h, id >> 48, r->head.n);
 	if (id << 16 == 0) {
-		push(h, NO_FLOW, r->raw, fits(h, bits));
+		push(h, NO_FLOW, s, r->raw, fits(h, bits));
 	} else {
 		uint32_t i = flow_find(h, id, out);
 		struct flow *f = &h->flows[i];
 
 		see(h, f, bits);
-		push(h, i, r->raw, false);
+		push(h, i, s, r->raw, false);
 		if (!f->ending && tells_end(h, r, s)) {
 			f->ending = true;
 			f->end_n = r->head.n;

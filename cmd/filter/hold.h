@@ -11,8 +11,8 @@
 
 #include "libcommon/stage/stage.h"
 
-/* What becomes of a record whose verdict is known. */
-typedef void hold_out(struct stage *st, struct bytes raw, bool yes);
+/* What becomes of a record whose verdict is known; s is its schema. */
+typedef void hold_out(struct stage *st, const struct schema *s, struct bytes raw, bool yes);
 
 struct hold;
 /* Memory: bytes of records held; beyond it, or beyond that many flows, the flow that holds up the

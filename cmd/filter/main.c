@@ -93,14 +93,14 @@ static void filter_open(struct stage *st, int argc, char **argv)
 }
 
 /* The fate of a record. */
-static void decide(struct stage *st, struct bytes raw, bool yes)
+static void decide(struct stage *st, const struct schema *s, struct bytes raw, bool yes)
 {
 	bool pass = yes != config.invert;
 
 	if (filter.fail_output >= 0)
-		stage_pass_to(st, pass ? 0 : (size_t)filter.fail_output, raw);
+		stage_pass_held_to(st, pass ? 0 : (size_t)filter.fail_output, s, raw);
 	else if (pass)
-		stage_pass(st, raw);
+		stage_pass_held(st, s, raw);
 	else
 		stage_filter(st, 1);
 }
@@ -155,7 +155,7 @@ static void filter_batch(struct stage *st, const struct stage_rec *recs, size_t 
 		else if (filter.hold)
 			hold_add(filter.hold, r, k->made_for, bits, decide);
 		else
-			decide(st, r->raw, bits);
+			decide(st, k->made_for, r->raw, bits);
 	}
 }
 

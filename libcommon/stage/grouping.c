@@ -83,6 +83,8 @@ struct grouping *grouping_new(struct stage *st, const struct grouping_config *c)
 	struct grouping *g = xcalloc(1, sizeof(*g));
 	struct bytes bad;
 
+	if (c->ranks && !c->by)
+		die_usage("--by: which fields are to be ranked?");
 	g->st = st;
 	g->config = *c;
 	by_add(g, c->by);

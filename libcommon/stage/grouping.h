@@ -32,4 +32,13 @@ void grouping_leave(struct grouping *g);
 /* Writes what is open, and tells of fields that no type had. */
 void grouping_finish(struct grouping *g);
 
+struct grouping_tool {
+	const char *summary, *epilog;
+	/* Its own, into `config`; by, types, every, late, groups and memory are there already. */
+	const struct opt *options;
+	struct grouping_config *config; /* with the defaults; `type` is also the tool's name */
+};
+/* The whole of main(). */
+int grouping_main(const struct grouping_tool *tool, int argc, char **argv);
+
 #endif

@@ -24,7 +24,7 @@ static const struct opt own_options[] = {
 		"write only what this stage makes; pass nothing on"),
 	OPT_ROW(0, "max-flows", OPT_UINT, struct l7_tool, max_flows, "N",
 		"flows known at a time; the least recently used goes first"),
-	OPT_ROW(0, "max-memory", OPT_SIZE, struct l7_tool, max_memory, "BYTES",
+	OPT_ROW(0, "memory", OPT_SIZE, struct l7_tool, max_memory, "BYTES",
 		"unparsed bytes kept over all flows"),
 	{ 0 },
 };

@@ -114,6 +114,8 @@ void stage_input_add(struct stage *st, const char *endpoint);
 size_t stage_output_add(struct stage *st, const char *endpoint);
 /* To every output, later than in its batch: s is its schema as stage_schema() gave it then. */
 void stage_pass_held(struct stage *st, const struct schema *s, struct bytes raw);
+/* The same to that output alone. */
+void stage_pass_held_to(struct stage *st, size_t output, const struct schema *s, struct bytes raw);
 /* The same where no output has to be waited for; else false. */
 bool stage_try_held(struct stage *st, const struct schema *s, struct bytes raw);
 /* Within a batch, before waiting for something that is no input: nothing below n will follow.

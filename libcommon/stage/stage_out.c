@@ -553,7 +553,8 @@ void stage_pass_to(struct stage *st, size_t output, struct bytes raw)
 	put_to(st, output, raw);
 }
 
-void stage_pass_held(struct stage *st, const struct schema *s, struct bytes raw)
+/* That of a record which came under another one than its type has now, perhaps. */
+static void need_held_schema(struct stage *st, const struct schema *s, struct bytes raw)
 {
 	uint16_t id = be16_get(raw.ptr + 4);
 	size_t i = st->held_schema;
@@ -567,7 +568,18 @@ void stage_pass_held(struct stage *st, const struct schema *s, struct bytes raw)
 		st->held_schema = i;
 		stage_declare(st, id, st->schema_hashes[i], buf_bytes(&st->schema_raws[i]));
 	}
+}
+
+void stage_pass_held(struct stage *st, const struct schema *s, struct bytes raw)
+{
+	need_held_schema(st, s, raw);
 	put(st, raw);
+}
+
+void stage_pass_held_to(struct stage *st, size_t output, const struct schema *s, struct bytes raw)
+{
+	need_held_schema(st, s, raw);
+	put_to(st, output, raw);
 }
 
 bool stage_try_held(struct stage *st, const struct schema *s, struct bytes raw)

@@ -24,6 +24,12 @@ for n, (colour, size) in enumerate([("red", -3), ("blue", 12), ("green", 70000),
     out += pack([1234, n * 10**9, n, n, colour, size, ["t%d" % n, "all"], [[n / 2, bytes([10, 0, 0, n])]], n if n != 4 else 5])
 out += pack([4, 0, 0, 5, 0, 4, None])
 open("thing.weir", "wb").write(out)
+# Two streams that mean different things by one name, a flow in each.
+for name, stream, rows, values in (("one", 1, [["colour", "str"]], ["red"]), ("two", 2, [["size", "i64"], ["colour", "str"]], [7, "blue"])):
+    out = pack(hello[:7] + [stream] + hello[8:]) + pack([1, 0, 0, 0, 1234, "thing", 1, rows])
+    for n in range(stream, 9, 2):
+        out += pack([1234, n, stream, n] + values)
+    open(name + ".weir", "wb").write(out + pack([4, 0, 0, 9, 0, 4, None]))
 END
 }
 
@@ -126,6 +132,16 @@ count() {
 	run weir filter -i all.weir --per-flow 'flow > 1' --without 'n >' -o null:
 	[ "$status" -eq 2 ]
 	[[ "$output" == *"column "*" of 'n >': "* ]]
+}
+
+@test "filter: per flow, what is held goes out by the schema under which it came" {
+	cd "$BATS_FILE_TMPDIR"
+	weir merge -i one.weir -i two.weir | weir json >whole.json
+	[ "$(jq -c 'select(.n < 3) | [.colour, .size]' whole.json | paste -sd' ')" = '["red",null] ["blue",7]' ]
+	weir filter --per-flow 'n == 8' -i one.weir -i two.weir -o pass.weir --fail fail.weir
+	jq -c 'select(.flow == 2)' whole.json | cmp - <(weir json -i pass.weir | jq -c .)
+	jq -c 'select(.flow == 1)' whole.json | cmp - <(weir json -i fail.weir | jq -c .)
+	weir filter --per-flow 'n >= 7' -i one.weir -i two.weir | weir json | cmp - whole.json
 }
 
 @test "filter: per flow, beyond the bounds flows are judged as they stand, and counted" {
