@@ -50,11 +50,10 @@ static inline uint64_t checksum_add(uint64_t sum, struct bytes b)
 /* Folds a sum to 16 bits. A message with a right checksum in it folds to 0xffff. */
 static inline uint16_t checksum_fold(uint64_t sum)
 {
-	sum = (sum & 0xffffffff) + (sum >> 32);
-	sum = (sum & 0xffffffff) + (sum >> 32);
-	sum = (sum & 0xffff) + (sum >> 16);
-	sum = (sum & 0xffff) + (sum >> 16);
-	return (uint16_t)sum;
+	/* Both halves are added, and the carry of the lower sum goes to the upper one. */
+	uint32_t half = (uint32_t)((sum + (sum >> 32 | sum << 32)) >> 32);
+
+	return (uint16_t)((half + (half >> 16 | half << 16)) >> 16);
 }
 
 #endif

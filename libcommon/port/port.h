@@ -161,6 +161,17 @@ static inline uint8_t *port_out_reserve(struct port_out *p, size_t n, bool wait)
 	return n <= (size_t)(p->end - p->at) ? p->at : port_out_more(p, n, wait);
 }
 
+/* What can be reserved without asking, and where it lies. */
+static inline size_t port_out_room(const struct port_out *p)
+{
+	return (size_t)(p->end - p->at);
+}
+
+static inline uint8_t *port_out_at(const struct port_out *p)
+{
+	return p->at;
+}
+
 static inline void port_out_commit(struct port_out *p, size_t n)
 {
 	p->at += n;

@@ -273,27 +273,26 @@ void flow_emit_packet(struct flow_engine *e, const struct flow_item *it)
 	struct rec_head head = { REC_packet, e->now.ts, f->id, e->now.n };
 	unsigned orig = flow_side(f, 0);
 	bool tcp = f->key.proto == PROTO_TCP;
-	struct rec_packet r = {
-		.flags = packet_flags(it),
-		.ip_version = l->ip_version,
-		.proto = f->key.proto,
-		.dir = (uint8_t)p->dir,
-		.verdict = p->tcp.verdict,
-		.orig_p = f->key.port[orig],
-		.resp_p = f->key.port[!orig],
-		.scope = f->key.scope,
-		.raw_ts = p->raw_ts,
-		.first_n = it->first_n,
-		.wire_len = p->wire_len,
-		.ip_len = l->ip_len,
-		.seq = l->seq,
-		.ack = tcp && l->tcp_flags & TCP_ACK ? l->ack : 0,
-		.tcp_flags = l->tcp_flags,
-		.window = l->window,
-		.urgent = l->tcp_flags & TCP_URG ? l->urgent : 0,
-		.offset = p->tcp.offset,
-	};
+	struct rec_packet r; /* every field is set: zeroing them first costs more than they do */
 
+	r.flags = packet_flags(it);
+	r.ip_version = l->ip_version;
+	r.proto = f->key.proto;
+	r.dir = (uint8_t)p->dir;
+	r.verdict = p->tcp.verdict;
+	r.orig_p = f->key.port[orig];
+	r.resp_p = f->key.port[!orig];
+	r.scope = f->key.scope;
+	r.raw_ts = p->raw_ts;
+	r.first_n = it->first_n;
+	r.wire_len = p->wire_len;
+	r.ip_len = l->ip_len;
+	r.seq = l->seq;
+	r.ack = tcp && l->tcp_flags & TCP_ACK ? l->ack : 0;
+	r.tcp_flags = l->tcp_flags;
+	r.window = l->window;
+	r.urgent = l->tcp_flags & TCP_URG ? l->urgent : 0;
+	r.offset = p->tcp.offset;
 	memcpy(r.orig_h, f->key.addr[orig], 16);
 	memcpy(r.resp_h, f->key.addr[!orig], 16);
 	set_payload(&r, p);

@@ -124,8 +124,9 @@ static void push_all(struct stage *st)
 		nap();
 }
 
-/* Room for a record of n bytes. NULL: the output is broken. */
-static uint8_t *output_space(struct stage *st, struct output *o, size_t n, bool data)
+/* The same where an index has to be begun, or there is no room at hand. */
+static __attribute__((noinline)) uint8_t *output_space_more(struct stage *st, struct output *o,
+							    size_t n, bool data)
 {
 	uint8_t *at;
 
@@ -149,6 +150,17 @@ static uint8_t *output_space(struct stage *st, struct output *o, size_t n, bool 
 		return NULL;
 	}
 	return o->record = at + o->lead;
+}
+
+/* Room for a record of n bytes. NULL: the output is broken. */
+static inline uint8_t *output_space(struct stage *st, struct output *o, size_t n, bool data)
+{
+	if (__builtin_expect(o->broken || n > port_out_room(o->port) ||
+				     (data && !index_open(o) && port_out_longest(o->port)),
+			     0))
+		return output_space_more(st, o, n, data);
+	o->lead = 0;
+	return o->record = port_out_at(o->port);
 }
 
 /* The record of n bytes at o->record is part of the stream. */
@@ -641,38 +653,35 @@ uint8_t *stage_reserve(struct stage *st, const struct rec_desc *desc, size_t n)
 	return st->reserved;
 }
 
-void stage_commit(struct stage *st, size_t n)
+/* The record lies in the first output that is not broken: to the others. That one is committed
+ * last, as they are copied from it. */
+static void commit_all(struct stage *st, size_t n)
 {
-	bool first = true;
+	struct output *first = NULL;
 
-	++*st->made;
-	if (st->shards) {
-		put(st, BYTES(st->reserved, n));
-		return;
-	}
 	for (size_t i = 0; i < st->noutputs; i++) {
 		struct output *o = &st->outputs[i];
 
-		if (o->broken)
-			continue;
-		if (first) { /* the record lies in this one already */
-			first = false;
-			continue;
-		}
-		uint8_t *at = output_space(st, o, n, true);
+		if (first)
+			write_one(st, o, BYTES(st->reserved, n), true);
+		else if (!o->broken)
+			first = o;
+	}
+	if (first)
+		output_commit(st, first, n);
+}
 
-		if (at) {
-			memcpy(at, st->reserved, n);
-			output_commit(st, o, n);
-		}
+void stage_commit(struct stage *st, size_t n)
+{
+	++*st->made;
+	if (__builtin_expect(st->shards != 0, 0)) {
+		put(st, BYTES(st->reserved, n));
+		return;
 	}
-	/* Committed last: the copies above read from it. */
-	for (size_t i = 0; i < st->noutputs; i++) {
-		if (!st->outputs[i].broken) {
-			output_commit(st, &st->outputs[i], n);
-			break;
-		}
-	}
+	if (st->noutputs == 1 && !st->outputs[0].broken)
+		output_commit(st, &st->outputs[0], n);
+	else
+		commit_all(st, n);
 	count_out(st, n);
 }
 
