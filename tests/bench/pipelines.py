@@ -8,13 +8,15 @@ Prints a line "NAME ratio goal ok|MISSED" per goal. Sizes come from the environm
     BENCH_FLOWS    they belong to [1000000]   BENCH_SLICE   packets that tshark gets [100000]
     BENCH_RUNS     of each side [5]           BENCH_DIR     where inputs are made and kept [none]
     BENCH_STREAMS  packets of the mix whose streams become files [1000000]
-    BENCH_ONLY     comma list of parts: flow,whole,tshark,streams,mallocs,copies [all]
+    BENCH_PAIRS    of runs with sandbox and books and without [15]
+    BENCH_ONLY     comma list of parts: flow,whole,tshark,streams,pipes,shards,guards,mallocs,copies [all]
 
 Both sides of a comparison run in turn, each other round the other way; the median counts. CPU is
 user and system time of all processes of a side, as wait4 tells it. Memory is the highest sum of
 PSS over these processes, sampled 20 times a second in a run of its own. Output goes to memory
 (/dev/shm) on both sides.
 """
+import math
 import os
 import re
 import shutil
@@ -50,6 +52,7 @@ class Side:
 
     def __init__(self, name, commands, clean=None, output=os.devnull, check=None):
         self.name, self.commands, self.clean, self.output, self.check = name, commands, clean, output, check
+        self.page = 0  # bytes of the page that each process gets for its books; 0: none
         self.wall, self.cpu, self.kernel, self.pss, self.parts = [], [], [], [], []
 
     def forget(self):
@@ -92,6 +95,19 @@ def sample(roots, stop, top):
         top[0] = max(top[0], sum(pss_of(pid) for pid in descendants(roots)))
 
 
+def start_one(command, page, log, output):
+    """With a page of so many bytes for its books, as a launcher gives it."""
+    if not page:
+        return subprocess.Popen(command, stdin=subprocess.DEVNULL, stderr=log, stdout=output)
+    fd = os.memfd_create("books")
+    os.ftruncate(fd, page)
+    try:
+        return subprocess.Popen(command, stdin=subprocess.DEVNULL, stderr=log, stdout=output, pass_fds=[fd],
+                                env=dict(os.environ, WEIR_PAGE_FD=str(fd)))
+    finally:
+        os.close(fd)
+
+
 def run(side, memory=False):
     for folder in side.clean or []:
         shutil.rmtree(folder, ignore_errors=True)
@@ -100,7 +116,7 @@ def run(side, memory=False):
     log = tempfile.TemporaryFile()
     start = time.monotonic()
     with open(side.output, "wb") as output:
-        procs = [subprocess.Popen(c, stdin=subprocess.DEVNULL, stderr=log, stdout=output) for c in side.commands]
+        procs = [start_one(c, side.page, log, output) for c in side.commands]
     if memory:
         thread = threading.Thread(target=sample, args=([p.pid for p in procs], stop, top))
         thread.start()
@@ -326,6 +342,71 @@ class Bench:
         self.page.goal("streams_cpu", "streams to files against tcpflow: CPU, but for the files' making",
                        (mine - least) / (theirs - least), 0.4, False)
 
+    # ---- the runtime ----
+
+    def pipes(self):
+        """The shell's `|` between two tools, with the ring that they leave it for, and without."""
+        words = "%s %s -q | %s -q -o null:"
+        sides = [Side(name, [["sh", "-c", words % (self.stage("read") + option, self.mix, self.stage("flow") + option)]])
+                 for name, option in (("weir read | weir flow", ""), ("the same with --no-ring", " --no-ring"))]
+        self.compare(sides)
+        for side in sides:
+            self.page.figure("flows, by a pipe", side, self.packets)
+        self.page.ratio("pipe_flow_rate", "weir read | weir flow against the same with --no-ring: packets/s",
+                        sides[1].median("wall") / sides[0].median("wall"))
+        self.page.ratio("pipe_flow_cpu", "the same: CPU", sides[0].median("cpu") / sides[1].median("cpu"))
+
+    def sharded(self, n):
+        """read and n copies of flow, each with its share of the frames."""
+        name = "shm:bench%d-%d" % (os.getpid(), self.rings)
+        self.rings += 1
+        ways = ["%s.%d" % (name, i) for i in range(n)] if n > 1 else [name]
+        return ([[self.stage("flow"), "-q", "-i", way + ",reader=next", "-o", "null:"] for way in ways] +
+                [[self.stage("read"), self.mix, "-q", "-o", name + ",readers=next" + ",shard=%d" % n * (n > 1)]])
+
+    def shards(self):
+        """Two copies of the slowest stage, each with whole flows, against one. With two processors a source and one
+        flow stage already use both, so no more is gained than what the slower of the two leaves idle."""
+        sides = [Side("weir read, flow", self.sharded(1)), Side("weir read, 2 shards of flow", self.sharded(2))]
+        self.compare(sides)
+        for side in sides:
+            self.page.figure("flows, sharded", side, self.packets)
+        one, two = sides
+        self.page.ratio("shards_rate", "two shards of flow against one: packets/s", one.median("wall") / two.median("wall"))
+        self.page.ratio("shards_cpu", "the same: CPU", two.median("cpu") / one.median("cpu"))
+        share = statistics.median(max(p) / sum(p) for p in one.parts)
+        self.page.notes.append("Two shards: of one shard's CPU the slower stage takes %.0f %%, so on two processors without "
+                               "anything else to do two shards can give at most %.2f times the packets/s; what they add is "
+                               "looking at each frame's addresses to share it out, and a second table." %
+                               (100 * share, 2 * share))
+
+    def guards(self):
+        """Sandbox and books as under a launcher, that is with a page that outlives the process and what is needed to
+        go on behind a kill, against none of it: how much more CPU, pair by pair. Counting as such is no option."""
+        pairs = size("PAIRS", 15)
+        ways = []
+        for what, option, page in (("on", "require", 65536), ("off", "off", 0)):
+            side = Side("weir read, flow, sandbox and books " + what,
+                        [c + ["--sandbox", option] for c in self.chain([["read", self.part], ["flow", "-o", "null:"]])])
+            side.page = page
+            ways.append(side)
+        for side in ways:
+            run(side)
+            side.forget()
+        for i in range(pairs):
+            for side in ways[::-1] if i % 2 else ways:
+                run(side)
+        for side in ways:
+            self.page.figure("flows, guarded", side, self.part_packets)
+        ratios = sorted(a / b for a, b in zip(ways[0].cpu, ways[1].cpu))
+        low, high = interval(pairs)
+        self.page.ratio("guards_cpu", "sandbox and books on against off, median of %d pairs: CPU" % pairs,
+                        statistics.median(ratios))
+        text = "Sandbox and books on against off: %.3f of the CPU, between %.3f and %.3f (95 %% interval of the median of " \
+               "%d pairs)." % (statistics.median(ratios), ratios[low], ratios[high], pairs)
+        self.page.notes.append(text)
+        print("# " + text, flush=True)
+
     def preloaded(self, name):
         """What tests/bench/preload/NAME.c counts in weir's stages and in the engine in one process, per packet or
         byte that a longer input has more: start-up and warming tables cancel out."""
@@ -377,9 +458,19 @@ class Bench:
         self.part_packets = min(self.packets, size("STREAMS", 1000000))
         self.mix = self.input("mix", self.packets)
         self.part = self.input("mix", self.part_packets)
-        for part in (self.flow, self.whole, self.tshark, self.streams, self.mallocs, self.copies):
+        for part in (self.flow, self.whole, self.tshark, self.streams, self.pipes, self.shards, self.guards,
+                     self.mallocs, self.copies):
             if not only or part.__name__ in only:
                 part()
+
+
+def interval(n):
+    """Which of n sorted values hold their median between them with 95 %, by the binomial distribution."""
+    tail, k = 0.0, 0
+    while k < n // 2 and tail + math.comb(n, k) / 2 ** n <= 0.025:
+        tail += math.comb(n, k) / 2 ** n
+        k += 1
+    return max(k - 1, 0), n - max(k, 1)
 
 
 def listing(folder):
@@ -409,6 +500,12 @@ def c_benches(page, path):
         return float(found.group(1)) if found else None
     for name, what, pattern, bound, least in (
             ("ring_rate", "ring against pipe, records of 300 bytes: records/s", r"^ring against pipe: ([\d.]+)", 4, True),
+            ("ring_floor", "bare shared memory against pipe, the same records: records/s",
+             r"^bare shared memory against pipe: ([\d.]+)", None, True),
+            ("pipe_rate", "| with a ring against --no-ring, records of 300 bytes: records/s",
+             r"^\| with a ring against without: ([\d.]+)", 3, True),
+            ("readers_three", "three readers of a ring against one: records/s of each",
+             r"^three readers against one: ([\d.]+)", 0.3, True),
             ("ring_nng", "ring against NNG in batches of 256 KiB, records of 300 bytes: records/s", r"^link ring_ratio ([\d.]+)", 3, True),
             ("link_acks", "a link with acknowledgements against one without: records/s", r"^link ack_ratio ([\d.]+)", 0.8, True),
             ("codec_encode", "encode against msgpack-c: rate", r"^codec encode_ratio ([\d.]+)", 5, True),
@@ -421,7 +518,9 @@ def c_benches(page, path):
             ("reasm_allocated", "blocks allocated by reassembly in steady state",
              r"^reasm steady_blocks_allocated (\d+)", 0, False)):
         value = number(pattern)
-        if value is not None:
+        if value is not None and bound is None:
+            page.ratio(name, what, value)
+        elif value is not None:
             page.goal(name, what, value, bound, least)
     return text
 

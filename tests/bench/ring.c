@@ -1,10 +1,18 @@
 /* ring: a ring against a pipe, two processes, records of 300 bytes. Prints ns of CPU per record of
- * both sides together, records per second, and the ratios. */
+ * both sides together, records per second, and the ratios.
+ *
+ * Both sides do the same with either: the writer copies each record into what it was given room in,
+ * the reader looks at two words of it. Beside them stands what the machine can do: the same records
+ * copied into bare shared memory and looked at there, with a position from each side and nothing
+ * else; and how long a cache line takes from one processor to another and back. That depends on
+ * which processors they are, and of a virtual machine's it changes while it runs. */
 #include "libcommon/port/port.h"
 
 #include <fcntl.h>
+#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -13,7 +21,7 @@
 #include "libcommon/base/die.h"
 #include "libcommon/port/ring.h"
 
-enum { RECORD = 300, RUNS = 5, TARGET = 4 };
+enum { RECORD = 300, RUNS = 5, TARGET = 4, MEMORY = 1 << 20, BATCH = 32 * 1024, TURNS = 20000 };
 
 struct figure {
 	double wall, cpu; /* ns per record */
@@ -117,6 +125,122 @@ static struct figure run(const char *out, const char *in, int write_end, unsigne
 	return f;
 }
 
+/* ---- what the machine can do ---- */
+
+struct bare {
+	_Alignas(128) uint64_t head;
+	_Alignas(128) uint64_t tail;
+	_Alignas(128) uint8_t data[MEMORY + RECORD];
+};
+
+static struct bare *bare_new(void)
+{
+	struct bare *b = mmap(NULL, sizeof(*b), PROT_READ | PROT_WRITE,
+			      MAP_SHARED | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
+
+	if (b == MAP_FAILED)
+		die_errno("shared memory");
+	return b;
+}
+
+/* Other work may need the processor on which the other side would go on. */
+static void bare_await(const uint64_t *word, uint64_t least)
+{
+	for (unsigned i = 0; __atomic_load_n(word, __ATOMIC_ACQUIRE) < least; i++)
+		if (i > 1000)
+			sched_yield();
+}
+
+/* Records of a batch lie one after the other; those of the next at the next multiple of BATCH. */
+static void bare_produce(struct bare *b, unsigned long count)
+{
+	static uint8_t source[256 * 1024];
+	uint64_t head = 0;
+	size_t at = 0;
+
+	while (count) {
+		bare_await(&b->tail, head + BATCH > MEMORY ? head + BATCH - MEMORY : 0);
+		for (size_t used = 0; used + RECORD <= BATCH && count; used += RECORD, count--) {
+			memcpy(b->data + head % MEMORY + used, source + at, RECORD);
+			at = at + RECORD < sizeof(source) - RECORD ? at + RECORD : 0;
+		}
+		head += BATCH;
+		__atomic_store_n(&b->head, head, __ATOMIC_RELEASE);
+	}
+}
+
+static void bare_consume(struct bare *b, unsigned long count)
+{
+	uint64_t tail = 0, sum = 0, first, second;
+
+	while (count) {
+		bare_await(&b->head, tail + BATCH);
+		for (size_t used = 0; used + RECORD <= BATCH && count; used += RECORD, count--) {
+			memcpy(&first, b->data + tail % MEMORY + used, sizeof(first));
+			memcpy(&second, b->data + tail % MEMORY + used + 64, sizeof(second));
+			sum += first + second;
+		}
+		tail += BATCH;
+		__atomic_store_n(&b->tail, tail, __ATOMIC_RELEASE);
+	}
+	if (sum)
+		die("other bytes came than were written");
+}
+
+static void wait_for(pid_t pid)
+{
+	int status;
+
+	if (pid < 0 || waitpid(pid, &status, 0) != pid || status)
+		die("a side of the benchmark failed");
+}
+
+/* ns per record of wall-clock time. */
+static double run_bare(unsigned long count)
+{
+	struct bare *b = bare_new();
+	double start = now();
+	pid_t pid = fork();
+
+	if (pid == 0) {
+		bare_consume(b, count);
+		_exit(0);
+	}
+	bare_produce(b, count);
+	wait_for(pid);
+	munmap(b, sizeof(*b));
+	return (now() - start) / (double)count;
+}
+
+/* ns that a line takes to the other processor and back. */
+static double run_line(void)
+{
+	struct bare *b = bare_new();
+	double start;
+	pid_t pid = fork();
+
+	if (pid == 0) {
+		for (uint64_t i = 1; i <= TURNS; i++) {
+			bare_await(&b->head, i);
+			__atomic_store_n(&b->tail, i, __ATOMIC_RELEASE);
+		}
+		_exit(0);
+	}
+	__atomic_store_n(&b->head, 1, __ATOMIC_RELEASE);
+	bare_await(&b->tail, 1); /* both are awake */
+	start = now();
+	for (uint64_t i = 2; i <= TURNS; i++) {
+		__atomic_store_n(&b->head, i, __ATOMIC_RELEASE);
+		bare_await(&b->tail, i);
+	}
+	start = (now() - start) / (TURNS - 1);
+	wait_for(pid);
+	munmap(b, sizeof(*b));
+	return start;
+}
+
+/* ---- the two ---- */
+
 static struct figure run_ring(unsigned long count)
 {
 	struct ring_spec spec = { .size = 1 << 20, .nreaders = 1 };
@@ -164,12 +288,12 @@ static double median(double *v)
 int main(int argc, char **argv)
 {
 	unsigned long count = argc > 1 ? strtoul(argv[1], NULL, 10) : 3000000;
-	double wall[2][RUNS], cpu[2][RUNS], w[2], c[2];
+	double wall[2][RUNS], cpu[2][RUNS], bare[RUNS], line[RUNS], w[2], c[2], least;
 
 	tool_name = "bench-ring";
 	if (!count)
 		die_usage("records: a number");
-	/* Interleaved, so that what else the machine does hits both. */
+	/* Interleaved, so that what else the machine does hits all. */
 	for (int i = 0; i < RUNS; i++) {
 		struct figure ring = run_ring(count), piped = run_pipe(count);
 
@@ -177,6 +301,8 @@ int main(int argc, char **argv)
 		cpu[0][i] = ring.cpu;
 		wall[1][i] = piped.wall;
 		cpu[1][i] = piped.cpu;
+		bare[i] = run_bare(count);
+		line[i] = run_line();
 	}
 	for (int k = 0; k < 2; k++) {
 		w[k] = median(wall[k]);
@@ -184,7 +310,11 @@ int main(int argc, char **argv)
 		printf("%s: %.1f Mrec/s, %.0f ns CPU per record of %d bytes\n", k ? "pipe" : "ring",
 		       1e3 / w[k], c[k], RECORD);
 	}
+	least = median(bare);
+	printf("bare shared memory: %.1f Mrec/s; a line there and back: %.0f ns\n", 1e3 / least,
+	       median(line));
 	printf("ring against pipe: %.1f x the records, %.1f x less CPU (target %d)\n", w[1] / w[0],
 	       c[1] / c[0], TARGET);
+	printf("bare shared memory against pipe: %.1f x the records\n", w[1] / least);
 	return 0;
 }
