@@ -64,6 +64,7 @@ int main(int argc, char **argv)
 		.produce = source_produce,
 		.turn = source_turn,
 		.finish = source_finish,
+		.resume = source_resume,
 	};
 
 	return stage_main(&ops, argc, argv);

@@ -10,12 +10,13 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "cmd/capture/keep.h"
 #include "cmd/capture/watch.h"
 #include "libcommon/stage/filter_file.h"
 
 enum {
 	SOURCE_ID = 0,
-	TAPS = 32,
+	TAPS = KEEP_MOST,
 	BATCH = 4096,        /* frames of one call of produce() at most */
 	WAIT_MS = 100,       /* until signals are looked at again at the latest */
 	DRAIN_MS = 2000,     /* for what the kernel has counted at the end to come out */
@@ -23,15 +24,26 @@ enum {
 	LINK_ROOM = 64,      /* of a link layer's header beside the MTU */
 };
 
-/* The counters of one interface, a group of the books: in = frames + drops + left + held. */
+/* The counters of one interface, a group of the books: in = the sum of the others. */
 struct ledger {
-	uint64_t *in, *frames, *drops, *left, *held;
+	uint64_t *in, *frames, *drops, *left, *missed, *lost, *waiting;
 };
+
+/* What a successor finds: the kernel's counts for the sockets of that digest. */
+struct note {
+	uint64_t digest;
+	struct tap_counts counts[TAPS];
+};
+_Static_assert(sizeof(struct note) <= STAGE_NOTE, "note");
 
 struct source {
 	const struct source_config *config;
 	struct tap taps[TAPS];
 	struct ledger ledgers[TAPS];
+	struct note *note;
+	uint64_t digest;
+	struct kept old; /* sockets of a predecessor that differ from ours; n 0: none */
+	bool began;
 	struct pollfd polls[TAPS + 1];
 	unsigned ntaps;
 	int watch; /* -1: nobody tells what becomes of interfaces */
@@ -55,8 +67,10 @@ static uint64_t now_ns(void)
 
 static void open_ledger(struct stage *st, const char *interface, struct ledger *l)
 {
-	static const char *const parts[] = { "in", "frames", "drops", "left", "held" };
-	uint64_t **at[] = { &l->in, &l->frames, &l->drops, &l->left, &l->held };
+	static const char *const parts[] = { "in",     "frames", "drops",  "left",
+					     "missed", "lost",   "waiting" };
+	uint64_t **at[] = { &l->in,     &l->frames, &l->drops,  &l->left,
+			    &l->missed, &l->lost,   &l->waiting };
 	char name[IFNAMSIZ + 8], group[IFNAMSIZ];
 
 	snprintf(group, sizeof(group), "%s", interface);
@@ -125,6 +139,40 @@ static void check_config(const struct source_config *c)
 	}
 }
 
+/* Opens each interface, or takes the sockets that a predecessor has opened for the same. */
+static void open_taps(struct source *s, const struct source_config *c)
+{
+	bool kept = keep_find(&s->old), same;
+
+	for (size_t i = 0; i < c->interfaces.n; i++)
+		s->digest = tap_digest(s->digest, c->interfaces.v[i], &c->tap);
+	same = kept && s->old.digest == s->digest;
+	for (size_t i = 0; i < c->interfaces.n; i++) {
+		struct tap *t = &s->taps[i];
+
+		if (same)
+			tap_adopt(t, c->interfaces.v[i], (uint32_t)i, s->old.fds[i]);
+		else
+			tap_open(t, c->interfaces.v[i], (uint32_t)i, &c->tap);
+	}
+	if (same || !kept)
+		s->old.n = 0;
+}
+
+/* From now on they outlive us, but for those whose frames are in our memory once received. */
+static void keep_taps(const struct source *s)
+{
+	struct kept k = { .digest = s->digest, .n = s->ntaps };
+
+	for (unsigned i = 0; i < s->ntaps; i++) {
+		if (s->taps[i].messages || s->taps[i].adopted)
+			return;
+		memcpy(k.names[i], s->taps[i].name, IFNAMSIZ);
+		k.fds[i] = s->taps[i].fd;
+	}
+	keep_put(&k);
+}
+
 void source_open(struct stage *st, int argc, char **argv)
 {
 	struct source_config *c = stage_config(st);
@@ -143,22 +191,105 @@ void source_open(struct stage *st, int argc, char **argv)
 	c->tap.snaplen = (uint32_t)c->snaplen;
 	c->tap.adapter_time = c->time_source;
 	open_counters(st, s);
+	s->note = stage_note(st);
+	if (!s->note)
+		s->note = xcalloc(1, sizeof(*s->note));
 	s->watch = watch_open();
-	for (size_t i = 0; i < c->interfaces.n; i++) {
+	open_taps(s, c);
+	s->ntaps = (unsigned)c->interfaces.n;
+	keep_taps(s);
+	for (unsigned i = 0; i < s->ntaps; i++) {
 		struct tap *t = &s->taps[i];
 
-		tap_open(t, c->interfaces.v[i], (uint32_t)i, &c->tap);
+		t->counts = &s->note->counts[i];
 		open_ledger(st, t->name, &s->ledgers[i]);
 		stage_source(st, SOURCE_ID, t->name, 1);
 		s->polls[i] = (struct pollfd){ .fd = t->fd, .events = POLLIN };
-		if (c->tap.fanout && !c->tap.group)
+		if (c->tap.fanout && !c->tap.group && !t->adopted)
 			warn("interface '%s': fan-out group %u", t->name, t->group);
 	}
-	s->ntaps = (unsigned)c->interfaces.n;
 	s->polls[s->ntaps] = (struct pollfd){ .fd = s->watch, .events = POLLIN };
 	stage_live(st);
 	if (c->duration)
 		s->until = now_ns() + c->duration;
+}
+
+/* ---- taking over --------------------------------------------------------------------------- */
+
+static uint64_t done_with(const struct ledger *l)
+{
+	return *l->frames + *l->left;
+}
+
+/* Of what the sockets before ours had counted, what nobody has read: missed, where they were
+ * replaced on purpose; lost with their ring, where they had nobody to keep them. */
+static void close_ledger(struct ledger *l, const struct tap_stats *sums, bool replaced)
+{
+	*l->in = sums->packets;
+	*l->drops = sums->drops;
+	*l->waiting = 0;
+	*(replaced ? l->missed : l->lost) +=
+		*l->in - *l->drops - done_with(l) - *l->missed - *l->lost;
+}
+
+/* The sums of the note are those of sockets before ours: they are closed, and ours begin there. */
+static void close_others(struct stage *st, struct source *s)
+{
+	uint64_t freezes = 0;
+
+	for (unsigned i = 0; i < s->old.n; i++) {
+		struct tap_counts *c = &s->note->counts[i];
+		struct ledger l;
+
+		tap_count(c, s->old.fds[i]);
+		close(s->old.fds[i]);
+		open_ledger(st, s->old.names[i], &l);
+		close_ledger(&l, tap_stats(c), true);
+		freezes += tap_stats(c)->freezes;
+	}
+	for (unsigned i = 0; i < s->ntaps; i++) {
+		struct tap_counts *c = s->taps[i].counts;
+		struct ledger *l = &s->ledgers[i];
+
+		if (!s->old.n) {
+			tap_count(c, -1);
+			freezes += tap_stats(c)->freezes;
+			close_ledger(l, tap_stats(c), s->taps[i].adopted);
+		}
+	}
+	for (unsigned i = 0; i < s->ntaps; i++) {
+		const struct ledger *l = &s->ledgers[i];
+
+		*s->taps[i].counts = (struct tap_counts){ .before = done_with(l) };
+		s->taps[i].counts->sums[0] =
+			(struct tap_stats){ *l->in, *l->drops, i == 0 ? freezes : 0 };
+	}
+	__atomic_store_n(&s->note->digest, s->digest, __ATOMIC_RELEASE);
+}
+
+/* Before the first frame, and behind source_resume(). */
+static void begin(struct stage *st, struct source *s)
+{
+	s->began = true;
+	if (s->note->digest != s->digest || !s->taps[0].adopted)
+		close_others(st, s);
+	for (unsigned i = 0; i < s->ntaps; i++) {
+		struct tap *t = &s->taps[i];
+
+		t->taken = *s->ledgers[i].frames;
+		tap_count(t->counts, -1);
+		if (t->adopted && !ring_resume(&t->ring, t->fd, &s->config->tap.shape,
+					       done_with(&s->ledgers[i]) - t->counts->before))
+			die_errno("interface '%s': cannot map the ring", t->name);
+	}
+}
+
+void source_resume(struct stage *st, uint64_t n)
+{
+	struct source *s = *stage_user(st);
+
+	s->n = n;
+	s->highest_ts = stage_last_ts(st);
 }
 
 /* ---- interfaces come and go ---------------------------------------------------------------- */
@@ -254,6 +385,12 @@ static void wait_for_frames(struct stage *st, struct source *s, int ms)
 
 /* ---- frames -------------------------------------------------------------------------------- */
 
+/* Kernels before 6.3 do not say so; then its length does. */
+static bool is_joined(const struct tap *t, const struct rx *f)
+{
+	return f->gso || (t->mtu && f->wire_len > t->mtu + LINK_ROOM);
+}
+
 static void emit(struct stage *st, struct source *s, struct tap *t)
 {
 	const struct rx *f = &t->frame;
@@ -268,26 +405,26 @@ static void emit(struct stage *st, struct source *s, struct tap *t)
 	r.link_type = p.link_type;
 	r.wire_len = p.wire_len;
 	r.payload = BYTES(p.tail.ptr, p.nhead + p.tail.len); /* its length: the head says no more */
-	r.flags = (f->csum_unready ? FRAME_CSUM_UNREADY : 0u) | (f->gso ? FRAME_GSO : 0u) |
+	r.flags = (f->csum_unready ? FRAME_CSUM_UNREADY : 0u) | (is_joined(t, f) ? FRAME_GSO : 0u) |
 		  (f->pkttype == PACKET_OUTGOING ? FRAME_OUTGOING : 0u);
-	if (f->ts < s->highest_ts) {
+	if (f->ts < s->highest_ts)
 		r.flags |= FRAME_TIME_BACK;
-		++*s->time_back;
-	} else {
+	else
 		s->highest_ts = f->ts;
-	}
-	*s->csum_unready += f->csum_unready;
-	*s->gso += f->gso;
-	*s->vlan += f->vlan;
-	*s->snapped += r.payload.len < p.wire_len;
-	++*s->clocks[f->clock];
-	++*s->ledgers[t->number].frames;
 	at = stage_reserve(st, &rec_frame_desc, rec_frame_wire + r.payload.len);
 	rec_frame_put_head(at, &h, &r);
 	memcpy(at + rec_frame_wire, p.head, p.nhead);
 	if (p.tail.len)
 		memcpy(at + rec_frame_wire + p.nhead, p.tail.ptr, p.tail.len);
 	stage_commit(st, rec_frame_wire + r.payload.len);
+	/* Not before: to reserve may commit, which is when this frame has not been. */
+	*s->time_back += (r.flags & FRAME_TIME_BACK) != 0;
+	*s->csum_unready += f->csum_unready;
+	*s->gso += (r.flags & FRAME_GSO) != 0;
+	*s->vlan += f->vlan;
+	*s->snapped += r.payload.len < p.wire_len;
+	++*s->clocks[f->clock];
+	++*s->ledgers[t->number].frames;
 	stage_at(st, SOURCE_ID, h.n, h.ts);
 	t->have = false;
 }
@@ -311,13 +448,16 @@ static bool counted_out(const struct source *s)
 	return s->config->count && s->n >= s->config->count;
 }
 
-static void release(struct source *s)
+static void release(struct stage *st, struct source *s)
 {
 	for (unsigned i = 0; i < s->ntaps; i++) {
 		struct tap *t = &s->taps[i];
+		const struct ledger *l = &s->ledgers[i];
 
 		if (t->ring.map)
-			ring_release(&t->ring, t->ring.frames - t->have);
+			ring_release(&t->ring, stage_committed(st, l->frames) +
+						       stage_committed(st, l->left) -
+						       t->counts->before);
 	}
 }
 
@@ -327,13 +467,15 @@ bool source_produce(struct stage *st)
 	struct tap *t;
 	unsigned made = 0;
 
+	if (!s->began)
+		begin(st, s);
+	release(st, s);
 	if (s->idle)
 		wait_for_frames(st, s, WAIT_MS);
 	while (made < BATCH && !counted_out(s) && (t = earliest(s))) {
 		emit(st, s, t);
 		made++;
 	}
-	release(s);
 	s->idle = made == 0;
 	return !(counted_out(s) || (s->over && made == 0) || (s->until && now_ns() >= s->until));
 }
@@ -342,10 +484,10 @@ bool source_produce(struct stage *st)
 
 static void balance(struct tap *t, struct ledger *l)
 {
-	tap_count(t);
-	*l->in = t->stats.packets;
-	*l->drops = t->stats.drops;
-	*l->held = *l->in - *l->drops - *l->frames - *l->left;
+	tap_count(t->counts, t->fd);
+	*l->in = tap_stats(t->counts)->packets;
+	*l->drops = tap_stats(t->counts)->drops;
+	*l->waiting = *l->in - *l->drops - done_with(l) - *l->missed - *l->lost;
 }
 
 int source_turn(struct stage *st)
@@ -355,7 +497,7 @@ int source_turn(struct stage *st)
 
 	for (unsigned i = 0; i < s->ntaps; i++) {
 		balance(&s->taps[i], &s->ledgers[i]);
-		freezes += s->taps[i].stats.freezes;
+		freezes += tap_stats(s->taps[i].counts)->freezes;
 		damaged += s->taps[i].ring.damaged;
 	}
 	*s->freezes = freezes;
@@ -371,13 +513,13 @@ static void drain(struct stage *st, struct source *s, unsigned i)
 	struct ledger *l = &s->ledgers[i];
 	uint64_t end = now_ns() + (uint64_t)DRAIN_MS * 1000000;
 
-	while (*l->held && now_ns() < end) {
+	while (*l->waiting && now_ns() < end) {
 		if (!tap_peek(t)) {
 			struct pollfd p = { .fd = t->fd, .events = POLLIN };
 
-			release(s);
-			if (t->messages || !ring_holds(&t->ring))
-				poll(&p, 1, 10);
+			stage_flush(st);
+			release(st, s);
+			poll(&p, 1, 10);
 			continue;
 		}
 		if (counted_out(s)) {
@@ -386,11 +528,11 @@ static void drain(struct stage *st, struct source *s, unsigned i)
 		} else {
 			emit(st, s, t);
 		}
-		--*l->held;
+		--*l->waiting;
 	}
-	if (*l->held) {
+	if (*l->waiting) {
 		warn("interface '%s': %llu frames that were counted did not come", t->name,
-		     (unsigned long long)*l->held);
+		     (unsigned long long)*l->waiting);
 		stage_exit(st, EXIT_BOOKS);
 	}
 }
@@ -404,7 +546,8 @@ static void say_sums(const struct source *s)
 		     "full "
 		     "%llu times",
 		     s->taps[i].name, (unsigned long long)*l->frames, (unsigned long long)*l->drops,
-		     (unsigned long long)*l->left, (unsigned long long)s->taps[i].stats.freezes);
+		     (unsigned long long)*l->left,
+		     (unsigned long long)tap_stats(s->taps[i].counts)->freezes);
 		if (*l->drops)
 			warn("interface '%s': the kernel dropped %llu of %llu frames",
 			     s->taps[i].name, (unsigned long long)*l->drops,
@@ -416,6 +559,8 @@ void source_finish(struct stage *st)
 {
 	struct source *s = *stage_user(st);
 
+	if (!s->began)
+		begin(st, s);
 	source_turn(st);
 	for (unsigned i = 0; i < s->ntaps; i++)
 		drain(st, s, i);
@@ -424,6 +569,8 @@ void source_finish(struct stage *st)
 		tap_close(&s->taps[i]);
 	if (s->watch >= 0)
 		close(s->watch);
+	if (s->note != stage_note(st))
+		free(s->note);
 	free((void *)s->config->tap.filter);
 	free((void *)s->config->tap.fanout_program);
 	free(s->config->interfaces.v);

@@ -23,5 +23,7 @@ void source_open(struct stage *st, int argc, char **argv);
 bool source_produce(struct stage *st);
 int source_turn(struct stage *st);
 void source_finish(struct stage *st);
+/* A predecessor made the frames up to number n. */
+void source_resume(struct stage *st, uint64_t n);
 
 #endif

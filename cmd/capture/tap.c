@@ -4,7 +4,6 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <linux/if_ether.h>
-#include <linux/if_packet.h>
 #include <linux/net_tstamp.h>
 #include <linux/sockios.h>
 #include <stdio.h>
@@ -108,6 +107,15 @@ static void open_socket(struct tap *t)
 	    self);
 }
 
+static void ask_mtu(struct tap *t)
+{
+	struct ifreq r = { 0 };
+
+	memcpy(r.ifr_name, t->name, sizeof(r.ifr_name));
+	if (ioctl(t->fd, SIOCGIFMTU, &r) == 0)
+		t->mtu = (uint32_t)r.ifr_mtu;
+}
+
 static void stamp_by_adapter(const struct tap *t)
 {
 	struct hwtstamp_config config = { .tx_type = HWTSTAMP_TX_OFF,
@@ -204,6 +212,7 @@ void tap_open(struct tap *t, const char *name, uint32_t number, const struct tap
 		if (!t->ifindex)
 			die("no interface '%s'; try 'weir interfaces'", name);
 	}
+	ask_mtu(t);
 	if (c->adapter_time)
 		stamp_by_adapter(t);
 	open_queue(t, c);
@@ -235,16 +244,70 @@ bool tap_peek(struct tap *t)
 	return t->have;
 }
 
-void tap_count(struct tap *t)
+/* The answer that is there becomes part of the sums. */
+static void fold(struct tap_counts *c)
 {
-	struct tpacket_stats_v3 s = { 0 };
-	socklen_t size = sizeof(s);
+	unsigned now = c->no & 1, next = !now;
+	const struct tpacket_stats_v3 *f = &c->fresh[now];
 
-	if (getsockopt(t->fd, SOL_PACKET, PACKET_STATISTICS, &s, &size) < 0)
-		return;
-	t->stats.packets += s.tp_packets;
-	t->stats.drops += s.tp_drops;
-	t->stats.freezes += size == sizeof(s) ? s.tp_freeze_q_cnt : 0;
+	c->sums[next].packets = c->sums[now].packets + f->tp_packets;
+	c->sums[next].drops = c->sums[now].drops + f->tp_drops;
+	c->sums[next].freezes = c->sums[now].freezes + f->tp_freeze_q_cnt;
+	c->fresh[next] = (struct tpacket_stats_v3){ 0 };
+	__atomic_store_n(&c->no, c->no + 1, __ATOMIC_RELEASE);
+}
+
+void tap_count(struct tap_counts *c, int fd)
+{
+	socklen_t size = sizeof(c->fresh[0]);
+
+	/* Without a ring the answer is shorter, and the rest stays 0. */
+	if (fd >= 0)
+		getsockopt(fd, SOL_PACKET, PACKET_STATISTICS, &c->fresh[c->no & 1], &size);
+	fold(c);
+}
+
+const struct tap_stats *tap_stats(const struct tap_counts *c)
+{
+	return &c->sums[c->no & 1];
+}
+
+void tap_adopt(struct tap *t, const char *name, uint32_t number, int fd)
+{
+	struct sockaddr_ll sll = { 0 };
+	socklen_t size = sizeof(sll);
+
+	*t = (struct tap){ .number = number, .fd = fd, .adopted = true };
+	snprintf(t->name, sizeof(t->name), "%s", name);
+	/* -1 where it was removed meanwhile. */
+	if (getsockname(fd, (struct sockaddr *)&sll, &size) == 0)
+		t->ifindex = (uint32_t)sll.sll_ifindex;
+	ask_mtu(t);
+}
+
+static uint64_t digest(uint64_t h, const void *p, size_t n)
+{
+	for (const uint8_t *b = p, *end = b + n; b < end; b++)
+		h = (h ^ *b) * 0x100000001b3; /* FNV-1a */
+	return h;
+}
+
+uint64_t tap_digest(uint64_t before, const char *name, const struct tap_config *c)
+{
+	const uint32_t what[] = { c->shape.block_size,  c->shape.blocks,   c->shape.retire_ms,
+				  (uint32_t)c->receive, c->snaplen,        c->promiscuous,
+				  c->all_multicast,     c->outgoing,       c->adapter_time,
+				  (uint32_t)c->fanout,  (uint32_t)c->group };
+	uint64_t h = digest(before ^ 0xcbf29ce484222325, name, strlen(name) + 1);
+
+	h = digest(h, what, sizeof(what));
+	if (c->filter)
+		h = digest(h, c->filter->code, c->filter->n * sizeof(c->filter->code[0]));
+	h = digest(h, "/", 1);
+	if (c->fanout_program)
+		h = digest(h, c->fanout_program->code,
+			   c->fanout_program->n * sizeof(c->fanout_program->code[0]));
+	return h;
 }
 
 void tap_close(struct tap *t)

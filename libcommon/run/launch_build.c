@@ -165,6 +165,8 @@ static void finish_args(struct launch *l, struct runner *r)
 		die_errno("cannot make a page for '%s'", s->name);
 	if (r->commits)
 		launch_poison_open(r);
+	if (r->commits && r->source)
+		stage_keeps(r->process);
 	if (r->source)
 		r->process->notifies = false;
 }

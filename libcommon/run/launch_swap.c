@@ -30,8 +30,10 @@ static const char *hindrance(const struct launch *l, const struct runner *r)
 	for (size_t i = 0; i < l->n; i++)
 		if (l->runners[i].swap != SWAP_NONE)
 			return "another swap is under way";
-	if (r->source || r->piped || !r->nin)
-		return "only a stage that reads rings, and is joined by no pipe, can be swapped";
+	if (r->piped || (r->source ? !r->commits : !r->nin))
+		return "only a stage that reads rings, or a source that is restarted on failure, "
+		       "and "
+		       "that is joined by no pipe, can be swapped";
 	if ((r->state != RUN_RUNNING && r->state != RUN_STARTING) || !r->process->pid)
 		return "it is not running";
 	return NULL;
@@ -66,9 +68,10 @@ static void free_words(char **argv, int n)
 		free(argv[i]);
 }
 
+/* A source holds nothing between two records: its successor begins where it had committed. */
 static void ask_to_leave(const struct launch *l, struct runner *r)
 {
-	bool able = r->page && r->state == RUN_RUNNING;
+	bool able = r->page && r->state == RUN_RUNNING && !r->source;
 
 	r->swap = SWAP_ASKED;
 	r->at = launch_now() + (int64_t)launch_stop_ms(l);

@@ -10,6 +10,7 @@
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/socket.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -44,14 +45,23 @@ struct pipe_stage *pipeline_stage(struct pipeline *p, const char *name, const ch
 	if (p->nstages >= PIPELINE_STAGES)
 		die("more than %d stages", PIPELINE_STAGES);
 	p->nstages++;
-	*s = (struct pipe_stage){ .name = name,
-				  .in_fd = -1,
-				  .out_fd = -1,
-				  .page_fd = -1,
-				  .flows_fd = -1,
-				  .ready_fd = -1 };
+	*s = (struct pipe_stage){
+		.name = name,
+		.in_fd = -1,
+		.out_fd = -1,
+		.page_fd = -1,
+		.flows_fd = -1,
+		.ready_fd = -1,
+		.keep = { -1, -1 },
+	};
 	stage_arg(s, "%s", path);
 	return s;
+}
+
+void stage_keeps(struct pipe_stage *s)
+{
+	if (socketpair(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0, s->keep) < 0)
+		die_errno("cannot make a pair of sockets for '%s'", s->name);
 }
 
 void stage_page(struct pipe_stage *s, int fd)
@@ -167,6 +177,20 @@ static void export_fd(const char *name, int fd)
 	fcntl(fd, F_SETFD, 0);
 }
 
+static void export_keep(const struct pipe_stage *s)
+{
+	char text[32];
+
+	if (s->keep[0] < 0) {
+		unsetenv("WEIR_KEEP_FDS");
+		return;
+	}
+	snprintf(text, sizeof(text), "%d,%d", s->keep[0], s->keep[1]);
+	setenv("WEIR_KEEP_FDS", text, 1);
+	fcntl(s->keep[0], F_SETFD, 0);
+	fcntl(s->keep[1], F_SETFD, 0);
+}
+
 /* What may not be had is no reason not to run: said once, by this stage. */
 static void place(const struct pipe_stage *s)
 {
@@ -202,6 +226,7 @@ static void child(const struct pipeline *p, struct pipe_stage *s, pid_t parent, 
 	export_fd("WEIR_PAGE_FD", s->page_fd);
 	export_fd("WEIR_FLOWS_FD", s->flows_fd);
 	export_fd("WEIR_READY_FD", ready);
+	export_keep(s);
 	place(s);
 	s->argv[s->argc] = NULL;
 	execv(s->argv[0], s->argv);
@@ -385,5 +410,8 @@ void pipeline_free(struct pipeline *p)
 			close(s->flows_fd);
 		if (s->ready_fd >= 0)
 			close(s->ready_fd);
+		for (int k = 0; k < 2; k++)
+			if (s->keep[k] >= 0)
+				close(s->keep[k]);
 	}
 }

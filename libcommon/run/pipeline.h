@@ -31,7 +31,8 @@ struct pipe_stage {
 	struct books_page *page; /* mapped here as well */
 	bool notifies;           /* it says when it is ready: a byte on $WEIR_READY_FD */
 	int ready_fd;            /* where that can be read, -1: nothing is awaited */
-	bool placed, niced;      /* which of these two hold */
+	int keep[2]; /* a pair of sockets whose queue keeps descriptors for a successor; -1: none */
+	bool placed, niced; /* which of these two hold */
 	cpu_set_t cpus;
 	int nice;
 	pid_t pid;      /* 0: not running */
@@ -60,6 +61,10 @@ void stage_arg(struct pipe_stage *s, const char *fmt, ...) __attribute__((format
 
 /* The counters' page is that file instead, BOOKS_PAGE bytes; fd is owned from now on. */
 void stage_page(struct pipe_stage *s, int fd);
+
+/* Its process may put descriptors ($WEIR_KEEP_FDS: what is sent on the first is received on the
+ * second) where its successors find them: the queue is held here, and never looked into. */
+void stage_keeps(struct pipe_stage *s);
 
 /* A ring from one stage to several: adds -o and -i to their arguments. Ends the process (1) where
  * it can't be made. size 0: the pipeline's. */

@@ -28,8 +28,9 @@ enum {
 	COMMIT_MAGIC = 0x57434d31, /* WCM1 */
 	COMMIT_ENDS = 64,          /* inputs, and outputs */
 	COMMIT_SLOT = 8192,
+	COMMIT_NOTE = 4096,
 	COMMIT_AT = BOOKS_PAGE, /* in the page */
-	COMMIT_PAGE = BOOKS_PAGE + 4096 + 2 * COMMIT_SLOT,
+	COMMIT_PAGE = BOOKS_PAGE + 4096 + 2 * COMMIT_SLOT + COMMIT_NOTE,
 };
 
 struct commit_slot {
@@ -65,6 +66,7 @@ struct commit {
 		struct commit_slot slot;
 		uint8_t size[COMMIT_SLOT];
 	} slots[2];
+	uint8_t note[COMMIT_NOTE]; /* a source's own, written at any time: see stage_note() */
 };
 
 static inline struct commit *commit_of(struct books_page *page)

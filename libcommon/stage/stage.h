@@ -195,6 +195,16 @@ void stage_truncated(struct stage *st, const char *file, uint64_t offset, const 
 void stage_enough(struct stage *st);
 bool stage_stopping(struct stage *st); /* first SIGINT (sources) or SIGTERM came, outputs broke */
 
+/* ---- sources that another process may have to go on with (commit.h) ---- */
+/* STAGE_NOTE bytes that outlive the process, zero at first; NULL where nothing does. What is
+ * written there is not undone with what was not committed. */
+enum { STAGE_NOTE = 4096 };
+void *stage_note(struct stage *st);
+/* What a counter was when work was committed last; where nothing is committed, what it is. */
+uint64_t stage_committed(struct stage *st, const uint64_t *counter);
+/* Brings out what was made, and commits it: before waiting within finish(). */
+void stage_flush(struct stage *st);
+
 /* ---- sinks ---- */
 /* Whole lines to the text output; buffered, flushed when about to wait. */
 void stage_text(struct stage *st, struct bytes lines);

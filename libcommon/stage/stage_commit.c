@@ -6,6 +6,8 @@
 #include "libcommon/stage/commit.h"
 #include "libcommon/stage/stage_private.h"
 
+_Static_assert((int)STAGE_NOTE == (int)COMMIT_NOTE, "note");
+
 enum { SHOW_BYTES = 32 * 1024, UNIT_RELEASE = 64 * 1024 };
 
 void stage_commit_open(struct stage *st)
@@ -142,6 +144,29 @@ static void commit(struct stage *st, bool now)
 		port_in_show(in->port, slot->in[i]);
 		in->committed = slot->in[i];
 	}
+}
+
+void *stage_note(struct stage *st)
+{
+	return st->commit ? st->commit->note : NULL;
+}
+
+uint64_t stage_committed(struct stage *st, const uint64_t *counter)
+{
+	const struct commit_slot *slot;
+	size_t i;
+
+	if (!st->commit)
+		return *counter;
+	slot = commit_valid(st->page);
+	i = (size_t)((const uint8_t *)counter - (const uint8_t *)&st->page->slots[0].value) /
+	    sizeof(st->page->slots[0]);
+	return slot && i < slot->nvalues ? slot->values[i] : 0;
+}
+
+void stage_flush(struct stage *st)
+{
+	stage_mark(st);
 }
 
 static bool is_due(const struct stage *st)
