@@ -77,6 +77,8 @@ static void on_order(struct compiler *c)
 
 static void ports(struct compiler *c, uint16_t **list, size_t *n)
 {
+	if (c->s->ncode)
+		c_fail(c, NULL, "tcp and udp stand before messages");
 	while (!c->failed && c_more(c)) {
 		if (*n == PORTS)
 			c_fail(c, c->at, "more than %d ports", PORTS);

@@ -28,10 +28,14 @@ struct compiler {
 	bool little;
 	struct part *parts;
 	size_t nparts;
-	const char *marks[SPEC_DEPTH];
+	struct {
+		const char *name;
+		unsigned block; /* `whole` in which it was set last, 0: in none */
+	} marks[SPEC_DEPTH];
 	unsigned nmarks;
-	unsigned depth, whole; /* blocks; those that have all their bytes */
-	int sub;               /* the sub-record at hand, or -1 */
+	unsigned depth, whole;  /* blocks; those that have all their bytes */
+	unsigned block, blocks; /* the outermost of the latter, by number; how many there were */
+	int sub;                /* the sub-record at hand, or -1 */
 	/* The run at hand: its OP_RUN, or SIZE_MAX, and the bits that it has so far. */
 	size_t run;
 	uint32_t run_bits;

@@ -218,6 +218,21 @@ static void on_repeat(struct compiler *c)
 	loop_body(c, begin, top, turn);
 }
 
+/* A block all of whose bytes are there. True: it is in no other one. */
+static bool whole_begin(struct compiler *c)
+{
+	if (c->whole++)
+		return false;
+	c->block = ++c->blocks;
+	return true;
+}
+
+static void whole_end(struct compiler *c)
+{
+	if (--c->whole == 0)
+		c->block = 0;
+}
+
 static void on_within(struct compiler *c)
 {
 	c_run_close(c);
@@ -229,10 +244,10 @@ static void on_within(struct compiler *c)
 		i->imm = c_word(c, "max") ? c_number(c, SPEC_KEEP_MAX) : SPEC_KEEP;
 		i->why = c_why(c, "no end of the line within %llu bytes",
 			       (unsigned long long)i->imm);
-		c->whole++;
+		i->n = whole_begin(c);
 		c->consumed++;
 		line_and_block(c);
-		c->whole--;
+		whole_end(c);
 	} else {
 		c_emit_arg(c, OP_WITHIN);
 		line_and_block(c);
@@ -248,9 +263,9 @@ static void on_whole(struct compiler *c)
 	i = c_emit_arg(c, OP_WHOLE);
 	i->n = c_word(c, "max") ? (uint32_t)c_number(c, SPEC_WHOLE_MAX) : SPEC_WHOLE;
 	i->why = c_why(c, "more than %u bytes", i->n);
-	c->whole++;
+	i->m = whole_begin(c);
 	line_and_block(c);
-	c->whole--;
+	whole_end(c);
 	c_emit(c, OP_LEAVE);
 }
 
@@ -331,14 +346,16 @@ static void on_mark(struct compiler *c)
 	c_run_close(c);
 	if (!c->whole && c->s->tcp)
 		c_fail(c, c->named, "a mark over TCP stands within 'whole'");
-	while (i < c->nmarks && strcmp(c->marks[i], name) != 0)
+	while (i < c->nmarks && strcmp(c->marks[i].name, name) != 0)
 		i++;
 	if (i == SPEC_DEPTH)
 		c_fail(c, c->word, "more than %d marks", SPEC_DEPTH);
 	if (c->failed)
 		return;
 	if (i == c->nmarks)
-		c->marks[c->nmarks++] = name;
+		c->nmarks++;
+	c->marks[i].name = name;
+	c->marks[i].block = c->block;
 	c_emit(c, OP_MARK)->n = i;
 	c_end(c);
 }
@@ -349,10 +366,12 @@ static uint32_t a_mark(struct compiler *c)
 	const char *name = c_name(c, "a mark");
 	uint32_t i = 0;
 
-	while (i < c->nmarks && strcmp(c->marks[i], name) != 0)
+	while (i < c->nmarks && strcmp(c->marks[i].name, name) != 0)
 		i++;
 	if (i == c->nmarks)
 		c_fail(c, c->named, "no 'mark %s' before this line", name);
+	else if (c->s->tcp && (!c->block || c->marks[i].block != c->block))
+		c_fail(c, c->named, "'mark %s' is not in the same 'whole'", name);
 	return i;
 }
 

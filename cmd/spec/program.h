@@ -97,15 +97,17 @@ enum spec_op {
 	OP_SKIP,   /* arg bytes */
 
 	OP_WITHIN,       /* a window of arg bytes begins */
-	OP_WITHIN_UNTIL, /* a window up to literal m, which is at most imm away */
-	OP_WHOLE,        /* the same as OP_WITHIN, and all of it is waited for; at most n */
-	OP_LEAVE,        /* the window ends, what is unread in it is skipped */
-	OP_LOOP,         /* begins: arg turns, at most n */
-	OP_WHILE,        /* the same without a number of turns */
-	OP_TURN,         /* another turn, or to n; arg: ends with the window */
-	OP_TURNZ,        /* pops; to n where it is 0, else another turn */
-	OP_APPEND,       /* slot's value to its list */
-	OP_ROW,          /* the values of sub-record n become a row */
+	OP_WITHIN_UNTIL, /* a window up to literal m, which is at most imm away; n: no mark is set
+			  */
+	OP_WHOLE,  /* the same as OP_WITHIN, and all of it is waited for; at most n; m: no mark is
+		      set */
+	OP_LEAVE,  /* the window ends, what is unread in it is skipped */
+	OP_LOOP,   /* begins: arg turns, at most n */
+	OP_WHILE,  /* the same without a number of turns */
+	OP_TURN,   /* another turn, or to n; arg: ends with the window */
+	OP_TURNZ,  /* pops; to n where it is 0, else another turn */
+	OP_APPEND, /* slot's value to its list */
+	OP_ROW,    /* the values of sub-record n become a row */
 
 	OP_LET,  /* pops into slot */
 	OP_SET,  /* pops into the flow's number `slot` */

@@ -280,7 +280,7 @@ static enum step op_sum(struct run *r, const struct spec_insn *i)
 {
 	uint64_t v = run_pop(r), from = r->m->mark[i->n], to = i->arg ? r->m->mark[i->imm] : r->pos;
 
-	if (from > to || r->pos - from > (size_t)(r->p - r->io->data.ptr))
+	if (from > to || to > r->pos || r->pos - from > (size_t)(r->p - r->io->data.ptr))
 		return run_fail(r, i->why);
 	if (v != sum_of((int)i->m, BYTES(r->p - (r->pos - from), to - from)))
 		r->io->note(r->io->ctx, "checksum", NULL, NULL, NULL);
@@ -399,7 +399,7 @@ static void begin(struct run *r)
 	m->nwindows = 1;
 	m->window[0] = r->io->datagram ? r->io->data.len : UINT64_MAX;
 	m->behind[0] = 0;
-	memset(m->mark, 0, sizeof(m->mark));
+	run_no_marks(m);
 }
 
 enum spec_end spec_run(const struct spec *s, struct spec_msg *m, struct spec_vars *vars,

@@ -48,6 +48,12 @@ static inline enum step run_fail(struct run *r, const char *why)
 	return STEP_FAIL;
 }
 
+/* What lies before is not there any more. */
+static inline void run_no_marks(struct spec_msg *m)
+{
+	memset(m->mark, 0xff, sizeof(m->mark));
+}
+
 static inline void run_set(struct run *r, uint16_t slot, uint64_t v)
 {
 	r->m->v[slot].u = v;

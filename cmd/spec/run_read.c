@@ -429,6 +429,8 @@ enum step op_within_until(struct run *r, const struct spec_insn *i)
 
 	if (found != STEP_ON)
 		return found == STEP_DONE ? run_fail(r, i->why) : found;
+	if (i->n)
+		run_no_marks(r->m);
 	window(r, n, r->s->literals[i->m].len);
 	return STEP_ON;
 }
@@ -441,9 +443,12 @@ enum step op_whole(struct run *r, const struct spec_insn *i)
 	if (n > i->n)
 		return run_fail(r, i->why);
 	need = run_need(r, i, n);
-	if (need == STEP_ON)
-		window(r, n, 0);
-	return need;
+	if (need != STEP_ON)
+		return need;
+	if (i->m)
+		run_no_marks(r->m);
+	window(r, n, 0);
+	return STEP_ON;
 }
 
 enum step op_leave(struct run *r, const struct spec_insn *i)

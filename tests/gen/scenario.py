@@ -3,6 +3,7 @@
 
     python3 tests/gen/scenario.py handshake_fin > x.pcap        --list names them all
 """
+import struct
 import sys
 
 from packets import (ACK, FIN, MS, NULL, PSH, RAW, RST, SECOND, SLL, SYN, A, Capture, Tcp, dns, ether, gz, ip, mac,
@@ -303,6 +304,30 @@ def pfx():
     conn.segment(1, ACK | PSH, b"".join(b"PFX2,\0\6resp-%d" % i for i in range(4)) + b"PFX4,\0\0\2\xbc" + 700 * b"X")
     conn.close()
     return pcap(conn.cap)
+
+
+def ssh():
+    """Two connections of SSH: both sides' lists, and one that is refused after the identification."""
+    def packet(payload):
+        return struct.pack(">IB", len(payload) + 5, 4) + payload + bytes(4)
+
+    def kexinit(*lists):
+        names = [name.encode() for name in lists] + [b"", b""]
+        return packet(b"\x14" + 16 * b"c" + b"".join(struct.pack(">I", len(n)) + n for n in names) + bytes(5))
+    cap = Capture()
+    conn = Tcp(cap, LINES_START, CLIENT, 40000, "198.51.100.1", 22)
+    conn.open()
+    conn.segment(1, ACK | PSH, b"SSH-2.0-OpenSSH_9.2p1\r\n")
+    conn.segment(0, ACK | PSH, b"SSH-2.0-PuTTY_Release_0.80\r\n")
+    conn.segment(0, ACK | PSH, kexinit("curve25519-sha256,ext-info-c", "ssh-ed25519", "aes256-ctr,aes128-ctr", "aes256-ctr", "hmac-sha2-256", "hmac-sha2-256", "none", "none"))
+    conn.segment(1, ACK | PSH, kexinit("sntrup761x25519-sha512,curve25519-sha256", "rsa-sha2-512,ssh-ed25519", "aes128-ctr", "aes128-ctr,aes256-ctr", "hmac-sha1,hmac-sha2-256", "hmac-sha2-256", "none", "none"))
+    conn.segment(0, ACK | PSH, packet(b"\x1e" + 32 * b"k"))
+    conn.close()
+    other = Tcp(cap, LINES_START + 1000 * MS, CLIENT, 40001, "198.51.100.1", 2222)
+    other.open()
+    other.segment(0, ACK | PSH, b"SSH-2.0-scanner\r\n")
+    other.reset(1)
+    return pcap(cap)
 
 
 def vlan():

@@ -111,6 +111,11 @@ static void bounds(void)
 	CHECK(refused(HEAD "message\n\trepeat while 1\n\t\tlet a = 1\n", 5, 1, "takes a byte"));
 	CHECK(refused(HEAD "part a\n\tu8 x\n\tuse a\nmessage\n\tuse a\n", 6, 6, "hold itself"));
 	CHECK(refused(HEAD "message\n\tu8 k\n\tmark m\n", 6, 7, "within 'whole'"));
+	check_case("a checksum over TCP lies in one piece");
+	CHECK(refused(HEAD "message\n\twhole 2\n\t\tmark m\n\t\tu16 a\n\tchecksum sum8 a from m\n",
+		      8, 23, "the same 'whole'"));
+	CHECK(refused("protocol p \"x\"\nudp 7\nmessage\n\tu8 a\ntcp 7\n", 5, 1,
+		      "before messages"));
 	check_case("a turn that takes no byte, and one too many, end the message");
 	GIVES("message\n\tu8 k\n\trepeat 2\n\t\tbytes a[] k\n", "\0abc",
 	      "p_malformed: more than 1024 turns, or one without a byte (line 6)\n");
