@@ -306,6 +306,25 @@ def pfx():
     return pcap(conn.cap)
 
 
+def smtp():
+    """Two mails in a session, the second refused; a session that goes on encrypted."""
+    cap = Capture()
+    conn = Tcp(cap, LINES_START, CLIENT, 40000, "198.51.100.1", 25)
+    conn.open()
+    for side, text in ((1, "220-mail.example.com ESMTP\r\n220 no spam"), (0, "EHLO client.example.net"), (1, "250-mail.example.com\r\n250 PIPELINING"),
+                       (0, "AUTH LOGIN"), (1, "334 VXNlcm5hbWU6"), (0, "Ym9i"), (1, "235 ok"), (0, "MAIL FROM:<bob@example.net> SIZE=300\r\nRCPT TO:<a@example.com>\r\nRCPT TO:<b@example.com>\r\nDATA"),
+                       (1, "250 ok\r\n250 ok\r\n250 ok\r\n354 go"), (0, "From: Bob <bob@example.net>\r\nSubject: a long\r\n line\r\nMessage-ID: <1@x>\r\n\r\nFrom: not a header\r\n..dot\r\n."),
+                       (1, "250 2.0.0 queued"), (0, "MAIL FROM:<>"), (1, "250 ok"), (0, "RCPT TO:<nobody@example.com>"), (1, "550 no such user"), (0, "QUIT"), (1, "221 bye")):
+        conn.segment(side, ACK | PSH, text.encode() + b"\r\n")
+    conn.close()
+    other = Tcp(cap, LINES_START + 1000 * MS, CLIENT, 40001, "198.51.100.1", 587)
+    other.open()
+    for side, data in ((1, b"220 mx\r\n"), (0, b"EHLO c\r\n"), (1, b"250 STARTTLS\r\n"), (0, b"STARTTLS\r\n"), (1, b"220 ready\r\n"), (0, b"\x16\x03\x01\0\x05hello")):
+        other.segment(side, ACK | PSH, data)
+    other.close()
+    return pcap(cap)
+
+
 def ssh():
     """Two connections of SSH: both sides' lists, and one that is refused after the identification."""
     def packet(payload):

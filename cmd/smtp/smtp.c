@@ -1,0 +1,439 @@
+/* smtp: follows a session: the client's commands and mails, the server's replies to them in order,
+ * and makes a record of each mail when its reply has come. */
+#include "cmd/smtp/smtp.h"
+
+#include <netinet/in.h>
+#include <stdlib.h>
+#include <strings.h>
+
+enum {
+	LINE_MAX = 4096,    /* RFC 5321, 4.5.3.1: 512 and 1,000, extensions aside */
+	BODY_LINE = 1000,   /* of a mail: beyond, it is not waited for a line's end */
+	SESSION_TEXT = 128, /* bytes kept of a session's text, */
+	MAIL_TEXT = 1024,   /* of a mail's, */
+	MAIL_TEXTS = 16384, /* and of all texts of a mail */
+	RECIPIENTS = 100,
+	WAITING = 64, /* commands without a reply so far */
+};
+
+struct span {
+	uint32_t at, len;
+	bool set;
+};
+
+struct session {
+	struct {
+		uint8_t len;
+		bool set;
+		uint8_t b[SESSION_TEXT];
+	} own[SMTP_MAIL];
+	struct buf text; /* owned: of the mail at hand; counted in shared.held */
+	struct span mail[SMTP_TEXTS], rcpt[RECIPIENTS];
+	unsigned nrcpt;
+	enum { COMMANDS, DATA_ASKED, HEADER, BODY } mode;
+	bool in_mail, midline, tls, any, has_size;
+	int folded; /* the mail's text to which a folded line belongs, or 0 */
+	uint8_t waiting[WAITING], first_waiting, nwaiting;
+	uint16_t code;
+	uint32_t depth;
+	uint64_t bytes, size, first_n, first_ts;
+};
+
+struct shared {
+	size_t held;
+};
+
+static struct smtp_config smtp_config = { .max_held = 64 << 20 };
+
+static const struct opt smtp_options[] = {
+	OPT_ROW(0, "max-held", OPT_SIZE, struct smtp_config, max_held, "BYTES",
+		"memory for texts that wait for their mail's end"),
+	{ 0 },
+};
+
+/* ---- texts ---------------------------------------------------------------------------------- */
+
+static void own_set(struct session *s, enum smtp_text text, struct bytes b)
+{
+	s->own[text].len = (uint8_t)(b.len < SESSION_TEXT ? b.len : SESSION_TEXT);
+	s->own[text].set = true;
+	if (b.len)
+		memcpy(s->own[text].b, b.ptr, s->own[text].len);
+}
+
+static struct bytes own_get(const struct session *s, enum smtp_text text)
+{
+	return s->own[text].set ? BYTES(s->own[text].b, s->own[text].len) : BYTES(NULL, 0);
+}
+
+/* Puts the bytes behind those that are kept; false where there is no room. */
+static bool keep(struct l7_flow *f, struct bytes b)
+{
+	struct session *s = l7_state(f);
+	struct shared *shared = l7_shared(f);
+	size_t had = s->text.size;
+
+	if (s->text.len + b.len > MAIL_TEXTS ||
+	    shared->held + b.len > ((const struct smtp_config *)l7_config(f))->max_held)
+		return false;
+	buf_add(&s->text, b.ptr, b.len);
+	shared->held += s->text.size - had;
+	return true;
+}
+
+static void span_set(struct l7_flow *f, struct span *span, struct bytes b)
+{
+	struct session *s = l7_state(f);
+
+	if (b.len > MAIL_TEXT)
+		b.len = MAIL_TEXT;
+	if (!span->set && keep(f, b))
+		*span = (struct span){ (uint32_t)(s->text.len - b.len), (uint32_t)b.len, true };
+}
+
+static struct bytes span_get(const struct session *s, const struct span *span)
+{
+	if (!span->set)
+		return BYTES(NULL, 0);
+	return span->len ? BYTES(s->text.ptr + span->at, span->len) : BYTES_LIT("");
+}
+
+static void mail_forget(struct session *s)
+{
+	s->text.len = 0;
+	memset(s->mail, 0, sizeof(s->mail));
+	memset(s->rcpt, 0, s->nrcpt * sizeof(s->rcpt[0]));
+	s->nrcpt = 0;
+	s->folded = 0;
+	s->in_mail = s->has_size = false;
+	s->bytes = s->size = 0;
+}
+
+/* ---- the record ----------------------------------------------------------------------------- */
+
+static void report(struct l7_flow *f)
+{
+	struct session *s = l7_state(f);
+	struct bytes *rcpts = l7_scratch(f, RECIPIENTS * sizeof(*rcpts));
+	struct rec_smtp r = { .trans_depth = s->in_mail ? s->depth : 0,
+			      .server = own_get(s, SMTP_SERVER),
+			      .helo = own_get(s, SMTP_HELO),
+			      .auth_mech = own_get(s, SMTP_AUTH),
+			      .last_reply = own_get(s, SMTP_REPLY),
+			      .mailfrom = span_get(s, &s->mail[SMTP_MAILFROM]),
+			      .date = span_get(s, &s->mail[SMTP_DATE]),
+			      .from = span_get(s, &s->mail[SMTP_FROM]),
+			      .to = span_get(s, &s->mail[SMTP_TO]),
+			      .cc = span_get(s, &s->mail[SMTP_CC]),
+			      .reply_to = span_get(s, &s->mail[SMTP_REPLY_TO]),
+			      .subject = span_get(s, &s->mail[SMTP_SUBJECT]),
+			      .msg_id = span_get(s, &s->mail[SMTP_MSG_ID]),
+			      .in_reply_to = span_get(s, &s->mail[SMTP_IN_REPLY_TO]),
+			      .user_agent = span_get(s, &s->mail[SMTP_USER_AGENT]),
+			      .bytes = s->bytes,
+			      .tls = s->tls,
+			      .first_n = SOME(s->first_n) };
+
+	for (unsigned i = 0; rcpts && i < s->nrcpt; i++)
+		rcpts[i] = span_get(s, &s->rcpt[i]);
+	if (rcpts)
+		r.rcptto = LIST_OF(rcpts, s->nrcpt);
+	if (s->has_size)
+		r.size = SOME(s->size);
+	if (s->code)
+		r.reply_code = SOME(s->code);
+	l7_emit_rec(f, s->first_ts, &rec_smtp_desc, &r);
+	s->any = true;
+	mail_forget(s);
+}
+
+/* ---- the client ----------------------------------------------------------------------------- */
+
+static void wait_for_reply(struct l7_flow *f, enum smtp_verb verb)
+{
+	struct session *s = l7_state(f);
+
+	if (s->nwaiting == WAITING) {
+		l7_poison(f, "too many commands without a reply");
+		return;
+	}
+	s->waiting[(s->first_waiting + s->nwaiting++) % WAITING] = (uint8_t)verb;
+}
+
+static enum smtp_verb last_waiting(const struct session *s)
+{
+	if (s->nwaiting == 0)
+		return SMTP_V_OTHER;
+	return (enum smtp_verb)s->waiting[(s->first_waiting + s->nwaiting - 1) % WAITING];
+}
+
+static void mail_begin(struct l7_flow *f, const struct smtp_command *c)
+{
+	struct session *s = l7_state(f);
+
+	if (s->in_mail)
+		report(f);
+	s->in_mail = true;
+	s->depth++;
+	s->first_n = l7_n(f);
+	s->first_ts = l7_now(f);
+	span_set(f, &s->mail[SMTP_MAILFROM], c->arg);
+	s->has_size = c->has_size;
+	s->size = c->size;
+}
+
+/* Whether what follows in the stream may be read on at once. */
+static bool command(struct l7_flow *f, enum l7_dir dir, struct bytes line)
+{
+	struct session *s = l7_state(f);
+	struct smtp_command c;
+
+	if (last_waiting(s) == SMTP_V_AUTH) /* a secret, in as many lines as it takes */
+		return true;
+	smtp_command_parse(line, &c);
+	wait_for_reply(f, c.verb == SMTP_V_BDAT && c.last ? SMTP_V_BODY : c.verb);
+	switch (c.verb) {
+	case SMTP_V_HELO:
+		own_set(s, SMTP_HELO, c.arg);
+		break;
+	case SMTP_V_AUTH:
+		own_set(s, SMTP_AUTH, c.arg);
+		break;
+	case SMTP_V_MAIL:
+		mail_begin(f, &c);
+		break;
+	case SMTP_V_RCPT:
+		if (s->nrcpt < RECIPIENTS)
+			span_set(f, &s->rcpt[s->nrcpt++], c.arg);
+		break;
+	case SMTP_V_DATA:
+		s->mode = DATA_ASKED;
+		break;
+	case SMTP_V_BDAT:
+		s->bytes += c.size;
+		l7_skip(f, dir, c.size);
+		return false;
+	case SMTP_V_RSET:
+		if (s->in_mail)
+			report(f);
+		break;
+	default:
+		break;
+	}
+	return true;
+}
+
+static void header_line(struct l7_flow *f, struct bytes line)
+{
+	struct session *s = l7_state(f);
+	enum smtp_text text;
+	struct bytes value;
+
+	if (line.len == 0) {
+		s->mode = BODY;
+	} else if (line.ptr[0] == ' ' || line.ptr[0] == '\t') {
+		struct span *span = s->folded ? &s->mail[s->folded] : NULL;
+
+		if (span && span->set && span->len + line.len <= MAIL_TEXT && keep(f, line))
+			span->len += (uint32_t)line.len;
+	} else {
+		s->folded = 0;
+		if (smtp_header_parse(line, &text, &value) && !s->mail[text].set) {
+			span_set(f, &s->mail[text], value);
+			s->folded = (int)text;
+		}
+	}
+}
+
+/* A line of a mail; RFC 5321, 4.5.2: a dot alone ends it. */
+static void mail_line(struct l7_flow *f, struct bytes line, size_t n)
+{
+	struct session *s = l7_state(f);
+
+	if (!s->midline && line.len == 1 && line.ptr[0] == '.') {
+		s->mode = COMMANDS;
+		wait_for_reply(f, SMTP_V_BODY);
+		return;
+	}
+	s->bytes += n;
+	if (s->mode == HEADER && !s->midline)
+		header_line(f, line);
+	s->midline = false;
+}
+
+/* One line of the client's; how many bytes are done with, and whether to go on. */
+static size_t client_line(struct l7_flow *f, enum l7_dir dir, struct bytes data, bool *more)
+{
+	struct session *s = l7_state(f);
+	const uint8_t *end = data.len ? memchr(data.ptr, '\n', data.len) : NULL;
+	size_t n = end ? (size_t)(end - data.ptr) + 1 : 0;
+	struct bytes line = BYTES(data.ptr, n ? n - 1 : 0);
+
+	if (s->mode == DATA_ASKED) {
+		*more = false;
+		return 0;
+	}
+	if (line.len && line.ptr[line.len - 1] == '\r')
+		line.len--;
+	if (n && s->mode == COMMANDS) {
+		*more = command(f, dir, line);
+	} else if (n) {
+		mail_line(f, line, n);
+	} else if (s->mode != COMMANDS && data.len > BODY_LINE) {
+		s->midline = true;
+		s->bytes += data.len;
+		n = data.len;
+	} else if (data.len > LINE_MAX) {
+		l7_poison(f, "no end of a line");
+	}
+	return n;
+}
+
+static size_t client(struct l7_flow *f, enum l7_dir dir, struct bytes data)
+{
+	struct session *s = l7_state(f);
+	size_t done = 0, n = 1;
+	bool more = true;
+
+	/* Where nothing is seen of the server, its consent can't be waited for. */
+	if (s->mode == DATA_ASKED && l7_offset(f, !dir) == 0)
+		s->mode = HEADER;
+	while (n && more) {
+		n = client_line(f, dir, BYTES(data.ptr + done, data.len - done), &more);
+		done += n;
+	}
+	return done;
+}
+
+/* ---- the server ----------------------------------------------------------------------------- */
+
+/* The last line of a reply. */
+static void reply(struct l7_flow *f, uint16_t code, struct bytes text)
+{
+	struct session *s = l7_state(f);
+	enum smtp_verb verb;
+
+	if (s->nwaiting == 0)
+		return;
+	verb = (enum smtp_verb)s->waiting[s->first_waiting];
+	if (verb == SMTP_V_AUTH && code / 100 == 3)
+		return;
+	s->first_waiting = (uint8_t)((s->first_waiting + 1) % WAITING);
+	s->nwaiting--;
+	s->code = code;
+	own_set(s, SMTP_REPLY, text);
+	if (verb == SMTP_V_DATA && s->mode == DATA_ASKED)
+		s->mode = code == 354 ? HEADER : COMMANDS;
+	if (verb == SMTP_V_BODY && s->in_mail)
+		report(f);
+	if (verb == SMTP_V_STARTTLS && code == 220) {
+		s->tls = true;
+		report(f);
+		l7_done(f);
+	}
+}
+
+/* The first line of what the server says before it was asked anything. */
+static void greeting(struct session *s, struct bytes text)
+{
+	if (!s->own[SMTP_SERVER].set)
+		own_set(s, SMTP_SERVER, text);
+}
+
+static size_t server(struct l7_flow *f, struct bytes data)
+{
+	size_t done = 0;
+	const uint8_t *end;
+
+	while (done < data.len && (end = memchr(data.ptr + done, '\n', data.len - done))) {
+		struct bytes line = BYTES(data.ptr + done, (size_t)(end - data.ptr) - done), text;
+		uint16_t code;
+		bool last;
+
+		done += line.len + 1;
+		if (line.len && line.ptr[line.len - 1] == '\r')
+			line.len--;
+		if (!smtp_reply_parse(line, &code, &last, &text)) {
+			l7_poison(f, "no reply");
+			return done;
+		}
+		if (((struct session *)l7_state(f))->nwaiting == 0)
+			greeting(l7_state(f), text);
+		if (last)
+			reply(f, code, text);
+	}
+	if (data.len - done > LINE_MAX)
+		l7_poison(f, "no end of a line");
+	return done;
+}
+
+/* ---- calls of the engine -------------------------------------------------------------------- */
+
+static size_t smtp_feed(struct l7_flow *f, enum l7_dir dir, struct bytes data)
+{
+	struct session *s = l7_state(f);
+
+	if (!s->first_n) {
+		s->first_n = l7_n(f);
+		s->first_ts = l7_now(f);
+	}
+	return dir == L7_ORIG ? client(f, dir, data) : server(f, data);
+}
+
+static bool has_word(struct bytes b, const char *word)
+{
+	size_t n = strlen(word);
+
+	for (size_t i = 0; i + n <= b.len && b.ptr[i] != '\n'; i++)
+		if (strncasecmp((const char *)b.ptr + i, word, n) == 0)
+			return true;
+	return false;
+}
+
+static enum l7_claim smtp_claims(const struct l7_first *first)
+{
+	bool port = first->resp_p == 25 || first->resp_p == 587 || first->resp_p == 2525;
+	struct bytes b = first->data;
+
+	if (first->proto != IPPROTO_TCP || first->midstream)
+		return L7_NO;
+	if (first->dir == L7_ORIG) {
+		size_t n = b.len < 5 ? b.len : 5;
+
+		if (strncasecmp((const char *)b.ptr, "EHLO ", n) != 0 &&
+		    strncasecmp((const char *)b.ptr, "HELO ", n) != 0)
+			return L7_NO;
+		return n < 5 ? L7_MAYBE : L7_YES;
+	}
+	if (memcmp(b.ptr, "220", b.len < 3 ? b.len : 3) != 0)
+		return port && b.ptr[0] >= '4' && b.ptr[0] <= '5' ? L7_YES : L7_NO;
+	if (b.len < 4)
+		return L7_MAYBE;
+	if (port || has_word(b, "SMTP"))
+		return L7_YES;
+	return memchr(b.ptr, '\n', b.len) ? L7_NO : L7_MAYBE;
+}
+
+static void smtp_end(struct l7_flow *f, enum l7_end why)
+{
+	struct session *s = l7_state(f);
+	struct shared *shared = l7_shared(f);
+
+	(void)why;
+	if (s->in_mail || (!s->any && (s->own[SMTP_HELO].set || s->own[SMTP_SERVER].set)))
+		report(f);
+	shared->held -= s->text.size;
+	buf_release(&s->text);
+}
+
+const struct l7_parser smtp_parser = {
+	.name = "smtp",
+	.summary = "make SMTP records out of streams",
+	.options = smtp_options,
+	.config = &smtp_config,
+	.state_size = sizeof(struct session),
+	.shared_size = sizeof(struct shared),
+	.claims = smtp_claims,
+	.feed = smtp_feed,
+	.end = smtp_end,
+};

@@ -1,0 +1,137 @@
+/* smtp: lines, and sessions of mails, replies and what interrupts them. */
+#include "tests/unit/smtp_build.h"
+
+#include "tests/unit/check.h"
+
+struct said {
+	int dir;
+	const char *text;
+};
+
+/* What a session gives, each part of it in pieces of every size up to 30. */
+static bool gives(const struct said *said, size_t n, const char *want)
+{
+	bool same = true;
+
+	for (size_t piece = 1; same && piece < 30; piece++) {
+		struct run r;
+
+		run_start(&r, 25);
+		for (size_t i = 0; i < n; i++)
+			run_pieces(&r, said[i].dir, bytes_str(said[i].text), piece);
+		same = strcmp(run_finish(&r), want) == 0;
+		if (!same)
+			printf("# pieces of %zu: %s", piece, (const char *)r.log.ptr);
+		run_free(&r);
+	}
+	return same;
+}
+#define GIVES(want, ...)                                                                           \
+	do {                                                                                       \
+		static const struct said said[] = { __VA_ARGS__ };                                 \
+		CHECK(gives(said, sizeof(said) / sizeof(said[0]), want));                          \
+	} while (0)
+
+static void sessions(void)
+{
+	check_case("a mail, its data answered; a dot doubled, a field folded");
+	GIVES("1 server=mx helo=c from=a@x to=b@y subject=one two bytes=32 code=250 reply=queued\n",
+	      { 1, "220 mx\r\n" }, { 0, "EHLO c\r\n" }, { 1, "250-mx\r\n250 SIZE\r\n" },
+	      { 0, "MAIL FROM:<a@x>\r\n" }, { 1, "250 ok\r\n" }, { 0, "rcpt to: b@y\r\nDATA\r\n" },
+	      { 1, "250 ok\r\n354 go\r\n" },
+	      { 0, "Subject: one\r\n two\r\n\r\n..\r\nbody\r\n.\r\n" }, { 1, "250 queued\r\n" },
+	      { 0, "QUIT\r\n" }, { 1, "221 bye\r\n" });
+	check_case("data that was refused is a command again; the next mail ends the one before");
+	GIVES("1 server=mx from=a bytes=0 code=554 reply=no\n2 server=mx from=b bytes=0 code=250 "
+	      "reply=ok\n",
+	      { 1, "220 mx\r\n" }, { 0, "MAIL FROM:<a>\r\n" }, { 1, "250 ok\r\n" },
+	      { 0, "DATA\r\n" }, { 1, "554 no\r\n" }, { 0, "MAIL FROM:<b>\r\n" },
+	      { 1, "250 ok\r\n" });
+	check_case("secrets of AUTH are no commands");
+	GIVES("0 server=mx helo=c auth=LOGIN bytes=0 code=235 reply=yes\n", { 1, "220 mx\r\n" },
+	      { 0, "HELO c\r\n" }, { 1, "250 c\r\n" }, { 0, "AUTH LOGIN\r\n" },
+	      { 1, "334 VXNl\r\n" }, { 0, "MAIL FROM:<secret>\r\n" }, { 1, "334 UGFz\r\n" },
+	      { 0, "DATA\r\n" }, { 1, "235 yes\r\n" });
+	check_case("chunks of BDAT are skipped, the last one ends the mail");
+	GIVES("1 server=mx from=a bytes=12 code=250 reply=done\n", { 1, "220 mx\r\n" },
+	      { 0, "MAIL FROM:<a>\r\nBDAT 5\r\nabc\r\nBDAT 7 LAST\r\nQUIT\r\n\n" },
+	      { 1, "250 a\r\n250 b\r\n250 done\r\n" });
+	check_case("behind STARTTLS the flow is not ours");
+	GIVES("0 tls server=mx bytes=0 code=220 reply=go\n", { 1, "220 mx\r\n" },
+	      { 0, "STARTTLS\r\n" }, { 1, "220 go\r\n" }, { 0, "\x16\x03\x01" });
+	check_case("where nothing is seen of the server, a mail's data is believed");
+	GIVES("1 helo=c from=a to=b subject=s bytes=14 code=0\n",
+	      { 0, "EHLO c\r\nMAIL FROM:<a>\r\n" }, { 0, "RCPT TO:<b>\r\nDATA\r\n" },
+	      { 0, "Subject: s\r\n\r\n.\r\n" });
+	check_case("what is no reply ends the flow");
+	GIVES(" anomaly=no reply\n0 server=mx bytes=0 code=0\n", { 1, "220 mx\r\n" },
+	      { 1, "SSH-2.0\r\n" });
+}
+
+static void claims(void)
+{
+	struct run r;
+
+	check_case("on other ports only a greeting of SMTP, or EHLO");
+	run_start(&r, 21);
+	CHECK(!run_stream(&r, 1, BYTES_LIT("220 FTP server\r\n")));
+	run_free(&r);
+	run_start(&r, 26);
+	CHECK(run_stream(&r, 1, BYTES_LIT("220 mx ESMTP\r\n")));
+	run_free(&r);
+	run_start(&r, 26);
+	CHECK(run_stream(&r, 0, BYTES_LIT("ehlo x\r\n")));
+	run_free(&r);
+}
+
+static void lines(void)
+{
+	struct smtp_command c;
+	enum smtp_text text;
+	struct bytes value;
+	uint16_t code;
+	bool last;
+
+	check_case("commands, replies and header fields");
+	smtp_command_parse(BYTES_LIT("mail from: <a b@x> BODY=8BITMIME size=77"), &c);
+	CHECK(c.verb == SMTP_V_MAIL && bytes_is(c.arg, "a b@x") && c.has_size && c.size == 77);
+	smtp_command_parse(BYTES_LIT("BDAT 86 last"), &c);
+	CHECK(c.verb == SMTP_V_BDAT && c.size == 86 && c.last);
+	smtp_command_parse(BYTES_LIT(""), &c);
+	CHECK(c.verb == SMTP_V_OTHER);
+	CHECK(smtp_reply_parse(BYTES_LIT("250-x"), &code, &last, &value) && code == 250 && !last);
+	CHECK(smtp_reply_parse(BYTES_LIT("354"), &code, &last, &value) && last && value.len == 0);
+	CHECK(!smtp_reply_parse(BYTES_LIT("25 x"), &code, &last, &value));
+	CHECK(smtp_header_parse(BYTES_LIT("message-id:\t<1> "), &text, &value) &&
+	      text == SMTP_MSG_ID && bytes_is(value, "<1>"));
+	CHECK(!smtp_header_parse(BYTES_LIT("Received: x"), &text, &value));
+}
+
+static void limits(void)
+{
+	struct buf b = { 0 };
+	struct run r;
+
+	check_case("a mail without a line's end is counted and costs no memory");
+	run_start(&r, 25);
+	run_stream(&r, 1, BYTES_LIT("220 mx\r\n"));
+	run_stream(&r, 0, BYTES_LIT("MAIL FROM:<a>\r\nDATA\r\n"));
+	run_stream(&r, 1, BYTES_LIT("250 ok\r\n354 go\r\n"));
+	for (int i = 0; i < 5000; i++)
+		buf_add_byte(&b, 'x');
+	for (int i = 0; i < 100; i++)
+		run_stream(&r, 0, buf_bytes(&b));
+	CHECK(l7_stats(r.l7)->memory_peak < 16384);
+	CHECK(strstr(run_finish(&r), "bytes=500000 "));
+	run_free(&r);
+	buf_release(&b);
+}
+
+int main(void)
+{
+	lines();
+	sessions();
+	claims();
+	limits();
+	return check_end();
+}
