@@ -78,7 +78,7 @@ uint8_t *spec_msg_room(const struct spec *s, struct spec_msg *m, size_t n)
 {
 	if (m->kept.len + n > TIDY && m->kept.len + n > m->tidy_at)
 		tidy(s, m);
-	return buf_reserve(&m->kept, n);
+	return buf_reserve(&m->kept, n + 1); /* never nothing */
 }
 
 static void own(const struct spec *s, struct spec_msg *m, struct spec_value *v, struct bytes data)
