@@ -148,6 +148,8 @@ static const struct opt options[] = {
 	{ 0 },
 };
 
+static const char *const dns_protocols[] = { "dns", "mdns", "llmnr", NULL };
+
 const struct l7_parser dns_parser = {
 	.name = "dns",
 	.summary = "make DNS transactions out of packets and streams",
@@ -163,6 +165,7 @@ const struct l7_parser dns_parser = {
 	.max_buffer = 2 + 65535,
 	.open = dns_open,
 	.close = dns_close,
+	.protocols = dns_protocols,
 	.claims = dns_claims,
 	.feed = dns_feed,
 	.datagram = dns_datagram,

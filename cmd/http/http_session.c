@@ -203,6 +203,8 @@ static enum l7_claim http_claims(const struct l7_first *first)
 	return L7_NO;
 }
 
+static const char *const http_protocols[] = { "http", NULL };
+
 const struct l7_parser http_parser = {
 	.name = "http",
 	.summary = "make HTTP/1.x exchanges out of streams",
@@ -214,6 +216,7 @@ const struct l7_parser http_parser = {
 	.max_buffer = 2 * HTTP_LINE_MAX,
 	.shared_size = sizeof(struct http_shared),
 	.close = http_shared_release,
+	.protocols = http_protocols,
 	.claims = http_claims,
 	.feed = http_feed,
 	.gap = http_gap,

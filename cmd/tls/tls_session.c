@@ -507,6 +507,8 @@ static void tls_end(struct l7_flow *f, enum l7_end why)
 	session_over(t);
 }
 
+static const char *const tls_protocols[] = { "tls", NULL };
+
 const struct l7_parser tls_parser = {
 	.name = "tls",
 	.summary = "make a record of each TLS handshake",
@@ -517,6 +519,7 @@ const struct l7_parser tls_parser = {
 	.shared_size = sizeof(struct tls_shared),
 	.open = tls_open,
 	.close = tls_close,
+	.protocols = tls_protocols,
 	.claims = tls_claims,
 	.feed = tls_feed,
 	.gap = tls_gap,

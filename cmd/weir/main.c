@@ -19,7 +19,7 @@ struct config {
 	int format, color, time, sandbox;
 	const char *out, *types, *fields, *exclude, *filter_file;
 	struct opt_strings with, interfaces;
-	bool summary, quiet, merge, headers, checksum;
+	bool infer, summary, quiet, merge, headers, checksum;
 	uint64_t count, duration, width, ring_size, body_max;
 };
 
@@ -43,6 +43,8 @@ static const struct opt options[] = {
 		"print these record types only"),
 	OPT_ROW(0, "fields", OPT_STRING, struct config, fields, "LIST", "print these fields only"),
 	OPT_ROW(0, "exclude", OPT_STRING, struct config, exclude, "LIST", "leave these fields out"),
+	OPT_ROW(0, "infer", OPT_FLAG, struct config, infer, NULL,
+		"guess each flow's protocol first; parsers follow the guesses"),
 	OPT_ROW(0, "with", OPT_STRINGS, struct config, with, "COMMAND",
 		"add a parser stage of your own, repeatable"),
 	OPT_ROW(0, "summary", OPT_FLAG, struct config, summary, NULL,
@@ -155,7 +157,7 @@ static void build(struct pipeline *p, int n, char **files)
 	static const char *const parsers[] = { "dns", "http", "tls" };
 	struct pipe_stage *source = own_stage(p, n ? "read" : "capture");
 	struct pipe_stage *flow = own_stage(p, "flow");
-	struct pipe_stage *reasm = own_stage(p, "reasm"), *json, *s;
+	struct pipe_stage *reasm = own_stage(p, "reasm"), *infer = NULL, *json, *s;
 	struct pipe_stage *readers[PIPELINE_STAGES], *with[PIPELINE_STAGES];
 	size_t nreaders = 0, nwith = 0;
 	char path[PATH_SIZE];
@@ -169,6 +171,11 @@ static void build(struct pipeline *p, int n, char **files)
 	readers[nreaders] = json;
 	pipeline_ring(p, source, &flow, 1, 0);
 	pipeline_ring(p, flow, &reasm, 1, 0);
+	if (config.infer) { /* in line: a guess is read before the bytes that it is about */
+		infer = own_stage(p, "infer");
+		pipeline_ring(p, reasm, &infer, 1, 0);
+		reasm = infer;
+	}
 	pipeline_ring(p, reasm, readers, nreaders + 1, 0);
 	for (size_t i = 0; i < nreaders; i++) {
 		s = readers[i];

@@ -79,6 +79,11 @@ static void flow_used(struct l7 *l7, struct l7_flow *f)
 	lru_push(l7, f);
 }
 
+struct l7_flow *l7_flow_lookup(const struct l7 *l7, uint64_t id)
+{
+	return flow_lookup(l7, id);
+}
+
 static struct l7_flow *flow_find(struct l7 *l7, uint64_t id)
 {
 	struct l7_flow *f = flow_lookup(l7, id);
@@ -164,6 +169,7 @@ static void flow_forget(struct l7 *l7, struct l7_flow *f)
 	lru_remove(l7, f);
 	side_drop(l7, &f->side[0]);
 	side_drop(l7, &f->side[1]);
+	l7_first_taken(f);
 	l7_messages_forget(f);
 	l7_pool_give(&l7->states, f->state);
 	l7_pool_give(&l7->flows, f);
@@ -184,7 +190,7 @@ bool l7_knows(struct l7 *l7, uint64_t flow)
 	return l7_is_other(l7, flow) || flow_lookup(l7, flow);
 }
 
-static struct l7_flow *flow_make(struct l7 *l7, const struct rec_head *h, uint64_t id)
+struct l7_flow *l7_flow_make(struct l7 *l7, const struct rec_head *h, uint64_t id)
 {
 	struct l7_flow *f;
 	size_t b = bucket_of(l7, id);
@@ -208,16 +214,29 @@ static void other_add(struct l7 *l7, const struct rec_head *h)
 	uint64_t out;
 
 	if (l7_others_add(&l7->others, h->flow, &out))
-		flow_make(l7, h, out)->mode = MODE_OTHER;
+		l7_flow_make(l7, h, out)->mode = MODE_OTHER;
+}
+
+void l7_other_add(struct l7 *l7, const struct rec_head *h)
+{
+	if (!l7_is_other(l7, h->flow))
+		other_add(l7, h);
+}
+
+void l7_flow_leave(struct l7_flow *f, const struct rec_head *h)
+{
+	struct l7 *l7 = f->l7;
+
+	flow_forget(l7, f);
+	other_add(l7, h);
 }
 
 /* The end of each record's way: a flow that turned out to be somebody else's needs no struct. */
-static bool flow_left(struct l7 *l7, struct l7_flow *f, const struct rec_head *h)
+static bool flow_left(struct l7_flow *f, const struct rec_head *h)
 {
 	if (f->mode != MODE_OTHER)
 		return false;
-	flow_forget(l7, f);
-	other_add(l7, h);
+	l7_flow_leave(f, h);
 	return true;
 }
 
@@ -367,6 +386,15 @@ static void side_data(struct l7_flow *f, enum l7_dir dir, struct bytes data)
 	side_offer(f, dir, buf_bytes(&s->kept), data.len);
 }
 
+void l7_side_offer_kept(struct l7_flow *f, enum l7_dir dir)
+{
+	struct l7_side *s = &f->side[dir];
+
+	s->fed += s->kept.len;
+	if (s->kept.len)
+		side_offer(f, dir, buf_bytes(&s->kept), 0);
+}
+
 static void side_gap(struct l7_flow *f, enum l7_dir dir, uint64_t missing, enum rec_gap_reason why)
 {
 	struct l7_side *s = &f->side[dir];
@@ -471,14 +499,33 @@ static struct l7_flow *stream_flow(struct l7 *l7, const struct rec_head *h,
 			other_add(l7, h);
 			return NULL;
 		}
-		f = flow_make(l7, h, h->flow);
+		f = l7_flow_make(l7, h, h->flow);
 		key_set(&f->key, s->ip_version, s->proto, s->orig_h, s->resp_h, s->orig_p,
 			s->resp_p);
 		f->midstream = s->flags & STREAM_MIDSTREAM;
 	}
 	f->now = h->ts;
 	f->n = h->n;
+	f->midstream |= s->flags & STREAM_MIDSTREAM;
 	return f->mode == MODE_OTHER ? NULL : f;
+}
+
+static void stream_data(struct l7_flow *f, enum l7_dir dir, const struct rec_stream *s)
+{
+	struct bytes data = s->payload;
+
+	if (f->begins[dir] > s->offset) { /* the front belongs to the protocol before this one */
+		uint64_t over = f->begins[dir] - s->offset;
+
+		if (over >= data.len)
+			return;
+		data = BYTES(data.ptr + over, data.len - over);
+	}
+	/* What came before a guess gave the flow to the parser went elsewhere. */
+	if (f->asks && !f->side[dir].fed && f->side[dir].offset < s->offset)
+		f->side[dir].offset = s->offset;
+	if (data.len)
+		side_data(f, dir, data);
 }
 
 static void stream_take(struct l7_flow *f, const struct rec_head *h, const struct rec_stream *s)
@@ -500,7 +547,10 @@ static void stream_take(struct l7_flow *f, const struct rec_head *h, const struc
 		return;
 	}
 	if (f->mode == MODE_UNDECIDED) {
-		stream_ask(f, dir, s->payload);
+		if (l7_flow_waits(f))
+			l7_first_keep(f, dir, s->payload);
+		else
+			stream_ask(f, dir, s->payload);
 		return;
 	}
 	if (f->mode == MODE_OURS) {
@@ -511,8 +561,8 @@ static void stream_take(struct l7_flow *f, const struct rec_head *h, const struc
 		return;
 	if (s->gap)
 		side_gap(f, dir, s->gap, (enum rec_gap_reason)s->gap_reason);
-	else if (s->payload.len)
-		side_data(f, dir, s->payload);
+	else
+		stream_data(f, dir, s);
 }
 
 bool l7_stream(struct l7 *l7, const struct rec_head *h, const struct rec_stream *s)
@@ -522,7 +572,7 @@ bool l7_stream(struct l7 *l7, const struct rec_head *h, const struct rec_stream 
 	if (!f)
 		return false;
 	stream_take(f, h, s);
-	return !flow_left(l7, f, h) && f->mode != MODE_UNDECIDED;
+	return !flow_left(f, h) && f->mode != MODE_UNDECIDED;
 }
 
 /* NULL: the flow is somebody else's. */
@@ -534,7 +584,7 @@ static struct l7_flow *packet_flow(struct l7 *l7, const struct rec_head *h,
 	if (!f) {
 		if (l7_is_other(l7, h->flow))
 			return NULL;
-		f = flow_make(l7, h, h->flow);
+		f = l7_flow_make(l7, h, h->flow);
 		key_set(&f->key, p->ip_version, p->proto, p->orig_h, p->resp_h, p->orig_p,
 			p->resp_p);
 		f->midstream = p->flags & PACKET_MIDSTREAM;
@@ -550,6 +600,8 @@ static bool packet_take(struct l7_flow *f, const struct rec_packet *p)
 	const struct l7_parser *parser = f->l7->parser;
 	enum l7_dir dir = p->dir ? L7_RESP : L7_ORIG;
 
+	if (l7_flow_waits(f))
+		return false;
 	if (f->mode == MODE_UNDECIDED) {
 		struct l7_first first = l7_first_of(f, dir, p->payload);
 		enum l7_claim c = parser->claims ? parser->claims(&first) : L7_YES;
@@ -582,7 +634,7 @@ bool l7_packet(struct l7 *l7, const struct rec_head *h, const struct rec_packet 
 	if (!f)
 		return false;
 	ours = packet_take(f, p);
-	flow_left(l7, f, h);
+	flow_left(f, h);
 	return ours;
 }
 
@@ -611,7 +663,7 @@ void l7_stream_end(struct l7 *l7, const struct rec_head *h, const struct rec_str
 		l7->parser->eof(f, dir, (enum rec_stream_reason)e->reason);
 		l7_flow_settle(f);
 	}
-	flow_left(l7, f, h);
+	flow_left(f, h);
 }
 
 static enum l7_end end_of(uint32_t flow_reason)

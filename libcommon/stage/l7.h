@@ -60,6 +60,9 @@ struct l7_parser {
 	size_t state_size;         /* zeroed bytes that a claimed flow gets */
 	size_t shared_size;        /* zeroed bytes that all flows of an engine share */
 	size_t max_buffer;         /* unparsed bytes kept per direction; 0 = 64 KiB */
+	/* NULL-ended: what guesses call what it parses. Where guesses come, claims() is asked only
+	 * of flows that may well be the parser's. NULL: it takes no notice of guesses. */
+	const char *const *protocols;
 
 	/* The engine's first and last call: to take memory at the start (in a stage, before the
 	 * sandbox closes) rather than on the way, and to give it back. May be NULL. */
@@ -182,6 +185,13 @@ void l7_each(const struct l7 *l7,
 	     void (*each)(void *ctx, uint64_t flow, const struct rec_key *key,
 			  const uint64_t held[2]),
 	     void *ctx);
+/* From now on guesses come, each before the bytes that it is about: a parser with `protocols` gets
+ * the flows that are likely its own, from the offsets at which the guess says that they begin, and
+ * is asked about those that may be. Until a guess comes at most 1 KiB of each direction is kept, 16
+ * MiB over all flows; beyond, the flow that has kept some for longest goes on as somebody else's.
+ */
+void l7_follow(struct l7 *l7);
+void l7_guess(struct l7 *l7, const struct rec_head *h, const struct rec_guess *g);
 /* They always pass on as well. */
 void l7_stream_end(struct l7 *l7, const struct rec_head *h, const struct rec_stream_end *e);
 void l7_flow_end(struct l7 *l7, const struct rec_head *h, const struct rec_flow *fl);
@@ -195,7 +205,7 @@ void l7_free(struct l7 *l7);
 
 struct l7_stats {
 	uint64_t flows, claimed, evicted, poisoned, swapped, anomalies_suppressed, memory,
-		memory_peak;
+		memory_peak, first_bytes, first_bytes_evicted;
 };
 const struct l7_stats *l7_stats(const struct l7 *l7);
 /* What l7_shared() gives its parser. */

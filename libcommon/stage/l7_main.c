@@ -9,11 +9,11 @@
 enum { AHEAD = 4 /* records */ };
 
 struct l7_tool {
-	bool only;
+	bool only, follows;
 	uint64_t max_flows, max_memory;
 	const struct l7_parser *parser;
 	struct l7 *l7;
-	uint64_t *known, *claimed, *evicted, *poisoned, *swapped, *suppressed;
+	uint64_t *known, *claimed, *evicted, *poisoned, *swapped, *suppressed, *firsts;
 	struct l7_stats told; /* what they hold of this process */
 };
 
@@ -49,6 +49,7 @@ static void tool_open(struct stage *st, int argc, char **argv)
 	tool.poisoned = stage_counter(st, "flows_poisoned");
 	tool.swapped = stage_counter(st, "flows_swapped");
 	tool.suppressed = stage_counter(st, "anomalies_suppressed");
+	tool.firsts = stage_counter(st, "first_bytes_evicted");
 }
 
 static void tool_pass(struct stage *st, struct bytes raw)
@@ -77,6 +78,30 @@ static const struct rec_desc flow_brief = {
 	.size = sizeof(struct rec_flow),
 	.fields = brief_fields,
 	.nfields = sizeof(brief_fields) / sizeof(brief_fields[0]),
+};
+
+/* Of a guess the engine needs these. */
+static const struct rec_field guess_fields[] = {
+	{ "proto", REC_U8, REC_ONE, offsetof(struct rec_guess, key.proto), NULL, NULL, "" },
+	{ "orig_h", REC_IP, REC_ONE, offsetof(struct rec_guess, key.orig_h), NULL, NULL, "" },
+	{ "orig_p", REC_U16, REC_ONE, offsetof(struct rec_guess, key.orig_p), NULL, NULL, "" },
+	{ "resp_h", REC_IP, REC_ONE, offsetof(struct rec_guess, key.resp_h), NULL, NULL, "" },
+	{ "resp_p", REC_U16, REC_ONE, offsetof(struct rec_guess, key.resp_p), NULL, NULL, "" },
+	{ "protocol", REC_STR, REC_ONE, offsetof(struct rec_guess, protocol), NULL, NULL, "" },
+	{ "state", REC_ENUM, REC_ONE, offsetof(struct rec_guess, state), &rec_enum_guess_state,
+	  NULL, "" },
+	{ "orig_offset", REC_U64, REC_ONE, offsetof(struct rec_guess, orig_offset), NULL, NULL,
+	  "" },
+	{ "resp_offset", REC_U64, REC_ONE, offsetof(struct rec_guess, resp_offset), NULL, NULL,
+	  "" },
+};
+static const struct rec_desc guess_brief = {
+	.name = "guess",
+	.id = REC_guess,
+	.major = 1,
+	.size = sizeof(struct rec_guess),
+	.fields = guess_fields,
+	.nfields = sizeof(guess_fields) / sizeof(guess_fields[0]),
 };
 
 static bool flow_decode(struct stage *st, const struct stage_rec *r, struct rec_head *h,
@@ -112,6 +137,7 @@ static void tool_record(struct stage *st, const struct stage_rec *r)
 		struct rec_stream stream;
 		struct rec_stream_end stream_end;
 		struct rec_flow flow;
+		struct rec_guess guess;
 	} u;
 	struct rec_head h;
 	bool ours = false;
@@ -145,6 +171,13 @@ static void tool_record(struct stage *st, const struct stage_rec *r)
 			return;
 		l7_flow_end(tool.l7, &h, &u.flow);
 		break;
+	case REC_guess:
+		if (!tool.follows)
+			break;
+		if (!stage_decode(st, &guess_brief, r, &h, &u.guess))
+			return;
+		l7_guess(tool.l7, &h, &u.guess);
+		break;
 	default:
 		break;
 	}
@@ -165,11 +198,17 @@ static void counters_set(void)
 	*tool.poisoned += s->poisoned - tool.told.poisoned;
 	*tool.swapped += s->swapped - tool.told.swapped;
 	*tool.suppressed += s->anomalies_suppressed - tool.told.anomalies_suppressed;
+	*tool.firsts += s->first_bytes_evicted - tool.told.first_bytes_evicted;
 	tool.told = *s;
 }
 
 static void tool_batch(struct stage *st, const struct stage_rec *recs, size_t n)
 {
+	/* A stage that guesses says that it is there before its first record. */
+	if (!tool.follows && tool.parser->protocols && stage_schema(st, REC_guess)) {
+		tool.follows = true;
+		l7_follow(tool.l7);
+	}
 	for (size_t i = 0; i < n; i++)
 		l7_ahead(tool.l7, recs[i].head.flow, L7_AHEAD_TABLE);
 	for (size_t i = 0; i < n; i++) {
@@ -209,8 +248,9 @@ static void tool_leave(struct stage *st, uint64_t n, uint64_t ts)
 
 static struct stage_ops ops_of(const struct l7_parser *parser)
 {
-	static const struct rec_desc *const reads[] = { &rec_stream_desc, &rec_packet_desc,
-							&rec_stream_end_desc, &flow_brief, NULL };
+	static const struct rec_desc *const reads[] = { &rec_stream_desc,     &rec_packet_desc,
+							&rec_stream_end_desc, &flow_brief,
+							&guess_brief,         NULL };
 	return (struct stage_ops){
 		.name = parser->name,
 		.summary = parser->summary,

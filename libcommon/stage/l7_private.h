@@ -33,6 +33,10 @@ struct l7_flow {
 	void *state;
 	uint8_t mode;
 	bool midstream, snapped, stop_over, stop_done;
+	bool asks;          /* it may be the parser's, says a guess: claims() decides */
+	uint64_t begins[2]; /* offsets below which the stream is another protocol's */
+	uint32_t firsts;    /* first bytes kept until a guess comes */
+	struct l7_flow *next_holder, *prev_holder; /* of first bytes, in the order of taking */
 	struct l7_side side[2];
 	struct rec_key key;
 	unsigned anomalies;
@@ -63,6 +67,8 @@ struct l7 {
 	size_t scratch_used;
 	/* Most records belong to flows that are somebody else's, and most flows are. */
 	struct l7_others others;
+	bool follows; /* guesses come */
+	struct l7_flow *first_holder, *last_holder;
 };
 
 static inline struct l7_first l7_first_of(const struct l7_flow *f, enum l7_dir dir,
@@ -88,6 +94,29 @@ void l7_flow_claim(struct l7_flow *f);
 void l7_session_close(struct l7_flow *f, enum l7_end why);
 /* Unread bytes that are kept per direction. */
 size_t l7_parser_cap(const struct l7 *l7);
+
+/* A flow with that id, or NULL. */
+struct l7_flow *l7_flow_lookup(const struct l7 *l7, uint64_t id);
+/* A new one; it is not among the others. */
+struct l7_flow *l7_flow_make(struct l7 *l7, const struct rec_head *h, uint64_t id);
+/* A flow of which there is no struct is somebody else's. */
+void l7_other_add(struct l7 *l7, const struct rec_head *h);
+/* The flow is somebody else's: its struct is given up. */
+void l7_flow_leave(struct l7_flow *f, const struct rec_head *h);
+/* Offers what a side has kept. */
+void l7_side_offer_kept(struct l7_flow *f, enum l7_dir dir);
+
+/* ---- l7_follow.c ---- */
+
+/* Must the flow wait for a guess? */
+static inline bool l7_flow_waits(const struct l7_flow *f)
+{
+	return f->mode == MODE_UNDECIDED && f->l7->follows && !f->asks;
+}
+/* Keeps first bytes until a guess comes. */
+void l7_first_keep(struct l7_flow *f, enum l7_dir dir, struct bytes data);
+/* What the flow has kept is no longer counted among first bytes. */
+void l7_first_taken(struct l7_flow *f);
 
 /* ---- l7_sctp.c ---- */
 

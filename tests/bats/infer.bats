@@ -162,3 +162,37 @@ data = sys.stdin.buffer.read()
 print(data.count(b\"guess\") > 0)'"
 	[ "$output" = True ]
 }
+
+# parsed NAME TYPE FIELDS: what the parsers make of it behind weir-infer.
+parsed() {
+	weir read "$(guess "$1")" | weir flow | weir reasm | weir infer | weir dns | weir http | weir tls |
+		weir json --types "$2" --fields "$3"
+}
+
+@test "infer: parsers follow the guess" {
+	run parsed http_8443 http resp_p,uri
+	[ "$output" = '{"type":"http","resp_p":8443,"uri":"/"}' ]
+	run parsed starttls tls resp_p,sni
+	[ "$output" = '{"type":"tls","resp_p":25,"sni":"mail.example.com"}' ]
+	run parsed connect http,tls resp_p,method,sni
+	[[ "${lines[0]}" == *CONNECT* && "${lines[1]}" == *'"sni":"mail.example.com"'* ]]
+	run parsed dns_and_http dns,http resp_p
+	[ "${lines[0]}${lines[1]}" = '{"type":"dns","resp_p":53}{"type":"http","resp_p":80}' ]
+}
+
+@test "infer: without it each parser looks for itself" {
+	run bash -c "weir read '$(guess http_8443)' | weir flow | weir reasm | weir http | weir json --types http --fields uri"
+	[ "$output" = '{"type":"http","uri":"/"}' ]
+}
+
+@test "infer: weir FILE --infer is the same as its stages in a row" {
+	cd "$BATS_TEST_TMPDIR"
+	weir "$(guess starttls)" -q --infer --types guess,tls,session_end >a
+	weir read "$(guess starttls)" | weir flow | weir reasm | weir infer | weir dns | weir http | weir tls |
+		weir json --types guess,tls,session_end >b
+	cmp a b
+	[ "$(grep -c '"type":"guess"' a)" = 4 ]
+	weir "$top/examples/demo.pcap" -q --types dns,http,tls,session_end,anomaly >a
+	weir "$top/examples/demo.pcap" -q --infer --types dns,http,tls,session_end,anomaly >b
+	cmp a b
+}
