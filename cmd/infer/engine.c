@@ -188,6 +188,9 @@ static void on_fact(void *ctx, const struct fact *fact)
 		context_named(in->t.context, in->now, ttl, &client.ip, &fact->at, fact->name);
 		context_address(in->t.context, in->now, ttl, fact->name, &fact->at, x->f->id);
 		break;
+	case FACT_ADDRESS:
+		context_address(in->t.context, in->now, ttl, fact->name, &fact->at, x->f->id);
+		break;
 	case FACT_TARGET:
 		if (protocol)
 			context_target(in->t.context, in->now, ttl, fact->name, fact->l4,

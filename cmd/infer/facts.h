@@ -11,9 +11,8 @@ enum { FACTS_LINE = 256, FACTS_CALLS = 4 };
 struct facts_side {
 	uint8_t line[FACTS_LINE]; /* the front of a line whose end has not come */
 	uint16_t len;
-	bool cut;         /* it was longer than that: what follows is let by */
-	struct ip media;  /* SDP: the address that `c=` named last */
-	uint16_t rtsp[2]; /* RTSP: ports of the Transport line */
+	bool cut;        /* it was longer than that: what follows is let by */
+	struct ip media; /* SDP: the address that `c=` named last */
 };
 
 struct facts_flow {
@@ -26,7 +25,7 @@ struct facts_flow {
 
 /* What was found. */
 struct fact {
-	enum { FACT_EXPECT, FACT_NAME, FACT_TARGET } what;
+	enum { FACT_EXPECT, FACT_NAME, FACT_ADDRESS, FACT_TARGET } what;
 	/* FACT_EXPECT: a flow of `protocol` to or from at; peer len 0: from anybody. */
 	struct ip at, peer;
 	uint16_t port;
@@ -34,7 +33,8 @@ struct fact {
 	bool client, once;
 	const char *protocol;
 	unsigned seconds; /* how long that holds */
-	/* FACT_NAME: at is called that; FACT_TARGET: name offers the protocol at l4 and port. */
+	/* FACT_NAME: at was given to the client as that; FACT_ADDRESS: it is called that, too;
+	 * FACT_TARGET: name offers the protocol at l4 and port. */
 	struct bytes name;
 };
 

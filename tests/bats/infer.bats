@@ -196,3 +196,50 @@ parsed() {
 	weir "$top/examples/demo.pcap" -q --infer --types dns,http,tls,session_end,anomaly >b
 	cmp a b
 }
+
+# told NAME: port of the responder, protocol and bytes taken, of the guesses that another flow told of.
+told() {
+	weir read "$(guess "$1")" | weir flow | weir reasm | weir infer --only |
+		weir filter 'exists(expected_by) and rev == 1' |
+		weir csv --type guess --fields resp_p,protocol,bytes,expected_by,client --no-header | tr -d '\r'
+}
+
+@test "infer: FTP's data connections have their name before their first byte" {
+	run told ftp
+	[ "$output" = 50000,ftp-data,0,1,orig ]
+	run told ftp_active
+	[ "$output" = 40001,ftp-data,0,1,resp ]
+}
+
+@test "infer: an answer that comes in pieces tells as much" {
+	run told ftp_split
+	[ "$output" = 50000,ftp-data,0,1,orig ]
+}
+
+@test "infer: SIP and RTSP tell of RTP and RTCP" {
+	run told sip
+	[[ "${lines[0]}" == 50000,rtp,0,1,* && "${lines[1]}" == 50001,rtcp,0,1,* ]]
+	run told rtsp
+	[[ "$output" == 41000,rtp,0,1,* ]]
+}
+
+@test "infer: TFTP goes on from a port of the server's choice" {
+	run told tftp
+	[ "$output" = 40000,tftp,0,1,resp ]
+}
+
+@test "infer: portmap, HTTPS and SRV records name what is at a port" {
+	run told portmap
+	[ "$output" = 40049,nfs,0,1,orig ]
+	run told names
+	[ "$output" = 8444,quic,0,3,orig ]
+	run told srv
+	[ "$output" = 5099,sip,0,1,orig ]
+	run field names server_name
+	[[ "${lines[-1]}" == *'"server_name":"www.example.com"'* ]]
+}
+
+@test "infer: what does not fit into its memory is counted" {
+	run bash -c "weir read '$(guess names)' | weir flow | weir reasm | weir infer --context 1 | weir books"
+	[[ "$output" =~ context_evicted\ +[1-9] && "$output" == *"books balance"* ]]
+}
