@@ -211,6 +211,9 @@ static const int serve_calls[] = {
 /* From sockets that are open; to set one up, bind it or send is past. */
 static const int capture_calls[] = { SCMP_SYS(recvmsg), SCMP_SYS(recvmmsg), SCMP_SYS(recvfrom) };
 
+/* From sockets that are open: what may be sent there, and where, was settled before. */
+static const int send_calls[] = { SCMP_SYS(sendto), SCMP_SYS(sendmsg), SCMP_SYS(sendmmsg) };
+
 static const int read_calls[] = { SCMP_SYS(statx), SCMP_SYS(getdents64) };
 
 /* NNG's threads, which are there before, though not all of them may have begun to run. */
@@ -325,6 +328,9 @@ static bool more_rules(scmp_filter_ctx f, unsigned needs)
 	if (needs & SANDBOX_LINK && !link_rules(f))
 		return false;
 	if (needs & SANDBOX_CAPTURE && !capture_rules(f))
+		return false;
+	if (needs & SANDBOX_SEND &&
+	    !allow(f, send_calls, sizeof(send_calls) / sizeof(send_calls[0])))
 		return false;
 	return !(needs & OPENS_FILES) || allow(f, &stats, 1);
 }

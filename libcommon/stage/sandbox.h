@@ -19,6 +19,7 @@ enum sandbox_needs {
 	SANDBOX_WRITE_DIR = 1,  /* openat, renameat, ftruncate .. below one directory */
 	SANDBOX_READ_FILES = 2, /* open of the files named on the command line (read) */
 	SANDBOX_READ_DIR = 8,   /* open what is below one directory (read) */
+	SANDBOX_SEND = 64,      /* send from open sockets */
 	SANDBOX_SERVE = 16,     /* accept connections of a socket that listens, and talk to them */
 	SANDBOX_CAPTURE =
 		32, /* receive from open sockets, and ask them how many frames there were */

@@ -246,11 +246,13 @@ static void stage_open(struct stage *st, int argc, char **argv)
 
 /* ---- the loop ------------------------------------------------------------------------------ */
 
-/* Is this a source in the sense of signals: nothing feeds it but files, or rings that it taps? */
+/* Is this a source in the sense of signals: nothing feeds it but files, or rings that it taps, or
+ * nothing any more? */
 static bool acts_as_source(const struct stage *st)
 {
 	for (size_t i = 0; i < st->ninputs; i++)
-		if (!port_in_is_file(st->inputs[i].port) && !port_in_taps(st->inputs[i].port))
+		if (!st->inputs[i].eof && !port_in_is_file(st->inputs[i].port) &&
+		    !port_in_taps(st->inputs[i].port))
 			return false;
 	return true;
 }
