@@ -120,19 +120,6 @@ static uint64_t clock_ns(void)
 
 /* ---- opening ------------------------------------------------------------------------------- */
 
-/* Does nothing that is sent there leave this host by itself? */
-static bool stays_here(const struct rt_interface *i)
-{
-	static const char *const kinds[] = { "veth", "tun", "dummy" };
-
-	if (i->flags & IFF_LOOPBACK)
-		return true;
-	for (size_t k = 0; k < sizeof(kinds) / sizeof(kinds[0]); k++)
-		if (strcmp(i->kind, kinds[k]) == 0)
-			return true;
-	return false;
-}
-
 static bool stopping(void *stage)
 {
 	return stage_stopping(stage);
@@ -149,7 +136,7 @@ static void port_open(struct sender *s, struct port *p, const char *name)
 		die_errno("interface '%.60s'", name);
 	if (!config.yes && !name)
 		die_usage("--l3 without --interface may lead anywhere: --yes does it");
-	if (!config.yes && !stays_here(&p->interface))
+	if (!config.yes && !rt_interface_stays_here(&p->interface))
 		die_usage("'%s' is no veth, tun, dummy or lo: frames may leave this host; --yes "
 			  "sends them",
 			  name);

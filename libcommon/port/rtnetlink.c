@@ -99,6 +99,18 @@ bool rt_interface_parse(struct rt_interface *i, struct bytes body)
 	return i->name[0] && i->index;
 }
 
+bool rt_interface_stays_here(const struct rt_interface *i)
+{
+	static const char *const kinds[] = { "veth", "tun", "dummy" };
+
+	if (i->flags & IFF_LOOPBACK)
+		return true;
+	for (size_t k = 0; k < sizeof(kinds) / sizeof(kinds[0]); k++)
+		if (strcmp(i->kind, kinds[k]) == 0)
+			return true;
+	return false;
+}
+
 bool rt_route_parse(struct rt_route *r, struct bytes body)
 {
 	struct bytes value;

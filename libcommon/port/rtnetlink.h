@@ -30,6 +30,10 @@ struct rt_route {
 	struct rt_address source;  /* the kernel's choice */
 };
 
+/* Does nothing that is sent there leave this host by itself? Of lo, veth, tun and dummy that is so.
+ */
+bool rt_interface_stays_here(const struct rt_interface *i);
+
 /* One RTM_NEWLINK, RTM_NEWROUTE, RTM_NEWNEIGH message behind its nlmsghdr. False: it is cut, or
  * another one. */
 bool rt_interface_parse(struct rt_interface *i, struct bytes body);
