@@ -205,12 +205,14 @@ static bool own_doing(int sig)
 	       sig == SIGABRT || sig == SIGTRAP || sig == SIGSYS || sig == SIGXCPU;
 }
 
-/* Killed when all was done and its outputs were closed: it ended with the code in its page. */
+/* Killed when all was done and its rings were closed: it ended with the code in its page. What it
+ * writes elsewhere, through a link or into a file, may want its successor still; a printer's text
+ * is out when it says that it has ended. */
 static void take_code(struct runner *r)
 {
-	const struct commit_slot *slot = r->commits ? commit_valid(r->process->page) : NULL;
+	const struct commit_slot *slot = r->page ? commit_valid(r->page) : NULL;
 
-	if (!slot || !slot->ended || slot->code > EXIT_BOOKS || !r->nout ||
+	if (!slot || !slot->ended || slot->code > EXIT_BOOKS || slot->nout != r->nout ||
 	    !WIFSIGNALED(r->process->status))
 		return;
 	for (size_t i = 0; i < r->nout; i++)

@@ -79,3 +79,13 @@ frames() { # frames SEED KILLS OUT: read, pass twice, print
 	grep -q 'starting it again' err
 	jq -es 'all(.[]; .type) and length > 5000' out.json
 }
+
+@test "commit: a stage killed behind its end has ended, and is not started again" {
+	export WEIR_RUNDIR=$BATS_TEST_TMPDIR/run
+	printf '%s\n' "[stage read]" "run = read $top/examples/demo.pcap" "out = frames" "[stage pass]" "run = $dir/weir-pass" "join = ring" \
+		"in = frames" "out = same" "restart = on-failure" "[stage json]" "run = json --types frame" "in = same" >p.weir
+	WEIR_PASS_DIES=1 timeout 30 weir run p.weir >out.json 2>err
+	[ "$(wc -l <out.json)" -eq 236 ]
+	! grep -q 'starting it again' err
+	grep -q '^books balance' err
+}

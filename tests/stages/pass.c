@@ -2,6 +2,7 @@
  * may: opens a file, makes a socket, starts a program. With WEIR_PASS_TRAPS="7 9" the records of
  * those frames kill it. */
 #include <fcntl.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -61,6 +62,10 @@ int main(int argc, char **argv)
 		.open = pass_open,
 		.batch = pass_batch,
 	};
+	int code;
 
-	return stage_main(&ops, argc, argv);
+	code = stage_main(&ops, argc, argv);
+	if (getenv("WEIR_PASS_DIES")) /* when all is closed */
+		raise(SIGKILL);
+	return code;
 }
