@@ -115,7 +115,8 @@ static void on_stream(void *user, const struct rec_head *h, const struct rec_str
 
 int main(int argc, char **argv)
 {
-	static const struct l7_parser *const parsers[] = { WEIR_PARSERS, &banner_parser, NULL };
+	/* A flow is the first one's that claims it: ours stands before the SMTP parser. */
+	static const struct l7_parser *const parsers[] = { &banner_parser, WEIR_PARSERS, NULL };
 	char why[PCAP_ERRBUF_SIZE];
 	struct pcap_pkthdr *head;
 	struct weir_config config;
