@@ -56,13 +56,12 @@ static bool put_bits(struct build *b, struct header *h, size_t bits, uint64_t v)
 
 static bool put_bytes(struct build *b, struct header *h, struct bytes bytes, size_t size)
 {
-	uint8_t *p = more(b, size);
-	size_t n = bytes.len < size ? bytes.len : size;
+	size_t at = h->start + h->bit / 8, n = bytes.len < size ? bytes.len : size;
 
-	if (!p)
+	if (at + size > b->at && !more(b, at + size - b->at))
 		return false;
 	if (n)
-		memcpy(p, bytes.ptr, n);
+		memcpy(b->to + at, bytes.ptr, n);
 	h->bit += size * 8;
 	return true;
 }
@@ -218,6 +217,8 @@ static void build_header(struct build *b, struct header *h, uint16_t head, uint1
 	h->head = head;
 	h->start = b->at;
 	h->bit = 0;
+	if (!more(b, h->layer->min)) /* what is always there stands in front */
+		return;
 	memset(h->given, 0, n * sizeof(h->given[0]));
 	for (uint16_t s = b->m->head[head].sets; s != PKT_NIL; s = b->m->set[s].next)
 		if (b->m->set[s].how != PKT_SET_AUTO)

@@ -30,13 +30,18 @@ static enum pkt_layer_id bound(const struct pkt_bind *b, uint64_t v)
 enum pkt_layer_id pkt_next_layer(const struct pkt_header *h, struct bytes payload)
 {
 	const struct pkt_layer *l = h->layer;
+	unsigned known =
+		PKT_NO_FIELD; /* whose value is at hand: rows of one field stand together */
+	uint64_t value = 0;
 
 	if (l->opaque && pkt_field_number(h, l->opaque - 1u))
 		return PKT_raw;
 	for (const struct pkt_bind *b = l->binds; b->how; b++) {
 		switch (b->how) {
 		case PKT_BIND_VALUE:
-			if (pkt_field_number(h, b->field) == b->value)
+			if (b->field != known)
+				value = pkt_field_number(h, known = b->field);
+			if (value == b->value)
 				return b->upper;
 			break;
 		case PKT_BIND_NIBBLE:

@@ -39,6 +39,18 @@ void pkt_bits_put(uint8_t *p, size_t at, size_t bits, uint64_t v)
 			to[i] = (uint8_t)v;
 		return;
 	}
+	if (bits <= 56) { /* the bytes it lies in, seven bits more at most, as one number */
+		size_t skip = at % 8, bytes = (skip + bits + 7) / 8,
+		       under = bytes * 8 - skip - bits;
+		uint64_t mask = ((UINT64_C(1) << bits) - 1) << under, all = 0;
+
+		for (size_t i = 0; i < bytes; i++)
+			all = all << 8 | to[i];
+		all = (all & ~mask) | (v << under & mask);
+		for (size_t i = bytes; i-- > 0; all >>= 8)
+			to[i] = (uint8_t)all;
+		return;
+	}
 	for (size_t i = bits; i-- > 0; v >>= 1) {
 		size_t bit = at + i;
 		uint8_t mask = (uint8_t)(0x80 >> bit % 8);

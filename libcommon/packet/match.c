@@ -185,7 +185,8 @@ static bool prefix_equal(const uint8_t *a, const uint8_t *b, unsigned bits)
 /* As memcmp, shorter before longer. */
 static int order(struct bytes a, struct bytes b)
 {
-	int c = memcmp(a.ptr, b.ptr, a.len < b.len ? a.len : b.len);
+	size_t both = a.len < b.len ? a.len : b.len;
+	int c = both ? memcmp(a.ptr, b.ptr, both) : 0;
 
 	return c ? c : a.len < b.len ? -1 : a.len > b.len;
 }
@@ -202,7 +203,7 @@ static bool judge(enum op op, int c)
 
 static bool test(const struct pkt_match *m, const struct node *n, const struct packet *p)
 {
-	struct bytes value = BYTES(m->bytes.ptr + n->at, n->len), have;
+	struct bytes value = BYTES(n->len ? m->bytes.ptr + n->at : NULL, n->len), have;
 	const struct pkt_field *f;
 	struct pkt_place place;
 	unsigned field;

@@ -12,6 +12,18 @@ static bool is_plain(uint8_t c)
 	return c >= ' ' && c < 0x7f;
 }
 
+static void print_hex(struct bytes b, struct buf *out)
+{
+	static const char digits[] = "0123456789abcdef";
+
+	buf_add_str(out, "x\"");
+	for (size_t i = 0; i < b.len; i++) {
+		buf_add_byte(out, (uint8_t)digits[b.ptr[i] >> 4]);
+		buf_add_byte(out, (uint8_t)digits[b.ptr[i] & 15]);
+	}
+	buf_add_byte(out, '"');
+}
+
 void pkt_bytes_print(struct bytes b, struct buf *out)
 {
 	size_t plain = 0;
@@ -19,14 +31,7 @@ void pkt_bytes_print(struct bytes b, struct buf *out)
 	for (size_t i = 0; i < b.len; i++)
 		plain += is_plain(b.ptr[i]) || b.ptr[i] == '\r' || b.ptr[i] == '\n';
 	if (b.len - plain > b.len / 8) {
-		static const char digits[] = "0123456789abcdef";
-
-		buf_add_str(out, "x\"");
-		for (size_t i = 0; i < b.len; i++) {
-			buf_add_byte(out, (uint8_t)digits[b.ptr[i] >> 4]);
-			buf_add_byte(out, (uint8_t)digits[b.ptr[i] & 15]);
-		}
-		buf_add_byte(out, '"');
+		print_hex(b, out);
 		return;
 	}
 	buf_add_byte(out, '"');
@@ -145,8 +150,10 @@ void pkt_field_print(const struct pkt_field *f, const uint8_t *p, struct pkt_pla
 		print_name(b, place.bits / 8, out);
 	} else if (pkt_kind_is_number(f->kind) && f->kind < PKT_MAC && place.bits <= 64) {
 		print_number(f, pkt_bits_get(p, place.at, place.bits), out);
-	} else {
+	} else if (f->kind == PKT_BYTES) {
 		pkt_bytes_print(BYTES(b, place.bits / 8), out);
+	} else { /* text would be read as an address */
+		print_hex(BYTES(b, place.bits / 8), out);
 	}
 }
 

@@ -40,6 +40,9 @@ static void table(void)
 			unsigned first = pkt_field_find(at, bytes_str(name), 0);
 
 			CHECK(first == i || f->when != PKT_ALWAYS || at->fields[first].when);
+			/* what is always there stands in front: the builder relies on it */
+			CHECK(i == 0 || f->at < PKT_MOVES || f->when || f->size || l == PKT_dnsqr ||
+			      l == PKT_dnsrr || f->fits);
 			CHECK(f->kind != PKT_ITEMS || pkt_layers[f->family].item);
 			if (f->kind == PKT_ITEMS)
 				CHECK(pkt_family(f->family) == f->family);
