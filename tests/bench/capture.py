@@ -52,13 +52,12 @@ def load(length):
 def run(words, length, pattern):
     """Frames got and dropped, by what the program says at its end; CPU seconds of it."""
     before = os.times()
-    p = inside(B, *words, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
-    time.sleep(1)
+    p = inside(B, *words, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    time.sleep(2)
     rate = load(length)
     time.sleep(0.5)
     p.send_signal(2)
-    said = (p.stderr.read() or "")
-    p.wait()
+    said = p.communicate()[0]
     after = os.times()
     found = re.search(pattern, said, re.S)
     got, dropped = (found.group(1), found.group(2)) if found else ("?", "?")
@@ -91,6 +90,7 @@ def main():
         return
     network()
     try:
+        print("# capture")
         for length in 60, 300, 1500:
             print("%4d bytes, weir-capture: %s" % (length, run(
                 [capture, "-I", "eth0", "-o", "null:", "--log", "info"], length, r"(\d+) frames, (\d+) dropped")))
@@ -98,8 +98,8 @@ def main():
                 ["tcpdump", "-i", "eth0", "-w", "/dev/null"], length, r"(\d+) packets captured.*?(\d+) packets dropped by kernel")))
             if shutil.which("netsniff-ng"):
                 print("%4d bytes, netsniff-ng:  %s" % (length, run(
-                    ["netsniff-ng", "--in", "eth0", "--out", "/dev/null", "--silent"], length,
-                    r"(\d+) +packets? (?:incoming|passed).*?(\d+) +packets? (?:failed|dropped)")))
+                    ["netsniff-ng", "--in", "eth0", "--out", "/dev/null", "--ring-size", "32MiB"], length,
+                    r"(\d+) +packets passed filter.*?(\d+) +packets failed filter")))
         print("weir-capture, " + latency(capture))
     finally:
         for ns in A, B:
