@@ -166,8 +166,7 @@ static bool put_field(struct build *b, struct header *h, unsigned i, uint16_t ne
 	if (s && s->how == PKT_SET_ITEMS)
 		return put_items(b, h, s->items);
 	if (s && s->how == PKT_SET_BYTES)
-		return put_bytes(b, h, BYTES(b->m->bytes.ptr + s->at, s->len),
-				 bits ? bits / 8 : s->len);
+		return put_bytes(b, h, pkt_set_bytes(b->m, s), bits ? bits / 8 : s->len);
 	v = s ? s->number : pkt_build_default(b->m, h->head, next, i);
 	if (i < FIELDS)
 		h->seen[i] = v;

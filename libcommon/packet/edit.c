@@ -97,8 +97,7 @@ static void copy_head(struct pkt_model *to, uint16_t at, const struct pkt_model 
 		if (set->how == PKT_SET_NUMBER)
 			pkt_model_number(to, at, set->field, set->number);
 		else if (set->how == PKT_SET_BYTES)
-			pkt_model_bytes(to, at, set->field,
-					BYTES(from->bytes.ptr + set->at, set->len));
+			pkt_model_bytes(to, at, set->field, pkt_set_bytes(from, set));
 		for (uint16_t i = set->how == PKT_SET_ITEMS ? set->items : PKT_NIL; i != PKT_NIL;
 		     i = from->head[i].next)
 			copy_head(to, pkt_model_item(to, at, set->field, from->head[i].layer), from,

@@ -52,6 +52,12 @@ void pkt_model_auto(struct pkt_model *m, uint16_t head, unsigned field);
  * that name; a field's own id is unique. PKT_NO_FIELD: there is none. */
 unsigned pkt_model_field(const struct pkt_model *m, uint16_t head, struct bytes name);
 
+/* The bytes of an entry; never NULL. */
+static inline struct bytes pkt_set_bytes(const struct pkt_model *m, const struct pkt_set *s)
+{
+	return m->bytes.ptr ? BYTES(m->bytes.ptr + s->at, s->len) : BYTES("", 0);
+}
+
 static inline bool pkt_model_empty(const struct pkt_model *m)
 {
 	return m->nheads == 0;

@@ -109,7 +109,7 @@ static void leave_out_addresses(struct pkt_model *m, uint16_t head)
 
 	for (uint16_t s = m->head[head].sets; s != PKT_NIL; s = m->set[s].next) {
 		struct pkt_set *set = &m->set[s];
-		const uint8_t *b = m->bytes.ptr + set->at;
+		const uint8_t *b = pkt_set_bytes(m, set).ptr;
 
 		if (set->how == PKT_SET_BYTES && l->fields[set->field].kind == PKT_IP6 &&
 		    set->len == 16 && !l->fields[set->field].fits && !be64_get(b) &&
@@ -212,7 +212,7 @@ static void print_set(const struct pkt_model *m, const struct pkt_field *f, cons
 		}
 		buf_add_byte(out, ']');
 	} else if (s->how == PKT_SET_BYTES) {
-		pkt_field_print(f, m->bytes.ptr + s->at,
+		pkt_field_print(f, pkt_set_bytes(m, s).ptr,
 				(struct pkt_place){ 0, (size_t)s->len * 8 }, out);
 	} else {
 		size_t bits = f->bits ? f->bits : 64;
@@ -231,7 +231,7 @@ void pkt_print_head(const struct pkt_model *m, uint16_t head, struct buf *out)
 	if (id == PKT_raw) {
 		const struct pkt_set *s = pkt_model_given(m, head, PKT_raw_load);
 
-		pkt_bytes_print(s ? BYTES(m->bytes.ptr + s->at, s->len) : BYTES("", 0), out);
+		pkt_bytes_print(s ? pkt_set_bytes(m, s) : BYTES("", 0), out);
 		return;
 	}
 	buf_add_str(out, l->id);
