@@ -6,16 +6,21 @@
 #include "libcommon/run/rundir.h"
 #include "libcommon/stage/stage.h"
 
+enum { RINGS = 64 };
+
 /* Rings of a launcher are memory without a name: it gives out a descriptor to read them by. */
 static void tap_ring(struct stage *st, int dir, const char *name)
 {
-	char line[CONTROL_LINE], *endpoint;
+	static char endpoints[RINGS][24];
+	static size_t n;
+	char line[CONTROL_LINE];
 
+	if (n == RINGS)
+		die_usage("more than %d rings", RINGS);
 	if (snprintf(line, sizeof(line), "tap %s", name) >= (int)sizeof(line))
 		die_usage("the name of a ring is not so long");
-	if (asprintf(&endpoint, "shm:fd=%d", control_fetch(dir, line)) < 0)
-		die("out of memory");
-	stage_input_add(st, endpoint); /* as long as the process */
+	snprintf(endpoints[n], sizeof(endpoints[n]), "shm:fd=%d", control_fetch(dir, line));
+	stage_input_add(st, endpoints[n++]);
 }
 
 static void tap_inputs(struct stage *st, int argc, char **argv)

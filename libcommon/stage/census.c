@@ -78,6 +78,13 @@ void census_end(struct census *c, uint64_t now)
 	__atomic_store_n(&p->answered, c->asked, __ATOMIC_RELEASE);
 }
 
+void census_close(struct census *c)
+{
+	if (c)
+		munmap(c->page, CENSUS_PAGE);
+	free(c);
+}
+
 void census_key(struct census_flow *row, const struct rec_key *key)
 {
 	row->ip_version = key->orig_h.len == 4 ? 4 : key->orig_h.len == 16 ? 6 : 0;

@@ -49,6 +49,7 @@ void census_begin(struct census *c);
 /* A zeroed row; one that goes nowhere where there is no more room. */
 struct census_flow *census_add(struct census *c, uint64_t flow);
 void census_end(struct census *c, uint64_t now);
+void census_close(struct census *c); /* NULL is fine */
 void census_key(struct census_flow *row, const struct rec_key *key);
 
 #endif

@@ -462,6 +462,7 @@ int stage_main(const struct stage_ops *ops, int argc, char **argv)
 	free(st->names);
 	free(st->common.in.v);
 	free(st->common.out.v);
+	census_close(st->census);
 	books_release(&st->upstream);
 	buf_release(&st->odd);
 	buf_release(&st->packed);
