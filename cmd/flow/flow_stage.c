@@ -32,6 +32,7 @@ struct state {
 	unsigned nhot;    /* of the figures: may change with every frame; the others.. */
 	uint64_t changes; /* ..only where the engine's `changes` is not this any more */
 	unsigned batches; /* since those were told */
+	bool finishing;
 	struct flow_engine_frame frames[GROUP];
 };
 
@@ -329,12 +330,22 @@ static void flow_census(struct stage *st, struct census *c)
 		flow_engine_each(s->engine, census_flow, c);
 }
 
+/* What the end of the input makes is no batch, behind which they would be told. */
+static void flow_settle(struct stage *st)
+{
+	struct state *s = *stage_user(st);
+
+	if (s && s->finishing)
+		set_counters(s, true);
+}
+
 static void flow_finish(struct stage *st)
 {
 	struct state *s = *stage_user(st);
 
 	if (!s)
 		return;
+	s->finishing = true;
 	flow_engine_clock(s->engine, stage_last_ts(st));
 	flow_engine_finish(s->engine, stage_last_n(st));
 	set_counters(s, true);
@@ -378,6 +389,7 @@ const struct stage_ops flow_stage = {
 	.batch = flow_batch,
 	.mark = flow_mark,
 	.finish = flow_finish,
+	.settle = flow_settle,
 	.census = flow_census,
 	.leave = flow_leave,
 };

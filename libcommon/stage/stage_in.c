@@ -826,7 +826,7 @@ static void step_arrival(struct stage *st)
 	port_in_consume(idle->port, idle->pos);
 	idle->view.ptr += idle->pos;
 	idle->view.len -= idle->pos;
-	idle->pos = 0;
+	idle->pos = idle->done = 0;
 	port_in_view(idle->port, idle->view.len, ARRIVAL_MS, &idle->view);
 }
 

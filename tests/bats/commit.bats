@@ -89,3 +89,33 @@ frames() { # frames SEED KILLS OUT: read, pass twice, print
 	! grep -q 'starting it again' err
 	grep -q '^books balance' err
 }
+
+@test "commit: what the end of an input makes is printed, or booked as lost with its flow, once" {
+	export WEIR_RUNDIR=$BATS_TEST_TMPDIR/run
+	(cd "$top/tests/gen" && python3 -c 'import scenario,sys; sys.stdout.buffer.write(scenario.many_flows(8000))') >flows.pcap
+	mkfifo in
+	printf '%s\n' '[pipeline]' 'name = p' 'ring-size = 1M' 'backoff = 1ms' '[stage read]' 'run = read in' 'out = frames' \
+		'[stage flow]' 'run = flow --no-packets' 'in = frames' 'out = flows' \
+		'[stage json]' 'run = json --types flow -o out.json' 'in = flows' >p.weir
+	weir run p.weir 2>err 3>&- &
+	launcher=$!
+	exec 8>in
+	cat flows.pcap >&8
+	stage() { weir top p --once --json --interval 10ms | jq -r --arg s "$1" ".stages[] | select(.stage == \$s) | .$2"; }
+	await() { for _ in $(seq 400); do [ "$("${@:2}")" = "$1" ] && return 0 || sleep 0.02; done; return 1; }
+	await 8000 stage flow in
+	reader=$(stage json pid)
+	kill -STOP "$reader"
+	exec 8>&-
+	await json stage flow waits_for
+	kill -9 "$(stage flow pid)"
+	await 1 stage flow restarts
+	kill -CONT "$reader"
+	wait $launcher
+	! grep -q "cannot go on" err
+	booked() { grep -o " $1 [0-9]*" err | awk '{ print $2 }'; }
+	[ "$(booked flows_lost)" -gt 0 ]
+	[ $(($(wc -l <out.json) + $(booked flows_lost) + $(booked dropped.cut))) -eq 8000 ]
+	[ "$(sort out.json | uniq -d | wc -l)" -eq 0 ]
+	grep -q "^books balance" err
+}
