@@ -30,12 +30,9 @@ one_line() {
 
 # ---- signals ----
 
-@test "signals: Ctrl-C on a pipeline that reads a slow FIFO loses nothing that was read" {
+# interrupted: Ctrl-C while run.sh reads from the FIFO slow, and writes out.weir and codes.
+interrupted() {
 	mkfifo slow
-	cat >run.sh <<'END'
-weir read slow | weir flow | weir reasm | weir dns | weir http | weir tls >out.weir
-echo "${PIPESTATUS[*]}" >codes
-END
 	# A shell leaves background jobs deaf to SIGINT; Python gives them a group and their ears back.
 	python3 - <<'END' 3>&- &
 import signal, subprocess
@@ -67,6 +64,32 @@ sys.stdout.buffer.write(data[:at])
 END
 	weir read first.pcap | bash -c "$chain" | weir json | cmp - <(weir json -i out.weir)
 	! grep -qv '^0\( 0\)*$' codes || grep -q '^\(0\|4\|130\)\( \(0\|4\)\)*$' codes
+}
+
+@test "signals: Ctrl-C on a pipeline that reads a slow FIFO loses nothing that was read" {
+	cat >run.sh <<'END'
+weir read slow | weir flow | weir reasm | weir dns | weir http | weir tls >out.weir
+echo "${PIPESTATUS[*]}" >codes
+END
+	interrupted
+}
+
+@test "signals: nor on one whose stages are jobs of the shell over rings with names" {
+	cat >run.sh <<'END'
+ring=shm:weir-int-$$
+weir read slow -o "$ring-a,readers=flow" & jobs=$!
+weir flow -i "$ring-a,reader=flow" -o "$ring-b,readers=reasm" & jobs="$jobs $!"
+weir reasm -i "$ring-b,reader=reasm" -o "$ring-c,readers=dns" & jobs="$jobs $!"
+weir dns -i "$ring-c,reader=dns" -o "$ring-d,readers=http" & jobs="$jobs $!"
+weir http -i "$ring-d,reader=http" -o "$ring-e,readers=tls" & jobs="$jobs $!"
+weir tls -i "$ring-e,reader=tls" -o out.weir & jobs="$jobs $!"
+for job in $jobs; do # a wait ends with the signal, too
+	while wait "$job"; code=$?; [ $code -gt 128 ] && kill -0 "$job" 2>/dev/null; do :; done
+	codes="$codes $code"
+done
+echo ${codes# } >codes
+END
+	interrupted
 }
 
 @test "signals: weir json -i FILE obeys SIGINT, and a second one aborts with 130" {
