@@ -620,11 +620,24 @@ static void tap_close(struct port_in *p)
 	ring_tap_free(((struct tap_port_in *)p)->tap);
 }
 
+static uint64_t tap_at(const struct port_in *p, size_t taken)
+{
+	return ring_tap_position(((const struct tap_port_in *)p)->tap, taken);
+}
+
+static bool tap_settle(struct port_in *p, uint64_t position)
+{
+	return ring_tap_settle(((struct tap_port_in *)p)->tap, position);
+}
+
 static struct port_in *tap_in(int fd, int page, const char *text)
 {
-	static const struct port_in_ops ops = {
-		.view = tap_view, .consume = tap_consume, .ready = tap_ready, .close = tap_close
-	};
+	static const struct port_in_ops ops = { .view = tap_view,
+						.consume = tap_consume,
+						.ready = tap_ready,
+						.close = tap_close,
+						.position = tap_at,
+						.settle = tap_settle };
 	struct tap_port_in *in = xcalloc(1, sizeof(*in));
 	const char *why;
 

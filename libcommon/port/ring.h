@@ -265,6 +265,10 @@ struct ring_tap *ring_tap_over(const struct ring_header *h, const uint8_t *data,
 enum port_state ring_tap_view(struct ring_tap *t, size_t have, int timeout_ms, struct bytes *view);
 void ring_tap_consume(struct ring_tap *t, size_t n);
 bool ring_tap_ready(struct ring_tap *t, size_t have);
+/* As of the view's byte number `taken`, for a successor: which goes on there where that is still
+ * whole, else where one that was overrun does. */
+uint64_t ring_tap_position(const struct ring_tap *t, size_t taken);
+bool ring_tap_settle(struct ring_tap *t, uint64_t position);
 uint64_t ring_tap_start(const struct ring_tap *t); /* where in the stream it began */
 uint64_t ring_tap_jumps(const struct ring_tap *t);
 void ring_tap_free(struct ring_tap *t);

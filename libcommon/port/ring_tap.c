@@ -23,7 +23,8 @@ struct ring_tap {
 	uint64_t tail, head; /* of the ring: copied up to here; published, as last seen, checked */
 	uint64_t preamble;   /* bytes of it that were read */
 	uint64_t start, jumps;
-	uint8_t *copy; /* copy[at .. end) is shown */
+	uint64_t first; /* position of the first byte of the ring behind the last jump */
+	uint8_t *copy;  /* copy[at .. end) is shown */
 	size_t at, end, room;
 	int fd, page_fd;
 	bool mapped;
@@ -121,9 +122,9 @@ static bool jump(struct ring_tap *t)
 		return false;
 	if (batch < t->tail || batch > t->head || t->head - batch > t->size)
 		return fail(EPROTO);
-	t->tail = batch;
+	t->tail = t->first = batch;
 	if (!take(t))
-		t->tail = t->head;
+		t->tail = t->first = t->head;
 	if (t->jumps == 1)
 		t->start = t->tail;
 	return true;
@@ -228,6 +229,22 @@ void ring_tap_consume(struct ring_tap *t, size_t n)
 bool ring_tap_ready(struct ring_tap *t, size_t have)
 {
 	return look(t, have) != PORT_EMPTY;
+}
+
+/* Before what it shows of the ring, there may be some of the preamble. */
+uint64_t ring_tap_position(const struct ring_tap *t, size_t taken)
+{
+	uint64_t behind = t->end - t->at - taken;
+
+	return t->tail - t->first > behind ? t->tail - behind : t->first;
+}
+
+bool ring_tap_settle(struct ring_tap *t, uint64_t position)
+{
+	if (!read_head(t) || position > t->head || !read_preamble(t))
+		return false;
+	t->tail = t->first = position;
+	return true;
 }
 
 uint64_t ring_tap_start(const struct ring_tap *t)

@@ -187,6 +187,39 @@ static bool names_reader(const struct graph_link *l, const char *stage)
 	return false;
 }
 
+/* Whether all that a stage gets comes from interfaces, and what it does not read is gone. */
+static bool is_live(const struct graph *g, const struct graph_stage *s, unsigned depth)
+{
+	bool live = s->in.n || same(graph_program(s, NULL), "capture");
+
+	for (size_t i = 0; i < s->in.n && live; i++) {
+		int writer = graph_writer(g, s->in.v[i]);
+
+		/* A circle is refused elsewhere. */
+		live = writer >= 0 && depth < GRAPH_STAGES &&
+		       is_live(g, &g->stages[writer], depth + 1);
+	}
+	return live;
+}
+
+/* A reader that may lose records. */
+static void check_drop(struct graph *g, const struct graph_link *l, int reader, const char *name)
+{
+	int writer = graph_writer(g, l->name);
+
+	if (writer < 0 || reader < 0)
+		return; /* said already */
+	if (!is_live(g, &g->stages[writer], 0))
+		graph_error(g, l->readers_line,
+			    "link '%s': a reader that may lose records ('%s:drop') is for "
+			    "live sources alone",
+			    l->name, name);
+	if (g->stages[reader].shard > 1 || l->via)
+		graph_error(g, l->readers_line,
+			    "link '%s': '%s:drop' reads no ring of it, but by way of another stage",
+			    l->name, name);
+}
+
 /* The readers that [link] names are those that read it; NAME:drop may lose records. */
 static void check_readers(struct graph *g, const struct graph_link *l)
 {
@@ -209,10 +242,7 @@ static void check_readers(struct graph *g, const struct graph_link *l)
 				    "link '%s' waits for '%s', which does not read it", l->name,
 				    name);
 		if (same(mode, ":drop"))
-			graph_error(g, l->readers_line,
-				    "link '%s': a reader that may lose records ('%s:drop') is for "
-				    "live sources alone",
-				    l->name, name);
+			check_drop(g, l, at, name);
 		else if (*mode)
 			graph_error(g, l->readers_line, "link '%s': '%s' is no mode of a reader",
 				    l->name, mode + 1);

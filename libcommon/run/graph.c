@@ -200,6 +200,17 @@ int graph_writer(const struct graph *g, const char *link)
 	return -1;
 }
 
+bool graph_drops(const struct graph_link *l, const char *stage)
+{
+	for (size_t i = 0; i < l->readers.n; i++) {
+		size_t n = strcspn(l->readers.v[i], ":");
+
+		if (n == strlen(stage) && strncmp(l->readers.v[i], stage, n) == 0)
+			return strcmp(l->readers.v[i] + n, ":drop") == 0;
+	}
+	return false;
+}
+
 size_t graph_readers(const struct graph *g, const char *link, int *stages)
 {
 	size_t n = 0;

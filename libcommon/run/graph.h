@@ -85,6 +85,8 @@ int graph_stage_index(const struct graph *g, const char *name);         /* -1: n
 /* The stage that writes a link, -1; stages that read it, in the order of the file. */
 int graph_writer(const struct graph *g, const char *link);
 size_t graph_readers(const struct graph *g, const char *link, int *stages);
+/* Whether that reader of a link may lose records: [link] readers names it as NAME:drop. */
+bool graph_drops(const struct graph_link *l, const char *stage);
 /* The name of the program: of `weir dns --only` and `dns --only` it is dns. Index of the first
  * argument in *args. */
 const char *graph_program(const struct graph_stage *s, size_t *args);

@@ -63,14 +63,17 @@ static void join_ring(struct launch *l, struct runner *from, struct runner *cons
 		      const struct graph_link *link)
 {
 	struct pipe_stage *readers[GRAPH_STAGES];
+	bool drops[GRAPH_STAGES];
 	size_t at = l->pipeline.nrings;
 	struct ring_set *ring;
 
 	if (!n)
 		return;
-	for (size_t i = 0; i < n; i++)
+	for (size_t i = 0; i < n; i++) {
 		readers[i] = to[i]->process;
-	ring = pipeline_ring(&l->pipeline, from->process, readers, n, link->size);
+		drops[i] = graph_drops(link, to[i]->stage->name);
+	}
+	ring = pipeline_ring_dropping(&l->pipeline, from->process, readers, drops, n, link->size);
 	l->ring_names[at] = link->name;
 	l->ring_writer[at] = (int)(from - l->runners);
 	from->out[from->nout++] = ring;

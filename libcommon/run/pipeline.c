@@ -79,12 +79,20 @@ void stage_page(struct pipe_stage *s, int fd)
 struct ring_set *pipeline_ring(struct pipeline *p, struct pipe_stage *from,
 			       struct pipe_stage *const *to, size_t n, uint64_t size)
 {
+	return pipeline_ring_dropping(p, from, to, NULL, n, size);
+}
+
+struct ring_set *pipeline_ring_dropping(struct pipeline *p, struct pipe_stage *from,
+					struct pipe_stage *const *to, const bool *drops, size_t n,
+					uint64_t size)
+{
 	size_t at = p->nrings;
 	struct ring_set *r = &p->rings[at];
 	const char *names[RING_READERS];
 	struct ring_spec spec = { .size = size ? size : p->ring_size,
 				  .nreaders = (unsigned)n,
 				  .names = names,
+				  .drops = drops,
 				  .keep = p->keep };
 	struct buf pages = { 0 };
 

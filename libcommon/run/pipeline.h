@@ -70,6 +70,10 @@ void stage_keeps(struct pipe_stage *s);
  * it can't be made. size 0: the pipeline's. */
 struct ring_set *pipeline_ring(struct pipeline *p, struct pipe_stage *from,
 			       struct pipe_stage *const *to, size_t n, uint64_t size);
+/* The same; drops: which readers are not waited for. */
+struct ring_set *pipeline_ring_dropping(struct pipeline *p, struct pipe_stage *from,
+					struct pipe_stage *const *to, const bool *drops, size_t n,
+					uint64_t size);
 /* Plain pipes, for programs that know no rings: from's additional -o, the standard input of `to`;
  * and the standard output of `from`, an additional -i of `to`. */
 void pipeline_pipe_in(struct pipeline *p, struct pipe_stage *from, struct pipe_stage *to);

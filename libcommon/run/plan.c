@@ -90,6 +90,8 @@ static void put_ring_out(const struct plan *p, const char *link)
 		else
 			buf_add_byte(p->out, ',');
 		buf_add_str(p->out, p->g->stages[readers[i]].name);
+		if (l && graph_drops(l, p->g->stages[readers[i]].name))
+			buf_add_str(p->out, ":drop");
 	}
 	if (rings && size)
 		buf_printf(p->out, ",size=%lluM",

@@ -12,8 +12,8 @@ static struct buf why;
 
 static enum check_program program(void *ctx, const char *name)
 {
-	static const char *const own[] = { "read", "flow", "reasm", "dns",
-					   "http", "tls",  "json",  "shard" };
+	static const char *const own[] = { "capture", "read", "flow", "reasm", "dns",
+					   "http",    "tls",  "json", "shard" };
 
 	(void)ctx;
 	for (size_t i = 0; i < sizeof(own) / sizeof(own[0]); i++)
@@ -243,6 +243,12 @@ static void sense(void)
 	CHECK(!file(HEAD TAIL "[stage d]\nrun = dns\nin = a\n[link a]\nreaders = j\n"));
 	CHECK(said("f:11: link 'a': 'd' reads it, too"));
 	CHECK(!file(HEAD TAIL "[link a]\nreaders = j:drop\n") && said("is for live sources alone"));
+	CHECK(file("[stage c]\nrun = capture\nout = a\n[stage f]\nrun = flow\nin = a\nout = b\n"
+		   "[stage j]\nrun = json\nin = b\n[stage k]\nrun = json\nin = b\n"
+		   "[link b]\nreaders = j k:drop\n"));
+	CHECK(!file("[stage c]\nrun = capture\nout = a\n"
+		    "[stage j]\nrun = json\nin = a\nshard = 2\n[link a]\nreaders = j:drop\n"));
+	CHECK(!file(HEAD TAIL "[link a]\nreaders = j:loose\n") && said("'loose' is no mode"));
 
 	check_case("stages that wait for each other");
 	CHECK(!file(HEAD "[stage f]\nrun = flow\nin = a c\nout = b\n"
