@@ -72,21 +72,23 @@ static void finish(void)
 
 static bool text(uint64_t flow, int dir, uint64_t offset, const char *data)
 {
-	struct rec_head h = { REC_stream, frame + 1, flow, ++frame };
+	struct rec_head h = { REC_stream, frame + 1, flow, frame + 1 };
 	struct rec_stream s = { .ip_version = 4,
 				.proto = 6,
 				.dir = (uint8_t)dir,
 				.offset = offset,
 				.payload = bytes_str(data) };
 
+	frame++;
 	return l7_stream(l7, &h, &s);
 }
 
 static bool packet(uint64_t flow, const char *data)
 {
-	struct rec_head h = { REC_packet, frame + 1, flow, ++frame };
+	struct rec_head h = { REC_packet, frame + 1, flow, frame + 1 };
 	struct rec_packet p = { .ip_version = 4, .proto = 17, .payload = bytes_str(data) };
 
+	frame++;
 	return l7_packet(l7, &h, &p);
 }
 

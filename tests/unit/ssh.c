@@ -19,8 +19,16 @@ static const char *const client_lists[SSH_LISTS] = {
 	"",
 };
 static const char *const server_lists[SSH_LISTS] = {
-	"other," KEX, "ssh-dss", "aes128-cbc,3des-cbc", "3des-cbc", MACS, MACS, "none", "none",
-	"",           "",
+	("other," KEX),
+	"ssh-dss",
+	"aes128-cbc,3des-cbc",
+	"3des-cbc",
+	MACS,
+	MACS,
+	"none",
+	"none",
+	"",
+	"",
 };
 
 static struct buf client, server;
