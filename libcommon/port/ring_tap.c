@@ -120,10 +120,11 @@ static bool jump(struct ring_tap *t)
 	t->jumps++;
 	if (!read_head(t) || !read_preamble(t))
 		return false;
-	if (batch < t->tail || batch > t->head || t->head - batch > t->size)
+	if (batch < t->tail || batch > t->head)
 		return fail(EPROTO);
 	t->tail = t->first = batch;
-	if (!take(t))
+	/* The batch was read before the head: it may be out of the ring by now. */
+	if (t->head - batch > t->size || !take(t))
 		t->tail = t->first = t->head;
 	if (t->jumps == 1)
 		t->start = t->tail;
