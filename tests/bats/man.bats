@@ -26,9 +26,9 @@ setup_file() {
 			case $line in *" /"* | *" &") continue ;; esac # files of the reader's own, jobs in the background
 			line=${line//| less/| cat}
 			status=0
-			bash -c "set -o pipefail; $line" >out.txt 2>err.txt </dev/null || status=$?
+			timeout 60 bash -c "set -o pipefail; $line" >out.txt 2>err.txt </dev/null || status=$?
 			# head leaves when it has its lines: whoever writes to it may die of SIGPIPE, or be done.
-			[[ "$status" -eq 141 && "$line" == *"| head"* ]] && status=0
+			[[ "$status" -eq 141 && "$line" =~ \|\ (head|weir\ show\ -n) ]] && status=0
 			if [ "$status" -ne 0 ]; then
 				echo "${page##*/}: $line"
 				cat err.txt
