@@ -85,7 +85,7 @@ deps:
 demo: deps
 	@$(MAKE) --no-print-directory -s -j$$(nproc) all && tests/demo "$(B)"
 test: deps
-	@$(MAKE) --no-print-directory -s -j$$(nproc) all check-programs && tests/run "$(B)"
+	@$(MAKE) --no-print-directory -s -j$$(nproc) all check-programs && tests/run "$(B)" $(TESTS)
 check-programs: $(UNITS) $(FUZZERS)
 lint: deps
 	@$(MAKE) --no-print-directory -s -j$$(nproc) all && tests/lint/run "$(B)"
