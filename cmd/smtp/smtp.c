@@ -426,11 +426,14 @@ static void smtp_end(struct l7_flow *f, enum l7_end why)
 	buf_release(&s->text);
 }
 
+static const char *const smtp_protocols[] = { "smtp", NULL };
+
 const struct l7_parser smtp_parser = {
 	.name = "smtp",
 	.summary = "make SMTP records out of streams",
 	.options = smtp_options,
 	.config = &smtp_config,
+	.protocols = smtp_protocols,
 	.state_size = sizeof(struct session),
 	.shared_size = sizeof(struct shared),
 	.claims = smtp_claims,

@@ -251,11 +251,14 @@ static void ssh_end(struct l7_flow *f, enum l7_end why)
 	}
 }
 
+static const char *const ssh_protocols[] = { "ssh", NULL };
+
 const struct l7_parser ssh_parser = {
 	.name = "ssh",
 	.summary = "make SSH records out of streams",
 	.options = ssh_options,
 	.config = &ssh_config,
+	.protocols = ssh_protocols,
 	.state_size = sizeof(struct session),
 	.shared_size = sizeof(struct shared),
 	.claims = ssh_claims,

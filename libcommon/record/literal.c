@@ -315,17 +315,19 @@ int value_compare(const struct value *a, const struct value *b)
 	return 2;
 }
 
-/* The address that a text is, if it is one. */
-static bool text_ip(struct bytes text, uint8_t ip[16], uint8_t *len)
+bool literal_ip(struct bytes text, struct ip *ip)
 {
 	char copy[48];
 
+	*ip = (struct ip){ 0 };
 	if (text.len == 0 || text.len >= sizeof(copy) || memchr(text.ptr, 0, text.len))
 		return false;
 	memcpy(copy, text.ptr, text.len);
 	copy[text.len] = '\0';
-	*len = inet_pton(AF_INET, copy, ip) == 1 ? 4 : inet_pton(AF_INET6, copy, ip) == 1 ? 16 : 0;
-	return *len;
+	ip->len = inet_pton(AF_INET, copy, ip->b) == 1    ? 4
+		  : inet_pton(AF_INET6, copy, ip->b) == 1 ? 16
+							  : 0;
+	return ip->len != 0;
 }
 
 /* Which of a literal's spans a value of this type is held against. */
@@ -523,11 +525,11 @@ static bool ips_have(const struct literal_set *s, const uint8_t *ip, uint8_t len
 
 static bool texts_have(const struct literal_set *s, struct bytes text)
 {
-	uint8_t ip[16], len;
+	struct ip ip;
 
 	if (s->ntexts && bsearch(&text, s->texts, s->ntexts, sizeof(*s->texts), by_text))
 		return true;
-	return s->nips && text_ip(text, ip, &len) && ips_have(s, ip, len);
+	return s->nips && literal_ip(text, &ip) && ips_have(s, ip.b, ip.len);
 }
 
 bool literal_set_has_other(const struct literal_set *s, const struct value *v)

@@ -42,6 +42,8 @@ struct literal {
  * or seconds since the epoch), addresses, prefixes, MAC addresses, and ranges of them. False with
  * *why (static) where the word is none of these. */
 bool literal_word(struct bytes word, struct literal *l, const char **why);
+/* The address that a text is; false where it is none. */
+bool literal_ip(struct bytes text, struct ip *ip);
 struct literal literal_text(struct bytes text);
 struct literal literal_bool(bool b);
 

@@ -621,6 +621,7 @@ static bool packet_take(struct l7_flow *f, const struct rec_packet *p)
 	f->side[dir].start_n = f->n;
 	f->side[dir].segments = 1;
 	f->snapped = p->flags & PACKET_SNAPPED;
+	f->lacking = p->missing;
 	parser->datagram(f, dir, p->payload);
 	l7_flow_settle(f);
 	return true;

@@ -52,6 +52,13 @@ struct l7_message {
 	struct bytes data; /* ..or where more than max_buffer would have been kept: its front */
 };
 
+/* What a guess says of a flow that is the parser's. */
+struct l7_guessed {
+	const char *protocol; /* one of the parser's `protocols` */
+	uint64_t expected_by; /* the flow that announced this one; 0: none did */
+	enum l7_dir client;   /* who acts as the client */
+};
+
 struct l7_parser {
 	const char *name, *summary;
 	const struct opt *options; /* own options, or NULL */
@@ -112,6 +119,10 @@ const struct rec_key *l7_key(const struct l7_flow *f);
 uint64_t l7_flow_id(const struct l7_flow *f);
 bool l7_midstream(const struct l7_flow *f);
 bool l7_snapped(const struct l7_flow *f); /* the datagram's or message's end is not there */
+/* Bytes of the datagram at hand that the capture lacks. */
+uint32_t l7_lacking(const struct l7_flow *f);
+/* The guess that gave the flow to the parser; NULL where claims() did. */
+const struct l7_guessed *l7_guessed(const struct l7_flow *f);
 uint64_t l7_now(const struct l7_flow *f); /* ts of the record at hand, ns */
 uint64_t l7_n(const struct l7_flow *f);   /* its frame number */
 /* Time and frame of the record that brought data.ptr[0] of the feed() or message() at hand. */

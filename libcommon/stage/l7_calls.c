@@ -46,6 +46,16 @@ bool l7_snapped(const struct l7_flow *f)
 	return f->snapped;
 }
 
+uint32_t l7_lacking(const struct l7_flow *f)
+{
+	return f->lacking;
+}
+
+const struct l7_guessed *l7_guessed(const struct l7_flow *f)
+{
+	return f->guessed.protocol ? &f->guessed : NULL;
+}
+
 uint64_t l7_now(const struct l7_flow *f)
 {
 	return f->now;

@@ -10,12 +10,13 @@ void l7_follow(struct l7 *l7)
 	l7->follows = l7->parser->protocols != NULL;
 }
 
-static bool is_named(const struct l7_parser *p, struct bytes protocol)
+/* Its name where the protocol is one of the parser's, else NULL. */
+static const char *name_of(const struct l7_parser *p, struct bytes protocol)
 {
 	for (size_t i = 0; p->protocols[i]; i++)
 		if (bytes_is(protocol, p->protocols[i]))
-			return true;
-	return false;
+			return p->protocols[i];
+	return NULL;
 }
 
 /* ---- first bytes --------------------------------------------------------------------------- */
@@ -105,6 +106,7 @@ void l7_guess(struct l7 *l7, const struct rec_head *h, const struct rec_guess *g
 	struct l7_flow *f = l7_flow_lookup(l7, h->flow);
 	bool sure = g->state == REC_guess_state_LIKELY || g->state == REC_guess_state_CONFIRMED ||
 		    g->state == REC_guess_state_CONTRADICTED;
+	const char *name;
 
 	if (!l7->follows || (f && f->mode != MODE_UNDECIDED))
 		return;
@@ -112,7 +114,8 @@ void l7_guess(struct l7 *l7, const struct rec_head *h, const struct rec_guess *g
 		f->now = h->ts;
 		f->n = h->n;
 	}
-	if (!is_named(l7->parser, g->protocol)) {
+	name = name_of(l7->parser, g->protocol);
+	if (!name) {
 		if (!sure && g->state != REC_guess_state_GAVE_UP)
 			return; /* it may yet be ours */
 		if (f)
@@ -130,10 +133,12 @@ void l7_guess(struct l7 *l7, const struct rec_head *h, const struct rec_guess *g
 		f->now = h->ts;
 		f->n = h->n;
 	}
-	if (sure)
+	if (sure) {
+		f->guessed = (struct l7_guessed){ name, g->expected_by.v, (enum l7_dir)g->client };
 		flow_take(f, g);
-	else
+	} else {
 		f->asks = true;
+	}
 	if (f->mode == MODE_OTHER)
 		l7_flow_leave(f, h);
 }

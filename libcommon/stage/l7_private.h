@@ -35,7 +35,9 @@ struct l7_flow {
 	bool midstream, snapped, stop_over, stop_done;
 	bool asks;          /* it may be the parser's, says a guess: claims() decides */
 	uint64_t begins[2]; /* offsets below which the stream is another protocol's */
-	uint32_t firsts;    /* first bytes kept until a guess comes */
+	uint32_t lacking;   /* bytes of the datagram at hand */
+	struct l7_guessed guessed;
+	uint32_t firsts;                           /* first bytes kept until a guess comes */
 	struct l7_flow *next_holder, *prev_holder; /* of first bytes, in the order of taking */
 	struct l7_side side[2];
 	struct rec_key key;
