@@ -67,11 +67,13 @@ static const struct rec_field key_fields[] = {
 		.name = #type, .id = REC_##type, .major = 1, .size = sizeof(struct rec_key),       \
 		.fields = key_fields, .nfields = sizeof(key_fields) / sizeof(key_fields[0]),       \
 	}
-static const struct rec_desc parsed[] = { PARSED(dns), PARSED(http), PARSED(tls) };
+static const struct rec_desc parsed[] = { PARSED(dns),  PARSED(http), PARSED(tls), PARSED(ssh),
+					  PARSED(smtp), PARSED(ftp),  PARSED(tftp) };
 enum { NPARSED = sizeof(parsed) / sizeof(parsed[0]) };
 
 const struct rec_desc *const infer_reads[] = {
-	&rec_stream_desc, &rec_packet_desc, &rec_flow_desc, &parsed[0], &parsed[1], &parsed[2], NULL
+	&rec_stream_desc, &rec_packet_desc, &rec_flow_desc, &parsed[0], &parsed[1], &parsed[2],
+	&parsed[3],       &parsed[4],       &parsed[5],     &parsed[6], NULL
 };
 
 static struct {

@@ -234,6 +234,69 @@ static void write_tls(const struct render_plan *p, struct buf *out)
 	piece(p, there(p, TLS_JA4) ? TLS_JA4 : TLS_JA3, out);
 }
 
+/* ---- ftp, tftp ------------------------------------------------------------------------------ */
+
+enum { FTP_USER, FTP_COMMAND, FTP_ARG, FTP_CODE, FTP_MSG, FTP_SIZE, FTP_PORT, FTP_ADDR, FTP_TLS };
+
+/* "bob RETR notes 226 done 700 B over 198.51.100.1:50000" */
+static void write_ftp(const struct render_plan *p, struct buf *out)
+{
+	piece(p, FTP_USER, out);
+	piece(p, FTP_COMMAND, out);
+	piece(p, FTP_ARG, out);
+	if (there(p, FTP_CODE))
+		piece(p, FTP_CODE, out);
+	else
+		buf_add_str(out, " unanswered");
+	piece(p, FTP_MSG, out);
+	bytes_of(p, FTP_SIZE, out);
+	piece_after(p, FTP_ADDR, " over ", out);
+	piece_after(p, FTP_PORT, " port ", out);
+	if (number(p, FTP_TLS))
+		buf_add_str(out, " encrypted from here");
+}
+
+enum { DATA_SENDER, DATA_BYTES, DATA_MISSING, DATA_CONTROL };
+
+static void write_ftp_data(const struct render_plan *p, struct buf *out)
+{
+	piece(p, DATA_SENDER, out);
+	bytes_of(p, DATA_BYTES, out);
+	if (number(p, DATA_MISSING))
+		buf_printf(out, " (%" PRIu64 " missing)", number(p, DATA_MISSING));
+	piece_after(p, DATA_CONTROL, " session ", out);
+}
+
+enum {
+	TFTP_OP,
+	TFTP_FILE,
+	TFTP_MODE,
+	TFTP_STATE,
+	TFTP_BLOCKS,
+	TFTP_BYTES,
+	TFTP_MISSING,
+	TFTP_ERROR,
+	TFTP_ERROR_MSG,
+};
+
+/* "read completed 4 blocks 3100 B"; of a request "read boot.img octet" */
+static void write_tftp(const struct render_plan *p, struct buf *out)
+{
+	piece(p, TFTP_OP, out);
+	piece(p, TFTP_FILE, out);
+	piece(p, TFTP_MODE, out);
+	piece(p, TFTP_STATE, out);
+	if (number(p, TFTP_BLOCKS)) {
+		piece(p, TFTP_BLOCKS, out);
+		buf_add_str(out, " blocks");
+		bytes_of(p, TFTP_BYTES, out);
+	}
+	if (number(p, TFTP_MISSING))
+		buf_printf(out, " (%" PRIu64 " missing)", number(p, TFTP_MISSING));
+	piece_after(p, TFTP_ERROR, " error ", out);
+	piece(p, TFTP_ERROR_MSG, out);
+}
+
 /* ---- anomaly, ends ------------------------------------------------------------------------- */
 
 enum { ODD_NAME, ODD_SEVERITY, ODD_EVENT, ODD_EXPECTED, ODD_STATE, ODD_COUNT };
@@ -345,6 +408,21 @@ const struct text_style *text_style_of(const char *type)
 		  "\033[35m",
 		  { "version_name", "sni", "alerts", "alpn", "cipher_name", "ja4", "ja3" },
 		  write_tls },
+		{ "ftp",
+		  "\033[34m",
+		  { "user", "command", "arg", "reply_code", "reply_msg", "file_size", "data_resp_p",
+		    "data_resp_h", "tls" },
+		  write_ftp },
+		{ "ftp_data",
+		  "\033[34m",
+		  { "sender", "bytes", "missing", "control" },
+		  write_ftp_data },
+		{ "tftp",
+		  "\033[34m",
+		  { "op", "filename", "mode", "state", "blocks", "bytes", "missing", "error_code",
+		    "error_msg" },
+		  write_tftp },
+		{ "tftp_request", "\033[34m", { "op", "filename", "mode" }, write_tftp },
 		{ "anomaly",
 		  "\033[31m",
 		  { "name", "severity", "event", "expected", "state", "count" },

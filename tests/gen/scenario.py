@@ -325,6 +325,79 @@ def smtp():
     return pcap(cap)
 
 
+def ftp():
+    """A session of FTP with a transfer each way and one that is refused, and their data connections; one that goes on
+    encrypted."""
+    cap = Capture()
+    server = "198.51.100.1"
+    conn = Tcp(cap, LINES_START, CLIENT, 40000, server, 21)
+
+    def say(side, text):
+        conn.segment(side, ACK | PSH, text.encode() + b"\r\n")
+
+    def carry(data, side, payload):
+        data.open()
+        data.segment(side, ACK | PSH, payload)
+        data.close(side)
+        conn.t = max(conn.t, data.t)
+    conn.open()
+    for side, text in ((1, "220-files.example.com\r\n no spam\r\n220 FTP ready"), (0, "USER anonymous\r\nPASS me@example.net"),
+                       (1, "331 your address, please\r\n230 welcome"), (0, "TYPE I\r\nRETR secret\r\nEPSV"),
+                       (1, "200 binary\r\n550 no such file\r\n229 Extended passive (|||50000|)"), (0, "RETR boot.img")):
+        say(side, text)
+    say(1, "150 Opening data connection for boot.img (700 bytes)")
+    carry(Tcp(cap, conn.t, CLIENT, 40001, server, 50000), 1, bytes(700))
+    say(1, "226 done")
+    say(0, "PORT 192,0,2,1,156,66")
+    say(1, "200 PORT ok")
+    say(0, "STOR notes")
+    say(1, "150 send it")
+    carry(Tcp(cap, conn.t, server, 20, CLIENT, 40002), 1, b"a few notes")
+    say(1, "226 got it")
+    say(0, "PORT 203,0,113,9,0,22")
+    say(1, "500 no")
+    say(0, "EPRT |1|203.0.113.9|22|")
+    say(1, "200 ok")
+    say(0, "QUIT")
+    say(1, "221 bye")
+    conn.close()
+    other = Tcp(cap, conn.t + 1000 * MS, CLIENT, 40003, server, 21)
+    other.open()
+    for side, data in ((1, b"220 FTP\r\n"), (0, b"USER bob\r\n"), (1, b"331 who\r\n"), (0, b"PASS secret\r\n"), (1, b"530 no\r\n"),
+                       (0, b"AUTH TLS\r\n"), (1, b"234 go\r\n"), (0, b"\x16\x03\x01\0\x05hello")):
+        other.segment(side, ACK | PSH, data)
+    other.close()
+    return pcap(cap.sort())
+
+
+def tftp():
+    """A file that is read in windows of two blocks of 1,024 bytes, and one that may not be written."""
+    cap = Capture()
+    server = "198.51.100.1"
+    t = [LINES_START]
+
+    def send(from_client, sport, cport, payload):
+        t[0] += MS
+        cap.datagram(t[0], *((CLIENT, cport, server, sport) if from_client else (server, sport, CLIENT, cport)), payload)
+
+    def block(number, size):
+        return struct.pack(">HH", 3, number) + bytes(size)
+
+    def ack(number):
+        return struct.pack(">HH", 4, number)
+    options = b"blksize\0001024\0windowsize\0002\0tsize\000%d\0"
+    send(True, 69, 40000, b"\0\1boot.img\0octet\0" + options % 0)
+    send(False, 50000, 40000, b"\0\6" + options % 3100)
+    send(True, 50000, 40000, ack(0))
+    for numbers in ((1, 2), (3, 4)):
+        for n in numbers:
+            send(False, 50000, 40000, block(n, 1024 if n < 4 else 28))
+        send(True, 50000, 40000, ack(numbers[-1]))
+    send(True, 69, 40001, b"\0\2notes\0netascii\0")
+    send(False, 50001, 40001, b"\0\5\0\2access violation\0")
+    return pcap(cap)
+
+
 def ssh():
     """Two connections of SSH: both sides' lists, and one that is refused after the identification."""
     def packet(payload):
