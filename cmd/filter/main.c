@@ -2,14 +2,17 @@
 #include <stdlib.h>
 
 #include "cmd/filter/hold.h"
+#include "libcommon/packet/match.h"
 #include "libcommon/record/expr.h"
 #include "libcommon/stage/stage.h"
 
 enum { MAX_EXPRS = 32 };
 
+static struct stage_ops ops; /* what it reads depends on its options */
+
 struct config {
 	struct opt_strings without;
-	const char *fail;
+	const char *fail, *frame;
 	bool invert, per_flow;
 	uint64_t memory, flows;
 };
@@ -17,6 +20,9 @@ struct config {
 static struct config config = { .memory = 64 << 20, .flows = 65536 };
 
 static const struct opt options[] = {
+	OPT_ROW(0, "frame", OPT_STRING, struct config, frame, "MATCH",
+		"frames whose packets match, as in 'tcp.dport == 80 and ip.ttl < 5'; with an "
+		"expression both must hold"),
 	OPT_ROW(0, "fail", OPT_STRING, struct config, fail, "EP",
 		"write the records of which it does not hold to EP"),
 	OPT_ROW('v', "invert", OPT_FLAG, struct config, invert, NULL,
@@ -43,6 +49,7 @@ static struct {
 	size_t n;
 	struct known *known; /* by record type */
 	struct hold *hold;
+	struct pkt_match *match;
 	int fail_output; /* -1: none */
 } filter = { .fail_output = -1 };
 
@@ -70,11 +77,26 @@ static uint32_t bits_from(size_t from, size_t n)
 	return (uint32_t)(((1ull << n) - 1) << from);
 }
 
+static void open_match(void)
+{
+	static const struct rec_desc *const reads[] = { &rec_frame_desc, NULL };
+	char why[PKT_TEXT_WHY];
+
+	if (config.per_flow)
+		die_usage("--per-flow judges flows, and a frame belongs to none: not with --frame");
+	filter.match = pkt_match_new(config.frame, why);
+	if (!filter.match)
+		die_usage("--frame: %s", why);
+	ops.reads = reads;
+}
+
 static void filter_open(struct stage *st, int argc, char **argv)
 {
 	size_t needed = (size_t)argc, denied = config.without.n;
 
-	if (argc < 1 || (argc > 1 && !config.per_flow))
+	if (config.frame)
+		open_match();
+	if ((argc < 1 && !config.frame) || (argc > 1 && !config.per_flow))
 		die_usage("one expression, in quotes; try '%s --help'", tool_name);
 	if (denied && !config.per_flow)
 		die_usage("--without goes with --per-flow");
@@ -122,10 +144,26 @@ static const struct known *known_type(struct stage *st, uint16_t type)
 	return k;
 }
 
+/* Is it a frame that matches? */
+static bool matches(struct stage *st, const struct stage_rec *r, bool *damaged)
+{
+	struct rec_frame f;
+	struct rec_head h;
+	struct packet p;
+
+	if (r->head.type != REC_frame)
+		return false;
+	*damaged = !stage_decode(st, &rec_frame_desc, r, &h, &f);
+	if (*damaged)
+		return false;
+	pkt_dissect(&p, f.link_type, f.payload);
+	return pkt_matches(filter.match, &p);
+}
+
 /* Which of the expressions hold of it, a bit each. False: it is damaged. */
 static bool judged(const struct known *k, struct bytes raw, uint32_t *bits)
 {
-	*bits = 0;
+	*bits = filter.n == 0;
 	for (size_t i = 0; i < filter.n; i++) {
 		enum expr_result result = expr_eval(k->bound[i], raw);
 
@@ -140,6 +178,7 @@ static void filter_batch(struct stage *st, const struct stage_rec *recs, size_t 
 {
 	const struct known *k = NULL;
 	uint32_t bits;
+	bool damaged;
 
 	for (size_t i = 0; i < n; i++) {
 		const struct stage_rec *r = &recs[i];
@@ -150,9 +189,16 @@ static void filter_batch(struct stage *st, const struct stage_rec *recs, size_t 
 			stage_undeclared(st, r->head.type);
 			continue;
 		}
-		if (!judged(k, r->raw, &bits))
+		if (!judged(k, r->raw, &bits)) {
 			stage_drop(st, "malformed", 1);
-		else if (filter.hold)
+			continue;
+		}
+		damaged = false;
+		if (filter.match && bits)
+			bits = matches(st, r, &damaged);
+		if (damaged)
+			continue; /* and counted */
+		if (filter.hold)
 			hold_add(filter.hold, r, k->made_for, bits, decide);
 		else
 			decide(st, k->made_for, r->raw, bits);
@@ -185,26 +231,28 @@ static void filter_leave(struct stage *st, uint64_t n, uint64_t ts)
 		hold_leave(filter.hold, decide);
 }
 
+static struct stage_ops ops = {
+	.name = "filter",
+	.summary = "let through the records of which an expression holds",
+	.operands = "EXPRESSION...",
+	.epilog = "    weir read x.pcap | weir flow | weir filter 'resp_p in {53, 443}'\n"
+		  "    ... | weir filter 'type == \"tls\" and sni ~ \"\\.example$\"'\n"
+		  "    ... | weir filter --per-flow 'sni ~ \"example\"' 'event == \"end\" and "
+		  "resp_bytes > 1M'\n"
+		  "    weir read x.pcap | weir filter --frame 'tcp.dport in {80, 8080} and "
+		  "ip.ttl < 5'\n",
+	.kind = STAGE_FILTER,
+	.options = options,
+	.config = &config,
+	.open = filter_open,
+	.batch = filter_batch,
+	.mark = filter_mark,
+	.finish = filter_finish,
+	.leave = filter_leave,
+};
+
 int main(int argc, char **argv)
 {
-	static const struct stage_ops ops = {
-		.name = "filter",
-		.summary = "let through the records of which an expression holds",
-		.operands = "EXPRESSION...",
-		.epilog = "    weir read x.pcap | weir flow | weir filter 'resp_p in {53, 443}'\n"
-			  "    ... | weir filter 'type == \"tls\" and sni ~ \"\\.example$\"'\n"
-			  "    ... | weir filter --per-flow 'sni ~ \"example\"' 'event == \"end\" "
-			  "and "
-			  "resp_bytes > 1M'\n",
-		.kind = STAGE_FILTER,
-		.options = options,
-		.config = &config,
-		.open = filter_open,
-		.batch = filter_batch,
-		.mark = filter_mark,
-		.finish = filter_finish,
-		.leave = filter_leave,
-	};
 	int code = stage_main(&ops, argc, argv);
 
 	for (size_t i = 0; filter.known && i < 65536; i++)
@@ -212,6 +260,7 @@ int main(int argc, char **argv)
 			expr_bound_free(filter.known[i].bound[x]);
 	free(filter.known);
 	hold_free(filter.hold);
+	pkt_match_free(filter.match);
 	for (size_t i = 0; i < filter.n; i++)
 		expr_free(filter.exprs[i]);
 	free(config.without.v);

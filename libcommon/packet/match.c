@@ -37,7 +37,7 @@ static bool add(struct pkt_text *t, struct pkt_match *m, struct node n, unsigned
 static bool read_value(struct pkt_text *t, struct pkt_match *m, struct node *n)
 {
 	const struct pkt_field *f = &pkt_layers[n->path.layer].fields[n->path.field];
-	const char *why = "it is no such value", *from;
+	const char *why = "it is no such value", *from, *dots;
 	struct bytes w;
 
 	n->at = m->bytes.len;
@@ -50,6 +50,11 @@ static bool read_value(struct pkt_text *t, struct pkt_match *m, struct node *n)
 		return true;
 	}
 	w = pkt_text_word(t, ".:+-");
+	dots = memmem(w.ptr, w.len, "..", 2);
+	if (dots) { /* of a range: the other end is a value, too */
+		w.len = (size_t)(dots - from);
+		t->p = dots;
+	}
 	if (!pkt_value_parse(f, w, &n->number, &m->bytes, &why) &&
 	    !pkt_value_announces(&pkt_layers[n->path.layer], n->path.field,
 				 pkt_layer_find(w, PKT_NONE), &n->number)) {
@@ -65,28 +70,93 @@ static bool read_value(struct pkt_text *t, struct pkt_match *m, struct node *n)
 	return true;
 }
 
-static bool read_test(struct pkt_text *t, struct pkt_match *m, unsigned *at)
+/* One condition of two. */
+static bool join(struct pkt_text *t, struct pkt_match *m, enum op op, unsigned left, unsigned right,
+		 unsigned *at)
+{
+	struct node n = { .op = (uint8_t)op, .left = (uint8_t)left, .right = (uint8_t)right };
+
+	return add(t, m, n, at);
+}
+
+/* A value of a set, or a range. */
+static bool read_member(struct pkt_text *t, struct pkt_match *m, const struct pkt_path *path,
+			unsigned *at)
+{
+	struct node from = { .path = *path, .op = OP_EQ }, to = { .path = *path, .op = OP_LE };
+	unsigned low, high;
+
+	if (!read_value(t, m, &from))
+		return false;
+	if (!pkt_text_accept(t, ".."))
+		return add(t, m, from, at);
+	from.op = OP_GE;
+	return read_value(t, m, &to) && add(t, m, from, &low) && add(t, m, to, &high) &&
+	       join(t, m, OP_AND, low, high, at);
+}
+
+/* What follows "in". */
+static bool read_set(struct pkt_text *t, struct pkt_match *m, const struct pkt_path *path,
+		     unsigned *at)
+{
+	bool braces = pkt_text_accept(t, "{");
+	unsigned next;
+
+	if (!read_member(t, m, path, at))
+		return false;
+	while (braces && pkt_text_accept(t, ","))
+		if (!read_member(t, m, path, &next) || !join(t, m, OP_OR, *at, next, at))
+			return false;
+	return !braces || pkt_text_accept(t, "}") || pkt_text_wrong(t, "'}' is missing here");
+}
+
+/* "not in": the field is there, and is none of them. */
+static bool read_no_set(struct pkt_text *t, struct pkt_match *m, const struct pkt_path *path,
+			unsigned *at)
+{
+	struct node there = { .path = *path, .op = OP_HAS };
+	unsigned has, set, none;
+
+	return read_set(t, m, path, &set) && join(t, m, OP_NOT, set, 0, &none) &&
+	       add(t, m, there, &has) && join(t, m, OP_AND, has, none, at);
+}
+
+static enum op read_op(struct pkt_text *t)
 {
 	static const struct {
 		const char *mark;
 		enum op op;
 	} ops[] = { { "==", OP_EQ }, { "!=", OP_NE }, { "<=", OP_LE }, { ">=", OP_GE },
 		    { "<", OP_LT },  { ">", OP_GT },  { "~", OP_IN } };
-	struct node n = { .op = OP_HAS };
+
+	for (size_t i = 0; i < sizeof(ops) / sizeof(ops[0]); i++)
+		if (pkt_text_accept(t, ops[i].mark))
+			return ops[i].op;
+	if (t->end - t->p > 1 && t->p[0] == '&' && t->p[1] != '&') {
+		t->p++;
+		return OP_BITS;
+	}
+	return OP_HAS;
+}
+
+static bool read_test(struct pkt_text *t, struct pkt_match *m, unsigned *at)
+{
+	struct node n = { 0 };
+	bool in, none;
 
 	if (!pkt_path_read(t, &n.path))
 		return false;
-	for (size_t i = 0; i < sizeof(ops) / sizeof(ops[0]) && n.op == OP_HAS; i++)
-		if (pkt_text_accept(t, ops[i].mark))
-			n.op = (uint8_t)ops[i].op;
-	if (n.op == OP_HAS && t->end - t->p > 1 && t->p[0] == '&' && t->p[1] != '&') {
-		t->p++;
-		n.op = OP_BITS;
-	}
+	none = pkt_text_accept(t, "not");
+	in = pkt_text_accept(t, "in");
+	if (none && !in)
+		return pkt_text_wrong(t, "'in' is missing here");
+	n.op = in ? OP_EQ : (uint8_t)read_op(t);
 	if (n.op == OP_HAS)
 		return add(t, m, n, at);
 	if (n.path.field == PKT_NO_FIELD)
 		return pkt_text_wrong(t, "a layer by itself has no value");
+	if (in)
+		return none ? read_no_set(t, m, &n.path, at) : read_set(t, m, &n.path, at);
 	return read_value(t, m, &n) && add(t, m, n, at);
 }
 
@@ -99,7 +169,7 @@ static bool read_one(struct pkt_text *t, struct pkt_match *m, unsigned *at)
 
 	if (m->depth > DEPTH)
 		return pkt_text_wrong(t, "the parentheses are too deep here");
-	if (pkt_text_accept(t, "!")) {
+	if (pkt_text_accept(t, "!") || pkt_text_accept(t, "not")) {
 		m->depth++;
 		if (!read_one(t, m, &inner))
 			return false;
@@ -118,37 +188,25 @@ static bool read_one(struct pkt_text *t, struct pkt_match *m, unsigned *at)
 
 static bool read_all(struct pkt_text *t, struct pkt_match *m, unsigned *at)
 {
-	struct node n = { .op = OP_AND };
 	unsigned right;
 
 	if (!read_one(t, m, at))
 		return false;
-	while (pkt_text_accept(t, "&&")) {
-		n.left = (uint8_t)*at;
-		if (!read_one(t, m, &right))
+	while (pkt_text_accept(t, "&&") || pkt_text_accept(t, "and"))
+		if (!read_one(t, m, &right) || !join(t, m, OP_AND, *at, right, at))
 			return false;
-		n.right = (uint8_t)right;
-		if (!add(t, m, n, at))
-			return false;
-	}
 	return true;
 }
 
 static bool read_any(struct pkt_text *t, struct pkt_match *m, unsigned *at)
 {
-	struct node n = { .op = OP_OR };
 	unsigned right;
 
 	if (!read_all(t, m, at))
 		return false;
-	while (pkt_text_accept(t, "||")) {
-		n.left = (uint8_t)*at;
-		if (!read_all(t, m, &right))
+	while (pkt_text_accept(t, "||") || pkt_text_accept(t, "or"))
+		if (!read_all(t, m, &right) || !join(t, m, OP_OR, *at, right, at))
 			return false;
-		n.right = (uint8_t)right;
-		if (!add(t, m, n, at))
-			return false;
-	}
 	return true;
 }
 

@@ -1,7 +1,8 @@
 /* match: is a packet one of those meant?  tcp.dport==80 && ip.src==10.0.0.0/8 || !udp
  *
- *   match = all { "||" all }       all = one { "&&" one }
+ *   match = all { "||" all }       all = one { "&&" one }      also: or, and, not
  *   one   = "!" one | "(" match ")" | path | path op value
+ *         | path ["not"] "in" "{" value [".." value] { "," value [".." value] } "}"
  *   op    = == != < <= > >= & (any of the bits) ~ (bytes that contain) */
 #ifndef WEIR_PACKET_MATCH_H
 #define WEIR_PACKET_MATCH_H

@@ -231,3 +231,24 @@ END
 	[ "$(weir count -i b.weir --by text | weir json | jq -c '[.text, .count]')" = '["220 mail.example.com ESMTP ready",1]' ]
 	[ "$(weir rank -i b.weir --by text | weir json | jq -c '[.text, .count]')" = '["220 mail.example.com ESMTP ready",1]' ]
 }
+
+@test "filter: --frame lets frames through by the fields of their packets, as tcpdump selects them" {
+	cd "$BATS_TEST_TMPDIR"
+	weir read "$top/examples/demo.pcap" >f.weir
+	same() { # MATCH, TCPDUMP'S FILTER
+		weir filter --frame "$1" -i f.weir | weir json -q -t frame | jq .file_n >got
+		[ -s got ]
+		[ "$(wc -l <got)" -eq "$(tcpdump -nr "$top/examples/demo.pcap" "$2" 2>/dev/null | wc -l)" ]
+		weir filter -v --frame "$1" -i f.weir | weir json -q -t frame | jq .file_n | sort -n - got | cmp - <(weir json -q -t frame -i f.weir | jq .file_n)
+	}
+	same 'ip and not vlan and tcp.dport in {80, 440..450} and tcp.flags & S' 'tcp[tcpflags] & tcp-syn != 0 and (tcp dst port 80 or tcp dst portrange 440-450)'
+	same 'ip.src == 192.0.2.0/24 && not udp && not vlan' 'ip src net 192.0.2.0/24 and not udp'
+	same 'ipv6 or arp' 'ip6 or arp'
+	weir filter --frame 'tcp' 'wire_len > 1000' -i f.weir | weir json -q -t frame | jq -e 'select(.wire_len <= 1000)' && false
+	[ -z "$(weir flow -i f.weir | weir filter --frame ip | weir json -q -t frame)" ]
+	for wrong in "--frame tcp.dprt==1" "--frame tcp --per-flow x" ""; do
+		# shellcheck disable=SC2086
+		run -2 weir filter $wrong -i f.weir
+		[ "${#lines[@]}" -eq 1 ]
+	done
+}
