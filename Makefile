@@ -13,7 +13,7 @@ CFLAGS  += -std=gnu11 -g $(OPT) $(WARN) $(if $(CI),-Werror) $(if $(SAN),-fno-omi
 CPPFLAGS += -D_GNU_SOURCE -I. -DWEIR_LIBEXEC='"$(LIBEXEC)"'
 SANFLAGS := $(if $(SAN),-fsanitize=$(SAN) -fno-sanitize-recover=all -DWEIR_SANITIZE $(if $(filter gcc,$(CC)),-Wno-format-truncation))
 # What every packet passes is optimised over all files, for a tenth to a sixth less CPU; others link ordinary code.
-HOT     := capture read flow reasm infer dns http tls json streams send
+HOT     := capture read flow reasm infer dns http tls parse json streams send
 LTO     := $(if $(SAN)$(findstring clang,$(CC)),,-flto=auto -ffat-lto-objects)
 LIB_PKGS := msgpack libseccomp libcap-ng libcrypto
 
@@ -50,7 +50,7 @@ BINS     := $(foreach t,$(TOOLS),$(call bin,$t))
 all: $(BINS)
 
 define tool_rule
-$(call bin,$(1)): $(patsubst %.c,$(B)/%.o,$(sort $(wildcard cmd/$(1)/*.c))) $(B)/libweir.a
+$(call bin,$(1)): $(patsubst %.c,$(B)/%.o,$(sort $(wildcard cmd/$(1)/*.c))) $(if $(filter parse,$(1)),$(B)/libweir-parsers.a) $(B)/libweir.a
 	@mkdir -p $$(@D)
 	$$(CC) $$(CFLAGS) $$(if $$(filter $(1),$$(HOT)),$$(LTO),$$(LTO:-flto%=-fno-lto)) $$(SANFLAGS) $$(LDFLAGS) -o $$@ $$^ $$(call libs,$$(call tool_pkgs,$(1))) $$(LDLIBS_COMMON)
 endef
@@ -65,6 +65,13 @@ $(B)/libparts.a: $(PART_OBJ)
 $(B)/libweir-parsers.a: $(filter $(foreach p,$(PARSERS),$(B)/cmd/$p/%),$(PART_OBJ))
 	@rm -f $@
 	ar rcs $@ $^
+# Includes and names what libweir-parsers.a has.
+$(B)/made/parsers.h: $(PARSERS:%=cmd/%/main.c) Makefile
+	@mkdir -p $(@D)
+	printf '%s\n' '/* parsers: those that libweir-parsers.a has. */' '#pragma once' $(foreach p,$(PARSERS),'#include "cmd/$p/$p.h"') \
+		'#define WEIR_PARSERS $(subst $() $(),$(comma) ,$(PARSERS:%=&%_parser))' >$@
+$(B)/cmd/parse/main.o: $(B)/made/parsers.h
+$(B)/cmd/parse/main.o: CPPFLAGS += -I$(B)
 $(B)/%.o: %.c
 	@mkdir -p $(@D)
 	$(CC) $(CPPFLAGS) $(CFLAGS) $(LTO) $(SANFLAGS) -MMD -MP -c -o $@ $<
@@ -98,7 +105,7 @@ chaos: deps
 coverage: deps
 	@tests/coverage
 docs: all ; @tests/lint/gen-docs "$(B)"
-install: all $(B)/libweir-parsers.a
+install: all $(B)/libweir-parsers.a $(B)/made/parsers.h
 	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(LIBEXEC) $(DESTDIR)$(PREFIX)/share/man/man1 $(DESTDIR)$(PREFIX)/lib $(DESTDIR)$(PREFIX)/share/man/man5 $(DESTDIR)$(PREFIX)/share/man/man7
 	install $(B)/bin/weir $(DESTDIR)$(PREFIX)/bin/
 	install $(filter-out %/bin/weir,$(BINS)) $(DESTDIR)$(LIBEXEC)/
@@ -108,8 +115,7 @@ install: all $(B)/libweir-parsers.a
 	@for d in libcommon/base libcommon/net libcommon/record libcommon/packet libcommon/port libcommon/stage $(PARSERS:%=cmd/%); do \
 		install -d $(DESTDIR)$(PREFIX)/include/weir/$$d; install -m 644 $$d/*.h $(DESTDIR)$(PREFIX)/include/weir/$$d/; done
 	install -d $(DESTDIR)$(PREFIX)/include/weir/proto $(DESTDIR)$(PREFIX)/share/weir/specs && install -m 644 proto/*.def $(DESTDIR)$(PREFIX)/include/weir/proto/ && install -m 644 proto/specs/*.spec $(DESTDIR)$(PREFIX)/share/weir/specs/
-	printf '%s\n' '/* parsers: those that libweir-parsers.a has. */' '#pragma once' $(foreach p,$(PARSERS),'#include "cmd/$p/$p.h"') \
-		'#define WEIR_PARSERS $(subst $() $(),$(comma) ,$(PARSERS:%=&%_parser))' >$(DESTDIR)$(PREFIX)/include/weir/parsers.h
+	install -m 644 $(B)/made/parsers.h $(DESTDIR)$(PREFIX)/include/weir/
 	install -d $(DESTDIR)$(PREFIX)/lib/pkgconfig && sed 's|@PREFIX@|$(PREFIX)|;s|@LIBS@|$(strip $(call libs,$(foreach p,$(PARSERS),$(call tool_pkgs,$p))) $(LDLIBS_COMMON))|' .ci/weir.pc.in > $(DESTDIR)$(PREFIX)/lib/pkgconfig/weir.pc
 	install -d $(DESTDIR)$(PREFIX)/lib/systemd/system && sed 's|@PREFIX@|$(PREFIX)|' .ci/weir@.service.in > $(DESTDIR)$(PREFIX)/lib/systemd/system/weir@.service
 clean:

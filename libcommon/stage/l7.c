@@ -485,6 +485,40 @@ static bool is_for(const struct l7_parser *p, const struct rec_stream *s)
 	return s->proto == IPPROTO_SCTP ? p->message != NULL : p->feed != NULL;
 }
 
+static bool refuses(const struct l7 *l7, const struct l7_first *first)
+{
+	return l7->parser->claims && l7->parser->claims(first) == L7_NO;
+}
+
+bool l7_refuses_stream(const struct l7 *l7, const struct rec_stream *s)
+{
+	struct l7_first first = { .proto = s->proto,
+				  .orig_p = s->orig_p,
+				  .resp_p = s->resp_p,
+				  .midstream = s->flags & STREAM_MIDSTREAM,
+				  .dir = s->dir ? L7_RESP : L7_ORIG,
+				  .data = s->payload,
+				  .config = l7->parser->config };
+
+	if (s->offset != 0 || !is_for(l7->parser, s))
+		return true;
+	return !l7->follows && s->proto != IPPROTO_SCTP && !s->gap && s->payload.len &&
+	       refuses(l7, &first);
+}
+
+bool l7_refuses_packet(const struct l7 *l7, const struct rec_packet *p)
+{
+	struct l7_first first = { .proto = p->proto,
+				  .orig_p = p->orig_p,
+				  .resp_p = p->resp_p,
+				  .midstream = p->flags & PACKET_MIDSTREAM,
+				  .dir = p->dir ? L7_RESP : L7_ORIG,
+				  .data = p->payload,
+				  .config = l7->parser->config };
+
+	return !l7->parser->datagram || (!l7->follows && refuses(l7, &first));
+}
+
 /* NULL: the flow is somebody else's. */
 static struct l7_flow *stream_flow(struct l7 *l7, const struct rec_head *h,
 				   const struct rec_stream *s)
@@ -693,7 +727,7 @@ void l7_flow_end(struct l7 *l7, const struct rec_head *h, const struct rec_flow 
 	flow_forget(l7, f);
 }
 
-static int by_id(const void *a, const void *b)
+int l7_flow_by_id(const void *a, const void *b)
 {
 	const struct l7_flow *const *x = a, *const *y = b;
 
@@ -719,19 +753,23 @@ static struct l7_flow **flows_sorted(const struct l7 *l7)
 
 	for (struct l7_flow *f = l7->newest; f; f = f->older)
 		all[i++] = f;
-	qsort(all, i, sizeof(struct l7_flow *), by_id);
+	qsort(all, i, sizeof(struct l7_flow *), l7_flow_by_id);
 	return all;
+}
+
+void l7_flow_finish(struct l7_flow *f, uint64_t last_n)
+{
+	f->n = last_n + (f->id & 0xffffffffffffull);
+	l7_session_close(f, L7_END_EOF);
+	flow_forget(f->l7, f);
 }
 
 void l7_finish(struct l7 *l7, uint64_t last_n)
 {
 	struct l7_flow **all = flows_sorted(l7);
 
-	for (size_t k = 0; all[k]; k++) {
-		all[k]->n = last_n + (all[k]->id & 0xffffffffffffull);
-		l7_session_close(all[k], L7_END_EOF);
-		flow_forget(l7, all[k]);
-	}
+	for (size_t k = 0; all[k]; k++)
+		l7_flow_finish(all[k], last_n);
 	free(all);
 	l7_others_clear(&l7->others);
 }

@@ -224,6 +224,10 @@ void *l7_engine_shared(struct l7 *l7);
 
 /* The whole of a parser tool's main(): a stage round the engine, with --only. */
 int l7_main(const struct l7_parser *parser, int argc, char **argv);
+/* The same with several parsers (NULL-ended) side by side, as a stage of that name: `--protocols`
+ * says which of them, and each one's options have its name in front. */
+int l7_several_main(const char *name, const char *summary, const struct l7_parser *const *parsers,
+		    int argc, char **argv);
 /* Where the first operand stands in argv, which l7_main() would refuse; 0: nowhere. For a tool that
  * makes its parser of one, and takes it out of argv. */
 int l7_operand(const struct l7_parser *parser, int argc, char **argv);

@@ -108,6 +108,10 @@ void l7_guess(struct l7 *l7, const struct rec_head *h, const struct rec_guess *g
 		    g->state == REC_guess_state_CONTRADICTED;
 	const char *name;
 
+	if (l7->follows && f && f->mode == MODE_OTHER) { /* one too many for l7_others */
+		l7_flow_leave(f, h);
+		f = NULL;
+	}
 	if (!l7->follows || (f && f->mode != MODE_UNDECIDED))
 		return;
 	if (f) {

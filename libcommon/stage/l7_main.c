@@ -1,9 +1,12 @@
 /* l7_main: a whole parser tool: a stage round the engine of l7.c. */
 #include <netinet/in.h>
+#include <stdio.h>
+#include <stdlib.h>
 
+#include "libcommon/base/words.h"
 #include "libcommon/stage/brief.h"
 #include "libcommon/stage/census.h"
-#include "libcommon/stage/l7.h"
+#include "libcommon/stage/l7_set.h"
 #include "libcommon/stage/stage.h"
 
 enum { AHEAD = 4 /* records */ };
@@ -11,8 +14,9 @@ enum { AHEAD = 4 /* records */ };
 struct l7_tool {
 	bool only, follows;
 	uint64_t max_flows, max_memory;
-	const struct l7_parser *parser;
-	struct l7 *l7;
+	const struct l7_parser *const *parsers; /* NULL-ended */
+	const char *protocols;                  /* of several, those that are wanted */
+	struct l7_set *set;
 	uint64_t *known, *claimed, *evicted, *poisoned, *swapped, *suppressed, *firsts;
 	struct l7_stats told; /* what they hold of this process */
 };
@@ -29,10 +33,63 @@ static const struct opt own_options[] = {
 	{ 0 },
 };
 
+static const struct opt several_options[] = {
+	OPT_ROW(0, "protocols", OPT_STRING, struct l7_tool, protocols, "LIST",
+		"look for these alone [all]"),
+	OPT_ROW(0, "only", OPT_FLAG, struct l7_tool, only, NULL,
+		"write only what this stage makes; pass nothing on"),
+	OPT_ROW(0, "max-flows", OPT_UINT, struct l7_tool, max_flows, "N",
+		"flows known at a time, to each parser; the least recently used goes first"),
+	OPT_ROW(0, "memory", OPT_SIZE, struct l7_tool, max_memory, "BYTES",
+		"unparsed bytes kept over all flows, by each parser"),
+	{ 0 },
+};
+
+static void protocol_unknown(struct bytes word, const char *const *names)
+{
+	char text[64];
+	const char *near;
+
+	snprintf(text, sizeof(text), "%.*s", (int)word.len, (const char *)word.ptr);
+	near = opt_nearest(text, names);
+	if (near)
+		die_usage("--protocols: no parser of '%s'; did you mean '%s'?", text, near);
+	die_usage("--protocols: no parser of '%s'", text);
+}
+
 static void host_emit(void *ctx, const struct rec_desc *desc, const struct rec_head *h,
 		      const void *rec)
 {
 	stage_emit(ctx, desc, h, rec);
+}
+
+/* Those of the list, or all. */
+static void set_make(const struct l7_host *host, const struct l7_limits *limits)
+{
+	const struct l7_parser *wanted[L7_SET_MOST];
+	const char *names[L7_SET_MOST + 1] = { NULL };
+	struct bytes rest = bytes_str(tool.protocols ? tool.protocols : ""), word;
+	size_t n = 0, all = 0;
+	bool want[L7_SET_MOST] = { false };
+
+	for (; tool.parsers[all]; all++)
+		names[all] = tool.parsers[all]->name;
+	while (rest.len) {
+		size_t i = 0;
+
+		word = words_upto(&rest, ',');
+		while (i < all && !bytes_is(word, names[i]))
+			i++;
+		if (i == all)
+			protocol_unknown(word, names);
+		want[i] = true;
+	}
+	for (size_t i = 0; i < all; i++)
+		if (!tool.protocols || want[i])
+			wanted[n++] = tool.parsers[i];
+	if (!n)
+		die_usage("--protocols: no protocol");
+	tool.set = l7_set_new(wanted, n, host, limits);
 }
 
 static void tool_open(struct stage *st, int argc, char **argv)
@@ -42,7 +99,7 @@ static void tool_open(struct stage *st, int argc, char **argv)
 
 	(void)argc;
 	(void)argv;
-	tool.l7 = l7_new(tool.parser, &host, &limits);
+	set_make(&host, &limits);
 	tool.known = stage_counter(st, "flows_known");
 	tool.claimed = stage_counter(st, "flows_claimed");
 	tool.evicted = stage_counter(st, "flows_evicted");
@@ -148,39 +205,39 @@ static void tool_record(struct stage *st, const struct stage_rec *r)
 
 	switch (r->head.type) {
 	case REC_stream:
-		if (l7_is_other(tool.l7, r->head.flow))
+		if (l7_set_is_other(tool.set, r->head.flow))
 			break;
 		if (!stage_decode(st, &rec_stream_desc, r, &h, &u.stream))
 			return;
-		ours = l7_stream(tool.l7, &h, &u.stream);
+		ours = l7_set_stream(tool.set, &h, &u.stream);
 		break;
 	case REC_packet:
-		if (!tool.parser->datagram || l7_is_other(tool.l7, r->head.flow))
+		if (!l7_set_takes_datagrams(tool.set) || l7_set_is_other(tool.set, r->head.flow))
 			break;
 		if (!stage_decode(st, &rec_packet_desc, r, &h, &u.packet))
 			return;
-		ours = u.packet.proto == IPPROTO_UDP && l7_packet(tool.l7, &h, &u.packet);
+		ours = u.packet.proto == IPPROTO_UDP && l7_set_packet(tool.set, &h, &u.packet);
 		break;
 	case REC_stream_end:
-		if (l7_is_other(tool.l7, r->head.flow))
+		if (l7_set_is_other(tool.set, r->head.flow))
 			break;
 		if (!stream_end_decode(st, r, &h, &u.stream_end))
 			return;
-		l7_stream_end(tool.l7, &h, &u.stream_end);
+		l7_set_stream_end(tool.set, &h, &u.stream_end);
 		break;
 	case REC_flow:
-		if (!l7_knows(tool.l7, r->head.flow))
+		if (!l7_set_knows(tool.set, r->head.flow))
 			break;
 		if (!flow_decode(st, r, &h, &u.flow))
 			return;
-		l7_flow_end(tool.l7, &h, &u.flow);
+		l7_set_flow_end(tool.set, &h, &u.flow);
 		break;
 	case REC_guess:
 		if (!tool.follows)
 			break;
 		if (!stage_decode(st, &guess_brief, r, &h, &u.guess))
 			return;
-		l7_guess(tool.l7, &h, &u.guess);
+		l7_set_guess(tool.set, &h, &u.guess);
 		break;
 	default:
 		break;
@@ -193,7 +250,7 @@ static void tool_record(struct stage *st, const struct stage_rec *r)
 
 static void counters_set(void)
 {
-	const struct l7_stats *s = l7_stats(tool.l7);
+	const struct l7_stats sum = l7_set_stats(tool.set), *s = &sum;
 
 	*tool.known = s->flows;
 	/* A predecessor's may stand there already. */
@@ -209,15 +266,13 @@ static void counters_set(void)
 static void tool_batch(struct stage *st, const struct stage_rec *recs, size_t n)
 {
 	/* A stage that guesses says that it is there before its first record. */
-	if (!tool.follows && tool.parser->protocols && stage_schema(st, REC_guess)) {
-		tool.follows = true;
-		l7_follow(tool.l7);
-	}
+	if (!tool.follows && stage_schema(st, REC_guess))
+		tool.follows = l7_set_follow(tool.set);
 	for (size_t i = 0; i < n; i++)
-		l7_ahead(tool.l7, recs[i].head.flow, L7_AHEAD_TABLE);
+		l7_set_ahead(tool.set, recs[i].head.flow, L7_AHEAD_TABLE);
 	for (size_t i = 0; i < n; i++) {
 		if (i + AHEAD < n)
-			l7_ahead(tool.l7, recs[i + AHEAD].head.flow, L7_AHEAD_FLOW);
+			l7_set_ahead(tool.set, recs[i + AHEAD].head.flow, L7_AHEAD_FLOW);
 		tool_record(st, &recs[i]);
 	}
 	counters_set();
@@ -234,19 +289,19 @@ static void census_flow(void *ctx, uint64_t flow, const struct rec_key *key, con
 static void tool_census(struct stage *st, struct census *c)
 {
 	(void)st;
-	l7_each(tool.l7, census_flow, c);
+	l7_set_each(tool.set, census_flow, c);
 }
 
 static void tool_finish(struct stage *st)
 {
-	l7_finish(tool.l7, stage_last_n(st));
+	l7_set_finish(tool.set, stage_last_n(st));
 	counters_set();
 }
 
 static void tool_leave(struct stage *st, uint64_t n, uint64_t ts)
 {
 	(void)st;
-	l7_leave(tool.l7, n, ts);
+	l7_set_leave(tool.set, n, ts);
 	counters_set();
 }
 
@@ -284,10 +339,70 @@ int l7_operand(const struct l7_parser *parser, int argc, char **argv)
 int l7_main(const struct l7_parser *parser, int argc, char **argv)
 {
 	struct stage_ops ops = ops_of(parser);
+	const struct l7_parser *const parsers[] = { parser, NULL };
 	int code;
 
-	tool.parser = parser;
+	tool.parsers = parsers;
 	code = stage_main(&ops, argc, argv);
-	l7_free(tool.l7);
+	l7_set_free(tool.set);
+	return code;
+}
+
+/* A parser's options, the parser's name in front of each. */
+static struct opt_group options_named(const struct l7_parser *p)
+{
+	struct opt *rows;
+	size_t n = 0;
+
+	while (p->options && p->options[n].name)
+		n++;
+	rows = xcalloc(n + 1, sizeof(*rows));
+	for (size_t i = 0; i < n; i++) {
+		char *name;
+
+		rows[i] = p->options[i];
+		rows[i].letter = 0;
+		if (asprintf(&name, "%s-%s", p->name, rows[i].name) < 0)
+			die("out of memory");
+		rows[i].name = name;
+	}
+	return (struct opt_group){ p->name, rows, p->config };
+}
+
+static void options_free(const struct opt_group *g)
+{
+	for (const struct opt *o = g->options; o->name; o++)
+		free((char *)o->name);
+	free((struct opt *)g->options);
+}
+
+int l7_several_main(const char *name, const char *summary, const struct l7_parser *const *parsers,
+		    int argc, char **argv)
+{
+	struct stage_ops ops = ops_of(parsers[0]);
+	struct opt_group groups[L7_SET_MOST];
+	char protocols[1024] = "";
+	size_t n = 0, used = 0;
+	int code;
+
+	for (; parsers[n] && n < L7_SET_MOST; n++) {
+		groups[n] = options_named(parsers[n]);
+		if (used < sizeof(protocols))
+			used += (size_t)snprintf(protocols + used, sizeof(protocols) - used, "%s%s",
+						 n ? "," : "protocols: ", parsers[n]->name);
+	}
+	ops.name = name;
+	ops.summary = summary;
+	ops.epilog = protocols;
+	ops.options = several_options;
+	ops.config = &tool;
+	ops.more_options = NULL;
+	ops.parts = groups;
+	ops.nparts = n;
+	tool.parsers = parsers;
+	code = stage_main(&ops, argc, argv);
+	l7_set_free(tool.set);
+	for (size_t i = 0; i < n; i++)
+		options_free(&groups[i]);
 	return code;
 }

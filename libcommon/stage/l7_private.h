@@ -103,8 +103,16 @@ struct l7_flow *l7_flow_lookup(const struct l7 *l7, uint64_t id);
 struct l7_flow *l7_flow_make(struct l7 *l7, const struct rec_head *h, uint64_t id);
 /* A flow of which there is no struct is somebody else's. */
 void l7_other_add(struct l7 *l7, const struct rec_head *h);
+/* Would the engine find at once that a flow of which this is the first record is somebody else's?
+ */
+bool l7_refuses_stream(const struct l7 *l7, const struct rec_stream *s);
+bool l7_refuses_packet(const struct l7 *l7, const struct rec_packet *p);
 /* The flow is somebody else's: its struct is given up. */
 void l7_flow_leave(struct l7_flow *f, const struct rec_head *h);
+/* Pointers to flows in the order of their ids, for qsort(). */
+int l7_flow_by_id(const void *a, const void *b);
+/* The end of input for one flow, which is forgotten then. */
+void l7_flow_finish(struct l7_flow *f, uint64_t last_n);
 /* Offers what a side has kept. */
 void l7_side_offer_kept(struct l7_flow *f, enum l7_dir dir);
 

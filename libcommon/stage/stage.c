@@ -85,24 +85,28 @@ void stage_input_add(struct stage *st, const char *endpoint)
 	in->v[in->n++] = endpoint;
 }
 
-enum { GROUPS = 3 };
+enum { GROUPS = 3 + STAGE_PARTS };
 
-static void option_groups(const struct stage_ops *ops, struct common_config *common,
-			  struct opt_group groups[GROUPS])
+/* How many they are. */
+static size_t option_groups(const struct stage_ops *ops, struct common_config *common,
+			    struct opt_group groups[GROUPS])
 {
 	groups[0] = (struct opt_group){ "options", ops->options, ops->config };
 	groups[1] = (struct opt_group){ "more options", ops->more_options, ops->more_config };
-	groups[2] = (struct opt_group){ "options of every stage",
-					ops->kind == STAGE_SOURCE ? source_options : record_options,
-					common };
+	for (size_t i = 0; i < ops->nparts; i++)
+		groups[2 + i] = ops->parts[i];
+	groups[2 + ops->nparts] =
+		(struct opt_group){ "options of every stage",
+				    ops->kind == STAGE_SOURCE ? source_options : record_options,
+				    common };
+	return 3 + ops->nparts;
 }
 
 int stage_operand(const struct stage_ops *ops, int argc, char **argv)
 {
 	struct opt_group groups[GROUPS];
 
-	option_groups(ops, NULL, groups);
-	return opt_operand(groups, GROUPS, argc, argv);
+	return opt_operand(groups, option_groups(ops, NULL, groups), argc, argv);
 }
 
 static int stage_options(struct stage *st, int argc, char **argv)
@@ -110,11 +114,11 @@ static int stage_options(struct stage *st, int argc, char **argv)
 	const struct stage_ops *ops = st->ops;
 	struct opt_tool tool = { tool_name, ops->summary, ops->operands, ops->epilog };
 	struct opt_group groups[GROUPS];
+	size_t ngroups = option_groups(ops, &st->common, groups);
 	int operands;
 
 	st->common.sandbox = sandbox_default();
-	option_groups(ops, &st->common, groups);
-	operands = opt_parse(&tool, groups, GROUPS, argc, argv);
+	operands = opt_parse(&tool, groups, ngroups, argc, argv);
 	if (ops->operands_are_inputs && operands) {
 		for (int i = 1; i <= operands; i++)
 			stage_input_add(st, argv[i]);

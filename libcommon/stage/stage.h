@@ -20,6 +20,7 @@ struct stage_rec {
 	struct bytes raw;
 };
 
+enum { STAGE_PARTS = 64 };
 enum stage_kind {
 	STAGE_SOURCE, /* no record input: produce() */
 	STAGE_FILTER, /* records in, records out */
@@ -35,8 +36,10 @@ struct stage_ops {
 	void *config;                   /* their destination */
 	const struct opt *more_options; /* a second table, for frames round a tool like l7_main */
 	void *more_config;
-	bool decouples;           /* marks do not wait for outputs: see stage_try_held() */
-	bool operands_are_inputs; /* FILE.. is the same as -i FILE.. */
+	const struct opt_group *parts; /* and further ones, of what the tool is made of */
+	size_t nparts;                 /* at most STAGE_PARTS */
+	bool decouples;                /* marks do not wait for outputs: see stage_try_held() */
+	bool operands_are_inputs;      /* FILE.. is the same as -i FILE.. */
 	const struct rec_desc *const *reads; /* types it decodes; NULL-ended. A stream whose schema
 						lacks a required field of one ends the stage (3) */
 	/* A type that it declares right behind its hello, before there is a record of it: what
