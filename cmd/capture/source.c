@@ -121,7 +121,7 @@ static void check_config(const struct source_config *c)
 		die_usage("--blocks: not 2 to 65536");
 	if (c->retire < 1000000 || c->retire > 10000000000)
 		die_usage("--retire: not 1ms to 10s");
-	if (c->tap.group > UINT16_MAX)
+	if (c->tap.group > TAP_NEW_GROUP)
 		die_usage("--fanout-group: not 0 to 65535");
 	if ((c->tap.fanout == TAP_CBPF) != (c->fanout_file != NULL))
 		die_usage("--fanout cbpf and --fanout-file go together");
@@ -205,7 +205,7 @@ void source_open(struct stage *st, int argc, char **argv)
 		open_ledger(st, t->name, &s->ledgers[i]);
 		stage_source(st, SOURCE_ID, t->name, 1);
 		s->polls[i] = (struct pollfd){ .fd = t->fd, .events = POLLIN };
-		if (c->tap.fanout && !c->tap.group && !t->adopted)
+		if (c->tap.fanout && c->tap.group == TAP_NEW_GROUP && !t->adopted)
 			warn("interface '%s': fan-out group %u", t->name, t->group);
 	}
 	s->polls[s->ntaps] = (struct pollfd){ .fd = s->watch, .events = POLLIN };

@@ -171,8 +171,9 @@ static void join_group(struct tap *t, const struct tap_config *c)
 	};
 	static struct bpf pair;
 	const struct bpf *p = c->fanout == TAP_PAIR ? &pair : c->fanout_program;
-	int type = types[c->fanout] | (c->group ? 0 : PACKET_FANOUT_FLAG_UNIQUEID), got;
-	int arg = (int)c->group | type << 16;
+	int type = types[c->fanout] | (c->group == TAP_NEW_GROUP ? PACKET_FANOUT_FLAG_UNIQUEID : 0),
+	    got;
+	int arg = (int)(c->group & 0xffff) | type << 16;
 	socklen_t size = sizeof(got);
 
 	if (setsockopt(t->fd, SOL_PACKET, PACKET_FANOUT, &arg, sizeof(arg)) < 0)

@@ -21,6 +21,8 @@ enum tap_fanout {
 	TAP_PAIR, /* of ours: by the pair of addresses, so that fragments stay together */
 };
 
+enum { TAP_NEW_GROUP = 65536 };
+
 struct tap_config {
 	struct ring_shape shape;
 	int receive; /* enum tap_receive */
@@ -29,7 +31,7 @@ struct tap_config {
 	bool promiscuous, all_multicast, outgoing;
 	bool adapter_time; /* as the card stamps it, where it can */
 	int fanout;        /* enum tap_fanout */
-	uint64_t group;    /* 0: a new one */
+	uint64_t group;    /* of 16 bits, or TAP_NEW_GROUP */
 	const struct bpf *fanout_program;
 };
 
