@@ -17,13 +17,13 @@ enum { FORMAT_AUTO, FORMAT_TEXT, FORMAT_JSON };
 
 struct config {
 	int format, color, time, sandbox;
-	const char *out, *types, *fields, *exclude, *filter_file;
+	const char *out, *types, *fields, *exclude, *filter_file, *protocols;
 	struct opt_strings with, interfaces;
-	bool infer, summary, quiet, merge, headers, checksum;
+	bool infer, split, summary, quiet, merge, headers, checksum;
 	uint64_t count, duration, width, ring_size, body_max;
 };
 
-static struct config config = { .checksum = true };
+static struct config config = { .checksum = true, .protocols = "dns,http,tls" };
 
 static const struct opt options[] = {
 	OPT_ROW('I', "interface", OPT_STRINGS, struct config, interfaces, "NAME",
@@ -43,6 +43,10 @@ static const struct opt options[] = {
 		"print these record types only"),
 	OPT_ROW(0, "fields", OPT_STRING, struct config, fields, "LIST", "print these fields only"),
 	OPT_ROW(0, "exclude", OPT_STRING, struct config, exclude, "LIST", "leave these fields out"),
+	OPT_ROW(0, "protocols", OPT_STRING, struct config, protocols, "LIST",
+		"parse these; all: every one there is a parser for"),
+	OPT_ROW(0, "split", OPT_FLAG, struct config, split, NULL,
+		"each parser in a process of its own, instead of one for all"),
 	OPT_ROW(0, "infer", OPT_FLAG, struct config, infer, NULL,
 		"guess each flow's protocol first; parsers follow the guesses"),
 	OPT_ROW(0, "with", OPT_STRINGS, struct config, with, "COMMAND",
@@ -149,22 +153,57 @@ static struct pipe_stage *with_stage(struct pipeline *p, const char *command)
 	return s;
 }
 
-/* read, or capture -> flow -> reasm -> { dns, http, tls, .. } -> json, each its own process over
- * rings. The printer reads reasm's ring as well: flows and anomalies reach it without another copy.
- */
+/* An option of a parser, in its own process or, with its name in front, in that of all. */
+static void parser_arg(struct pipe_stage *s, const char *parser, const char *option)
+{
+	if (!config.split)
+		stage_arg(s, "--%s-%s", parser, option);
+	else if (strcmp(s->name, parser) == 0)
+		stage_arg(s, "--%s", option);
+}
+
+/* The parsers: one process reads each record once for all of them, or each by itself. */
+static size_t parsers(struct pipeline *p, struct pipe_stage **to, size_t max)
+{
+	char *list = strdup(config.protocols), *save = NULL, option[64];
+	size_t n = 0;
+
+	if (!config.split) {
+		to[n] = own_stage(p, "parse");
+		if (strcmp(list, "all") != 0)
+			stage_arg(to[n], "--protocols=%s", list);
+		n++;
+	} else if (strcmp(list, "all") == 0) {
+		die_usage("--split: name the protocols, as in --protocols dns,http,tls");
+	} else {
+		for (char *w = strtok_r(list, ",", &save); w; w = strtok_r(NULL, ",", &save)) {
+			if (n == max)
+				die_usage("--protocols: at most %zu", max);
+			to[n++] = own_stage(p, w);
+		}
+	}
+	snprintf(option, sizeof(option), "body-max=%llu", (unsigned long long)config.body_max);
+	for (size_t i = 0; i < n; i++) {
+		stage_arg(to[i], "--only");
+		if (config.headers)
+			parser_arg(to[i], "http", "headers");
+		if (config.body_max)
+			parser_arg(to[i], "http", option);
+	}
+	free(list);
+	return n;
+}
+
+/* read, or capture -> flow -> reasm -> { parsers } -> json, each its own process over rings. The
+ * printer reads reasm's ring as well: flows and anomalies reach it without another copy. */
 static void build(struct pipeline *p, int n, char **files)
 {
-	static const char *const parsers[] = { "dns", "http", "tls" };
 	struct pipe_stage *source = own_stage(p, n ? "read" : "capture");
 	struct pipe_stage *flow = own_stage(p, "flow");
-	struct pipe_stage *reasm = own_stage(p, "reasm"), *infer = NULL, *json, *s;
+	struct pipe_stage *reasm = own_stage(p, "reasm"), *infer = NULL, *json;
 	struct pipe_stage *readers[PIPELINE_STAGES], *with[PIPELINE_STAGES];
-	size_t nreaders = 0, nwith = 0;
-	char path[PATH_SIZE];
+	size_t nreaders = parsers(p, readers, 8), nwith = 0;
 
-	for (size_t i = 0; i < sizeof(parsers) / sizeof(parsers[0]); i++)
-		if (lookup_tool(parsers[i], path, sizeof(path)))
-			readers[nreaders++] = pipeline_stage(p, parsers[i], path);
 	for (size_t i = 0; i < config.with.n; i++)
 		with[nwith++] = with_stage(p, config.with.v[i]);
 	json = own_stage(p, "json");
@@ -177,15 +216,8 @@ static void build(struct pipeline *p, int n, char **files)
 		reasm = infer;
 	}
 	pipeline_ring(p, reasm, readers, nreaders + 1, 0);
-	for (size_t i = 0; i < nreaders; i++) {
-		s = readers[i];
-		stage_arg(s, "--only");
-		pipeline_ring(p, s, &json, 1, 0);
-		if (strcmp(s->name, "http") == 0 && config.headers)
-			stage_arg(s, "--headers");
-		if (strcmp(s->name, "http") == 0 && config.body_max)
-			stage_arg(s, "--body-max=%llu", (unsigned long long)config.body_max);
-	}
+	for (size_t i = 0; i < nreaders; i++)
+		pipeline_ring(p, readers[i], &json, 1, 0);
 	for (size_t i = 0; i < nwith; i++) {
 		pipeline_pipe_in(p, reasm, with[i]);
 		pipeline_pipe_out(p, with[i], json);

@@ -9,6 +9,19 @@ load helper
 	cmp "$BATS_TEST_TMPDIR/shell" "$BATS_TEST_TMPDIR/rings"
 }
 
+@test "weir FILE --split: a process a parser makes the same; --protocols: these alone, or all" {
+	demo=$top/examples/demo.pcap
+	weir "$demo" -q >"$BATS_TEST_TMPDIR/one"
+	weir "$demo" -q --split --headers >"$BATS_TEST_TMPDIR/split"
+	cmp <(weir "$demo" -q --headers) "$BATS_TEST_TMPDIR/split"
+	weir "$demo" -q --split | cmp - "$BATS_TEST_TMPDIR/one"
+	weir "$demo" -q --protocols dns --types dns,http,tls | cmp - <(grep '"type":"dns"' "$BATS_TEST_TMPDIR/one")
+	weir "$demo" -q --protocols all | grep -q '"type":"smtp"'
+	! grep -q '"type":"smtp"' "$BATS_TEST_TMPDIR/one"
+	run weir "$demo" -q --split --protocols all
+	[ "$status" -eq 2 ]
+}
+
 @test "weir FILE: every branch of the fan-out ends with 0 and the closing line counts" {
 	run bash -c "weir '$top/examples/demo.pcap' 2>&1 >/dev/null"
 	[ "$status" -eq 0 ]
@@ -131,7 +144,7 @@ load helper
 
 @test "weir: a stage that cannot be run, or dies at once, is said, and the others end" {
 	mkdir "$BATS_TEST_TMPDIR/own"
-	for stage in flow dns json; do
+	for stage in flow parse json; do
 		ln -sf "$WEIR_BUILD"/libexec/weir/weir-* "$BATS_TEST_TMPDIR/own/"
 		rm "$BATS_TEST_TMPDIR/own/weir-$stage"
 		printf '#!/nowhere/at/all\n' >"$BATS_TEST_TMPDIR/own/weir-$stage"
