@@ -11,6 +11,7 @@ C program beside this one does the copying; it is built with $CC (cc) in a tempo
 """
 import os
 import random
+import shlex
 import subprocess
 import sys
 import tempfile
@@ -132,7 +133,7 @@ def main():
         return
     with tempfile.TemporaryDirectory() as folder:
         tool, template = os.path.join(folder, "mkbench"), os.path.join(folder, "template.pcap")
-        subprocess.run([os.environ.get("CC", "cc"), "-O2", "-o", tool, os.path.join(HERE, "mkbench.c")], check=True)
+        subprocess.run([*shlex.split(os.environ.get("CC", "cc")), "-O2", "-o", tool, os.path.join(HERE, "mkbench.c")], check=True)
         if kind == "mix":
             with open(template, "wb") as f:
                 f.write(pcap(Mix().build()))
