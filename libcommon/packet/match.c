@@ -84,7 +84,7 @@ static bool read_member(struct pkt_text *t, struct pkt_match *m, const struct pk
 			unsigned *at)
 {
 	struct node from = { .path = *path, .op = OP_EQ }, to = { .path = *path, .op = OP_LE };
-	unsigned low, high;
+	unsigned low = 0, high = 0;
 
 	if (!read_value(t, m, &from))
 		return false;
@@ -100,7 +100,7 @@ static bool read_set(struct pkt_text *t, struct pkt_match *m, const struct pkt_p
 		     unsigned *at)
 {
 	bool braces = pkt_text_accept(t, "{");
-	unsigned next;
+	unsigned next = 0;
 
 	if (!read_member(t, m, path, at))
 		return false;
@@ -115,7 +115,7 @@ static bool read_no_set(struct pkt_text *t, struct pkt_match *m, const struct pk
 			unsigned *at)
 {
 	struct node there = { .path = *path, .op = OP_HAS };
-	unsigned has, set, none;
+	unsigned has = 0, set = 0, none = 0;
 
 	return read_set(t, m, path, &set) && join(t, m, OP_NOT, set, 0, &none) &&
 	       add(t, m, there, &has) && join(t, m, OP_AND, has, none, at);
