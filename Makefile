@@ -57,12 +57,9 @@ endef
 $(foreach t,$(TOOLS),$(eval $(call tool_rule,$t)))
 
 $(B)/libweir.a: $(LIB_OBJ)
-	@rm -f $@
-	ar rcs $@ $^
 $(B)/libparts.a: $(PART_OBJ)
-	@rm -f $@
-	ar rcs $@ $^
 $(B)/libweir-parsers.a: $(filter $(foreach p,$(PARSERS),$(B)/cmd/$p/%),$(PART_OBJ))
+$(B)/%.a:
 	@rm -f $@
 	ar rcs $@ $^
 # Includes and names what libweir-parsers.a has.
@@ -86,8 +83,7 @@ $(B)/fuzz/%: $(B)/tests/fuzz/%.o $(B)/tests/fuzz/driver/replay.o $(B)/libparts.a
 	@mkdir -p $(@D)
 	$(CC) $(CFLAGS) $(LTO:-flto%=-fno-lto) $(SANFLAGS) $(LDFLAGS) -o $@ $^ $(call libs,$(PKGS)) $(LDLIBS_COMMON)
 
-deps:
-	@.ci/install-deps
+deps: ; @.ci/install-deps
 # Build after the dependencies are there: a second make, which then finds their pkg-config files.
 demo: deps
 	@$(MAKE) --no-print-directory -s -j$$(nproc) all && tests/demo "$(B)"
@@ -102,15 +98,13 @@ bench: deps
 fuzz: ; @tests/fuzz/run
 chaos: deps
 	@$(MAKE) --no-print-directory -s -j$$(nproc) all && LONG=1 tests/run "$(B)" chaos
-coverage: deps
-	@tests/coverage
+coverage: deps ; @tests/coverage
 docs: all ; @tests/lint/gen-docs "$(B)"
 install: all $(B)/libweir-parsers.a $(B)/made/parsers.h
 	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(LIBEXEC) $(DESTDIR)$(PREFIX)/share/man/man1 $(DESTDIR)$(PREFIX)/lib $(DESTDIR)$(PREFIX)/share/man/man5 $(DESTDIR)$(PREFIX)/share/man/man7
 	install $(B)/bin/weir $(DESTDIR)$(PREFIX)/bin/
 	install $(filter-out %/bin/weir,$(BINS)) $(DESTDIR)$(LIBEXEC)/
-	install -m 644 $(wildcard docs/man/*.1) $(DESTDIR)$(PREFIX)/share/man/man1/
-	install -m 644 $(wildcard docs/man/*.5) $(DESTDIR)$(PREFIX)/share/man/man5/ && install -m 644 $(wildcard docs/man/*.7) $(DESTDIR)$(PREFIX)/share/man/man7/
+	for s in 1 5 7; do install -m 644 docs/man/*.$$s $(DESTDIR)$(PREFIX)/share/man/man$$s/ || exit 1; done
 	install -m 644 $(B)/libweir.a $(B)/libweir-parsers.a $(DESTDIR)$(PREFIX)/lib/
 	@for d in libcommon/base libcommon/net libcommon/record libcommon/packet libcommon/port libcommon/stage $(PARSERS:%=cmd/%); do \
 		install -d $(DESTDIR)$(PREFIX)/include/weir/$$d; install -m 644 $$d/*.h $(DESTDIR)$(PREFIX)/include/weir/$$d/; done
@@ -118,8 +112,7 @@ install: all $(B)/libweir-parsers.a $(B)/made/parsers.h
 	install -m 644 $(B)/made/parsers.h $(DESTDIR)$(PREFIX)/include/weir/
 	install -d $(DESTDIR)$(PREFIX)/lib/pkgconfig && sed 's|@PREFIX@|$(PREFIX)|;s|@LIBS@|$(strip $(call libs,$(foreach p,$(PARSERS),$(call tool_pkgs,$p))) $(LDLIBS_COMMON))|' .ci/weir.pc.in > $(DESTDIR)$(PREFIX)/lib/pkgconfig/weir.pc
 	install -d $(DESTDIR)$(PREFIX)/lib/systemd/system && sed 's|@PREFIX@|$(PREFIX)|' .ci/weir@.service.in > $(DESTDIR)$(PREFIX)/lib/systemd/system/weir@.service
-clean:
-	rm -rf build build-*
+clean: ; rm -rf build build-*
 
 .PHONY: all deps demo test check-programs lint bench fuzz chaos coverage docs install clean
 .SECONDARY:
