@@ -225,19 +225,19 @@ emit(struct stage *st, struct source *s, struct capfile *file, const struct cap_
 			s->highest_ts = f->ts;
 		return;
 	}
-	++*s->link_counter;
-	*s->odd_caplen += f->data.len > f->wire_len;
-	if (f->ts < s->highest_ts) {
+	if (f->ts < s->highest_ts)
 		r.flags |= FRAME_TIME_BACK;
-		++*s->time_back;
-	} else {
+	else
 		s->highest_ts = f->ts;
-	}
 	at = stage_reserve(st, &rec_frame_desc, n);
 	rec_frame_put_head(at, &h, &r);
 	if (r.payload.len && !stage_discards(st))
 		memcpy(at + rec_frame_wire, r.payload.ptr, r.payload.len);
 	stage_commit(st, n);
+	/* Not before: to reserve may commit, which is when this frame has not been. */
+	++*s->link_counter;
+	*s->odd_caplen += f->data.len > f->wire_len;
+	*s->time_back += (r.flags & FRAME_TIME_BACK) != 0;
 	stage_at(st, SOURCE_ID, h.n, h.ts);
 }
 
