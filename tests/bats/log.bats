@@ -39,7 +39,7 @@ setup() {
 
 @test "log: weir's stages have its level, and it tells of each" {
 	weir --log info "$demo" -q >/dev/null 2>said
-	for s in read flow reasm dns http tls json; do
+	for s in read flow reasm parse json; do
 		grep -q "^weir-$s: info: start: " said
 		grep -qE "^weir: info: start: stage '$s', pid [0-9]+$" said
 		grep -qE "^weir: info: stop: stage '$s', pid [0-9]+, with 0$" said
