@@ -16,26 +16,7 @@ SINGLES = 100
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.join(HERE, "..", "gen"))
 import records  # noqa: E402
-
-A, B = "wba%d" % os.getpid(), "wbb%d" % os.getpid()
-
-
-def ip(*words):
-    subprocess.run(["ip", *words], check=True)
-
-
-def inside(ns, *words, **options):
-    return subprocess.Popen(["ip", "netns", "exec", ns, *words], **options)
-
-
-def network():
-    for ns in A, B:
-        ip("netns", "add", ns)
-        inside(ns, "sysctl", "-qw", "net.ipv6.conf.default.disable_ipv6=1").wait()
-    ip("-n", A, "link", "add", "eth0", "type", "veth", "peer", "name", "eth0", "netns", B)
-    for ns in A, B:
-        ip("-n", ns, "link", "set", "eth0", "up")
-
+from veth import A, B, down, inside, up  # noqa: E402
 
 def load(length):
     """Sends FRAMES frames as fast as one sender can; frames a second."""
@@ -88,7 +69,7 @@ def main():
     if os.getuid() or not shutil.which("ip"):
         print("# capture: left out (root and ip are needed)")
         return
-    network()
+    up()
     try:
         print("# capture")
         for length in 60, 300, 1500:
@@ -102,8 +83,7 @@ def main():
                     r"(\d+) +packets passed filter.*?(\d+) +packets failed filter")))
         print("weir-capture, " + latency(capture))
     finally:
-        for ns in A, B:
-            subprocess.run(["ip", "netns", "del", ns])
+        down()
 
 
 main()
