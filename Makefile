@@ -92,7 +92,7 @@ test: deps
 check-programs: $(UNITS) $(FUZZERS)
 lint: deps
 	@$(MAKE) --no-print-directory -s -j$$(nproc) all && tests/lint/run "$(B)"
-bench: export WEIR_MORE_DEPS = nfdump tcpflow tshark
+bench: export WEIR_MORE_DEPS = nfdump tcpflow tshark netsniff-ng tcpreplay
 bench: deps
 	@$(MAKE) --no-print-directory -s -j$$(nproc) all $(BENCHES) && tests/bench/run "$(B)"
 fuzz: ; @tests/fuzz/run
