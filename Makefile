@@ -67,8 +67,9 @@ $(B)/made/parsers.h: $(PARSERS:%=cmd/%/main.c) Makefile
 	@mkdir -p $(@D)
 	printf '%s\n' '/* parsers: those that libweir-parsers.a has. */' '#pragma once' $(foreach p,$(PARSERS),'#include "cmd/$p/$p.h"') \
 		'#define WEIR_PARSERS $(subst $() $(),$(comma) ,$(PARSERS:%=&%_parser))' >$@
-$(B)/cmd/parse/main.o: $(B)/made/parsers.h
-$(B)/cmd/parse/main.o: CPPFLAGS += -I$(B)
+	printf '#define WEIR_PROTOCOLS %s\n' '$(PARSERS:%="%",)' >$(@D)/protocols.h
+$(B)/cmd/parse/main.o $(B)/cmd/weir/main.o: $(B)/made/parsers.h
+$(B)/cmd/parse/main.o $(B)/cmd/weir/main.o: CPPFLAGS += -I$(B)
 $(B)/%.o: %.c
 	@mkdir -p $(@D)
 	$(CC) $(CPPFLAGS) $(CFLAGS) $(LTO) $(SANFLAGS) -MMD -MP -c -o $@ $<

@@ -11,6 +11,7 @@
 #include "cmd/weir/report.h"
 #include "libcommon/base/die.h"
 #include "libcommon/base/opt.h"
+#include "made/protocols.h"
 
 enum { PATH_SIZE = 4096, NOT_FOUND = 127 };
 enum { FORMAT_AUTO, FORMAT_TEXT, FORMAT_JSON };
@@ -162,26 +163,26 @@ static void parser_arg(struct pipe_stage *s, const char *parser, const char *opt
 		stage_arg(s, "--%s", option);
 }
 
-/* The parsers: one process reads each record once for all of them, or each by itself. */
-static size_t parsers(struct pipeline *p, struct pipe_stage **to, size_t max)
+/* The parsers: one process reads each record once for all of them, or each by itself. Returns how
+ * many stages they are. */
+static size_t parsers(struct pipeline *p, struct pipe_stage **to)
 {
-	char *list = strdup(config.protocols), *save = NULL, option[64];
+	static const char *const names[] = { WEIR_PROTOCOLS NULL };
+	bool picked[sizeof(names) / sizeof(names[0])] = { false };
+	char option[64];
 	size_t n = 0;
 
-	if (!config.split) {
-		to[n] = own_stage(p, "parse");
-		if (strcmp(list, "all") != 0)
-			stage_arg(to[n], "--protocols=%s", list);
-		n++;
-	} else if (strcmp(list, "all") == 0) {
-		die_usage("--split: name the protocols, as in --protocols dns,http,tls");
-	} else {
-		for (char *w = strtok_r(list, ",", &save); w; w = strtok_r(NULL, ",", &save)) {
-			if (n == max)
-				die_usage("--protocols: at most %zu", max);
-			to[n++] = own_stage(p, w);
-		}
-	}
+	if (strcmp(config.protocols, "all") != 0)
+		opt_pick("protocols", "parser of", config.protocols, names, picked);
+	else
+		memset(picked, true, sizeof(picked));
+	if (!config.split)
+		to[n++] = own_stage(p, "parse");
+	for (size_t i = 0; config.split && names[i]; i++)
+		if (picked[i])
+			to[n++] = own_stage(p, names[i]);
+	if (!config.split && strcmp(config.protocols, "all") != 0)
+		stage_arg(to[0], "--protocols=%s", config.protocols);
 	snprintf(option, sizeof(option), "body-max=%llu", (unsigned long long)config.body_max);
 	for (size_t i = 0; i < n; i++) {
 		stage_arg(to[i], "--only");
@@ -190,7 +191,6 @@ static size_t parsers(struct pipeline *p, struct pipe_stage **to, size_t max)
 		if (config.body_max)
 			parser_arg(to[i], "http", option);
 	}
-	free(list);
 	return n;
 }
 
@@ -202,7 +202,7 @@ static void build(struct pipeline *p, int n, char **files)
 	struct pipe_stage *flow = own_stage(p, "flow");
 	struct pipe_stage *reasm = own_stage(p, "reasm"), *infer = NULL, *json;
 	struct pipe_stage *readers[PIPELINE_STAGES], *with[PIPELINE_STAGES];
-	size_t nreaders = parsers(p, readers, 8), nwith = 0;
+	size_t nreaders = parsers(p, readers), nwith = 0;
 
 	for (size_t i = 0; i < config.with.n; i++)
 		with[nwith++] = with_stage(p, config.with.v[i]);

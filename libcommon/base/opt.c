@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "libcommon/base/die.h"
+#include "libcommon/base/words.h"
 
 enum { NEAR = 2, WORD_MAX = 64 };
 
@@ -58,6 +59,40 @@ const char *opt_nearest(const char *word, const char *const *names)
 		}
 	}
 	return best;
+}
+
+static void pick_word(const char *option, const char *what, struct bytes word,
+		      const char *const *names, bool *picked)
+{
+	char text[64];
+	const char *near;
+
+	for (size_t i = 0; names[i]; i++) {
+		if (bytes_is(word, names[i])) {
+			picked[i] = true;
+			return;
+		}
+	}
+	snprintf(text, sizeof(text), "%.*s", (int)word.len, (const char *)word.ptr);
+	near = opt_nearest(text, names);
+	if (near)
+		die_usage("--%s: no %s '%s'; did you mean '%s'?", option, what, text, near);
+	die_usage("--%s: no %s '%s'", option, what, text);
+}
+
+size_t opt_pick(const char *option, const char *what, const char *list, const char *const *names,
+		bool *picked)
+{
+	struct bytes rest = bytes_str(list);
+	size_t n = 0;
+
+	if (!rest.len)
+		die_usage("--%s: nothing is named", option);
+	while (rest.len)
+		pick_word(option, what, words_upto(&rest, ','), names, picked);
+	for (size_t i = 0; names[i]; i++)
+		n += picked[i];
+	return n;
 }
 
 /* What every tool has beside its own. */

@@ -71,6 +71,10 @@ uint64_t opt_number(const char *text, const char *what);
 
 /* The nearest of the NULL-ended names, or NULL where none is near (edit distance <= 2). */
 const char *opt_nearest(const char *word, const char *const *names);
+/* Marks those of the NULL-ended names that the list, with commas, has, and returns how many there
+ * are. A word that is none of them is wrong use: "--option: no WHAT 'word'", with the nearest. */
+size_t opt_pick(const char *option, const char *what, const char *list, const char *const *names,
+		bool *picked);
 
 #define WEIR_VERSION "0.1.0"
 

@@ -3,7 +3,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "libcommon/base/words.h"
 #include "libcommon/stage/brief.h"
 #include "libcommon/stage/census.h"
 #include "libcommon/stage/l7_set.h"
@@ -45,18 +44,6 @@ static const struct opt several_options[] = {
 	{ 0 },
 };
 
-static void protocol_unknown(struct bytes word, const char *const *names)
-{
-	char text[64];
-	const char *near;
-
-	snprintf(text, sizeof(text), "%.*s", (int)word.len, (const char *)word.ptr);
-	near = opt_nearest(text, names);
-	if (near)
-		die_usage("--protocols: no parser of '%s'; did you mean '%s'?", text, near);
-	die_usage("--protocols: no parser of '%s'", text);
-}
-
 static void host_emit(void *ctx, const struct rec_desc *desc, const struct rec_head *h,
 		      const void *rec)
 {
@@ -68,27 +55,16 @@ static void set_make(const struct l7_host *host, const struct l7_limits *limits)
 {
 	const struct l7_parser *wanted[L7_SET_MOST];
 	const char *names[L7_SET_MOST + 1] = { NULL };
-	struct bytes rest = bytes_str(tool.protocols ? tool.protocols : ""), word;
 	size_t n = 0, all = 0;
 	bool want[L7_SET_MOST] = { false };
 
 	for (; tool.parsers[all]; all++)
 		names[all] = tool.parsers[all]->name;
-	while (rest.len) {
-		size_t i = 0;
-
-		word = words_upto(&rest, ',');
-		while (i < all && !bytes_is(word, names[i]))
-			i++;
-		if (i == all)
-			protocol_unknown(word, names);
-		want[i] = true;
-	}
+	if (tool.protocols)
+		opt_pick("protocols", "parser of", tool.protocols, names, want);
 	for (size_t i = 0; i < all; i++)
 		if (!tool.protocols || want[i])
 			wanted[n++] = tool.parsers[i];
-	if (!n)
-		die_usage("--protocols: no protocol");
 	tool.set = l7_set_new(wanted, n, host, limits);
 }
 

@@ -18,8 +18,12 @@ load helper
 	weir "$demo" -q --protocols dns --types dns,http,tls | cmp - <(grep '"type":"dns"' "$BATS_TEST_TMPDIR/one")
 	weir "$demo" -q --protocols all | grep -q '"type":"smtp"'
 	! grep -q '"type":"smtp"' "$BATS_TEST_TMPDIR/one"
-	run weir "$demo" -q --split --protocols all
-	[ "$status" -eq 2 ]
+	weir "$demo" -q --split --protocols all | cmp - <(weir "$demo" -q --protocols all)
+	for wrong in htp ""; do
+		run weir "$demo" -q --protocols "$wrong"
+		[ "$status" -eq 2 ]
+		[ "${#lines[@]}" -eq 1 ]
+	done
 }
 
 @test "weir FILE: every branch of the fan-out ends with 0 and the closing line counts" {
