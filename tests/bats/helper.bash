@@ -17,3 +17,8 @@ capture() {
 exits() {
 	bash -c "$1; echo \"\${PIPESTATUS[*]}\" >&3" 3>&1 >/dev/null 2>/dev/null
 }
+
+# free_port: a TCP port of the loopback that nobody has at this moment.
+free_port() {
+	python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])'
+}
