@@ -163,6 +163,28 @@ static void parser_arg(struct pipe_stage *s, const char *parser, const char *opt
 		stage_arg(s, "--%s", option);
 }
 
+/* Is this record type one of those that --types lists? */
+static bool printed(const char *type)
+{
+	size_t n = strlen(type);
+
+	for (const char *at = config.types; at && *at; at += *at == ',') {
+		size_t word = strcspn(at, ",");
+
+		if (word == n && strncmp(at, type, n) == 0)
+			return true;
+		at += word;
+	}
+	return false;
+}
+
+/* One parser stage can pass on what is printed beside its own records, as long as that is none of
+ * the many with payload. */
+static bool in_line(void)
+{
+	return !config.split && !printed("stream") && !printed("packet") && !printed("frame");
+}
+
 /* The parsers: one process reads each record once for all of them, or each by itself. Returns how
  * many stages they are. */
 static size_t parsers(struct pipeline *p, struct pipe_stage **to)
@@ -185,7 +207,7 @@ static size_t parsers(struct pipeline *p, struct pipe_stage **to)
 		stage_arg(to[0], "--protocols=%s", config.protocols);
 	snprintf(option, sizeof(option), "body-max=%llu", (unsigned long long)config.body_max);
 	for (size_t i = 0; i < n; i++) {
-		stage_arg(to[i], "--only");
+		stage_arg(to[i], in_line() ? "--no-payload" : "--only");
 		if (config.headers)
 			parser_arg(to[i], "http", "headers");
 		if (config.body_max)
@@ -194,8 +216,9 @@ static size_t parsers(struct pipeline *p, struct pipe_stage **to)
 	return n;
 }
 
-/* read, or capture -> flow -> reasm -> { parsers } -> json, each its own process over rings. The
- * printer reads reasm's ring as well: flows and anomalies reach it without another copy. */
+/* read, or capture -> flow -> reasm -> parse -> json, each its own process over rings. Where the
+ * parsers are several processes, or records with payload are printed, the printer reads reasm's
+ * ring as well, and the parsers pass nothing on. */
 static void build(struct pipeline *p, int n, char **files)
 {
 	struct pipe_stage *source = own_stage(p, n ? "read" : "capture");
@@ -207,7 +230,6 @@ static void build(struct pipeline *p, int n, char **files)
 	for (size_t i = 0; i < config.with.n; i++)
 		with[nwith++] = with_stage(p, config.with.v[i]);
 	json = own_stage(p, "json");
-	readers[nreaders] = json;
 	pipeline_ring(p, source, &flow, 1, 0);
 	pipeline_ring(p, flow, &reasm, 1, 0);
 	if (config.infer) { /* in line: a guess is read before the bytes that it is about */
@@ -215,7 +237,8 @@ static void build(struct pipeline *p, int n, char **files)
 		pipeline_ring(p, reasm, &infer, 1, 0);
 		reasm = infer;
 	}
-	pipeline_ring(p, reasm, readers, nreaders + 1, 0);
+	readers[nreaders] = json;
+	pipeline_ring(p, reasm, readers, nreaders + !in_line(), 0);
 	for (size_t i = 0; i < nreaders; i++)
 		pipeline_ring(p, readers[i], &json, 1, 0);
 	for (size_t i = 0; i < nwith; i++) {

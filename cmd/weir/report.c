@@ -85,6 +85,7 @@ void report_closing(const struct pipeline *p)
 		pipeline_counter(p, "json", "seen.anomaly"), losses(p));
 }
 
+/* By the printer, and by the parsers of what ends with them. */
 static void print_group(const struct books *b, const char *prefix, const char *title)
 {
 	size_t n = strlen(prefix);
@@ -93,8 +94,8 @@ static void print_group(const struct books *b, const char *prefix, const char *t
 	for (size_t i = 0; i < b->n; i++) {
 		const struct books_row *r = &b->rows[i];
 
-		if (strcmp(r->stage, "json") != 0 || strncmp(r->counter, prefix, n) != 0 ||
-		    !r->value)
+		if ((strcmp(r->stage, "json") != 0 && strcmp(r->stage, "parse") != 0) ||
+		    strncmp(r->counter, prefix, n) != 0 || !r->value)
 			continue;
 		if (!any)
 			printf("%s\n", title);

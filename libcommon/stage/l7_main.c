@@ -11,20 +11,23 @@
 enum { AHEAD = 4 /* records */ };
 
 struct l7_tool {
-	bool only, follows;
+	bool only, payload, follows;
 	uint64_t max_flows, max_memory;
 	const struct l7_parser *const *parsers; /* NULL-ended */
 	const char *protocols;                  /* of several, those that are wanted */
 	struct l7_set *set;
 	uint64_t *known, *claimed, *evicted, *poisoned, *swapped, *suppressed, *firsts;
+	uint64_t *seen_frames, *seen_packets, *seen_streams; /* that end here */
 	struct l7_stats told; /* what they hold of this process */
 };
 
-static struct l7_tool tool = { .max_flows = 262144, .max_memory = 256ull << 20 };
+static struct l7_tool tool = { .payload = true, .max_flows = 262144, .max_memory = 256ull << 20 };
 
 static const struct opt own_options[] = {
 	OPT_ROW(0, "only", OPT_FLAG, struct l7_tool, only, NULL,
 		"write only what this stage makes; pass nothing on"),
+	OPT_ROW(0, "payload", OPT_FLAG, struct l7_tool, payload, NULL,
+		"pass on frame, packet and stream records, too (on; --no-payload)"),
 	OPT_ROW(0, "max-flows", OPT_UINT, struct l7_tool, max_flows, "N",
 		"flows known at a time; the least recently used goes first"),
 	OPT_ROW(0, "memory", OPT_SIZE, struct l7_tool, max_memory, "BYTES",
@@ -37,6 +40,8 @@ static const struct opt several_options[] = {
 		"look for these alone [all]"),
 	OPT_ROW(0, "only", OPT_FLAG, struct l7_tool, only, NULL,
 		"write only what this stage makes; pass nothing on"),
+	OPT_ROW(0, "payload", OPT_FLAG, struct l7_tool, payload, NULL,
+		"pass on frame, packet and stream records, too (on; --no-payload)"),
 	OPT_ROW(0, "max-flows", OPT_UINT, struct l7_tool, max_flows, "N",
 		"flows known at a time, to each parser; the least recently used goes first"),
 	OPT_ROW(0, "memory", OPT_SIZE, struct l7_tool, max_memory, "BYTES",
@@ -83,14 +88,34 @@ static void tool_open(struct stage *st, int argc, char **argv)
 	tool.swapped = stage_counter(st, "flows_swapped");
 	tool.suppressed = stage_counter(st, "anomalies_suppressed");
 	tool.firsts = stage_counter(st, "first_bytes_evicted");
+	if (tool.payload)
+		return;
+	tool.seen_frames = stage_counter(st, "seen.frame");
+	tool.seen_packets = stage_counter(st, "seen.packet");
+	tool.seen_streams = stage_counter(st, "seen.stream");
 }
 
-static void tool_pass(struct stage *st, struct bytes raw)
+/* Where records with payload end here: the count of those of the type; NULL: it is another. */
+static uint64_t *payload_count(uint16_t type)
 {
-	if (tool.only)
+	return type == REC_packet   ? tool.seen_packets
+	       : type == REC_stream ? tool.seen_streams
+	       : type == REC_frame  ? tool.seen_frames
+				    : NULL;
+}
+
+static void tool_fate(struct stage *st, const struct stage_rec *r, bool ours)
+{
+	uint64_t *ends_here = payload_count(r->head.type);
+
+	if (ends_here)
+		++*ends_here;
+	if (ours)
+		stage_consume(st, 1);
+	else if (ends_here || tool.only)
 		stage_filter(st, 1);
 	else
-		stage_pass(st, raw);
+		stage_pass(st, r->raw);
 }
 
 /* Of the records that end things the engine needs two fields: decoding the rest would be work for
@@ -218,10 +243,7 @@ static void tool_record(struct stage *st, const struct stage_rec *r)
 	default:
 		break;
 	}
-	if (ours)
-		stage_consume(st, 1);
-	else
-		tool_pass(st, r->raw);
+	tool_fate(st, r, ours);
 }
 
 static void counters_set(void)

@@ -37,3 +37,17 @@ setup() { cd "$BATS_FILE_TMPDIR"; }
 	run weir parse --protocols '' -i in.weir
 	[ "$status" -eq 2 ]
 }
+
+@test "parse --no-payload: all but frames, packets and streams passes on; what ends here is counted" {
+	weir parse --no-payload -i guessed.weir >lean.weir
+	weir parse -i guessed.weir | weir json >all
+	weir json -i lean.weir | cmp - all
+	! weir json -i lean.weir --types frame,packet,stream | grep -q .
+	weir books -i lean.weir >books
+	tail -n 1 books | grep -q '^books balance'
+	for type in packet stream; do
+		n=$(weir json -i guessed.weir --types $type | wc -l)
+		[ "$n" -gt 0 ]
+		grep -qE "seen\.$type $n( |\$)" books
+	done
+}

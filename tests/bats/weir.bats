@@ -103,6 +103,12 @@ load helper
 	[ "$status" -eq 0 ]
 	[[ "$output" == *"frames"* && "$output" == *"  dns "* && "$output" == *"books"* ]]
 	[[ "$output" != *'{"type"'* ]]
+	diff <(sed '/^books/,$d' <<<"$output" | sort) <(weir --summary --split "$top/examples/demo.pcap" | sed '/^books/,$d' | sort)
+}
+
+@test "weir --types stream: all of them, also those that a parser reads" {
+	weir read "$top/examples/demo.pcap" | weir flow | weir reasm | weir json --types stream,flow >all
+	weir "$top/examples/demo.pcap" -q --types stream,flow | cmp - all
 }
 
 @test "weir --with: a Python stage of one's own joins the pipeline, also with a small ring" {
