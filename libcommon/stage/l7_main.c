@@ -18,7 +18,7 @@ struct l7_tool {
 	struct l7_set *set;
 	uint64_t *known, *claimed, *evicted, *poisoned, *swapped, *suppressed, *firsts;
 	uint64_t *seen_frames, *seen_packets, *seen_streams; /* that end here */
-	struct l7_stats told; /* what they hold of this process */
+	struct l7_stats told;                                /* what they hold of this process */
 };
 
 static struct l7_tool tool = { .payload = true, .max_flows = 262144, .max_memory = 256ull << 20 };
