@@ -50,7 +50,7 @@ BINS     := $(foreach t,$(TOOLS),$(call bin,$t))
 all: $(BINS)
 
 define tool_rule
-$(call bin,$(1)): $(patsubst %.c,$(B)/%.o,$(sort $(wildcard cmd/$(1)/*.c))) $(if $(filter parse,$(1)),$(B)/libweir-parsers.a) $(B)/libweir.a
+$(call bin,$(1)): $(patsubst %.c,$(B)/%.o,$(sort $(wildcard cmd/$(1)/*.c))) $(if $(filter parse infer,$(1)),$(B)/libweir-parsers.a) $(B)/libweir.a
 	@mkdir -p $$(@D)
 	$$(CC) $$(CFLAGS) $$(if $$(filter $(1),$$(HOT)),$$(LTO),$$(LTO:-flto%=-fno-lto)) $$(SANFLAGS) $$(LDFLAGS) -o $$@ $$^ $$(call libs,$$(call tool_pkgs,$(1))) $$(LDLIBS_COMMON)
 endef
@@ -68,8 +68,8 @@ $(B)/made/parsers.h: $(PARSERS:%=cmd/%/main.c) Makefile
 	printf '%s\n' '/* parsers: those that libweir-parsers.a has. */' '#pragma once' $(foreach p,$(PARSERS),'#include "cmd/$p/$p.h"') \
 		'#define WEIR_PARSERS $(subst $() $(),$(comma) ,$(PARSERS:%=&%_parser))' >$@
 	printf '#define WEIR_PROTOCOLS %s\n' '$(PARSERS:%="%",)' >$(@D)/protocols.h
-$(B)/cmd/parse/main.o $(B)/cmd/weir/main.o: $(B)/made/parsers.h
-$(B)/cmd/parse/main.o $(B)/cmd/weir/main.o: CPPFLAGS += -I$(B)
+$(B)/cmd/parse/main.o $(B)/cmd/weir/main.o $(B)/cmd/infer/wanted.o: $(B)/made/parsers.h
+$(B)/cmd/parse/main.o $(B)/cmd/weir/main.o $(B)/cmd/infer/wanted.o: CPPFLAGS += -I$(B)
 $(B)/%.o: %.c
 	@mkdir -p $(@D)
 	$(CC) $(CPPFLAGS) $(CFLAGS) $(LTO) $(SANFLAGS) -MMD -MP -c -o $@ $<

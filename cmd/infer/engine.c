@@ -74,11 +74,13 @@ static void flow_forget(struct infer *in, struct infer_flow *f)
 static void flow_settle(struct infer *in, struct infer_flow *f)
 {
 	uint64_t id = f->id, out;
+	bool wanted = f->wanted == WANTED_YES || !in->limits.wanted;
 
 	flow_forget(in, f);
 	in->stats.settled++;
 	/* One too many in its set is forgotten: its records will not look like a start. */
 	l7_others_add(&in->settled, id, &out);
+	in->settled_wanted[l7_others_find(&in->settled, id) - in->settled.ids] = wanted;
 }
 
 static struct infer_flow *flow_make(struct infer *in, const struct rec_head *h,
@@ -364,14 +366,28 @@ static void flow_begin(struct infer *in, struct infer_flow *f)
 
 /* ---- records in ---------------------------------------------------------------------------- */
 
-bool infer_is_settled(const struct infer *in, uint64_t flow)
+static bool is_settled(const struct infer *in, uint64_t flow)
 {
 	return l7_others_find(&in->settled, flow) != NULL;
 }
 
-bool infer_knows(const struct infer *in, uint64_t flow)
+enum infer_need infer_need(const struct infer *in, uint64_t flow)
 {
-	return infer_is_settled(in, flow) || flow_find(in, flow);
+	const uint64_t *at = l7_others_find(&in->settled, flow);
+
+	if (!at)
+		return INFER_LOOK;
+	return in->settled_wanted[at - in->settled.ids] ? INFER_PASS : INFER_LEAVE_OUT;
+}
+
+bool infer_wants(const struct infer *in, uint64_t flow)
+{
+	const struct infer_flow *f;
+
+	if (!in->limits.wanted)
+		return true;
+	f = flow_find(in, flow);
+	return f ? f->wanted != WANTED_NO : infer_need(in, flow) != INFER_LEAVE_OUT;
 }
 
 static struct rec_key key_of(uint8_t ip_version, uint8_t proto, const uint8_t *orig_h,
@@ -406,7 +422,7 @@ void infer_stream(struct infer *in, const struct rec_head *h, const struct rec_s
 	unsigned dir = s->dir ? 1 : 0;
 	struct rec_key key;
 
-	if (!f && infer_is_settled(in, h->flow))
+	if (!f && is_settled(in, h->flow))
 		return;
 	at(in, h);
 	if (!f) {
@@ -436,7 +452,7 @@ void infer_packet(struct infer *in, const struct rec_head *h, const struct rec_p
 	struct infer_flow *f = flow_find(in, h->flow);
 	struct rec_key key;
 
-	if (!f && (infer_is_settled(in, h->flow) || !(p->flags & PACKET_NEW)))
+	if (!f && (is_settled(in, h->flow) || !(p->flags & PACKET_NEW)))
 		return;
 	at(in, h);
 	if (!f) {
@@ -461,7 +477,7 @@ void infer_flow(struct infer *in, const struct rec_head *h, const struct rec_flo
 	at(in, h);
 	if (fl->event == REC_flow_event_START &&
 	    (fl->key.proto == IPPROTO_TCP || fl->key.proto == IPPROTO_UDP) &&
-	    !infer_knows(in, h->flow)) {
+	    !is_settled(in, h->flow) && !flow_find(in, h->flow)) {
 		f = flow_make(in, h, &fl->key, fl->midstream.set && fl->midstream.v);
 		flow_begin(in, f);
 	}
@@ -480,7 +496,7 @@ void infer_parsed(struct infer *in, const struct rec_head *h, const struct rec_k
 	struct infer_flow *f = flow_find(in, h->flow);
 	uint16_t number = protocol_find(in->t.names, bytes_str(protocol));
 
-	if (!number || (!f && infer_is_settled(in, h->flow)))
+	if (!number || (!f && is_settled(in, h->flow)))
 		return;
 	at(in, h);
 	if (!f) {
@@ -547,6 +563,7 @@ struct infer *infer_new(const struct infer_tables *tables, const struct infer_ho
 	l7_pool_init(&in->blocks, INFER_DEPTH);
 	l7_pool_init(&in->facts, sizeof(struct facts_flow));
 	l7_others_init(&in->settled);
+	in->settled_wanted = xcalloc((size_t)L7_OTHER_SETS * L7_OTHER_WAYS, sizeof(bool));
 	for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++)
 		in->facts_of[protocol_find(tables->names, bytes_str(kinds[i].name))] =
 			(uint8_t)kinds[i].kind;
@@ -564,6 +581,7 @@ void infer_free(struct infer *in)
 	l7_pool_release(&in->blocks);
 	l7_pool_release(&in->facts);
 	l7_others_release(&in->settled);
+	free(in->settled_wanted);
 	free(in->buckets);
 	free(in);
 }

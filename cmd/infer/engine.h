@@ -16,6 +16,7 @@ struct infer_limits {
 	unsigned depth;     /* bytes of a direction that are looked at */
 	unsigned packets;   /* pieces of a direction that are looked at */
 	unsigned least;     /* confidence below which a guess is not written */
+	const bool *wanted; /* by protocol: whose payload is; NULL: everybody's */
 };
 
 struct infer_tables {
@@ -36,9 +37,12 @@ struct infer *infer_new(const struct infer_tables *tables, const struct infer_ho
 			const struct infer_limits *limits);
 void infer_free(struct infer *in);
 
-/* Is there nothing more to find out about the flow? Then its records need not be decoded. */
-bool infer_is_settled(const struct infer *in, uint64_t flow);
-bool infer_knows(const struct infer *in, uint64_t flow);
+/* What is to be done with the payload of a flow. Where there is nothing more to find out about it,
+ * its records need not be decoded. */
+enum infer_need { INFER_LOOK, INFER_PASS, INFER_LEAVE_OUT };
+enum infer_need infer_need(const struct infer *in, uint64_t flow);
+/* After a look at a record: may somebody want it? */
+bool infer_wants(const struct infer *in, uint64_t flow);
 /* Called before the record goes on, so that its guess comes first. */
 void infer_stream(struct infer *in, const struct rec_head *h, const struct rec_stream *s);
 void infer_packet(struct infer *in, const struct rec_head *h, const struct rec_packet *p);

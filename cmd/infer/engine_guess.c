@@ -125,6 +125,17 @@ static void port_says(struct infer *in, const struct infer_flow *f, uint16_t pro
 				protocol_name(in->t.names, f->evidence.items[i].protocol));
 }
 
+static void wanted_set(const struct infer *in, struct infer_flow *f, uint16_t protocol,
+		       enum rec_guess_state state)
+{
+	if (!in->limits.wanted || f->wanted == WANTED_YES)
+		return;
+	if (in->limits.wanted[protocol])
+		f->wanted = WANTED_YES;
+	else if (state != REC_guess_state_CANDIDATE)
+		f->wanted = WANTED_NO;
+}
+
 static void guess_write(struct infer *in, struct infer_flow *f, const struct verdict *v,
 			enum rec_guess_state state, enum rec_guess_cause cause)
 {
@@ -172,6 +183,7 @@ static void guess_write(struct infer *in, struct infer_flow *f, const struct ver
 
 		d.g.server_name = name ? bytes_str(name) : BYTES(NULL, 0);
 	}
+	wanted_set(in, f, v->protocol, state);
 	in->host.guess(in->host.ctx, &h, &d.g);
 }
 

@@ -14,6 +14,10 @@ enum infer_mode {
 	INFER_CLOSED,  /* nothing more to find out */
 };
 
+/* Who follows guesses asks about a flow that may be his, and has it from then on whatever later
+ * guesses say; he forgets what surely is another's until a guess names him. */
+enum infer_wanted { WANTED_UNDECIDED, WANTED_YES, WANTED_NO };
+
 struct infer_side {
 	uint8_t *first; /* a block of the pool, or NULL */
 	uint16_t len;   /* bytes in it */
@@ -29,6 +33,7 @@ struct infer_flow {
 	uint64_t id;
 	struct rec_key key;
 	uint8_t mode, client; /* client: the direction that acts as one */
+	uint8_t wanted;       /* enum infer_wanted, by the guesses that were written */
 	bool midstream, flipped, named;
 	uint16_t served;              /* what the context was told of its server */
 	uint16_t rev, protocol, over; /* protocol: of the last guess */
@@ -56,6 +61,7 @@ struct infer {
 	struct infer_flow *newest, *oldest;
 	struct infer_flow *first_holder, *last_holder;
 	struct l7_others settled;
+	bool *settled_wanted;            /* in the same place */
 	uint8_t facts_of[PROTOCOLS_MAX]; /* enum facts_kind */
 	uint64_t now, n;                 /* of the record at hand */
 };

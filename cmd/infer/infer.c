@@ -24,6 +24,8 @@ struct infer_config infer_config = {
 const struct opt infer_options[] = {
 	OPT_ROW(0, "only", OPT_FLAG, struct infer_config, only, NULL,
 		"write only guesses; pass nothing on"),
+	OPT_ROW(0, "for", OPT_STRING, struct infer_config, wanted, "LIST",
+		"pass payload on to these parsers alone: of flows that may be theirs"),
 	OPT_ROW(0, "explain", OPT_FLAG, struct infer_config, explain, NULL,
 		"print the reasoning instead of records"),
 	OPT_ROW(0, "calibrate", OPT_STRING, struct infer_config, calibrate, "FILE",
@@ -86,7 +88,8 @@ static struct {
 	struct stage *stage;
 	struct buf text;
 	int dump_fd;
-	uint64_t *counters[12];
+	bool wanted[PROTOCOLS_MAX];
+	uint64_t *counters[12], *not_wanted;
 } self = { .dump_fd = -1 };
 
 /* ---- tables -------------------------------------------------------------------------------- */
@@ -230,8 +233,12 @@ static void counters_set(void)
 void infer_open(struct stage *st, int argc, char **argv)
 {
 	const struct infer_config *c = &infer_config;
-	const struct infer_limits limits = { c->max_flows, c->first_bytes, (unsigned)c->depth,
-					     (unsigned)c->packets, (unsigned)c->min_confidence };
+	const struct infer_limits limits = { .flows = c->max_flows,
+					     .first_bytes = c->first_bytes,
+					     .depth = (unsigned)c->depth,
+					     .packets = (unsigned)c->packets,
+					     .least = (unsigned)c->min_confidence,
+					     .wanted = c->wanted ? self.wanted : NULL };
 	struct infer_host host = { st, on_guess };
 	const char *why;
 	unsigned line;
@@ -245,6 +252,8 @@ void infer_open(struct stage *st, int argc, char **argv)
 		die_usage("--max-flows, --context, --first-bytes or --min-confidence is out of "
 			  "range");
 	tables_open();
+	if (c->wanted)
+		wanted_read(c->wanted, self.names, self.wanted);
 	self.engine = infer_new(
 		&(struct infer_tables){ self.names, self.signatures, self.ports, self.context },
 		&host, &limits);
@@ -258,17 +267,28 @@ void infer_open(struct stage *st, int argc, char **argv)
 	}
 	for (size_t i = 0; i < sizeof(counter_names) / sizeof(counter_names[0]); i++)
 		self.counters[i] = stage_counter(st, counter_names[i]);
+	self.not_wanted = stage_counter(st, "not_wanted");
 	self.stage = st;
 }
 
-static void fate(struct stage *st, struct bytes raw)
+static void leave_out(struct stage *st)
 {
+	stage_filter(st, 1);
+	++*self.not_wanted;
+}
+
+static void fate(struct stage *st, const struct stage_rec *r)
+{
+	bool payload = r->head.type == REC_stream || r->head.type == REC_packet;
+
 	if (self.truth || infer_config.explain)
 		stage_consume(st, 1);
 	else if (infer_config.only)
 		stage_filter(st, 1);
+	else if (payload && !infer_wants(self.engine, r->head.flow))
+		leave_out(st);
 	else
-		stage_pass(st, raw);
+		stage_pass(st, r->raw);
 }
 
 static bool decode(struct stage *st, const struct rec_desc *desc, const struct stage_rec *r,
@@ -289,7 +309,7 @@ static bool look(struct stage *st, const struct stage_rec *r)
 		struct rec_key key;
 	} u;
 
-	if (r->head.type != REC_flow && infer_is_settled(self.engine, r->head.flow))
+	if (r->head.type != REC_flow && infer_need(self.engine, r->head.flow) != INFER_LOOK)
 		return true;
 	switch (r->head.type) {
 	case REC_stream:
@@ -325,7 +345,7 @@ void infer_batch(struct stage *st, const struct stage_rec *recs, size_t n)
 {
 	for (size_t i = 0; i < n; i++)
 		if (look(st, &recs[i]))
-			fate(st, recs[i].raw);
+			fate(st, &recs[i]);
 	counters_set();
 }
 

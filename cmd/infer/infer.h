@@ -7,7 +7,7 @@
 
 struct infer_config {
 	struct opt_strings signatures, ports, rules;
-	const char *load, *dump, *calibrate;
+	const char *load, *dump, *calibrate, *wanted;
 	bool only, explain;
 	uint64_t depth, packets, max_flows, first_bytes, context, min_confidence;
 };
@@ -19,6 +19,11 @@ void infer_open(struct stage *st, int argc, char **argv);
 void infer_batch(struct stage *st, const struct stage_rec *recs, size_t n);
 void infer_end(struct stage *st);
 extern const struct rec_desc *const infer_reads[];
+
+/* ---- wanted.c ---- */
+
+/* Of a list of parsers, or protocols, or `all` for all parsers: the protocols of their guesses. */
+void wanted_read(const char *list, const struct protocols *names, bool wanted[PROTOCOLS_MAX]);
 
 /* ---- explain.c ---- */
 

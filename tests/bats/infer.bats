@@ -197,6 +197,30 @@ parsed() {
 	cmp a b
 }
 
+@test "infer: --for leaves out payload that no parser behind it takes, and changes none of their records" {
+	cd "$BATS_TEST_TMPDIR"
+	for name in demo http_on_ssh starttls connect ftp; do
+		file=$top/examples/demo.pcap
+		[ "$name" = demo ] || file=$(guess "$name")
+		weir read "$file" | weir flow | weir reasm -o in.weir
+		for list in dns,http,tls ftp; do
+			weir infer -i in.weir | weir parse --protocols="$list" | weir json >without
+			weir infer -i in.weir --for "$list" -o for.weir
+			weir parse -i for.weir --protocols="$list" | weir json >with
+			cmp without with
+		done
+	done
+	weir infer -i in.weir --for http -o for.weir
+	run weir books -i for.weir
+	[[ "$output" == *"not_wanted 6"*"books balance"* ]]
+	run -1 grep '^stream ' <(weir info for.weir)
+	weir infer -i in.weir --for ftp-data,http -o for.weir
+	run weir json -i for.weir --types stream --fields resp_p
+	[[ "$output" == *'"resp_p":50000'* && "$output" != *'"resp_p":21'* ]]
+	run -2 weir infer --for dns,mouse -i in.weir
+	[[ "$output" == *"neither a parser nor a protocol 'mouse'"* ]]
+}
+
 # told NAME: port of the responder, protocol and bytes taken, of the guesses that another flow told of.
 told() {
 	weir read "$(guess "$1")" | weir flow | weir reasm | weir infer --only |
