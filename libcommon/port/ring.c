@@ -338,6 +338,20 @@ void ring_set_end(struct ring_set *set, enum ring_state how)
 	ring_wake(&live->data);
 }
 
+bool ring_set_settle(struct ring_set *set, uint64_t position)
+{
+	struct ring_live *live = ring_live(set->header);
+	uint64_t head = ring_set_head(set);
+
+	if (position == head)
+		return true;
+	if (position < head || position > live->claim)
+		return false;
+	__atomic_store_n(&live->batch, head, __ATOMIC_RELEASE);
+	__atomic_store_n(&live->head, position, __ATOMIC_SEQ_CST);
+	return true;
+}
+
 void ring_set_release(struct ring_set *set, unsigned reader)
 {
 	__atomic_store_n(&ring_table(set->header)[reader].released, 1, __ATOMIC_SEQ_CST);

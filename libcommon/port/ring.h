@@ -175,6 +175,8 @@ bool ring_set_reader_dead(const struct ring_set *set, unsigned reader);
 /* A producer that is not restarted: readers get what was published, then the end (closed) or
  * PORT_ERROR with ECONNABORTED. No effect on a ring that has ended. */
 void ring_set_end(struct ring_set *set, enum ring_state how);
+/* Before that, of a dead one: what it wrote is shown up to `position`. False: that can't be. */
+bool ring_set_settle(struct ring_set *set, uint64_t position);
 /* A reader that is not restarted: the producer goes on without it. */
 void ring_set_release(struct ring_set *set, unsigned reader);
 

@@ -46,8 +46,8 @@ static void add_runner(struct launch *l, size_t at)
 	l->runner_of[at] = (int)l->n++;
 	*r = (struct runner){ .stage = s, .source = true, .delay = 0 };
 	r->process = pipeline_stage(&l->pipeline, s->name, path);
-	r->process->notifies = kind == LOOKUP_OWN;
 	r->piped = check_by_pipe(s, l->w);
+	r->process->notifies = kind == LOOKUP_OWN || !r->piped; /* whoever has the library does */
 	place(r->process, s);
 	stage_page(r->process, rundir_stage_page(&l->dir, s->name));
 	r->process->flows_fd = rundir_stage_flows(&l->dir, s->name);
@@ -76,6 +76,7 @@ static void join_ring(struct launch *l, struct runner *from, struct runner *cons
 	ring = pipeline_ring_dropping(&l->pipeline, from->process, readers, drops, n, link->size);
 	l->ring_names[at] = link->name;
 	l->ring_writer[at] = (int)(from - l->runners);
+	from->out_at[from->nout] = from->outputs++;
 	from->out[from->nout++] = ring;
 	for (size_t i = 0; i < n; i++)
 		to[i]->in[to[i]->nin++] = (struct place){ ring, (unsigned)i };
@@ -122,6 +123,7 @@ static void join_link(struct launch *l, const struct graph_link *link)
 			rings[nrings++] = to;
 	}
 	if (from && link->via) {
+		from->outputs++;
 		stage_arg(from->process, "-o");
 		stage_arg(from->process, "%s", link->via);
 	}
@@ -170,8 +172,6 @@ static void finish_args(struct launch *l, struct runner *r)
 		launch_poison_open(r);
 	if (r->commits && r->source)
 		stage_keeps(r->process);
-	if (r->source)
-		r->process->notifies = false;
 }
 
 void launch_build(struct launch *l)

@@ -9,6 +9,7 @@
 
 enum {
 	READY_MS = 10000,
+	DEAF_MS = 1000, /* a process that is not ready by then knows signals all the same */
 	STOP_MS = 10000,
 	KILL_AFTER_MS = 2000, /* from SIGTERM to SIGKILL */
 	BACKOFF_MS = 50,
@@ -38,6 +39,7 @@ struct runner {
 	enum run_state state;
 	bool source;  /* no stage here feeds it */
 	bool piped;   /* it, or what it is joined to, knows no rings */
+	bool told;    /* as a source: that it is to end */
 	bool again;   /* it may be started again where it dies */
 	bool commits; /* a successor loses nothing of what it did, and does nothing twice (commit.h)
 		       */
@@ -46,7 +48,9 @@ struct runner {
 	int64_t started, at;  /* ms; at: when its state has lasted long enough */
 	int64_t delay;        /* ms; the next back-off */
 	struct ring_set *out[RUNNER_LINKS];
+	unsigned out_at[RUNNER_LINKS]; /* which of its outputs that is */
 	size_t nout;
+	unsigned outputs; /* rings, and others */
 	struct place in[RUNNER_LINKS];
 	size_t nin;
 	int words_at; /* where the command's own words begin in argv */

@@ -37,13 +37,38 @@ void launch_spawn(struct launch *l, struct runner *r)
 	pipeline_spawn(&l->pipeline, r->process);
 	r->started = launch_now();
 	r->at = r->started + READY_MS;
-	r->state = r->process->notifies ? RUN_STARTING : RUN_RUNNING;
+	r->told = false;
+	/* A source may wait for its input before it is ready: nobody waits for that. */
+	r->state = r->process->notifies && (!r->source || r->swap == SWAP_TRIED) ? RUN_STARTING
+										 : RUN_RUNNING;
+}
+
+/* What a successor would set to the last commit (commit.h), of a dead stage that gets none: the
+ * counters in its page, and how far its rings show what it wrote. True: its stream has its end. */
+static bool settle(struct runner *r)
+{
+	const struct commit_slot *slot = r->page ? commit_valid(r->page) : NULL;
+	bool whole;
+
+	if (r->page && !slot)
+		r->page->nslots = 0;
+	if (!slot)
+		return false;
+	whole = commit_restore(r->page);
+	for (size_t i = 0; i < r->nout; i++)
+		whole &= r->out_at[i] < slot->nout &&
+			 ring_set_settle(r->out[i], slot->out[r->out_at[i]]);
+	if (!whole)
+		warn("stage '%s' left a page of counters that can't be", r->stage->name);
+	return whole && slot->ended;
 }
 
 /* Nobody waits for this stage any more: its readers get what there is, then an error or the end;
  * its writers go on without it. No effect on what has ended in order. */
 static void let_go(struct runner *r, enum ring_state how)
 {
+	if (how == RING_ABORTED && settle(r))
+		how = RING_CLOSED;
 	for (size_t i = 0; i < r->nout; i++)
 		ring_set_end(r->out[i], how);
 	for (size_t i = 0; i < r->nin; i++)
@@ -71,20 +96,32 @@ uint64_t launch_stop_ms(const struct launch *l)
 	return l->o->stop_ms ? l->o->stop_ms : l->g->stop_ms ? l->g->stop_ms : STOP_MS;
 }
 
-/* Sources first: the end then walks through the graph. */
-static void stop_sources(struct launch *l)
+/* A source hears that it is to end once it is ready: before that the signal would kill it, or make
+ * it leave what its predecessor committed. One that has long been waiting for its input knows it,
+ * too. */
+static void tell_source(const struct launch *l, struct runner *r, int64_t now)
+{
+	if (l->phase != STOP_SOURCES || !r->source || !alive(r) || !r->process->pid || r->told ||
+	    (r->process->ready_fd >= 0 && now - r->started < DEAF_MS))
+		return;
+	r->told = true;
+	kill(r->process->pid, SIGINT);
+}
+
+/* Sources first: the end then walks through the graph. Who is to be started again is so at once: it
+ * ends in order, too. */
+static void stop_sources(struct launch *l, int64_t now)
 {
 	for (size_t i = 0; i < l->n; i++) {
 		struct runner *r = &l->runners[i];
 
-		if (!r->source)
-			continue;
-		if (alive(r)) {
-			kill(r->process->pid, SIGINT);
-		} else if (r->state < RUN_ENDED) {
+		if (r->state == RUN_WAITING) {
 			r->state = RUN_ENDED;
 			let_go(r, RING_ABORTED);
+		} else if (r->state == RUN_BACKOFF) {
+			r->at = now;
 		}
+		tell_source(l, r, now);
 	}
 }
 
@@ -98,7 +135,7 @@ void launch_stop(struct launch *l, const char *why)
 	case STOP_NONE:
 		l->phase = STOP_SOURCES;
 		l->phase_at = now + (int64_t)launch_stop_ms(l);
-		stop_sources(l);
+		stop_sources(l, now);
 		break;
 	case STOP_SOURCES:
 		l->phase = STOP_TERM;
@@ -191,10 +228,10 @@ static void plan_restart(struct launch *l, struct runner *r, const char *what, i
 
 	if (!r->delay || now - r->started > STEADY_MS)
 		r->delay = first;
-	warn("stage '%s' %s: starting it again in %lld ms", r->stage->name, what,
-	     (long long)r->delay);
 	r->state = RUN_BACKOFF;
-	r->at = now + r->delay;
+	r->at = now + (l->phase == STOP_NONE ? r->delay : 0);
+	warn("stage '%s' %s: starting it again in %lld ms", r->stage->name, what,
+	     (long long)(r->at - now));
 	r->delay = r->delay * 2 < BACKOFF_MAX_MS ? r->delay * 2 : BACKOFF_MAX_MS;
 }
 
@@ -279,6 +316,7 @@ void launch_ready(struct launch *l, struct runner *r)
 	/* The end alone: it is about to be seen dead. */
 	if (n == 1 && r->state == RUN_STARTING)
 		r->state = RUN_RUNNING;
+	tell_source(l, r, launch_now());
 	if (n == 1 && r->swap == SWAP_TRIED)
 		launch_swap_done(l, r);
 }
@@ -299,10 +337,11 @@ static void one_tick(struct launch *l, struct runner *r, int64_t now)
 {
 	if (alive(r) && !r->process->pid)
 		on_death(l, r);
-	else if (r->swap == SWAP_ASKED && alive(r) && now >= r->at)
-		launch_swap_late(r);
-	else if (r->state == RUN_BACKOFF && now >= r->at)
+	if (r->state == RUN_BACKOFF && now >= r->at)
 		restart(l, r);
+	tell_source(l, r, now);
+	if (r->swap == SWAP_ASKED && alive(r) && now >= r->at)
+		launch_swap_late(r);
 	else if (r->state == RUN_STARTING && now >= r->at && r->swap == SWAP_TRIED)
 		kill(r->process->pid, SIGKILL);
 	else if (r->state == RUN_STARTING && now >= r->at) {

@@ -396,3 +396,38 @@ start() { # start LINE [OPTION...]
 	grep -Eq 'poison 3' <<<"$stderr"
 	for i in 1 2 3; do weir json -i poison-pass-$i.weir --types frame; done | jq -c .n | tr '\n' ' ' | grep -qx '100 101 200 '
 }
+
+# whole FILE: records 1 .. n, each once, as the lines of weir json --types anomaly.
+whole() {
+	jq .n "$1" >"$1.n"
+	[ -s "$1.n" ]
+	seq "$(wc -l <"$1.n")" | cmp - "$1.n"
+}
+
+@test "run: a source that died behind its last commit: stopped meanwhile or given up, the books balance" {
+	stage_program dies
+	cd "$BATS_TEST_TMPDIR"
+	dying() { # dying [LINE...]: of the stage dies
+		printf '%s\n' '[pipeline]' 'name = test' '[stage dies]' "run = $BATS_FILE_TMPDIR/weir-dies" 'join = ring' \
+			'out = ticks' 'restart = on-failure' "$@" '[stage head]' 'run = filter n>0' 'in = ticks' 'out = same' \
+			'[stage json]' 'run = json --types anomaly' 'in = same' >p.weir
+	}
+	dying
+	export WEIR_DIES_AT=1300
+	weir run --backoff 60s p.weir >out 2>err 3>&- &
+	pid=$!
+	echo $pid >pid
+	await 'starting it again in 60000 ms' err
+	since=$EPOCHREALTIME
+	run -0 weir stop test
+	[ "$((${EPOCHREALTIME/./} - ${since/./}))" -lt 4000000 ] # its successor comes at once, and ends in order
+	wait $pid
+	grep -q '^books balance' err
+	whole out
+	dying 'max = 1'
+	WEIR_DIES_AGAIN=1 run -137 --separate-stderr weir run --backoff 1ms p.weir
+	[[ "$stderr" == *"stage 'dies' was killed by signal 9 (Killed): stopping"* ]]
+	[[ "$stderr" == *$'\nbooks balance'* ]]
+	echo "$output" >out
+	whole out
+}

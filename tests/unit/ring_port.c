@@ -382,6 +382,8 @@ static void test_launcher(void)
 	struct ring_set set;
 	struct port_in *in;
 	enum port_state how;
+	uint64_t head, second;
+	uint8_t bytes[700];
 	pid_t p, r;
 
 	check_case("a launcher's ring has read-only descriptors for those who only read");
@@ -468,12 +470,18 @@ static void test_launcher(void)
 
 		put_one(o, 0, 700);
 		port_out_flush(o);
+		put_one(o, 1, 700);
 		raise(SIGKILL);
 	}
 	child_status(p);
+	head = ring_set_head(&set);
+	second = record_put(bytes, 1, 700);
+	CHECK(!ring_set_settle(&set, head - 1) && !ring_set_settle(&set, head + set.header->size));
+	CHECK_EQ(ring_set_head(&set), head);
+	CHECK(ring_set_settle(&set, head) && ring_set_settle(&set, head + second));
 	ring_set_end(&set, RING_ABORTED);
 	ring_set_end(&set, RING_CLOSED); /* too late */
-	CHECK_EQ(consume(in, 0, 700, 100, &how), 1);
+	CHECK_EQ(consume(in, 0, 700, 100, &how), 2);
 	CHECK(how == PORT_ERROR && errno == ECONNABORTED);
 	port_in_close(in);
 	ring_set_free(&set);
