@@ -11,7 +11,7 @@
 #include <unistd.h>
 
 #include "cmd/capture/keep.h"
-#include "cmd/capture/watch.h"
+#include "libcommon/port/watch.h"
 #include "libcommon/stage/filter_file.h"
 
 enum {
@@ -320,6 +320,8 @@ static void went_down(struct stage *st, struct source *s, struct tap *t)
 
 static void on_link(struct stage *st, struct source *s, struct tap *t, const struct watch_event *e)
 {
+	if (e->mtu)
+		t->mtu = e->mtu;
 	if (e->gone) {
 		++*s->removed;
 		warn("interface '%s' was removed", t->name);

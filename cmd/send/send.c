@@ -17,7 +17,7 @@
 #include "libcommon/net/linktype.h"
 #include "libcommon/stage/sandbox.h"
 
-enum { SPIN_NS = 30000, VLAN_TAG = 4, ETHERNET_HEAD = 14 };
+enum { SPIN_NS = 30000 };
 
 struct send_config {
 	struct opt_strings interfaces;
@@ -277,10 +277,9 @@ static bool transmit(struct sender *s, const struct kept_frame *f)
 }
 
 /* REASONS: it can be sent as *data. */
-static enum reason judge(const struct rt_interface *i, const struct rec_frame *f,
-			 struct bytes *data)
+static enum reason judge(const struct port *p, const struct rec_frame *f, struct bytes *data)
 {
-	size_t most = i->mtu;
+	const struct linktype *link = linktype_of(p->interface.hatype);
 
 	*data = f->payload;
 	if (f->payload.len < f->wire_len && !config.snapped)
@@ -289,23 +288,18 @@ static enum reason judge(const struct rt_interface *i, const struct rec_frame *f
 		*data = packet_of(f->link_type, f->payload);
 		if (!data->ptr)
 			return NO_PACKET;
-		return i->index && data->len > most ? OVERSIZE : REASONS;
-	}
-	if (linktype_of(i->hatype)->head == LINKTYPE_HEAD_OWN) {
-		if (f->link_type != linktype_of(i->hatype)->value)
+	} else if (link->head == LINKTYPE_HEAD_OWN) {
+		if (f->link_type != link->value)
 			return LINK_TYPE;
 		if (data->len < ETHERNET_HEAD)
 			return TOO_SHORT;
-		most += ETHERNET_HEAD;
-		if (be16_get(data->ptr + 12) == 0x8100 || be16_get(data->ptr + 12) == 0x88a8)
-			most += VLAN_TAG;
 	} else {
 		if (!packet_is_bare(f->link_type))
 			return LINK_TYPE;
 		if (!packet_proto(*data))
 			return NO_PACKET;
 	}
-	return data->len > most ? OVERSIZE : REASONS;
+	return wire_fits(p->wire, *data) ? REASONS : OVERSIZE;
 }
 
 static void drop(struct sender *s, enum reason why)
@@ -322,7 +316,7 @@ static void on_frame(struct sender *s, const struct rec_head *h, const struct re
 
 	if (s->sides)
 		frame.side = (uint8_t)sides_of(s->sides, h, f);
-	why = s->down ? DOWN : judge(&s->ports[frame.side].interface, f, &frame.data);
+	why = s->down ? DOWN : judge(&s->ports[frame.side], f, &frame.data);
 	if (why == REASONS && s->keeps && !kept_add(&s->store, &frame))
 		why = NO_MEMORY;
 	if (why != REASONS)
@@ -433,7 +427,7 @@ static void report(struct sender *s)
 
 		if (!c->malformed && !c->refused)
 			continue;
-		warn("'%s': the kernel sent %llu frames not: %s",
+		warn("'%s': %llu frames did not get out: %s",
 		     config.interfaces.n ? s->ports[i].interface.name : "--l3",
 		     (unsigned long long)(c->malformed + c->refused),
 		     strerror(wire_error(s->ports[i].wire, &down)));

@@ -3,13 +3,16 @@
 
 #include <errno.h>
 #include <linux/if_packet.h>
+#include <linux/virtio_net.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 enum {
-	RING_BYTES = 4 << 20,
+	RING_BYTES = 1 << 20, /* stays in the second cache, and is some batches */
 	HEAD = TPACKET3_HDRLEN - sizeof(struct sockaddr_ll), /* where a frame's bytes start */
+	LEAD = sizeof(struct virtio_net_hdr),
+	ONE_PIECE = 2048, /* bytes of the longest frame that is asked to be in one */
 };
 
 static uint32_t power_of_two(uint32_t n)
@@ -23,8 +26,9 @@ static uint32_t power_of_two(uint32_t n)
 
 bool tx_ring_open(struct tx_ring *r, int fd, uint32_t longest)
 {
-	int version = TPACKET_V3;
-	uint32_t frame = power_of_two(HEAD + longest), block = frame;
+	int version = TPACKET_V3, one = 1;
+	uint32_t frame = power_of_two(HEAD + LEAD + longest), block = frame;
+	bool leads;
 	struct tpacket_req3 req = { 0 };
 
 	if (block < (uint32_t)sysconf(_SC_PAGESIZE))
@@ -35,6 +39,7 @@ bool tx_ring_open(struct tx_ring *r, int fd, uint32_t longest)
 	req.tp_block_size = block;
 	req.tp_block_nr = RING_BYTES / block > 2 ? RING_BYTES / block : 2;
 	req.tp_frame_nr = req.tp_block_nr * (block / frame);
+	leads = setsockopt(fd, SOL_PACKET, PACKET_VNET_HDR, &one, sizeof(one)) == 0;
 	/* The whole of the request: the kernel refuses the shorter one of TPACKET_V2. */
 	if (setsockopt(fd, SOL_PACKET, PACKET_VERSION, &version, sizeof(version)) < 0 ||
 	    setsockopt(fd, SOL_PACKET, PACKET_TX_RING, &req, sizeof(req)) < 0)
@@ -43,7 +48,8 @@ bool tx_ring_open(struct tx_ring *r, int fd, uint32_t longest)
 			       .size = (size_t)req.tp_block_size * req.tp_block_nr,
 			       .frame_size = frame,
 			       .count = req.tp_frame_nr,
-			       .room = frame - HEAD };
+			       .lead = leads ? LEAD : 0,
+			       .room = frame - HEAD - LEAD };
 	r->map = mmap(NULL, r->size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
 	return r->map != MAP_FAILED;
 }
@@ -66,13 +72,16 @@ static uint32_t behind(const struct tx_ring *r, uint32_t i)
 bool tx_ring_put(struct tx_ring *r, struct bytes frame)
 {
 	struct tpacket3_hdr *h = head_of(r, r->next);
+	struct virtio_net_hdr lead = { .hdr_len = (uint16_t)(frame.len < ONE_PIECE ? frame.len
+										   : ONE_PIECE) };
 
 	errno = frame.len > r->room ? EMSGSIZE : EAGAIN;
 	if (frame.len > r->room || r->pending == r->count || r->unpushed == TX_RING_BATCH)
 		return false;
 	h->tp_next_offset = 0;
-	h->tp_len = h->tp_snaplen = (uint32_t)frame.len;
-	memcpy((uint8_t *)h + HEAD, frame.ptr, frame.len);
+	h->tp_len = h->tp_snaplen = r->lead + (uint32_t)frame.len;
+	memcpy((uint8_t *)h + HEAD, &lead, r->lead);
+	memcpy((uint8_t *)h + HEAD + r->lead, frame.ptr, frame.len);
 	__atomic_store_n(&h->tp_status, TP_STATUS_SEND_REQUEST, __ATOMIC_RELEASE);
 	r->next = behind(r, r->next);
 	r->pending++;
@@ -120,10 +129,10 @@ void tx_ring_reap(struct tx_ring *r, void (*done)(void *user, uint32_t bytes, bo
 		uint32_t status = status_of(r, r->oldest);
 
 		if (status & TP_STATUS_WRONG_FORMAT) {
-			done(user, head_of(r, r->oldest)->tp_len, true);
+			done(user, head_of(r, r->oldest)->tp_len - r->lead, true);
 			move_up(r);
 		} else if (status == TP_STATUS_AVAILABLE) {
-			done(user, head_of(r, r->oldest)->tp_len, false);
+			done(user, head_of(r, r->oldest)->tp_len - r->lead, false);
 			r->oldest = behind(r, r->oldest);
 			r->pending--;
 			if (r->unpushed > r->pending)

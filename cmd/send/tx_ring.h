@@ -2,7 +2,11 @@
  *
  * Frames lie at a fixed distance, without a block's head: that is for receiving alone. The status
  * word of a frame says whose it is; it is stored (release) behind all else, and loaded (acquire)
- * before. packet(7), Documentation/networking/packet_mmap.rst. */
+ * before. packet(7), Documentation/networking/packet_mmap.rst.
+ *
+ * Where the kernel takes it, each frame has a virtio_net_hdr in front that asks for a buffer in one
+ * piece: to take the ring's pages into it would cost more than to copy a frame, here and wherever
+ * the frame goes. The kernel then leaves the MTU to us. */
 #ifndef WEIR_SEND_TX_RING_H
 #define WEIR_SEND_TX_RING_H
 
@@ -15,6 +19,7 @@ struct tx_ring {
 	uint8_t *map;
 	size_t size;
 	uint32_t frame_size, count, room; /* room: bytes of a frame */
+	uint32_t lead;                    /* bytes of the header in front of it */
 	uint32_t next;                    /* the frame to fill */
 	uint32_t oldest;                  /* of those given to the kernel, and not yet back */
 	uint32_t pending;                 /* how many these are */

@@ -14,6 +14,7 @@
 #include "cmd/send/tx_ring.h"
 #include "libcommon/base/die.h"
 #include "libcommon/net/linktype.h"
+#include "libcommon/port/watch.h"
 
 enum {
 	BATCH = 64,                /* messages of one sendmmsg */
@@ -22,6 +23,8 @@ enum {
 	ROOM_MS = 10, /* how long to wait for room at a time */
 	FINISH_MS = 2000,
 	LINK_ROOM = 64, /* bytes of a frame beside the MTU */
+	VLAN_TAG = 4,
+	NEWS = 8192, /* bytes of what the kernel tells of interfaces at a time */
 };
 
 union place {
@@ -32,8 +35,9 @@ union place {
 
 struct wire {
 	enum wire_way way;
-	int fd, fd6; /* routed: one for each version of IP */
-	uint32_t index;
+	int fd, fd6;         /* routed: one for each version of IP */
+	uint32_t index, mtu; /* mtu 0: any */
+	int watch;           /* tells of a new MTU */
 	bool (*stopping)(void *user);
 	void *user;
 	bool headless; /* frames have no link header */
@@ -122,13 +126,15 @@ struct wire *wire_open(const struct rt_interface *interface, const struct wire_c
 	w->way = config->way;
 	w->stopping = config->stopping;
 	w->user = config->user;
-	w->fd = w->fd6 = -1;
+	w->fd = w->fd6 = w->watch = -1;
 	w->size = COPY_BYTES;
 	w->copies = malloc(w->size);
 	if (!w->copies)
 		die("out of memory");
 	if (interface) {
 		w->index = interface->index;
+		w->mtu = interface->mtu;
+		w->watch = watch_open();
 		w->headless = linktype_of(interface->hatype)->head != LINKTYPE_HEAD_OWN;
 	}
 	if (w->way == WIRE_ROUTED) {
@@ -150,8 +156,40 @@ void wire_close(struct wire *w)
 		close(w->fd);
 	if (w->fd6 >= 0)
 		close(w->fd6);
+	if (w->watch >= 0)
+		close(w->watch);
 	free(w->copies);
 	free(w);
+}
+
+/* ---- lengths ------------------------------------------------------------------------------- */
+
+/* The MTU may change under way, and for a ring the kernel does not compare lengths with it. */
+static void hear_news(struct wire *w)
+{
+	uint8_t news[NEWS] __attribute__((aligned(4)));
+	struct watch_event e;
+	size_t n;
+
+	while (w->watch >= 0 && (n = watch_read(w->watch, news, sizeof(news)))) {
+		struct bytes in = BYTES(news, n);
+
+		while (watch_next(&in, &e))
+			if (e.ifindex == w->index && e.mtu)
+				w->mtu = e.mtu;
+	}
+}
+
+bool wire_fits(const struct wire *w, struct bytes frame)
+{
+	size_t most = w->mtu;
+
+	if (w->way != WIRE_ROUTED && !w->headless && frame.len >= ETHERNET_HEAD) {
+		uint16_t type = be16_get(frame.ptr + 12);
+
+		most += ETHERNET_HEAD + (type == 0x8100 || type == 0x88a8 ? VLAN_TAG : 0);
+	}
+	return !w->mtu || frame.len <= most;
 }
 
 /* ---- errors -------------------------------------------------------------------------------- */
@@ -224,6 +262,10 @@ static void push_ring(struct wire *w)
 
 static void put_ring(struct wire *w, struct bytes frame)
 {
+	if (!wire_fits(w, frame)) {
+		lost(w, EMSGSIZE, 1);
+		return;
+	}
 	while (!w->down && !tx_ring_put(&w->ring, frame)) {
 		if (errno == EMSGSIZE) {
 			lost(w, EMSGSIZE, 1);
@@ -328,6 +370,8 @@ static void put_message(struct wire *w, struct bytes frame, uint16_t proto)
 void wire_put(struct wire *w, struct bytes frame, uint16_t proto)
 {
 	w->c.offered++;
+	if (!w->ring.unpushed && !w->n)
+		hear_news(w);
 	if (w->way == WIRE_RING)
 		put_ring(w, frame);
 	else

@@ -99,6 +99,22 @@ END
 	[ "$(value method "$(in_a weir send -i "$dir/demo.weir" -I v0 -x 0 --json)")" = ring ]
 }
 
+@test "send: a kernel that takes no header in front of frames gets them without" {
+	command -v strace >/dev/null || skip "no strace"
+	send=(in_a strace -o trace -e trace=setsockopt)
+	"${send[@]}" "$WEIR_BUILD/libexec/weir/weir-send" -i "$dir/demo.weir" -I v0 -x 0 --json >report 2>said || {
+		grep -q ptrace said && skip "no ptrace here"
+		false
+	}
+	nth=$(grep -n PACKET_VNET_HDR trace | cut -d: -f1)
+	receive got.pcap
+	"${send[@]}" -e inject=setsockopt:error=ENOPROTOOPT:when="$nth" "$WEIR_BUILD/libexec/weir/weir-send" -i "$dir/demo.weir" -I v0 -x 0 --json >report
+	received
+	frames got.pcap | cmp - "$dir/demo.frames"
+	grep -q 'PACKET_VNET_HDR.*INJECTED' trace
+	[ "$(jq -r .method report)" = ring ]
+}
+
 @test "send: rscap's faults 1, 3 and 6: a ring for sending alone goes round many times, frames at a fixed distance" {
 	# Lengths from the shortest to the longest, three times as many as the ring has frames.
 	python3 - "$top/tests/gen" >mix.pcap <<'END'
@@ -119,13 +135,14 @@ END
 	weir read mix.pcap | weir json -q -t frame --fields payload | cmp - have
 }
 
-@test "send: what the kernel calls malformed is reported, and does not stop the ring" {
+@test "send: a frame that does not fit any more since the MTU went down is not sent, and those behind it are" {
 	flood 400 1400 >long.pcap
 	flood 400 100 >short.pcap
 	weir read --merge long.pcap short.pcap >mix.weir
-	for method in ring mmsg; do
+	for case in "ring 2" "mmsg 1"; do # what is kept for a loop was looked at before
+		read -r method loops <<<"$case"
 		receive $method.pcap
-		in_a weir send -i mix.weir -I v0 --pps 800 --method $method --json >report 2>said 3>&- &
+		in_a weir send -i mix.weir -I v0 --pps $((800 * loops)) --loop $loops --method $method --json >report 2>said 3>&- &
 		pid=$!
 		sleep 0.3
 		ip -n "$a" link set v0 mtu 1000
@@ -134,9 +151,14 @@ END
 		received
 		ip -n "$a" link set v0 mtu 1500
 		[ "$status" -eq 1 ]
-		grep -q "'v0': the kernel sent .* frames not: Message too long" said
-		[ "$(jq '.frames + .malformed' report)" -eq 800 ]
-		[ "$(jq .malformed report)" -gt 0 ]
+		[ "$(jq '.frames + .malformed + .not_sent.oversize' report)" -eq $((800 * loops)) ]
+		if [ "$loops" = 2 ]; then
+			grep -q "'v0': .* frames did not get out: Message too long" said
+			[ "$(jq .malformed report)" -gt 400 ]
+		else
+			grep -q "frames were not sent: longer than the interface takes" said
+			[ "$(jq .not_sent.oversize report)" -gt 0 ]
+		fi
 		[ "$(frames $method.pcap | wc -l)" -eq "$(jq .frames report)" ]
 		[ "$(frames $method.pcap | grep -c "$(printf '%06d' 399 | xxd -p)")" -ge 1 ]
 	done

@@ -7,7 +7,7 @@
 
 #include "cmd/capture/rx.h"
 #include "cmd/capture/tap.h"
-#include "cmd/capture/watch.h"
+#include "libcommon/port/watch.h"
 #include "cmd/interfaces/links.h"
 #include "tests/unit/check.h"
 

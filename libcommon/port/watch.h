@@ -1,14 +1,15 @@
 /* watch: what becomes of interfaces, as the kernel tells it (rtnetlink, RTM_NEWLINK and DELLINK).
  * The parser is pure. */
-#ifndef WEIR_CAPTURE_WATCH_H
-#define WEIR_CAPTURE_WATCH_H
+#ifndef WEIR_WATCH_H
+#define WEIR_WATCH_H
 
 #include "libcommon/base/bytes.h"
 
 struct watch_event {
 	uint32_t ifindex;
-	bool gone; /* the interface was removed */
-	bool up;   /* else: it is up and has a carrier */
+	bool gone;    /* the interface was removed */
+	bool up;      /* else: it is up and has a carrier */
+	uint32_t mtu; /* 0: not said */
 };
 
 /* The next event out of a datagram of the kernel's; *in is moved behind it. False: there is none.

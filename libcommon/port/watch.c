@@ -1,15 +1,18 @@
 /* watch: what becomes of interfaces, as the kernel tells it. */
-#include "cmd/capture/watch.h"
+#include "libcommon/port/watch.h"
 
 #include <linux/rtnetlink.h>
 #include <net/if.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "libcommon/port/rtnetlink.h"
+
 bool watch_next(struct bytes *in, struct watch_event *e)
 {
 	struct nlmsghdr h;
 	struct ifinfomsg info;
+	struct rt_interface i;
 
 	while (in->len >= sizeof(h)) {
 		struct bytes body;
@@ -28,10 +31,12 @@ bool watch_next(struct bytes *in, struct watch_event *e)
 		    body.len < sizeof(info))
 			continue;
 		memcpy(&info, body.ptr, sizeof(info));
+		rt_interface_parse(&i, body);
 		*e = (struct watch_event){
 			.ifindex = (uint32_t)info.ifi_index,
 			.gone = h.nlmsg_type == RTM_DELLINK && info.ifi_family == AF_UNSPEC,
 			.up = (info.ifi_flags & (IFF_UP | IFF_RUNNING)) == (IFF_UP | IFF_RUNNING),
+			.mtu = i.mtu,
 		};
 		return true;
 	}
@@ -52,7 +57,7 @@ int watch_open(void)
 
 size_t watch_read(int fd, void *buf, size_t size)
 {
-	ssize_t n = recv(fd, buf, size, MSG_DONTWAIT);
+	ssize_t n = read(fd, buf, size);
 
 	return n > 0 ? (size_t)n : 0;
 }
