@@ -33,6 +33,7 @@ ms() {
 }
 
 @test "replay: records come out one by one, not at the end" {
+	: >got
 	weir replay --speed 2 -i "$dir/frames.weir" | all_of >got &
 	for ((i = 0; i < 200; i++)); do
 		n=$(wc -l <got)
