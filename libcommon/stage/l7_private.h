@@ -85,36 +85,49 @@ static inline struct l7_first l7_first_of(const struct l7_flow *f, enum l7_dir d
 				  .config = f->l7->parser->config };
 }
 
-/* ---- l7.c ---- */
+/* ---- l7_records.c ---- */
 
 /* Before a callback: the time, for the parser's timeouts. */
 void l7_flow_tick(struct l7_flow *f);
 /* After a callback: carries out what l7_poison() or l7_done() asked for in it. */
 void l7_flow_settle(struct l7_flow *f);
 void l7_flow_claim(struct l7_flow *f);
-/* The last call to the parser for this flow, its session_end, and its state given back. */
-void l7_session_close(struct l7_flow *f, enum l7_end why);
 /* Unread bytes that are kept per direction. */
 size_t l7_parser_cap(const struct l7 *l7);
 
-/* A flow with that id, or NULL. */
-struct l7_flow *l7_flow_lookup(const struct l7 *l7, uint64_t id);
-/* A new one; it is not among the others. */
-struct l7_flow *l7_flow_make(struct l7 *l7, const struct rec_head *h, uint64_t id);
-/* A flow of which there is no struct is somebody else's. */
-void l7_other_add(struct l7 *l7, const struct rec_head *h);
+/* Offers what a side has kept. */
+void l7_side_offer_kept(struct l7_flow *f, enum l7_dir dir);
 /* Would the engine find at once that a flow of which this is the first record is somebody else's?
  */
 bool l7_refuses_stream(const struct l7 *l7, const struct rec_stream *s);
 bool l7_refuses_packet(const struct l7 *l7, const struct rec_packet *p);
+
+/* ---- l7.c ---- */
+
+/* A flow with that id, or NULL. */
+struct l7_flow *l7_flow_lookup(const struct l7 *l7, uint64_t id);
+/* The same, for a record of the flow: it counts as used. */
+struct l7_flow *l7_flow_find(struct l7 *l7, uint64_t id);
+/* A new one; it is not among the others. */
+struct l7_flow *l7_flow_make(struct l7 *l7, const struct rec_head *h, uint64_t id);
+/* A flow of which there is no struct is somebody else's. */
+void l7_other_add(struct l7 *l7, const struct rec_head *h);
+/* From now on the flow of this record is somebody else's. Where too many such flows have
+ * neighbouring ids, the oldest of them gets a struct, so that it is not asked about again. */
+void l7_flow_other(struct l7 *l7, const struct rec_head *h);
+/* The end of each record's way: a flow that turned out to be somebody else's needs no struct. */
+bool l7_flow_left(struct l7_flow *f, const struct rec_head *h);
+/* The last call to the parser for this flow, its session_end, and its state given back. */
+void l7_session_close(struct l7_flow *f, enum l7_end why);
+void l7_flow_forget(struct l7 *l7, struct l7_flow *f);
+/* What a callback took of it is free again. */
+void l7_scratch_reset(struct l7 *l7);
 /* The flow is somebody else's: its struct is given up. */
 void l7_flow_leave(struct l7_flow *f, const struct rec_head *h);
 /* Pointers to flows in the order of their ids, for qsort(). */
 int l7_flow_by_id(const void *a, const void *b);
 /* The end of input for one flow, which is forgotten then. */
 void l7_flow_finish(struct l7_flow *f, uint64_t last_n);
-/* Offers what a side has kept. */
-void l7_side_offer_kept(struct l7_flow *f, enum l7_dir dir);
 
 /* ---- l7_follow.c ---- */
 

@@ -1,4 +1,4 @@
-/* stage_in: a stage's inputs: control records, bindings, batches, and the ordered join. */
+/* stage_in: a stage's inputs: records, batches, and the ordered join. */
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -34,16 +34,6 @@ void stage_inputs_open(struct stage *st)
 	st->next_custom = REC_FIRST_CUSTOM;
 }
 
-static void type_free(struct in_type *t)
-{
-	if (!t)
-		return;
-	for (size_t i = 0; i < MAX_READS; i++)
-		rec_binding_free(t->binds[i]);
-	buf_release(&t->schema_raw);
-	free(t);
-}
-
 void stage_inputs_close(struct stage *st)
 {
 	for (size_t i = 0; i < st->ninputs; i++) {
@@ -53,7 +43,7 @@ void stage_inputs_close(struct stage *st)
 			port_in_close(in->port);
 		in->port = NULL;
 		for (size_t id = 0; in->types && id < 65536; id++)
-			type_free(in->types[id]);
+			stage_in_type_free(in->types[id]);
 		free(in->types);
 		free(in->known);
 		in->types = in->known = NULL;
@@ -81,325 +71,6 @@ void stage_inputs_low(const struct stage *st, uint64_t *n, uint64_t *ts)
 			*ts = in->low_ts;
 		}
 	}
-}
-
-static void input_rise(struct input *in, uint64_t n, uint64_t ts)
-{
-	if (n > in->low_n)
-		in->low_n = n;
-	if (ts > in->low_ts)
-		in->low_ts = ts;
-}
-
-/* ---- control records ----------------------------------------------------------------------- */
-
-/* Decodes a control record by our own description: control types do not declare themselves. */
-static bool control_decode(struct stage *st, const struct rec_desc *desc, struct bytes raw,
-			   struct rec_head *h, void *rec)
-{
-	struct schema *s = schema_of(desc);
-	const char *missing;
-	struct rec_binding *b = rec_bind(s, desc, &missing);
-	bool ok = b && rec_decode(b, raw, h, rec, &st->arena);
-
-	rec_binding_free(b);
-	schema_free(s);
-	return ok;
-}
-
-/* Several outputs of one producer are read: the books must know how many. */
-static void count_links(struct stage *st, const struct input *in)
-{
-	uint64_t links = 0;
-
-	for (size_t i = 0; i < st->ninputs; i++)
-		links += &st->inputs[i] == in ||
-			 (st->inputs[i].hello && st->inputs[i].stream == in->stream);
-	if (links > 1)
-		*books_counter(st->page, "in_links", in->stream) = links;
-}
-
-static void input_hello(struct stage *st, struct input *in, struct bytes raw)
-{
-	struct rec_hello hello;
-	struct rec_head h;
-	const struct rec_source *rows;
-	size_t known = st->nnames;
-
-	if (!control_decode(st, &rec_hello_desc, raw, &h, &hello))
-		die_code(EXIT_SCHEMA, "input '%s': this is not a hello of weir %s", in->name,
-			 WEIR_VERSION);
-	if (in->hello && hello.stream == in->stream && port_in_drops(in->port))
-		return; /* the head of the stream at hand, once more */
-	if (hello.state == REC_stream_new_FRESH && (in->data || in->ended)) {
-		/* `cat a b`: another stream begins. What the first one left is flushed first. */
-		if (st->ops->finish && st->ninputs == 1)
-			st->ops->finish(st);
-		in->low_n = in->low_ts = 0;
-		in->ended = in->data = false;
-		for (size_t id = 0; id < 65536; id++) {
-			type_free(in->types[id]);
-			in->types[id] = in->known[id] = NULL;
-		}
-		if (st->ops->restart)
-			st->ops->restart(st);
-		st->marked_n = st->last_n = 0;
-		for (size_t i = 0; i < st->nnames; i++)
-			free(st->names[i].name);
-		st->nnames = known = 0;
-		st->hello_sent = false; /* behind a hello every type is declared anew */
-		if (st->declared_hash)
-			memset(st->declared_hash, 0, 65536 * sizeof(*st->declared_hash));
-	}
-	snprintf(in->program, sizeof(in->program), "%.*s %.*s", (int)hello.program.len,
-		 (const char *)hello.program.ptr, (int)hello.version.len,
-		 (const char *)hello.version.ptr);
-	if (!in->hello || hello.stream != in->stream) {
-		in->stream = hello.stream;
-		in->in = books_counter(st->page, "in", hello.stream);
-		count_links(st, in);
-	}
-	note("attach: input '%s' is %s, stream %016llx%s", in->name, in->program,
-	     (unsigned long long)hello.stream,
-	     hello.state == REC_stream_new_FRESH ? "" : ", which goes on");
-	in->hello = true;
-	st->live |= hello.live;
-	if (!st->pipeline_known)
-		st->pipeline = hello.pipeline;
-	st->pipeline_known = true;
-	rows = hello.sources.items;
-	for (size_t i = 0; i < hello.sources.count; i++)
-		stage_source_add(st, rows[i].source, rows[i].name, rows[i].first_n);
-	if (!st->hello_sent)
-		stage_hello(st, false);
-	else if (st->nnames > known)
-		stage_hello(st, true);
-}
-
-/* Custom types are known by name: the same name goes on under one id, whatever each input calls
- * it, and two names never share an id. */
-static uint16_t unified_id(struct stage *st, const struct schema *s, uint16_t id)
-{
-	bool taken = stage_own_id(st, id);
-
-	if (id < REC_FIRST_CUSTOM)
-		return id;
-	for (size_t i = 0; i < st->ninputs; i++) {
-		for (uint32_t k = REC_FIRST_CUSTOM; k < 65536 && st->inputs[i].types; k++) {
-			const struct in_type *t = st->inputs[i].types[k];
-
-			if (t && strcmp(schema_name(t->schema), schema_name(s)) == 0)
-				return t->id;
-			taken |= t && t->id == id;
-		}
-	}
-	if (!taken) {
-		if (id >= st->next_custom)
-			st->next_custom = id + 1;
-		return id;
-	}
-	return st->next_custom < 65535 ? st->next_custom++ : 65535;
-}
-
-/* Is this hot type laid out as our own? Only then may the constant offsets be used. */
-static bool same_layout(const struct schema *s, const struct rec_desc *desc)
-{
-	size_t n;
-	const struct schema_field *f = schema_fields(s, &n);
-
-	if (n != desc->nfields)
-		return false;
-	for (size_t i = 0; i < n; i++)
-		if (strcmp(f[i].name, desc->fields[i].name) != 0)
-			return false;
-	return true;
-}
-
-static void type_bind(struct stage *st, struct input *in, struct in_type *t)
-{
-	for (size_t i = 0; st->ops->reads && st->ops->reads[i]; i++) {
-		const struct rec_desc *desc = st->ops->reads[i];
-		const char *missing = NULL;
-
-		if (strcmp(desc->name, schema_name(t->schema)) != 0)
-			continue;
-		t->binds[i] = rec_bind(t->schema, desc, &missing);
-		if (!t->binds[i])
-			die_code(EXIT_SCHEMA,
-				 "input '%s': type '%s' from %s lacks the required field '%s'",
-				 in->name, desc->name, in->program, missing ? missing : "?");
-		t->fast = desc->hot && same_layout(t->schema, desc);
-	}
-}
-
-/* Equal declarations share one parsed schema, which lives as long as the stage, so that a tool
- * may keep what it derived from it. Their number is bounded. */
-static struct schema *schema_intern(struct stage *st, struct input *in, struct schema *s,
-				    uint64_t hash, struct bytes raw)
-{
-	for (size_t i = 0; i < st->nschemas; i++) {
-		if (st->schema_hashes[i] == hash) {
-			schema_free(s);
-			return st->schemas[i];
-		}
-	}
-	if (st->nschemas == MAX_SCHEMAS)
-		die_code(EXIT_SCHEMA, "input '%s': more than %d different schemas", in->name,
-			 MAX_SCHEMAS);
-	st->schema_hashes[st->nschemas] = hash;
-	buf_add(&st->schema_raws[st->nschemas], raw.ptr, raw.len);
-	st->schemas[st->nschemas++] = s;
-	return s;
-}
-
-static void input_schema(struct stage *st, struct input *in, struct bytes raw)
-{
-	const char *why = "?";
-	struct schema *s = schema_parse(raw, &why);
-	struct in_type *t;
-	uint16_t id;
-
-	if (!s)
-		die_code(EXIT_SCHEMA, "input '%s': bad schema from %s: %s", in->name, in->program,
-			 why);
-	id = schema_id(s);
-	t = xcalloc(1, sizeof(*t));
-	t->schema = s;
-	t->id = unified_id(st, s, id);
-	if (t->id == id) {
-		rec_canonical(raw, &t->schema_raw);
-	} else { /* declared again under the id it goes on with */
-		struct bytes body;
-		struct cursor c;
-		struct rec_head h;
-		uint32_t items;
-		size_t at;
-
-		rec_head_get(raw, &h, &items, &at);
-		body = BYTES(raw.ptr + at, raw.len - at);
-		c = cursor_of(body);
-		mp_skip(&c); /* the old id */
-		rec_head_put(buf_reserve(&t->schema_raw, REC_PREFIX), &h, (uint16_t)items);
-		t->schema_raw.len = REC_PREFIX;
-		buf_add_byte(&t->schema_raw, 0xcd);
-		buf_add_byte(&t->schema_raw, (uint8_t)(t->id >> 8));
-		buf_add_byte(&t->schema_raw, (uint8_t)t->id);
-		buf_add(&t->schema_raw, c.pos, cursor_left(&c));
-	}
-	t->hash = stage_schema_hash(buf_bytes(&t->schema_raw));
-	t->schema = schema_intern(st, in, s, t->hash, buf_bytes(&t->schema_raw));
-	type_bind(st, in, t);
-	if (in->types[id] && in->known[in->types[id]->id] == in->types[id])
-		in->known[in->types[id]->id] = NULL;
-	type_free(in->types[id]);
-	in->types[id] = in->known[t->id] = t;
-}
-
-static void input_end(struct stage *st, struct input *in, struct bytes raw)
-{
-	struct rec_end end;
-	struct rec_head h;
-	const struct rec_ledger *rows;
-
-	if (!control_decode(st, &rec_end_desc, raw, &h, &end)) {
-		warn("input '%s': bad end record from %s", in->name, in->program);
-		stage_exit(st, EXIT_TRUNCATED);
-		return;
-	}
-	rows = end.ledger.items;
-	for (size_t i = 0; i < end.ledger.count; i++) {
-		struct books_row row = { .instance = rows[i].instance,
-					 .peer = rows[i].peer,
-					 .value = rows[i].value };
-
-		snprintf(row.stage, sizeof(row.stage), "%.*s", (int)rows[i].stage.len,
-			 (const char *)rows[i].stage.ptr);
-		snprintf(row.counter, sizeof(row.counter), "%.*s", (int)rows[i].counter.len,
-			 (const char *)rows[i].counter.ptr);
-		books_add(&st->upstream, &row);
-	}
-	if (end.cause == REC_end_cause_TRUNCATED) {
-		stage_exit(st, EXIT_TRUNCATED); /* said by the stage that saw it */
-		st->cause = REC_end_cause_TRUNCATED;
-	} else if (end.cause != REC_end_cause_EOF && st->cause == REC_end_cause_EOF) {
-		st->cause = end.cause;
-	}
-	in->ended = true;
-	input_rise(in, h.n, h.ts);
-	if (h.n > st->last_n)
-		st->last_n = h.n;
-}
-
-/* A reader that may lose records hears how many data records the producer has put out so far. */
-static void input_missed(struct stage *st, struct input *in, const struct rec_head *h)
-{
-	uint64_t *late, *overrun, had;
-
-	if (!in->in || h->flow != in->stream) { /* whose hello it missed */
-		in->stream = h->flow;
-		in->in = books_counter(st->page, "in", in->stream);
-		in->counted = false;
-	}
-	late = books_counter(st->page, "lost.late", in->stream);
-	overrun = books_counter(st->page, "lost.overrun", in->stream);
-	had = *in->in + *late + *overrun;
-	if (h->ts > had)
-		*(in->counted ? overrun : late) += h->ts - had;
-	in->counted = true;
-}
-
-/* The lengths of the records to come. They are the producer's word: input_record() believes one
- * only as far as it does no harm. */
-static void input_index(struct input *in, struct bytes raw)
-{
-	struct cursor c;
-	struct mp_value lengths;
-	struct rec_head h;
-	uint32_t items, at = 0;
-	size_t body;
-
-	in->index.next = in->index.count = 0;
-	if (!rec_head_get(raw, &h, &items, &body))
-		return;
-	c = cursor_of(BYTES(raw.ptr + body, raw.len - body));
-	lengths = mp_next(&c);
-	if (lengths.type != MP_BIN)
-		return;
-	for (size_t i = 0; i < lengths.bytes.len / 2 && i < INDEX_MAX; i++) {
-		in->index.start[i] = at;
-		at += be16_get(lengths.bytes.ptr + 2 * i);
-		in->index.start[++in->index.count] = at;
-	}
-}
-
-static void input_control(struct stage *st, struct input *in, const struct rec_head *h,
-			  struct bytes raw)
-{
-	switch (h->type) {
-	case REC_hello:
-		input_hello(st, in, raw);
-		break;
-	case REC_schema:
-		input_schema(st, in, raw);
-		break;
-	case REC_mark:
-		input_rise(in, h->n, h->ts);
-		if (st->ninputs == 1 && st->ops->mark)
-			st->ops->mark(st, h->flow >> 48, h->n, h->ts);
-		break;
-	case REC_end:
-		input_end(st, in, raw);
-		break;
-	case REC_index:
-		input_index(in, raw);
-		if (port_in_drops(in->port))
-			input_missed(st, in, h);
-		return;
-	default: /* books, and what later versions add */
-		break;
-	}
-	if (st->ops->control)
-		st->ops->control(st, h, raw);
 }
 
 /* ---- records ------------------------------------------------------------------------------- */
@@ -546,7 +217,7 @@ static void input_again(struct stage *st, struct input *in)
 			continue;
 		input_take(in, len);
 		if (r.head.type < REC_FIRST_DATA)
-			input_control(st, in, &r.head, r.raw);
+			stage_input_control(st, in, &r.head, r.raw);
 		in->done = in->pos;
 	}
 }
@@ -568,7 +239,7 @@ void stage_inputs_begin(struct stage *st)
 
 			if (len > 0 && rec_head_get(raw, &h, &items, &body) &&
 			    h.type < REC_FIRST_DATA)
-				input_control(st, in, &h, raw);
+				stage_input_control(st, in, &h, raw);
 			else
 				input_cut(st, in, "the head that the ring keeps is damaged");
 			rest = BYTES(rest.ptr + raw.len, rest.len - raw.len);
@@ -619,7 +290,7 @@ static void deliver(struct stage *st, struct input *in, const struct stage_rec *
 	*in->in += n;
 	st->unit = n;
 	in->data = true;
-	input_rise(in, recs[n - 1].head.n, recs[n - 1].head.ts);
+	stage_input_rise(in, recs[n - 1].head.n, recs[n - 1].head.ts);
 	if (recs[n - 1].head.n > st->last_n)
 		st->last_n = recs[n - 1].head.n;
 	st->current = in;
@@ -678,7 +349,7 @@ static ssize_t deliver_run(struct stage *st, struct input *in, uint64_t limit)
 		recs[0] = *r;
 		n = 0;
 		if (control) {
-			input_control(st, in, &recs[0].head, recs[0].raw);
+			stage_input_control(st, in, &recs[0].head, recs[0].raw);
 			in->done = in->pos;
 		} else {
 			make_plain(st, in, &recs[0]);
@@ -713,12 +384,12 @@ static void input_advance(struct stage *st, struct input *in)
 		}
 		if (in->head.head.type < REC_FIRST_DATA) {
 			input_take(in, len);
-			input_control(st, in, &in->head.head, in->head.raw);
+			stage_input_control(st, in, &in->head.head, in->head.raw);
 			in->done = in->pos;
 			continue;
 		}
 		in->has_head = true;
-		input_rise(in, in->head.head.n, in->head.head.ts);
+		stage_input_rise(in, in->head.head.n, in->head.head.ts);
 	}
 }
 

@@ -175,6 +175,12 @@ void stage_inputs_close(struct stage *st);
 void stage_inputs_rest(struct stage *st);
 void stage_inputs_low(const struct stage *st, uint64_t *n, uint64_t *ts);
 
+/* stage_control.c */
+void stage_input_control(struct stage *st, struct input *in, const struct rec_head *h,
+			 struct bytes raw);
+void stage_input_rise(struct input *in, uint64_t n, uint64_t ts); /* nothing below will follow */
+void stage_in_type_free(struct in_type *t);
+
 /* stage_out.c */
 void stage_outputs_open(struct stage *st);
 void stage_hello(struct stage *st, bool continues);
