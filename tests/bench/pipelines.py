@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """pipelines: runs whole pipelines against the tools people use now, and writes docs/performance.md.
 
-    pipelines.py BUILD_DIR PAGE [C_BENCH_OUTPUT]
+    pipelines.py BUILD_DIR PAGE [WHAT_THE_OTHER_BENCHES_PRINTED]
 
 Prints a line "NAME ratio goal ok|MISSED" per goal. Sizes come from the environment:
     BENCH_PACKETS  of the mix [2500000]       BENCH_SMALL   of 64-byte packets [5000000]
@@ -26,6 +26,8 @@ import sys
 import tempfile
 import threading
 import time
+
+import printed
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 ROOT = os.path.dirname(os.path.dirname(HERE))
@@ -490,41 +492,6 @@ def have(peer):
 have.said = set()
 
 
-def c_benches(page, path):
-    """Ratios among the figures that the programs in C printed, and the figures."""
-    with open(path) as f:
-        text = f.read()
-
-    def number(pattern):
-        found = re.search(pattern, text, re.M)
-        return float(found.group(1)) if found else None
-    for name, what, pattern, bound, least in (
-            ("ring_rate", "ring against pipe, records of 300 bytes: records/s", r"^ring against pipe: ([\d.]+)", 4, True),
-            ("ring_floor", "bare shared memory against pipe, the same records: records/s",
-             r"^bare shared memory against pipe: ([\d.]+)", None, True),
-            ("pipe_rate", "| with a ring against --no-ring, records of 300 bytes: records/s",
-             r"^\| with a ring against without: ([\d.]+)", 3, True),
-            ("readers_three", "three readers of a ring against one: records/s of each",
-             r"^three readers against one: ([\d.]+)", 0.3, True),
-            ("ring_nng", "ring against NNG in batches of 256 KiB, records of 300 bytes: records/s", r"^link ring_ratio ([\d.]+)", 3, True),
-            ("link_acks", "a link with acknowledgements against one without: records/s", r"^link ack_ratio ([\d.]+)", 0.8, True),
-            ("codec_encode", "encode against msgpack-c: rate", r"^codec encode_ratio ([\d.]+)", 5, True),
-            ("codec_decode", "decode against msgpack-c: rate", r"^codec decode_ratio ([\d.]+)", 15, True),
-            ("track_1M_10k", "tracking 1 M flows against 10 k: rate", r"^1 M flows at x([\d.]+)", 0.75, True),
-            ("track_one_10k", "tracking one flow in a row against 10 k in turn: rate", r"^one flow in a row at x([\d.]+)", 1.3,
-             True),
-            ("track_allocated", "bytes allocated by tracking in steady state",
-             r"^bytes allocated in steady state: (\d+)", 0, False),
-            ("reasm_allocated", "blocks allocated by reassembly in steady state",
-             r"^reasm steady_blocks_allocated (\d+)", 0, False)):
-        value = number(pattern)
-        if value is not None and bound is None:
-            page.ratio(name, what, value)
-        elif value is not None:
-            page.goal(name, what, value, bound, least)
-    return text
-
-
 def table(head, rows):
     widths = [max(len(r[i]) for r in [head] + rows) for i in range(len(head))]
     lines = ["| " + " | ".join(c.ljust(w) for c, w in zip(r, widths)) + " |" for r in [head] + rows]
@@ -569,7 +536,7 @@ CPU is in ns per packet, and the part of it that the kernel took; memory in MB; 
 %s
 ## Parts
 
-What the benches in C print: record codec, making files, tracking, reassembly, rings.
+What the other benches print: record codec, making files, tracking, reassembly, rings, interfaces.
 
 ```
 %s
@@ -582,7 +549,7 @@ def main():
         sys.exit(__doc__.strip())
     page, text, load = Page(), "", os.getloadavg()[0]  # before there is ours
     if len(sys.argv) == 4:
-        text = c_benches(page, sys.argv[3])
+        text = printed.goals(page, sys.argv[3])
     folder, mine = os.environ.get("BENCH_DIR"), None
     if not folder:
         folder = mine = tempfile.mkdtemp(prefix="weir-bench-")
