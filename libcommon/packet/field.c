@@ -175,32 +175,18 @@ bool pkt_walk_next(struct pkt_walk *w, unsigned *field, struct pkt_place *place)
 	return false;
 }
 
-enum pkt_found pkt_field_place(const struct pkt_header *h, unsigned field, struct pkt_place *place)
+enum pkt_found pkt_field_walk(const struct pkt_header *h, unsigned field, struct pkt_place *place)
 {
-	const struct pkt_field *f = &h->layer->fields[field];
 	enum pkt_found found = PKT_ABSENT;
-	struct pkt_walk w = { .h = h };
+	struct pkt_walk w;
 
-	if (f->at < PKT_MOVES && f->when == PKT_ALWAYS && f->size == PKT_SIZE_BITS) {
-		*place = (struct pkt_place){ f->at, f->bits };
-		return f->at + f->bits <= h->len * 8 ? PKT_FOUND : PKT_CUT;
-	}
-	memset(w.seen, 0, sizeof(w.seen));
+	pkt_walk_start(&w, h);
 	for (unsigned i = 0; i <= field; i++) {
 		found = walk_step(&w, i, place);
 		if (found == PKT_CUT)
 			return PKT_CUT;
 	}
 	return found;
-}
-
-uint64_t pkt_field_number(const struct pkt_header *h, unsigned field)
-{
-	struct pkt_place place;
-
-	if (pkt_field_place(h, field, &place) != PKT_FOUND || place.bits > 64)
-		return 0;
-	return pkt_bits_get(h->ptr, place.at, place.bits);
 }
 
 /* The header's length by its own length field. */
@@ -222,14 +208,25 @@ static enum pkt_fit size_by_field(const struct pkt_layer *l, struct bytes b, siz
 	return *size <= b.len ? PKT_FITS : PKT_TOO_SHORT;
 }
 
+/* The header's length by the fields it has. */
+static enum pkt_fit size_by_walk(const struct pkt_layer *l, struct bytes b, size_t *size,
+				 unsigned *field)
+{
+	struct pkt_header h = { l, b.ptr, b.len };
+	struct pkt_place place;
+	struct pkt_walk w;
+
+	pkt_walk_start(&w, &h);
+	for (*field = 0; *field < l->nfields; ++*field)
+		if (walk_step(&w, *field, &place) == PKT_CUT)
+			return PKT_TOO_SHORT;
+	*size = (w.at + 7) / 8;
+	return PKT_FITS;
+}
+
 enum pkt_fit pkt_header_size(const struct pkt_layer *l, struct bytes b, size_t *size,
 			     unsigned *field)
 {
-	const struct pkt_field *last = &l->fields[l->nfields - 1];
-	struct pkt_header h = { l, b.ptr, b.len };
-	struct pkt_walk w = { .h = &h };
-	struct pkt_place place;
-
 	*field = 0;
 	*size = b.len;
 	if (b.len < l->min) {
@@ -242,15 +239,9 @@ enum pkt_fit pkt_header_size(const struct pkt_layer *l, struct bytes b, size_t *
 		return PKT_WRONG;
 	if (l->header.given)
 		return size_by_field(l, b, size, field);
-	if (last->at < PKT_MOVES && last->when == PKT_ALWAYS && last->size == PKT_SIZE_BITS) {
-		*size = l->min;
-		return PKT_FITS;
-	}
-	memset(w.seen, 0, sizeof(w.seen));
-	for (*field = 0; *field < l->nfields; ++*field)
-		if (walk_step(&w, *field, &place) == PKT_CUT)
-			return PKT_TOO_SHORT;
-	*size = (w.at + 7) / 8;
+	if (!pkt_field_is_fixed(&l->fields[l->nfields - 1]))
+		return size_by_walk(l, b, size, field);
+	*size = l->min;
 	return PKT_FITS;
 }
 

@@ -21,8 +21,26 @@ struct pkt_place {
 
 enum pkt_found { PKT_FOUND, PKT_ABSENT, PKT_CUT };
 
+/* Does it lie at one place in every such header? */
+static inline bool pkt_field_is_fixed(const struct pkt_field *f)
+{
+	return f->at < PKT_MOVES && f->when == PKT_ALWAYS && f->size == PKT_SIZE_BITS;
+}
+
+/* The same as pkt_field_place() for any field, by way of those before it. */
+enum pkt_found pkt_field_walk(const struct pkt_header *h, unsigned field, struct pkt_place *place);
+
 /* Where the field is: ABSENT where this header has none, CUT where the header ends before it. */
-enum pkt_found pkt_field_place(const struct pkt_header *h, unsigned field, struct pkt_place *place);
+static inline enum pkt_found pkt_field_place(const struct pkt_header *h, unsigned field,
+					     struct pkt_place *place)
+{
+	const struct pkt_field *f = &h->layer->fields[field];
+
+	if (!pkt_field_is_fixed(f))
+		return pkt_field_walk(h, field, place);
+	*place = (struct pkt_place){ f->at, f->bits };
+	return f->at + f->bits <= h->len * 8 ? PKT_FOUND : PKT_CUT;
+}
 
 /* The fields that a header has, one after the other; one that the header cuts ends it. */
 enum { PKT_SEEN = 64 };
@@ -42,7 +60,14 @@ uint64_t pkt_bits_get(const uint8_t *p, size_t at, size_t bits);
 void pkt_bits_put(uint8_t *p, size_t at, size_t bits, uint64_t v);
 
 /* The value of a number field; 0 where it is not there. */
-uint64_t pkt_field_number(const struct pkt_header *h, unsigned field);
+static inline uint64_t pkt_field_number(const struct pkt_header *h, unsigned field)
+{
+	struct pkt_place place;
+
+	if (pkt_field_place(h, field, &place) != PKT_FOUND || place.bits > 64)
+		return 0;
+	return pkt_bits_get(h->ptr, place.at, place.bits);
+}
 /* Is it a number, that fits 64 bits? MAC and IPv4 are, too. */
 static inline bool pkt_kind_is_number(enum pkt_kind kind)
 {
