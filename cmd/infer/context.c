@@ -162,13 +162,16 @@ void context_address(struct context *c, uint64_t now, uint64_t ttl, struct bytes
 		     const struct ip *server, uint64_t by)
 {
 	static const uint8_t l4s[] = { IPPROTO_TCP, IPPROTO_UDP };
+	struct target_key k;
 
+	if (!memo_stats(c->targets).entries)
+		return;
+	name_copy(k.name, name);
 	for (size_t i = 0; i < sizeof(l4s); i++) {
-		struct target_key k = { .l4 = l4s[i] };
 		struct endpoint at = { *server, 0, l4s[i] };
 		const struct target *t;
 
-		name_copy(k.name, name);
+		k.l4 = l4s[i];
 		t = memo_get(c->targets, now, &k);
 		if (!t)
 			continue;

@@ -6,6 +6,7 @@
 
 #include "cmd/infer/engine_private.h"
 #include "libcommon/base/die.h"
+#include "libcommon/stage/l7.h"
 
 enum { FACTS_TTL_LEAST = 60 };
 
@@ -97,6 +98,8 @@ static struct infer_flow *flow_make(struct infer *in, const struct rec_head *h,
 	f->id = h->flow;
 	f->key = *key;
 	f->midstream = midstream;
+	/* Datagrams are not kept. */
+	f->wanted = key->proto == IPPROTO_UDP ? WANTED_NO : WANTED_UNDECIDED;
 	f->chain = *bucket_of(in, f->id);
 	*bucket_of(in, f->id) = f;
 	list_push(in, f);
@@ -137,14 +140,14 @@ static void holder_add(struct infer *in, struct infer_flow *f)
 	in->last_holder = f;
 }
 
-/* Appends to the first bytes of a side, as far as they are kept. */
-static void first_add(struct infer *in, struct infer_flow *f, unsigned dir, struct bytes data)
+/* Appends to the first bytes of a side, as far as they are kept. False where none was added. */
+static bool first_add(struct infer *in, struct infer_flow *f, unsigned dir, struct bytes data)
 {
 	struct infer_side *s = &f->side[dir];
 	size_t room = in->limits.depth - s->len;
 
-	if (s->lost || !room)
-		return;
+	if (s->lost || !room || s->packets > in->limits.packets)
+		return false;
 	if (!s->first) {
 		if (in->nblocks >= in->max_blocks)
 			block_free_one(in, f);
@@ -157,6 +160,7 @@ static void first_add(struct infer *in, struct infer_flow *f, unsigned dir, stru
 		data.len = room;
 	memcpy(s->first + s->len, data.ptr, data.len);
 	s->len = (uint16_t)(s->len + data.len);
+	return true;
 }
 
 /* ---- facts --------------------------------------------------------------------------------- */
@@ -319,31 +323,40 @@ static void mode_set(struct infer *in, struct infer_flow *f)
 		f->mode = INFER_CLOSED;
 }
 
+/* Looks at what came, where it is among the first bytes, or at a datagram among the first ones. */
+static void piece_look(struct infer *in, struct infer_flow *f, unsigned dir, struct bytes bytes)
+{
+	struct infer_side *s = &f->side[dir];
+	bool first = first_add(in, f, dir, bytes);
+
+	f->bytes += (uint32_t)(bytes.len < in->limits.depth ? bytes.len : in->limits.depth);
+	if (f->key.proto == IPPROTO_TCP) {
+		if (first)
+			infer_look(in, f, dir, BYTES(s->first, s->len), false, &s->scan);
+	} else if (s->packets <= in->limits.packets) {
+		struct signature_scan scan = { 0 };
+
+		infer_look(in, f, dir, bytes, true, &scan);
+	}
+	if (f->evidence.news)
+		infer_judge(in, f);
+}
+
 static void piece_take(struct infer *in, struct infer_flow *f, unsigned dir, struct bytes bytes,
 		       uint64_t offset)
 {
 	struct infer_side *s = &f->side[dir];
-	bool whole = f->key.proto != IPPROTO_TCP, changed = false;
+	bool changed = false;
 
 	f->packets++;
 	if (s->packets < UINT16_MAX)
 		s->packets++;
 	if (f->armed)
 		changed = change_begins(in, f, dir, bytes, offset);
-	if (f->mode == INFER_OPEN) {
-		f->bytes += (uint32_t)(bytes.len < in->limits.depth ? bytes.len : in->limits.depth);
-		first_add(in, f, dir, bytes);
-		if (whole) {
-			struct signature_scan scan = { 0 };
-
-			infer_look(in, f, dir, bytes, true, &scan);
-		} else if (!s->lost) {
-			infer_look(in, f, dir, BYTES(s->first, s->len), false, &s->scan);
-		}
-		infer_judge(in, f);
-	} else if (f->watch_left) {
+	if (f->mode == INFER_OPEN)
+		piece_look(in, f, dir, bytes);
+	else if (f->watch_left)
 		f->watch_left--;
-	}
 	s->next = offset + bytes.len;
 	facts_look(in, f, dir, bytes);
 	if (!changed)
@@ -369,6 +382,19 @@ static void flow_begin(struct infer *in, struct infer_flow *f)
 static bool is_settled(const struct infer *in, uint64_t flow)
 {
 	return l7_others_find(&in->settled, flow) != NULL;
+}
+
+void infer_ahead(const struct infer *in, uint64_t flow, enum infer_ahead how)
+{
+	struct infer_flow **bucket = bucket_of(in, flow);
+
+	if (how == INFER_AHEAD_TABLE) {
+		__builtin_prefetch(l7_others_set(&in->settled, flow));
+		__builtin_prefetch(bucket);
+	} else if (*bucket) {
+		__builtin_prefetch(*bucket);
+		__builtin_prefetch(&(*bucket)->mode);
+	}
 }
 
 enum infer_need infer_need(const struct infer *in, uint64_t flow)
@@ -416,6 +442,24 @@ static void certain(struct infer *in, struct infer_flow *f, enum port_kind kind,
 	infer_judge(in, f);
 }
 
+/* The record at hand makes parsers forget the flow: so what comes after it need not go to them. */
+static void kept_count(struct infer_flow *f, const struct rec_stream *s)
+{
+	struct infer_side *side = &f->side[s->dir ? 1 : 0];
+	size_t len = s->payload.len;
+
+	if (f->wanted != WANTED_UNDECIDED || f->key.proto != IPPROTO_TCP)
+		return;
+	if (f->forgotten)
+		f->wanted = WANTED_NO;
+	if (s->gap)
+		side->kept = 0;
+	else if (side->kept && side->kept + len > L7_FIRST_BYTES)
+		f->forgotten = true;
+	else
+		side->kept = (uint16_t)(len < L7_FIRST_BYTES ? side->kept + len : L7_FIRST_BYTES);
+}
+
 void infer_stream(struct infer *in, const struct rec_head *h, const struct rec_stream *s)
 {
 	struct infer_flow *f = flow_find(in, h->flow);
@@ -432,6 +476,8 @@ void infer_stream(struct infer *in, const struct rec_head *h, const struct rec_s
 		f = flow_make(in, h, &key, s->flags & STREAM_MIDSTREAM);
 		flow_begin(in, f);
 	}
+	if (in->limits.wanted)
+		kept_count(f, s);
 	if (s->gap) {
 		if (f->mode == INFER_OPEN)
 			side_drop(in, f, dir);

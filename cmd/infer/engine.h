@@ -37,6 +37,10 @@ struct infer *infer_new(const struct infer_tables *tables, const struct infer_ho
 			const struct infer_limits *limits);
 void infer_free(struct infer *in);
 
+/* A record of that flow will come soon: asks for the memory that it needs. TABLE first, some
+ * records earlier than FLOW, which reads what TABLE asked for. */
+enum infer_ahead { INFER_AHEAD_TABLE, INFER_AHEAD_FLOW };
+void infer_ahead(const struct infer *in, uint64_t flow, enum infer_ahead how);
 /* What is to be done with the payload of a flow. Where there is nothing more to find out about it,
  * its records need not be decoded. */
 enum infer_need { INFER_LOOK, INFER_PASS, INFER_LEAVE_OUT };
@@ -46,7 +50,7 @@ bool infer_wants(const struct infer *in, uint64_t flow);
 /* Called before the record goes on, so that its guess comes first. */
 void infer_stream(struct infer *in, const struct rec_head *h, const struct rec_stream *s);
 void infer_packet(struct infer *in, const struct rec_head *h, const struct rec_packet *p);
-/* A flow started, as far as that is reported, or ended. */
+/* A flow started, as far as that is reported, or ended: then nothing but `event` is read. */
 void infer_flow(struct infer *in, const struct rec_head *h, const struct rec_flow *f);
 /* A parser upstream made a record of that protocol out of the flow. */
 void infer_parsed(struct infer *in, const struct rec_head *h, const struct rec_key *key,

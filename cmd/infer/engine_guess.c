@@ -211,6 +211,7 @@ void infer_judge(struct infer *in, struct infer_flow *f)
 	enum rec_guess_state state = state_of(&v);
 	enum rec_guess_cause cause = REC_guess_cause_FIRST;
 
+	f->evidence.news = false;
 	if (!v.protocol)
 		return;
 	if (f->rev || f->protocol) {

@@ -14,8 +14,9 @@ enum infer_mode {
 	INFER_CLOSED,  /* nothing more to find out */
 };
 
-/* Who follows guesses asks about a flow that may be his, and has it from then on whatever later
- * guesses say; he forgets what surely is another's until a guess names him. */
+/* Who follows guesses (l7_follow.c) asks about a flow that may be his, and has it from then on
+ * whatever later guesses say. Before that he keeps the front of a stream, but forgets it where it
+ * gets too long or surely is another's. */
 enum infer_wanted { WANTED_UNDECIDED, WANTED_YES, WANTED_NO };
 
 struct infer_side {
@@ -23,6 +24,7 @@ struct infer_side {
 	uint16_t len;   /* bytes in it */
 	uint16_t packets;
 	bool lost;     /* its first bytes made room for others' */
+	uint16_t kept; /* bytes that parsers have while they wait for a guess */
 	uint64_t next; /* offset behind the last byte seen */
 	struct signature_scan scan;
 };
@@ -34,6 +36,7 @@ struct infer_flow {
 	struct rec_key key;
 	uint8_t mode, client; /* client: the direction that acts as one */
 	uint8_t wanted;       /* enum infer_wanted, by the guesses that were written */
+	bool forgotten;       /* parsers wait for its guess no longer */
 	bool midstream, flipped, named;
 	uint16_t served;              /* what the context was told of its server */
 	uint16_t rev, protocol, over; /* protocol: of the last guess */

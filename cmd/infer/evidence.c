@@ -27,19 +27,19 @@ bool evidence_add(struct evidence_list *l, const struct evidence *e)
 			if (at->weight >= e->weight)
 				return false;
 			*at = *e;
-			return true;
+			return l->news = true;
 		}
 		if (!weakest || at->weight < weakest->weight)
 			weakest = at;
 	}
 	if (l->count < EVIDENCE_MAX) {
 		l->items[l->count++] = *e;
-		return true;
+		return l->news = true;
 	}
 	if (weakest->weight >= e->weight)
 		return false;
 	*weakest = *e;
-	return true;
+	return l->news = true;
 }
 
 void evidence_drop(struct evidence_list *l, unsigned class)
@@ -49,6 +49,7 @@ void evidence_drop(struct evidence_list *l, unsigned class)
 	for (unsigned i = 0; i < l->count; i++)
 		if (l->items[i].class != class)
 			l->items[kept++] = l->items[i];
+	l->news |= kept < l->count;
 	l->count = kept;
 }
 

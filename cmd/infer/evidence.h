@@ -26,6 +26,7 @@ struct evidence {
 struct evidence_list {
 	struct evidence items[EVIDENCE_MAX];
 	unsigned count;
+	bool news; /* since somebody set it false */
 };
 
 /* A sign that is there already is not added again; a weaker one of its kind gives way. False where

@@ -10,8 +10,9 @@
 #include <unistd.h>
 
 #include "cmd/infer/texts.h"
+#include "libcommon/stage/brief.h"
 
-enum { FILE_MOST = 16 << 20 };
+enum { FILE_MOST = 16 << 20, AHEAD = 4 /* records */ };
 
 struct infer_config infer_config = {
 	.depth = INFER_DEPTH,
@@ -271,24 +272,23 @@ void infer_open(struct stage *st, int argc, char **argv)
 	self.stage = st;
 }
 
-static void leave_out(struct stage *st)
+static void fate(struct stage *st, struct bytes raw, bool wanted)
 {
-	stage_filter(st, 1);
-	++*self.not_wanted;
+	if (self.truth || infer_config.explain) {
+		stage_consume(st, 1);
+	} else if (infer_config.only) {
+		stage_filter(st, 1);
+	} else if (wanted) {
+		stage_pass(st, raw);
+	} else {
+		stage_filter(st, 1);
+		++*self.not_wanted;
+	}
 }
 
-static void fate(struct stage *st, const struct stage_rec *r)
+static bool is_payload(const struct stage_rec *r)
 {
-	bool payload = r->head.type == REC_stream || r->head.type == REC_packet;
-
-	if (self.truth || infer_config.explain)
-		stage_consume(st, 1);
-	else if (infer_config.only)
-		stage_filter(st, 1);
-	else if (payload && !infer_wants(self.engine, r->head.flow))
-		leave_out(st);
-	else
-		stage_pass(st, r->raw);
+	return r->head.type == REC_stream || r->head.type == REC_packet;
 }
 
 static bool decode(struct stage *st, const struct rec_desc *desc, const struct stage_rec *r,
@@ -297,6 +297,18 @@ static bool decode(struct stage *st, const struct rec_desc *desc, const struct s
 	struct rec_head h;
 
 	return stage_decode(st, desc, r, &h, rec);
+}
+
+/* All of it where a flow starts; most only end. */
+static bool flow_decode(struct stage *st, const struct stage_rec *r, struct rec_flow *f)
+{
+	static struct brief fields = { .names = { "event", "reason" } };
+	uint8_t v[BRIEF_MAX];
+
+	if (!brief_read(st, &fields, r, v) || v[0] == REC_flow_event_START)
+		return decode(st, &rec_flow_desc, r, f);
+	f->event = v[0];
+	return true;
 }
 
 /* False where the record was malformed, and has had its fate. */
@@ -309,8 +321,6 @@ static bool look(struct stage *st, const struct stage_rec *r)
 		struct rec_key key;
 	} u;
 
-	if (r->head.type != REC_flow && infer_need(self.engine, r->head.flow) != INFER_LOOK)
-		return true;
 	switch (r->head.type) {
 	case REC_stream:
 		if (!decode(st, &rec_stream_desc, r, &u.stream))
@@ -324,7 +334,7 @@ static bool look(struct stage *st, const struct stage_rec *r)
 			infer_packet(self.engine, &r->head, &u.packet);
 		break;
 	case REC_flow:
-		if (!decode(st, &rec_flow_desc, r, &u.flow))
+		if (!flow_decode(st, r, &u.flow))
 			return false;
 		infer_flow(self.engine, &r->head, &u.flow);
 		break;
@@ -341,11 +351,28 @@ static bool look(struct stage *st, const struct stage_rec *r)
 	return true;
 }
 
+static void payload_take(struct stage *st, const struct stage_rec *r)
+{
+	enum infer_need need = infer_need(self.engine, r->head.flow);
+
+	if (need != INFER_LOOK)
+		fate(st, r->raw, need == INFER_PASS);
+	else if (look(st, r))
+		fate(st, r->raw, infer_wants(self.engine, r->head.flow));
+}
+
 void infer_batch(struct stage *st, const struct stage_rec *recs, size_t n)
 {
 	for (size_t i = 0; i < n; i++)
-		if (look(st, &recs[i]))
-			fate(st, &recs[i]);
+		infer_ahead(self.engine, recs[i].head.flow, INFER_AHEAD_TABLE);
+	for (size_t i = 0; i < n; i++) {
+		if (i + AHEAD < n)
+			infer_ahead(self.engine, recs[i + AHEAD].head.flow, INFER_AHEAD_FLOW);
+		if (is_payload(&recs[i]))
+			payload_take(st, &recs[i]);
+		else if (look(st, &recs[i]))
+			fate(st, recs[i].raw, true);
+	}
 	counters_set();
 }
 

@@ -5,6 +5,8 @@
 
 #include "libcommon/base/die.h"
 
+enum { BUCKETS_LEAST = 64 };
+
 struct entry {
 	uint32_t next, older, newer; /* numbers, from 1; 0 = none */
 	uint64_t until;
@@ -22,17 +24,14 @@ struct memo {
 struct memo *memo_new(size_t entries, size_t key, size_t value, uint64_t seed)
 {
 	struct memo *m = xcalloc(1, sizeof(*m));
-	size_t buckets = 16;
 
-	while (buckets < entries)
-		buckets *= 2;
 	m->entries = entries;
 	m->key = (key + 7) & ~(size_t)7;
 	m->value = value;
 	m->seed = seed;
 	m->stride = (sizeof(struct entry) + m->key + value + 7) & ~(size_t)7;
-	m->mask = (uint32_t)(buckets - 1);
-	m->buckets = xcalloc(buckets, sizeof(*m->buckets));
+	m->mask = BUCKETS_LEAST - 1;
+	m->buckets = xcalloc(BUCKETS_LEAST, sizeof(*m->buckets));
 	m->memory = xcalloc(entries, m->stride);
 	m->key = key;
 	return m;
@@ -62,11 +61,14 @@ static uint32_t *bucket_of(const struct memo *m, const void *key)
 	const uint8_t *p = key;
 	uint64_t h = m->seed ^ 0x9e3779b97f4a7c15ull;
 
-	for (size_t i = 0; i < m->key; i++)
-		h = (h ^ p[i]) * 0x100000001b3ull;
-	h ^= h >> 29;
-	h *= 0xbf58476d1ce4e5b9ull;
-	return &m->buckets[(h >> 32) & m->mask];
+	for (size_t i = 0; i < m->key; i += 8) {
+		uint64_t word = 0;
+
+		memcpy(&word, p + i, m->key - i < 8 ? m->key - i : 8);
+		h = (h ^ word) * 0xbf58476d1ce4e5b9ull;
+		h ^= h >> 32;
+	}
+	return &m->buckets[h & m->mask];
 }
 
 static void list_remove(struct memo *m, struct entry *e)
@@ -85,7 +87,7 @@ static void list_push(struct memo *m, struct entry *e, uint32_t number)
 
 static uint32_t find(const struct memo *m, const void *key)
 {
-	uint32_t at = *bucket_of(m, key);
+	uint32_t at = m->stats.entries ? *bucket_of(m, key) : 0;
 
 	while (at && memcmp(entry_at(m, at)->bytes, key, m->key) != 0)
 		at = entry_at(m, at)->next;
@@ -106,9 +108,25 @@ static void entry_free(struct memo *m, uint32_t number)
 	m->stats.entries--;
 }
 
+/* Twice as many buckets: few entries stay in few cache lines. */
+static void buckets_grow(struct memo *m)
+{
+	size_t n = 2 * ((size_t)m->mask + 1);
+
+	free(m->buckets);
+	m->buckets = xcalloc(n, sizeof(*m->buckets));
+	m->mask = (uint32_t)(n - 1);
+	for (uint32_t at = m->newest; at; at = entry_at(m, at)->older) {
+		uint32_t *bucket = bucket_of(m, entry_at(m, at)->bytes);
+
+		entry_at(m, at)->next = *bucket;
+		*bucket = at;
+	}
+}
+
 static uint32_t entry_make(struct memo *m, const void *key)
 {
-	uint32_t number, *bucket = bucket_of(m, key);
+	uint32_t number, *bucket;
 	struct entry *e;
 
 	if (!m->free && m->made == m->entries) {
@@ -120,10 +138,12 @@ static uint32_t entry_make(struct memo *m, const void *key)
 	if (m->free)
 		m->free = e->next;
 	memcpy(e->bytes, key, m->key);
+	bucket = bucket_of(m, key);
 	e->next = *bucket;
 	*bucket = number;
 	list_push(m, e, number);
-	m->stats.entries++;
+	if (++m->stats.entries > m->mask)
+		buckets_grow(m);
 	return number;
 }
 

@@ -39,7 +39,7 @@ void signatures_free(struct signatures *s)
 	if (!s)
 		return;
 	lists_free(s);
-	text_automaton_free(&s->automaton);
+	text_automatons_free(s);
 	buf_release(&s->conditions);
 	buf_release(&s->places);
 	free(s);
@@ -114,7 +114,7 @@ void signatures_compile(struct signatures *s)
 	}
 	s->nchanges = nchanges;
 	s->nvariants = nvariants;
-	text_automaton_build(s);
+	text_automatons_build(s);
 }
 
 const struct signature *signature_at(const struct signatures *s, uint16_t number)

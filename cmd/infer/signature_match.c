@@ -65,18 +65,19 @@ static enum answer number_fits(const struct signature_condition *c, struct bytes
 	}
 }
 
-static enum answer text_found(const struct signatures *s, const struct signature_condition *c,
+static enum answer text_found(const struct text_automaton *a, const struct signature_condition *c,
 			      struct bytes b, struct signature_scan *scan)
 {
 	if (b.len > SIGNATURE_DEPTH)
 		b.len = SIGNATURE_DEPTH;
 	if (scan->looked < b.len)
-		text_automaton_read(s, scan, b);
+		text_automaton_read(a, scan, b);
 	return scan->texts[c->text / 64] >> c->text % 64 & 1 ? YES : MORE;
 }
 
-static enum answer signature_fits(const struct signatures *s, const struct signature *g,
-				  struct bytes b, struct signature_scan *scan)
+static enum answer signature_fits(const struct signatures *s, enum signature_l4 l4,
+				  const struct signature *g, struct bytes b,
+				  struct signature_scan *scan)
 {
 	const struct signature_condition *c = conditions_of(s, g), *last = c + g->conditions;
 	enum answer all = YES;
@@ -92,7 +93,7 @@ static enum answer signature_fits(const struct signatures *s, const struct signa
 			a = places_fit(s, c, b, at);
 			break;
 		case CONDITION_FIND:
-			a = text_found(s, c, b, scan);
+			a = text_found(&s->automaton[l4], c, b, scan);
 			break;
 		case CONDITION_SIZE:
 			a = c->low <= b.len && b.len <= c->high ? YES : NO;
@@ -130,7 +131,7 @@ static bool list_match(const struct signatures *s, const uint16_t *list, size_t 
 		if (said[i / 64] >> i % 64 & 1)
 			continue;
 		if ((g->from & look->from) && (b.len < 4 || (word & g->mask) == g->word))
-			a = signature_fits(s, g, b, scan);
+			a = signature_fits(s, look->l4, g, b, scan);
 		if (a == MORE && !look->whole && b.len < SIGNATURE_DEPTH)
 			continue;
 		said[i / 64] |= 1ull << i % 64;
@@ -171,7 +172,7 @@ const struct signature *signatures_change(const struct signatures *s, uint16_t p
 		const struct signature *g = &s->lines[s->changes[i]];
 
 		if (g->protocol == protocol && (g->from & from) &&
-		    signature_fits(s, g, bytes, &scan) == YES)
+		    signature_fits(s, SIGNATURE_TCP, g, bytes, &scan) == YES)
 			return g;
 	}
 	return NULL;

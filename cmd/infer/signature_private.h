@@ -10,14 +10,17 @@ struct signature_text {
 	uint8_t len;
 };
 
-/* The automaton of floating texts: rows of one number for each class of bytes. */
+/* The automaton of the floating texts of a transport: rows of one number for each class of bytes.
+ */
 struct text_automaton {
 	uint8_t class_of[256];
+	uint8_t pairs[65536 / 8]; /* bits: a text may begin with these two bytes */
 	unsigned classes, states;
 	uint16_t *next;     /* [state][class] */
 	uint16_t *fail;     /* while it is built */
 	uint16_t *text_end; /* per state: 1 + the text that ends here, 0 for none.. */
 	uint16_t *shorter;  /* ..and the state of the next shorter text that ends here, too */
+	uint16_t *ends;     /* per state: itself where a text ends here, else the shorter one */
 };
 
 struct signatures {
@@ -27,7 +30,7 @@ struct signatures {
 	struct buf conditions, places;
 	struct signature_text texts[SIGNATURE_TEXTS];
 	size_t ntexts;
-	struct text_automaton automaton;
+	struct text_automaton automaton[SIGNATURE_L4S]; /* TCP's has those of `change` lines, too */
 	/* By first byte, and those that any first byte may have. */
 	uint16_t *bucket[SIGNATURE_L4S][256];
 	uint16_t nbucket[SIGNATURE_L4S][256];
@@ -67,10 +70,10 @@ static inline bool place_fits(const struct signature_place *p, uint8_t c)
 
 /* ---- signature_text.c ---- */
 
-void text_automaton_build(struct signatures *s);
-void text_automaton_free(struct text_automaton *a);
+void text_automatons_build(struct signatures *s);
+void text_automatons_free(struct signatures *s);
 /* Reads the bytes behind scan->looked, and notes the texts that end in them. */
-void text_automaton_read(const struct signatures *s, struct signature_scan *scan,
+void text_automaton_read(const struct text_automaton *a, struct signature_scan *scan,
 			 struct bytes bytes);
 
 #endif

@@ -214,6 +214,9 @@ void l7_leave(struct l7 *l7, uint64_t n, uint64_t ts);
 /* Frees; calls no end(): l7_finish() first, or what parsers allocated is lost. NULL is fine. */
 void l7_free(struct l7 *l7);
 
+/* Of a flow that no guess has named yet, of each direction of a stream. */
+enum { L7_FIRST_BYTES = 1024 };
+
 struct l7_stats {
 	uint64_t flows, claimed, evicted, poisoned, swapped, anomalies_suppressed, memory,
 		memory_peak, first_bytes, first_bytes_evicted;

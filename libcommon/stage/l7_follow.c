@@ -3,7 +3,7 @@
 
 #include "libcommon/stage/l7_private.h"
 
-enum { FIRST_BYTES = 1024 /* per direction */, FIRST_MEMORY = 16 << 20 };
+enum { FIRST_MEMORY = 16 << 20 };
 
 void l7_follow(struct l7 *l7)
 {
@@ -64,7 +64,7 @@ void l7_first_keep(struct l7_flow *f, enum l7_dir dir, struct bytes data)
 	struct l7 *l7 = f->l7;
 
 	/* What nobody named within so many bytes nobody will. */
-	if (s->kept.len + data.len > FIRST_BYTES && s->kept.len) {
+	if (s->kept.len + data.len > L7_FIRST_BYTES && s->kept.len) {
 		f->mode = MODE_OTHER;
 		return;
 	}
