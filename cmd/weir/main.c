@@ -178,11 +178,16 @@ static bool printed(const char *type)
 	return false;
 }
 
+static bool payload_printed(void)
+{
+	return printed("stream") || printed("packet") || printed("frame");
+}
+
 /* One parser stage can pass on what is printed beside its own records, as long as that is none of
  * the many with payload. */
 static bool in_line(void)
 {
-	return !config.split && !printed("stream") && !printed("packet") && !printed("frame");
+	return !config.split && !payload_printed();
 }
 
 /* The parsers: one process reads each record once for all of them, or each by itself. Returns how
@@ -234,6 +239,10 @@ static void build(struct pipeline *p, int n, char **files)
 	pipeline_ring(p, flow, &reasm, 1, 0);
 	if (config.infer) { /* in line: a guess is read before the bytes that it is about */
 		infer = own_stage(p, "infer");
+		/* A parser of the user's own may want what no guess gives it, and a summary counts
+		 * all there is. */
+		if (!nwith && !payload_printed() && !config.summary)
+			stage_arg(infer, "--for=%s", config.protocols);
 		pipeline_ring(p, reasm, &infer, 1, 0);
 		reasm = infer;
 	}
