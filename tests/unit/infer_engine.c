@@ -1,0 +1,462 @@
+/* infer_engine: what flows are said to be while their bytes come: states, limits of confidence,
+ * contradiction and agreed change, late bytes, and bounded memory. */
+#include "cmd/infer/engine.h"
+
+#include <netinet/in.h>
+#include <unistd.h>
+
+#include "cmd/infer/evidence.h"
+#include "cmd/infer/texts.h"
+#include "libcommon/base/buf.h"
+#include "tests/unit/check.h"
+
+/* One guess, as text: "http likely one 90". */
+struct said {
+	uint64_t flow;
+	char text[80];
+	struct rec_guess rec; /* its numbers */
+	char other[32];       /* the first alternative */
+};
+
+static struct {
+	struct protocols *names;
+	struct signatures *signatures;
+	struct ports *ports;
+	struct context *context;
+	struct infer *in;
+	struct said said[64];
+	size_t nsaid;
+	uint64_t n, offset[64][2];
+	bool known[64];
+} t;
+
+static void on_guess(void *ctx, const struct rec_head *h, const struct rec_guess *g)
+{
+	static const char *const states[] = { [REC_guess_state_CANDIDATE] = "candidate",
+					      [REC_guess_state_LIKELY] = "likely",
+					      [REC_guess_state_CONFIRMED] = "confirmed",
+					      [REC_guess_state_CONTRADICTED] = "contradicted",
+					      [REC_guess_state_GAVE_UP] = "gave_up" };
+	const struct rec_guess_evidence *why = g->why.items;
+	const struct rec_guess_other *others = g->alternatives.items;
+	struct said *s = &t.said[t.nsaid];
+
+	(void)ctx;
+	CHECK(g->why.count ? g->confidence <= evidence_cap(why[0].class) : !g->confidence);
+	if (t.nsaid == 64)
+		return;
+	t.nsaid++;
+	*s = (struct said){ .flow = h->flow, .rec = *g };
+	snprintf(s->text, sizeof(s->text), "%.*s %s", (int)g->protocol.len,
+		 (const char *)g->protocol.ptr, states[g->state]);
+	if (g->alternatives.count)
+		snprintf(s->other, sizeof(s->other), "%.*s", (int)others[0].protocol.len,
+			 (const char *)others[0].protocol.ptr);
+}
+
+static const struct infer_limits roomy = { .flows = 64,
+					   .first_bytes = 128 * INFER_DEPTH,
+					   .depth = INFER_DEPTH,
+					   .packets = INFER_PACKETS };
+
+static void begin(const struct infer_limits *limits)
+{
+	infer_free(t.in);
+	context_free(t.context);
+	t.context = context_new(t.names, 64, 1);
+	t.in = infer_new(&(struct infer_tables){ t.names, t.signatures, t.ports, t.context },
+			 &(struct infer_host){ NULL, on_guess }, limits);
+	t.nsaid = 0;
+	t.n = 0;
+	memset(t.offset, 0, sizeof(t.offset));
+	memset(t.known, 0, sizeof(t.known));
+}
+
+enum { ORIG, RESP };
+
+static struct rec_head head(uint64_t flow)
+{
+	t.n++;
+	return (struct rec_head){ REC_stream, 1000000000ull * t.n, flow, t.n };
+}
+
+/* A piece of a TCP stream between 192.0.2.1 and 192.0.2.2, in memory of just its size. */
+static void tcp_piece(uint64_t flow, uint16_t port, unsigned dir, struct bytes b, uint8_t flags)
+{
+	struct rec_head h = head(flow);
+	uint8_t *copy = malloc(b.len ? b.len : 1);
+	struct rec_stream s = { .ip_version = 4,
+				.proto = IPPROTO_TCP,
+				.dir = (uint8_t)dir,
+				.flags = flags,
+				.orig_h = { 192, 0, 2, 1 },
+				.resp_h = { 192, 0, 2, 2 },
+				.orig_p = 40000,
+				.resp_p = port,
+				.offset = t.offset[flow % 64][dir] };
+
+	memcpy(copy, b.ptr, b.len);
+	s.payload = BYTES(copy, b.len);
+	infer_stream(t.in, &h, &s);
+	t.offset[flow % 64][dir] += b.len;
+	free(copy);
+}
+
+static void tcp(uint64_t flow, uint16_t port, unsigned dir, const char *text)
+{
+	tcp_piece(flow, port, dir, bytes_str(text), 0);
+}
+
+static void udp(uint64_t flow, uint16_t port, unsigned dir, struct bytes b)
+{
+	struct rec_head h = head(flow);
+	struct rec_packet p = { .ip_version = 4,
+				.proto = IPPROTO_UDP,
+				.dir = (uint8_t)dir,
+				.flags = t.known[flow % 64] ? 0 : PACKET_NEW,
+				.orig_h = { 192, 0, 2, 1 },
+				.resp_h = { 192, 0, 2, 2 },
+				.orig_p = 40000,
+				.resp_p = port,
+				.payload = b };
+
+	t.known[flow % 64] = true;
+	infer_packet(t.in, &h, &p);
+}
+
+static void over(uint64_t flow)
+{
+	struct rec_head h = head(flow);
+
+	infer_flow(t.in, &h, &(struct rec_flow){ .event = REC_flow_event_END });
+}
+
+#define SAID(i, what) CHECK(strcmp(t.said[i].text, what) == 0)
+
+static uint8_t noise_bytes[2048];
+
+static void noise_make(void)
+{
+	uint32_t x = 1;
+
+	for (size_t i = 0; i < sizeof(noise_bytes); i++)
+		noise_bytes[i] = (uint8_t)((x = x * 1664525 + 1013904223) >> 24);
+	noise_bytes[0] = 0xf9; /* begins nothing */
+}
+
+/* So many bytes that look random. */
+static struct bytes noise(size_t n)
+{
+	return BYTES(noise_bytes, n);
+}
+
+static void test_states(void)
+{
+	check_case("before its first byte nothing is said of a flow whose port has a name");
+	begin(&roomy);
+	tcp_piece(1, 443, ORIG, BYTES("", 0), 0);
+	CHECK_EQ(t.nsaid, 0);
+	check_case("with bytes that fit nothing it stays a candidate of at most 40");
+	tcp_piece(1, 443, ORIG, noise(600), 0);
+	CHECK_EQ(t.nsaid, 1);
+	SAID(0, "tls candidate");
+	CHECK(t.said[0].rec.confidence <= 40);
+	check_case("its end is giving up, and says that the bytes look random");
+	over(1);
+	CHECK_EQ(t.nsaid, 2);
+	SAID(1, "tls gave_up");
+	CHECK(t.said[1].rec.encrypted.set && t.said[1].rec.encrypted.v);
+	check_case("one direction makes it likely, both confirm it, and then nothing more is said");
+	begin(&roomy);
+	tcp(1, 8443, ORIG, "GET / HTTP/1.1\r\n");
+	tcp(1, 8443, ORIG, "Host: a\r\n\r\n");
+	SAID(0, "http likely");
+	CHECK_EQ(t.nsaid, 1);
+	tcp(1, 8443, RESP, "HTTP/1.1 200 OK\r\n");
+	SAID(1, "http confirmed");
+	for (int i = 0; i < 200; i++)
+		tcp(1, 8443, RESP, "GET / HTTP/1.1\r\nSSH-2.0-x\r\n");
+	over(1);
+	CHECK_EQ(t.nsaid, 2);
+	CHECK_EQ(t.said[1].rec.rev, 2);
+}
+
+/* The highest confidence that such a flow got. */
+static unsigned highest(void)
+{
+	unsigned most = 0;
+
+	for (size_t i = 0; i < t.nsaid; i++)
+		if (t.said[i].rec.confidence > most)
+			most = t.said[i].rec.confidence;
+	return most;
+}
+
+static void test_limits(void)
+{
+	const struct ip client = { 4, { 192, 0, 2, 1 } }, server = { 4, { 192, 0, 2, 2 } };
+	const struct endpoint at = { server, 7777, IPPROTO_TCP };
+	uint16_t mysql = protocol_number(t.names, bytes_str("mysql"));
+	struct rec_key key = { .proto = IPPROTO_TCP, .orig_p = 1, .resp_p = 2 };
+	struct rec_head h;
+	const char *why;
+	unsigned line;
+
+	check_case("a header's field is certain");
+	begin(&roomy);
+	h = head(1);
+	infer_packet(t.in, &h,
+		     &(struct rec_packet){ .ip_version = 4, .proto = 1, .flags = PACKET_NEW });
+	SAID(0, "icmp confirmed");
+	CHECK_EQ(highest(), 100);
+	check_case("so is a rule, also against what the bytes show");
+	begin(&roomy);
+	CHECK(context_load(t.context, bytes_str("any tcp 7777 = mysql\n"), &why, &line));
+	tcp(1, 7777, ORIG, "GET / HTTP/1.1\r\n");
+	SAID(0, "mysql confirmed");
+	CHECK_EQ(highest(), 100);
+	check_case("a parser's record gives 99");
+	begin(&roomy);
+	h = head(1);
+	infer_parsed(t.in, &h, &key, "http");
+	SAID(0, "http confirmed");
+	CHECK_EQ(highest(), 99);
+	check_case("both directions give at most 97, one 90");
+	begin(&roomy);
+	tcp(1, 80, ORIG, "GET / HTTP/1.1\r\n");
+	CHECK_EQ(highest(), 90);
+	tcp(1, 80, RESP, "HTTP/1.1 200 OK\r\n");
+	CHECK_EQ(highest(), 97);
+	check_case("an announced flow has its name before its first byte, at most 85 sure");
+	begin(&roomy);
+	context_expect(t.context, 0, UINT64_MAX, &at, &client,
+		       &(struct expectation){ .by = 9, .protocol = mysql, .weight = 99 });
+	tcp_piece(1, 7777, ORIG, BYTES("", 0), 0);
+	SAID(0, "mysql likely");
+	CHECK_EQ(highest(), 85);
+	CHECK_EQ(t.said[0].rec.expected_by.v, 9);
+	check_case(
+		"what the server's port served before gives at most 70, at most with its name 70");
+	begin(&roomy);
+	for (int i = 0; i < 9; i++)
+		context_served(t.context, 1, &at, mysql);
+	context_named(t.context, 1, UINT64_MAX, &client, &server, bytes_str("mysql.example.com"));
+	tcp_piece(1, 7777, ORIG, noise(200), STREAM_MIDSTREAM);
+	SAID(0, "mysql likely");
+	CHECK(highest() > 50 && highest() <= 70);
+	check_case("a name alone gives at most 50");
+	begin(&roomy);
+	context_named(t.context, 1, UINT64_MAX, &client, &server, bytes_str("smtp3.example.com"));
+	tcp_piece(1, 7777, ORIG, noise(200), 0);
+	SAID(0, "smtp candidate");
+	CHECK(highest() > 0 && highest() <= 50);
+}
+
+static void test_change(void)
+{
+	check_case("two directions of two protocols: a contradiction, of which both stay visible");
+	begin(&roomy);
+	tcp(1, 22, ORIG, "GET / HTTP/1.1\r\n");
+	tcp(1, 22, RESP, "SSH-2.0-OpenSSH_9.2\r\n");
+	SAID(0, "http likely");
+	SAID(1, "ssh contradicted");
+	CHECK_EQ(t.said[1].rec.cause, REC_guess_cause_CONFLICT);
+	CHECK(t.said[1].rec.replaces.set && t.said[1].rec.replaces.v == 1);
+	CHECK(strcmp(t.said[1].other, "http") == 0);
+	check_case(
+		"a change that was agreed upon is none, and says where the next protocol begins");
+	begin(&roomy);
+	tcp(1, 25, RESP, "220 a ESMTP smtp\r\n");
+	tcp(1, 25, ORIG, "STARTTLS\r\n");
+	tcp(1, 25, RESP, "220 go\r\n");
+	tcp_piece(1, 25, ORIG, BYTES("\x16\x03\x01\x00\x50\x01\x00\x00\x4c\x03\x03", 11), 0);
+	SAID(t.nsaid - 1, "tls likely");
+	CHECK_EQ(t.said[t.nsaid - 1].rec.cause, REC_guess_cause_UPGRADE);
+	CHECK(bytes_is(t.said[t.nsaid - 1].rec.over, "smtp"));
+	CHECK_EQ(t.said[t.nsaid - 1].rec.orig_offset, 10);
+	CHECK_EQ(t.said[t.nsaid - 1].rec.resp_offset, 26);
+	check_case("a client's words from the responder turn the flow round");
+	begin(&roomy);
+	tcp(1, 40001, RESP, "GET / HTTP/1.1\r\n");
+	SAID(0, "http likely");
+	CHECK_EQ(t.said[0].rec.client, REC_dir_RESP);
+	CHECK_EQ(t.said[0].rec.cause, REC_guess_cause_FLIP);
+}
+
+static void test_late(void)
+{
+	static const char text[] = "GET /a HTTP/1.1\r\n";
+	struct said whole;
+
+	check_case("bytes that come one by one tell what they tell together");
+	begin(&roomy);
+	tcp(1, 8080, ORIG, text);
+	whole = t.said[t.nsaid - 1];
+	begin(&roomy);
+	for (size_t i = 0; text[i]; i++)
+		tcp_piece(1, 8080, ORIG, BYTES(text + i, 1), 0);
+	CHECK(strcmp(t.said[t.nsaid - 1].text, whole.text) == 0);
+	CHECK_EQ(t.said[t.nsaid - 1].rec.orig_offset, 0);
+	check_case("behind so many pieces or bytes of a direction nothing is looked at");
+	begin(&roomy);
+	for (int i = 0; i < INFER_PACKETS; i++)
+		tcp(1, 9999, ORIG, "\xf9");
+	tcp(1, 9999, ORIG, " SPAMC/1.2\r\n");
+	tcp_piece(2, 9999, ORIG, noise(INFER_DEPTH), 0);
+	tcp(2, 9999, ORIG, " SPAMC/1.2\r\n");
+	tcp(3, 9999, ORIG, "PING SPAMC/1.2\r\n");
+	CHECK_EQ(t.nsaid, 1);
+	CHECK_EQ(t.said[0].flow, 3);
+}
+
+static void test_eviction(void)
+{
+	struct infer_limits limits = roomy;
+
+	check_case("one flow too many: the first is given up, counted, and silent from then on");
+	limits.flows = 2;
+	begin(&limits);
+	for (uint64_t flow = 1; flow <= 3; flow++)
+		tcp(flow, 9999, ORIG, "\xf9?");
+	CHECK_EQ(infer_stats(t.in)->evicted, 1);
+	CHECK_EQ(infer_stats(t.in)->flows, 2);
+	CHECK_EQ(t.nsaid, 1);
+	CHECK_EQ(t.said[0].flow, 1);
+	SAID(0, "unknown gave_up");
+	tcp(1, 9999, RESP, "SSH-2.0-x\r\n");
+	CHECK_EQ(t.nsaid, 1);
+	check_case(
+		"no room for first bytes: the flow that kept some for longest loses them, counted");
+	limits = roomy;
+	limits.first_bytes = 4 * INFER_DEPTH;
+	begin(&limits);
+	for (uint64_t flow = 1; flow <= 5; flow++)
+		tcp(flow, 9999, ORIG, "GET ");
+	CHECK_EQ(infer_stats(t.in)->first_bytes_evicted, 1);
+	for (uint64_t flow = 1; flow <= 5; flow++)
+		tcp(flow, 9999, ORIG, "/ HTTP/1.1\r\n");
+	CHECK_EQ(t.nsaid, 4);
+	CHECK_EQ(t.said[0].flow, 2);
+	check_case("at the end every flow is over, in the order of their numbers");
+	infer_finish(t.in, 100);
+	CHECK_EQ(infer_stats(t.in)->flows, 0);
+	CHECK_EQ(t.said[t.nsaid - 1].flow, 1);
+}
+
+static void test_wanted(void)
+{
+	static bool wanted[PROTOCOLS_MAX];
+	struct infer_limits limits = roomy;
+
+	limits.wanted = wanted;
+	wanted[protocol_find(t.names, bytes_str("http"))] = true;
+	wanted[protocol_find(t.names, bytes_str("dns"))] = true;
+	check_case("payload is wanted until a sure guess names another's protocol");
+	begin(&limits);
+	CHECK(infer_wants(t.in, 1));
+	tcp(1, 9999, RESP, "S");
+	CHECK(infer_wants(t.in, 1));
+	tcp(1, 9999, RESP, "SH-2.0-x\r\n");
+	CHECK(!infer_wants(t.in, 1));
+	tcp(1, 9999, ORIG, "SSH-2.0-x\r\n");
+	CHECK_EQ(infer_need(t.in, 1), INFER_LEAVE_OUT);
+	over(1);
+	CHECK(infer_wants(t.in, 1));
+	check_case("what was once theirs stays theirs");
+	tcp(2, 22, ORIG, "GET / HTTP/1.1\r\n");
+	tcp(2, 22, RESP, "SSH-2.0-x\r\n");
+	CHECK(infer_wants(t.in, 2));
+	CHECK_EQ(infer_need(t.in, 2), INFER_PASS);
+	check_case("more than parsers keep of a stream is wanted no longer");
+	tcp_piece(3, 9998, ORIG, noise(1000), 0);
+	tcp_piece(3, 9998, ORIG, noise(25), 0);
+	CHECK(infer_wants(t.in, 3)); /* they forget the flow by this one */
+	tcp_piece(3, 9998, ORIG, noise(1), 0);
+	CHECK(!infer_wants(t.in, 3));
+	check_case("a late guess brings the flow back");
+	tcp(3, 9998, RESP, "HTTP/1.1 200 OK\r\n");
+	CHECK(infer_wants(t.in, 3));
+	check_case("a datagram is wanted from the guess on that names theirs");
+	udp(4, 9999, ORIG, BYTES("\xf9\xf9", 2));
+	CHECK(!infer_wants(t.in, 4));
+	udp(5, 53, ORIG,
+	    BYTES("\x12\x34\x01\x00\x00\x01\x00\x00\x00\x00\x00\x00\x01"
+		  "a\x00\x00\x01\x00\x01",
+		  19));
+	CHECK(infer_wants(t.in, 5));
+}
+
+/* Pages of memory of the process. */
+static size_t memory(void)
+{
+	FILE *f = fopen("/proc/self/statm", "r");
+	unsigned long all = 0, resident = 0;
+
+	if (f) {
+		if (fscanf(f, "%lu %lu", &all, &resident) != 2)
+			resident = 0;
+		fclose(f);
+	}
+	return resident * (size_t)sysconf(_SC_PAGESIZE);
+}
+
+static void test_memory(void)
+{
+	enum { FLOWS = 20000, POOL = 4 << 20 };
+	struct infer_limits limits = roomy;
+	size_t before, each;
+
+	check_case(
+		"an undecided flow takes less than 1 KiB, and first bytes no more than their pool");
+	limits.flows = FLOWS;
+	limits.first_bytes = POOL;
+	begin(&limits);
+	before = memory();
+	for (uint64_t flow = 1; flow <= FLOWS; flow++) {
+		t.offset[flow % 64][0] = t.offset[flow % 64][1] = 0;
+		tcp_piece(flow, 9999, ORIG, noise(500), 0);
+		tcp_piece(flow, 9999, RESP, noise(500), 0);
+	}
+	CHECK_EQ(infer_stats(t.in)->flows, FLOWS);
+	each = (memory() - before) / FLOWS;
+	printf("# %zu bytes a flow, %d of them of the pool\n", each, POOL / FLOWS);
+#ifndef WEIR_SANITIZE
+	CHECK(each < 1024 + POOL / FLOWS);
+#endif
+	check_case("ten times as many flows take no more");
+	before = memory();
+	for (uint64_t flow = FLOWS + 1; flow <= 10 * FLOWS; flow++) {
+		t.offset[flow % 64][0] = 0;
+		tcp_piece(flow, 9999, ORIG, noise(50), 0);
+	}
+	CHECK_EQ(infer_stats(t.in)->flows, FLOWS);
+	CHECK(memory() - before < 8 << 20);
+}
+
+int main(void)
+{
+	const char *why;
+	unsigned line;
+
+	t.names = protocols_new();
+	t.signatures = signatures_new(t.names);
+	t.ports = ports_new(t.names);
+	if (!signatures_add(t.signatures, text_signatures(), &why, &line) ||
+	    !ports_add(t.ports, text_ports(), &why, &line))
+		return EXIT_FAILURE;
+	signatures_compile(t.signatures);
+	noise_make();
+	test_states();
+	test_limits();
+	test_change();
+	test_late();
+	test_eviction();
+	test_wanted();
+	test_memory();
+	infer_free(t.in);
+	context_free(t.context);
+	ports_free(t.ports);
+	signatures_free(t.signatures);
+	protocols_free(t.names);
+	return check_end();
+}
