@@ -3,26 +3,9 @@
 #define WEIR_TEST_FTP_BUILD_H
 
 #include <arpa/inet.h>
-#include <netinet/in.h>
-#include <stdlib.h>
 
 #include "cmd/ftp/ftp.h"
-#include "libcommon/base/buf.h"
-
-/* One run over one flow; what it emits is kept as texts, a line per record. */
-struct run {
-	struct l7 *l7;
-	struct buf log;
-	uint16_t resp_p;
-	bool midstream;
-	uint64_t offset[2];
-};
-
-static inline void log_text(struct buf *log, const char *name, struct bytes b)
-{
-	if (b.ptr)
-		buf_printf(log, " %s=%.*s", name, (int)b.len, (const char *)b.ptr);
-}
+#include "tests/unit/l7_run.h"
 
 static inline void log_ip(struct buf *log, const char *name, const struct ip *ip)
 {
@@ -81,67 +64,7 @@ static inline void run_emit(void *ctx, const struct rec_desc *desc, const struct
 
 static inline void run_start(struct run *r, uint16_t resp_p)
 {
-	struct l7_host host = { r, run_emit };
-	struct l7_limits limits = { .max_flows = 64 };
-
-	*r = (struct run){ .resp_p = resp_p };
-	r->l7 = l7_new(&ftp_parser, &host, &limits);
-}
-
-/* From 192.0.2.1 to 192.0.2.2; `gap` bytes that are missing come first. */
-static inline bool run_piece(struct run *r, int dir, struct bytes b, uint64_t gap)
-{
-	struct rec_head h = { REC_stream, 1000000000, 1, 1 };
-	uint8_t *copy = malloc(b.len ? b.len : 1);
-	struct rec_stream s = { .ip_version = 4,
-				.proto = IPPROTO_TCP,
-				.dir = (uint8_t)dir,
-				.flags = r->midstream ? STREAM_MIDSTREAM : 0,
-				.orig_h = { 192, 0, 2, 1 },
-				.resp_h = { 192, 0, 2, 2 },
-				.orig_p = 40000,
-				.resp_p = r->resp_p,
-				.offset = r->offset[dir],
-				.gap = gap,
-				.payload = BYTES(copy, b.len) };
-	bool taken;
-
-	if (b.len)
-		memcpy(copy, b.ptr, b.len);
-	taken = l7_stream(r->l7, &h, &s);
-	r->offset[dir] += b.len + gap;
-	free(copy);
-	return taken;
-}
-
-static inline bool run_stream(struct run *r, int dir, struct bytes b)
-{
-	return run_piece(r, dir, b, 0);
-}
-
-static inline void run_gap(struct run *r, int dir, uint64_t missing)
-{
-	run_piece(r, dir, BYTES(NULL, 0), missing);
-}
-
-static inline void run_pieces(struct run *r, int dir, struct bytes b, size_t piece)
-{
-	for (size_t i = 0; i < b.len; i += piece)
-		run_stream(r, dir, BYTES(b.ptr + i, b.len - i < piece ? b.len - i : piece));
-}
-
-/* Ends the flow; the log, as a string. */
-static inline const char *run_finish(struct run *r)
-{
-	l7_finish(r->l7, 1);
-	*buf_reserve(&r->log, 1) = 0;
-	return (const char *)r->log.ptr;
-}
-
-static inline void run_free(struct run *r)
-{
-	l7_free(r->l7);
-	buf_release(&r->log);
+	run_open(r, &ftp_parser, run_emit, resp_p);
 }
 
 #endif

@@ -2,23 +2,8 @@
 #ifndef WEIR_TEST_TFTP_BUILD_H
 #define WEIR_TEST_TFTP_BUILD_H
 
-#include <netinet/in.h>
-#include <stdlib.h>
-
 #include "cmd/tftp/tftp.h"
-#include "libcommon/base/buf.h"
-
-struct run {
-	struct l7 *l7;
-	struct buf log; /* a line per record */
-	uint16_t orig_p, resp_p;
-};
-
-static inline void log_text(struct buf *log, const char *name, struct bytes b)
-{
-	if (b.ptr)
-		buf_printf(log, " %s=%.*s", name, (int)b.len, (const char *)b.ptr);
-}
+#include "tests/unit/l7_run.h"
 
 static inline void log_options(struct buf *log, const struct rec_list *options)
 {
@@ -85,38 +70,8 @@ static inline void run_emit(void *ctx, const struct rec_desc *desc, const struct
 
 static inline void run_start(struct run *r, uint16_t orig_p, uint16_t resp_p)
 {
-	struct l7_host host = { r, run_emit };
-	struct l7_limits limits = { .max_flows = 64 };
-
-	*r = (struct run){ .orig_p = orig_p, .resp_p = resp_p };
-	r->l7 = l7_new(&tftp_parser, &host, &limits);
-}
-
-/* A datagram of which `missing` bytes more were sent. */
-static inline bool run_cut(struct run *r, int dir, struct bytes b, uint32_t missing)
-{
-	struct rec_head h = { REC_packet, 1000000000, 1, 1 };
-	uint8_t *copy = malloc(b.len ? b.len : 1);
-	struct rec_packet p = { .ip_version = 4,
-				.proto = IPPROTO_UDP,
-				.dir = (uint8_t)dir,
-				.flags = missing ? PACKET_SNAPPED : 0,
-				.missing = missing,
-				.orig_p = r->orig_p,
-				.resp_p = r->resp_p,
-				.payload = BYTES(copy, b.len) };
-	bool taken;
-
-	if (b.len)
-		memcpy(copy, b.ptr, b.len);
-	taken = l7_packet(r->l7, &h, &p);
-	free(copy);
-	return taken;
-}
-
-static inline bool run_packet(struct run *r, int dir, struct bytes b)
-{
-	return run_cut(r, dir, b, 0);
+	run_open(r, &tftp_parser, run_emit, resp_p);
+	r->orig_p = orig_p;
 }
 
 /* DATA, or ACK: without bytes. */
@@ -142,19 +97,6 @@ static inline void run_guess(struct run *r, uint64_t expected_by, uint32_t clien
 
 	l7_follow(r->l7);
 	l7_guess(r->l7, &h, &g);
-}
-
-static inline const char *run_finish(struct run *r)
-{
-	l7_finish(r->l7, 1);
-	*buf_reserve(&r->log, 1) = 0;
-	return (const char *)r->log.ptr;
-}
-
-static inline void run_free(struct run *r)
-{
-	l7_free(r->l7);
-	buf_release(&r->log);
 }
 
 #endif
