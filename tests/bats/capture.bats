@@ -59,6 +59,14 @@ until_said() { # NAME WORDS
 	return 1
 }
 
+until_still() { # FILE: it grows no more
+	local size=-1 now
+	until now=$(stat -c %s "$1") && [ "$now" = "$size" ]; do
+		size=$now
+		sleep 0.2
+	done
+}
+
 stop() { # [PID]: as Ctrl-C does
 	code=0
 	kill -INT "${1:-$pid}"
@@ -314,79 +322,75 @@ rx() { # IFACE: frames that arrived there
 	[ -s one ] && [ -s two ]
 }
 
-@test "capture: real clients and servers on a link give the records that tcpdump's file gives" {
-	start live -I eth0
-	ip netns exec "$b" tcpdump -i eth0 -U -w file.pcap 2>tcpdump.log 3>&- &
-	dump=$!
-	pids+=" $dump"
-	mkdir www && seq 20000 >www/numbers && echo hello >www/hello
-	openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 -subj /CN=weir.test -keyout key -out crt 2>/dev/null
-	(cd www && exec ip netns exec "$b" python3 -m http.server 80 >/dev/null 2>&1 3>&-) &
-	pids+=" $!"
-	ip netns exec "$b" openssl s_server -quiet -accept 443 -key key -cert crt -www >/dev/null 2>&1 3>&- &
-	pids+=" $!"
-	ip netns exec "$b" python3 "$top/tests/gen/dns_server.py" >/dev/null 2>&1 3>&- &
+# serve PORT COMMAND...: a server in namespace b, in the background, that listens there.
+serve() {
+	local port=$1
+	shift
+	ip netns exec "$b" "$@" >"serve.$port" 2>&1 3>&- &
 	pids+=" $!"
 	for _ in $(seq 200); do
-		[ "$(ip netns exec "$b" ss -Hltun 'sport 80 or sport 443 or sport 53' | wc -l)" -lt 3 ] || break
+		[ -z "$(ip netns exec "$b" ss -Hltun "sport = :$port")" ] || return 0
 		sleep 0.02
 	done
-	for _ in $(seq 200); do grep -q listening tcpdump.log && break; sleep 0.02; done
-	ip netns exec "$a" python3 - <<-'EOF'
-	import socket, urllib.request
-	for path in "hello", "numbers", "nowhere":
-	    try:
-	        urllib.request.urlopen("http://10.78.0.2/" + path, timeout=5).read()
-	    except urllib.error.HTTPError:
-	        pass
-	s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-	s.settimeout(5)
-	for i, name in enumerate((b"weir", b"nowhere")):
-	    s.sendto(bytes([7, i]) + b"\1\0\0\1\0\0\0\0\0\0" + bytes([len(name)]) + name + b"\4test\0\0\1\0\1", ("10.78.0.2", 53))
-	    s.recv(512)
-	EOF
-	echo GET / | ip netns exec "$a" timeout 5 openssl s_client -connect 10.78.0.2:443 -servername weir.test -quiet >/dev/null 2>&1 || true
-	# The last packets are out when both have as many.
-	for _ in $(seq 100); do
-		kill -USR1 "$pid"
-		sleep 0.05
-		[ "$(tcpdump -nr file.pcap 2>/dev/null | wc -l)" != "$(sed -n 's/.*eth0.frames \([0-9]*\).*/\1/p' live.log | tail -n 1)" ] || break
-	done
-	stop
-	kill -INT "$dump"
-	wait "$dump" || true
-	# Times are those of two sockets, and a file of tcpdump's has microseconds: they are left out.
-	show='with_entries(select((.value | type) != "number" or .value == (.value | floor)))'
-	weir flow -i live.weir | weir reasm | weir dns | weir http | weir tls | weir json | jq -cS "$show" >live.json
-	weir read file.pcap | weir flow --no-checksum | weir reasm | weir dns | weir http | weir tls | weir json | jq -cS "$show" >file.json
-	diff live.json file.json
-	[ "$(jq -r 'select(.type == "http").status_code' live.json | tr '\n' ' ')" = "200 200 404 " ]
-	[ "$(jq -r 'select(.type == "dns").query' live.json | tr '\n' ' ')" = "weir.test nowhere.test " ]
-	[ "$(jq -r 'select(.type == "tls").sni' live.json)" = weir.test ]
-	# Sums that the host leaves to its card are no error: what tcpdump's file can't tell, the frames do.
-	[ "$(counter live csum_unready)" -gt 0 ]
+	cat "serve.$port"
+	return 1
 }
 
+serve_dns() {
+	serve 53 dnsmasq --keep-in-foreground --conf-file=/dev/null --user=root --pid-file= --no-resolv --no-hosts --local=/test/ --address=/weir.test/192.0.2.1
+}
+
+@test "capture: real clients and servers on a link give weir -I the records that tcpdump's file gives" {
+	ip netns exec "$b" tcpdump -i eth0 --immediate-mode -s 70000 -B 65536 -U -w file.pcap 2>tcpdump.log 3>&- &
+	dump=$!
+	mkdir www && seq 20000 >www/numbers && echo hello >www/hello
+	openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 -subj /CN=weir.test -keyout key -out crt 2>/dev/null
+	dropbearkey -t ed25519 -f host >/dev/null 2>&1
+	start sums -I eth0
+	sums=$pid
+	setsid ip netns exec "$b" weir -I eth0 --protocols all --log info -o live.json 2>live.log 3>&- &
+	pid=$!
+	pids+=" $dump $pid"
+	serve 80 python3 -m http.server --directory www 80
+	serve 443 openssl s_server -quiet -accept 443 -key key -cert crt -www
+	serve 22 dropbear -F -E -s -r host -p 22 -P "$PWD/pid"
+	serve_dns
+	until_said tcpdump "listening on"
+	until_said live "start: .*weir-capture"
+	at_a() { ip netns exec "$a" timeout 5 "$@" >>said 2>&1 </dev/null || true; }
+	at_a curl -s http://10.78.0.2/hello http://10.78.0.2/numbers http://10.78.0.2/nowhere
+	at_a dig @10.78.0.2 weir.test +tries=1
+	at_a dig @10.78.0.2 nowhere.test +tcp +tries=1
+	at_a sh -c 'echo GET / | openssl s_client -connect 10.78.0.2:443 -servername weir.test -quiet'
+	HOME=$PWD at_a dbclient -y -y -i /nowhere nobody@10.78.0.2 true
+	until_still file.pcap
+	code=0
+	kill -INT -- "-$pid" "$dump"
+	wait "$pid" || code=$?
+	wait "$dump" || true
+	[ "$code" -eq 0 ]
+	weir file.pcap -q --protocols all --no-checksum -o file.json
+	# Times are those of two sockets, and a file of tcpdump's has microseconds: they are left out.
+	for of in live file; do jq -cS 'with_entries(select((.value | type) != "number" or .value == (.value | floor)))' $of.json >$of; done
+	diff live file
+	[ "$(jq -r 'select(.type == "http").status_code' live | tr '\n' ' ')" = "200 200 404 " ]
+	[ "$(jq -r 'select(.type == "dns") | [.query, .rcode_name, .proto] | join(" ")' live | sort | tr '\n' ,)" = "nowhere.test NXDOMAIN 6,weir.test NOERROR 17," ]
+	[ "$(jq -r 'select(.type == "tls").sni' live)" = weir.test ]
+	[[ "$(jq -r 'select(.type == "ssh").server_banner' live)" == *dropbear* ]]
+	# Sums that the host leaves to its card are no error: what tcpdump's file can't tell, the frames do.
+	stop "$sums"
+	[ "$(counter sums csum_unready)" -gt 0 ]
+}
 
 @test "capture: weir -I runs the whole pipeline on a link, prints as it goes, and ends in order by Ctrl-C" {
-	ip netns exec "$b" python3 "$top/tests/gen/dns_server.py" >/dev/null 2>&1 3>&- &
-	pids+=" $!"
+	serve_dns
 	tcpdump -ddd -y EN10MB udp port 53 >dns.bpf 2>/dev/null
 	# A group of its own, as a terminal has: Ctrl-C is for all of it.
 	setsid ip netns exec "$b" weir -I eth0 -F dns.bpf --log info -o out.json 2>x.log 3>&- &
 	pid=$!
 	pids+=" $pid"
 	until_said x "start: .*weir-capture"
-	for _ in $(seq 200); do
-		[ -n "$(ip netns exec "$b" ss -Hlun 'sport = :53')" ] && break
-		sleep 0.02
-	done
-	ip netns exec "$a" python3 -c "
-import socket
-s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-s.settimeout(5)
-s.sendto(bytes.fromhex('070101000001000000000000047765697204746573740000010001'), ('10.78.0.2', 53))
-s.recv(512)"
+	ip netns exec "$a" dig @10.78.0.2 weir.test +tries=1
 	for _ in $(seq 200); do ! grep -qs '"query":"weir.test"' out.json || break; sleep 0.02; done
 	grep -q '"query":"weir.test"' out.json # while it runs
 	code=0
