@@ -10,10 +10,11 @@
 #include "cmd/carve/numbers.h"
 #include "cmd/carve/reader.h"
 #include "libcommon/record/view.h"
+#include "libcommon/stage/plans.h"
 
 /* Where a type keeps the number of the frame that it began with. */
 struct known {
-	const struct schema *made_for;
+	struct plan plan;
 	struct rec_view view;
 	int first_n;
 };
@@ -22,7 +23,6 @@ struct carver {
 	struct numbers flows, frames;
 	uint8_t *seen; /* by place in flows: it has frames */
 	struct reader search, give;
-	struct known *known; /* by type id */
 	uint64_t *read, *chosen, *left_out, *forgotten;
 	uint64_t highest; /* of the frames that there must be, as records of them came */
 	bool full;        /* not all frames of the flows could be kept */
@@ -36,7 +36,6 @@ void carve_file_open(struct stage *st)
 	struct carver *c = &carver;
 
 	c->flows.max = c->frames.max = carve_config.memory / 2 / sizeof(uint64_t);
-	c->known = xcalloc(65536, sizeof(*c->known));
 	c->read = stage_counter(st, "frames.in");
 	c->chosen = stage_counter(st, "frames.chosen");
 	c->left_out = stage_counter(st, "frames.left_out");
@@ -49,19 +48,25 @@ void carve_file_open(struct stage *st)
 
 /* ---- records ----------------------------------------------------------------------------- */
 
-static struct known *known_type(struct stage *st, uint16_t type)
+static void known_make(struct stage *st, void *user, uint16_t type, struct plan *plan)
 {
-	const struct schema *s = stage_schema(st, type);
-	struct known *k = &carver.known[type];
+	struct known *k = (struct known *)plan;
 
-	if (s && k->made_for != s) {
-		rec_view_release(&k->view);
-		rec_view_init(&k->view, s);
-		k->made_for = s;
-		k->first_n = schema_find(s, "first_n");
-	}
-	return s ? k : NULL;
+	(void)st;
+	(void)user;
+	(void)type;
+	rec_view_init(&k->view, plan->schema);
+	k->first_n = schema_find(plan->schema, "first_n");
 }
+
+static void known_clear(struct plan *plan)
+{
+	rec_view_release(&((struct known *)plan)->view);
+}
+
+static struct plans plans = { .size = sizeof(struct known),
+			      .make = known_make,
+			      .clear = known_clear };
 
 /* What the end of the input brought out has a number that no frame has. */
 static bool is_of_frame(uint16_t type)
@@ -96,7 +101,7 @@ static void choose(struct stage *st, const struct stage_rec *r)
 		stage_drop(st, "other_source", 1); /* --from is source 0 */
 		return;
 	}
-	k = known_type(st, r->head.type);
+	k = (struct known *)plans_find(&plans, st, r->head.type);
 	if (!k) {
 		stage_undeclared(st, r->head.type);
 		return;
@@ -214,7 +219,5 @@ void carve_file_finish(struct stage *st)
 	reader_close(&c->give);
 	numbers_release(&c->flows);
 	numbers_release(&c->frames);
-	for (size_t i = 0; i < 65536; i++)
-		rec_view_release(&c->known[i].view);
-	free(c->known);
+	plans_release(&plans);
 }

@@ -10,16 +10,16 @@
 #include "cmd/carve/members.h"
 #include "cmd/carve/preroll.h"
 #include "libcommon/record/expr.h"
+#include "libcommon/stage/plans.h"
 
 struct known {
-	const struct schema *made_for;
+	struct plan plan;
 	struct expr_bound *bound;
 };
 
 struct live {
 	struct stage *stage;
 	struct expr *trigger;
-	struct known *known; /* by type id */
 	struct preroll *frames;
 	struct members *members; /* BY_FLOW */
 	struct followed *followed;
@@ -57,7 +57,6 @@ void carve_live_open(struct stage *st)
 	live.trigger = expr_parse(bytes_str(carve_config.trigger), &e);
 	if (!live.trigger)
 		die_usage("column %u of --trigger: %s", e.column, e.what);
-	live.known = xcalloc(65536, sizeof(*live.known));
 	live.frames = preroll_new(carve_config.memory, leave, &live);
 	live.followed = followed_new((uint32_t)carve_config.flows);
 	if (carve_config.by == BY_FLOW)
@@ -106,18 +105,22 @@ static void add_frame(struct live *l, const struct stage_rec *r)
 
 /* ---- the trigger ------------------------------------------------------------------------- */
 
-static struct known *known_type(struct live *l, uint16_t type)
+static void known_make(struct stage *st, void *user, uint16_t type, struct plan *plan)
 {
-	const struct schema *s = stage_schema(l->stage, type);
-	struct known *k = &l->known[type];
-
-	if (s && k->made_for != s) {
-		expr_bound_free(k->bound);
-		k->made_for = s;
-		k->bound = expr_bind(l->trigger, s);
-	}
-	return s ? k : NULL;
+	(void)st;
+	(void)user;
+	(void)type;
+	((struct known *)plan)->bound = expr_bind(live.trigger, plan->schema);
 }
+
+static void known_clear(struct plan *plan)
+{
+	expr_bound_free(((struct known *)plan)->bound);
+}
+
+static struct plans plans = { .size = sizeof(struct known),
+			      .make = known_make,
+			      .clear = known_clear };
 
 static void pull(struct live *l, const struct rec_head *h)
 {
@@ -140,7 +143,7 @@ static void pull(struct live *l, const struct rec_head *h)
 
 static void judge(struct live *l, const struct stage_rec *r)
 {
-	struct known *k = known_type(l, r->head.type);
+	struct known *k = (struct known *)plans_find(&plans, l->stage, r->head.type);
 
 	if (!k) {
 		stage_undeclared(l->stage, r->head.type);
@@ -203,9 +206,7 @@ void carve_live_finish(struct stage *st)
 
 void carve_live_release(void)
 {
-	for (size_t i = 0; live.known && i < 65536; i++)
-		expr_bound_free(live.known[i].bound);
-	free(live.known);
+	plans_release(&plans);
 	preroll_free(live.frames);
 	members_free(live.members);
 	followed_free(live.followed);

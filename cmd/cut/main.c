@@ -3,7 +3,7 @@
 
 #include "libcommon/record/make.h"
 #include "libcommon/record/names.h"
-#include "libcommon/stage/stage.h"
+#include "libcommon/stage/plans.h"
 
 struct config {
 	const char *drop, *types;
@@ -25,8 +25,8 @@ static const struct opt options[] = {
 enum { MAX_COLUMNS = 512 };
 
 /* How records of a type are cut. */
-struct plan {
-	const struct schema *made_for;
+struct cut_plan {
+	struct plan plan;
 	struct rec_view view;
 	struct field *fields; /* the new record's, in their order */
 	uint32_t count;
@@ -35,7 +35,6 @@ struct plan {
 
 static struct {
 	struct names names, types;
-	struct plan *plans[65536]; /* by record type */
 	struct buf record;
 } cut;
 
@@ -99,7 +98,7 @@ static bool keeps_key(const struct rec_view *v)
 }
 
 /* The next field of the new record, under the name that it was asked for by. */
-static void plan_add(struct plan *p, struct make_schema *rows, const struct field *f,
+static void plan_add(struct cut_plan *p, struct make_schema *rows, const struct field *f,
 		     const char *name)
 {
 	if (p->count == MAX_COLUMNS)
@@ -108,7 +107,7 @@ static void plan_add(struct plan *p, struct make_schema *rows, const struct fiel
 	p->fields[p->count++] = *f;
 }
 
-static void plan_keep(struct plan *p, struct make_schema *rows)
+static void plan_keep(struct cut_plan *p, struct make_schema *rows)
 {
 	struct field f;
 
@@ -122,7 +121,7 @@ static void plan_keep(struct plan *p, struct make_schema *rows)
 }
 
 /* All columns but those named. False: none of them is here. */
-static bool plan_drop(struct plan *p, struct make_schema *rows)
+static bool plan_drop(struct cut_plan *p, struct make_schema *rows)
 {
 	for (size_t i = 0; i < p->view.nfields; i++) {
 		struct field f = { .at = FIELD_COLUMN, .depth = 1, .last = &p->view.fields[i] };
@@ -135,20 +134,18 @@ static bool plan_drop(struct plan *p, struct make_schema *rows)
 	return p->count < p->view.nfields;
 }
 
-static struct plan *plan_make(struct stage *st, struct plan *p, uint16_t type,
-			      const struct schema *s)
+static void plan_make(struct stage *st, void *user, uint16_t type, struct plan *plan)
 {
+	struct cut_plan *p = (struct cut_plan *)plan;
 	struct make_schema rows = { 0 };
 	struct buf list = { 0 };
 	bool changed;
 
-	rec_view_release(&p->view);
-	free(p->fields);
-	*p = (struct plan){ .made_for = s };
-	rec_view_init(&p->view, s);
+	(void)user;
+	rec_view_init(&p->view, plan->schema);
 	names_see(&cut.names, &p->view);
-	if (!type_wanted(schema_name(s)))
-		return p;
+	if (!type_wanted(schema_name(plan->schema)))
+		return;
 	p->fields = xcalloc(MAX_COLUMNS, sizeof(*p->fields));
 	if (config.drop) {
 		changed = plan_drop(p, &rows);
@@ -160,24 +157,23 @@ static struct plan *plan_make(struct stage *st, struct plan *p, uint16_t type,
 		p->type = stage_type_in_place(st, type, make_rows(&rows, &list));
 	make_schema_release(&rows);
 	buf_release(&list);
-	return p;
 }
 
-static struct plan *plan_of(struct stage *st, uint16_t type)
+static void plan_clear(struct plan *plan)
 {
-	const struct schema *s = stage_schema(st, type);
+	struct cut_plan *p = (struct cut_plan *)plan;
 
-	if (!s)
-		return NULL;
-	if (!cut.plans[type])
-		cut.plans[type] = xcalloc(1, sizeof(*cut.plans[type]));
-	return cut.plans[type]->made_for == s ? cut.plans[type]
-					      : plan_make(st, cut.plans[type], type, s);
+	rec_view_release(&p->view);
+	free(p->fields);
 }
+
+static struct plans plans = { .size = sizeof(struct cut_plan),
+			      .make = plan_make,
+			      .clear = plan_clear };
 
 /* ---- records -------------------------------------------------------------------------------- */
 
-static void cut_record(struct stage *st, struct plan *p, const struct stage_rec *r)
+static void cut_record(struct stage *st, struct cut_plan *p, const struct stage_rec *r)
 {
 	bool whole = rec_view_start(&p->view, r->raw);
 
@@ -195,11 +191,11 @@ static void cut_record(struct stage *st, struct plan *p, const struct stage_rec 
 
 static void cut_batch(struct stage *st, const struct stage_rec *recs, size_t n)
 {
-	struct plan *p = NULL;
+	struct cut_plan *p = NULL;
 
 	for (size_t i = 0; i < n; i++) {
 		if (!p || recs[i].head.type != recs[i - 1].head.type)
-			p = plan_of(st, recs[i].head.type);
+			p = (struct cut_plan *)plans_find(&plans, st, recs[i].head.type);
 		if (!p)
 			stage_undeclared(st, recs[i].head.type);
 		else if (p->type)
@@ -233,13 +229,7 @@ int main(int argc, char **argv)
 	};
 	int code = stage_main(&ops, argc, argv);
 
-	for (size_t i = 0; i < 65536; i++) {
-		if (cut.plans[i]) {
-			rec_view_release(&cut.plans[i]->view);
-			free(cut.plans[i]->fields);
-		}
-		free(cut.plans[i]);
-	}
+	plans_release(&plans);
 	names_release(&cut.names);
 	names_release(&cut.types);
 	buf_release(&cut.record);

@@ -4,7 +4,7 @@
 #include "cmd/filter/hold.h"
 #include "libcommon/packet/match.h"
 #include "libcommon/record/expr.h"
-#include "libcommon/stage/stage.h"
+#include "libcommon/stage/plans.h"
 
 enum { MAX_EXPRS = 32 };
 
@@ -40,14 +40,13 @@ static const struct opt options[] = {
 
 /* What is known of a record type. */
 struct known {
-	const struct schema *made_for;
+	struct plan plan;
 	struct expr_bound *bound[MAX_EXPRS];
 };
 
 static struct {
 	struct expr *exprs[MAX_EXPRS];
 	size_t n;
-	struct known *known; /* by record type */
 	struct hold *hold;
 	struct pkt_match *match;
 	int fail_output; /* -1: none */
@@ -104,7 +103,6 @@ static void filter_open(struct stage *st, int argc, char **argv)
 		add_expr(argv[i + 1], needed + denied);
 	for (size_t i = 0; i < denied; i++)
 		add_expr(config.without.v[i], needed + denied);
-	filter.known = xcalloc(65536, sizeof(*filter.known));
 	if (config.fail && stage_outputs(st) != 1)
 		die_usage("--fail goes with one -o");
 	if (config.fail)
@@ -127,22 +125,26 @@ static void decide(struct stage *st, const struct schema *s, struct bytes raw, b
 		stage_filter(st, 1);
 }
 
-static const struct known *known_type(struct stage *st, uint16_t type)
+static void known_make(struct stage *st, void *user, uint16_t type, struct plan *plan)
 {
-	const struct schema *s = stage_schema(st, type);
-	struct known *k = &filter.known[type];
+	struct known *k = (struct known *)plan;
 
-	if (!s)
-		return NULL;
-	if (k->made_for != s) {
-		k->made_for = s;
-		for (size_t i = 0; i < filter.n; i++) {
-			expr_bound_free(k->bound[i]);
-			k->bound[i] = expr_bind(filter.exprs[i], s);
-		}
-	}
-	return k;
+	(void)st;
+	(void)user;
+	(void)type;
+	for (size_t i = 0; i < filter.n; i++)
+		k->bound[i] = expr_bind(filter.exprs[i], plan->schema);
 }
+
+static void known_clear(struct plan *plan)
+{
+	for (size_t i = 0; i < filter.n; i++)
+		expr_bound_free(((struct known *)plan)->bound[i]);
+}
+
+static struct plans plans = { .size = sizeof(struct known),
+			      .make = known_make,
+			      .clear = known_clear };
 
 /* Is it a frame that matches? */
 static bool matches(struct stage *st, const struct stage_rec *r, bool *damaged)
@@ -184,7 +186,7 @@ static void filter_batch(struct stage *st, const struct stage_rec *recs, size_t 
 		const struct stage_rec *r = &recs[i];
 
 		if (!k || r->head.type != recs[i - 1].head.type)
-			k = known_type(st, r->head.type);
+			k = (const struct known *)plans_find(&plans, st, r->head.type);
 		if (!k) {
 			stage_undeclared(st, r->head.type);
 			continue;
@@ -199,9 +201,9 @@ static void filter_batch(struct stage *st, const struct stage_rec *recs, size_t 
 		if (damaged)
 			continue; /* and counted */
 		if (filter.hold)
-			hold_add(filter.hold, r, k->made_for, bits, decide);
+			hold_add(filter.hold, r, k->plan.schema, bits, decide);
 		else
-			decide(st, k->made_for, r->raw, bits);
+			decide(st, k->plan.schema, r->raw, bits);
 	}
 }
 
@@ -255,10 +257,7 @@ int main(int argc, char **argv)
 {
 	int code = stage_main(&ops, argc, argv);
 
-	for (size_t i = 0; filter.known && i < 65536; i++)
-		for (size_t x = 0; x < filter.n; x++)
-			expr_bound_free(filter.known[i].bound[x]);
-	free(filter.known);
+	plans_release(&plans);
 	hold_free(filter.hold);
 	pkt_match_free(filter.match);
 	for (size_t i = 0; i < filter.n; i++)

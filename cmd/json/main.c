@@ -7,7 +7,7 @@
 #include "cmd/json/key_cache.h"
 #include "cmd/json/order.h"
 #include "cmd/json/render.h"
-#include "libcommon/stage/stage.h"
+#include "libcommon/stage/plans.h"
 
 enum { FORMAT_AUTO, FORMAT_TEXT, FORMAT_JSON };
 enum { COLOR_AUTO, COLOR_ALWAYS, COLOR_NEVER };
@@ -44,15 +44,14 @@ enum { MAX_HELD = 64 << 20, HAND_OVER = 32 << 10 };
 
 /* What is known of a record type. */
 struct printed {
-	const struct schema *made_for;
-	struct render_plan *plan; /* NULL: not printed */
+	struct plan plan;
+	struct render_plan *render; /* NULL: not printed */
 	uint64_t *seen;
 };
 
 struct printer {
 	struct render_options render;
 	const char **types;
-	struct printed *known; /* by record type */
 	struct order order;
 	uint64_t *cap_hits;
 };
@@ -114,7 +113,6 @@ static void printer_open(struct stage *st, int argc, char **argv)
 		o->exclude = split(config.exclude);
 	if (o->format == RENDER_JSON)
 		o->keys = key_cache_new();
-	printer.known = xcalloc(65536, sizeof(*printer.known));
 	printer.cap_hits = stage_counter(st, "order_cap_hits");
 }
 
@@ -171,25 +169,25 @@ static uint64_t *type_counter(struct stage *st, const char *name)
 	return stage_counter(st, counter);
 }
 
-/* How the type is printed, thought over anew where its schema changed; NULL: not declared. Good
- * until the batch ends. */
-static const struct printed *type_known(struct stage *st, uint16_t type)
+static void printed_make(struct stage *st, void *user, uint16_t type, struct plan *plan)
 {
-	const struct schema *s = stage_schema(st, type);
-	struct printed *t = &printer.known[type];
+	struct printed *t = (struct printed *)plan;
+	const char *name = schema_name(plan->schema);
 
-	if (!s)
-		return NULL;
-	if (t->made_for != s) {
-		const char *name = schema_name(s);
-
-		render_plan_free(t->plan);
-		t->made_for = s;
-		t->seen = type_counter(st, name);
-		t->plan = type_wanted(name) ? render_plan_new(s, &printer.render) : NULL;
-	}
-	return t;
+	(void)user;
+	(void)type;
+	t->seen = type_counter(st, name);
+	t->render = type_wanted(name) ? render_plan_new(plan->schema, &printer.render) : NULL;
 }
+
+static void printed_clear(struct plan *plan)
+{
+	render_plan_free(((struct printed *)plan)->render);
+}
+
+static struct plans plans = { .size = sizeof(struct printed),
+			      .make = printed_make,
+			      .clear = printed_clear };
 
 enum fate { PRINTED, LEFT_OUT, GONE };
 
@@ -206,14 +204,14 @@ static enum fate print_record(struct stage *st, const struct printed *t, const s
 	}
 	o->n = r->head.n;
 	from = o->lines.len;
-	if (!render_record(t->plan, &r->head, r->raw, &o->lines)) {
+	if (!render_record(t->render, &r->head, r->raw, &o->lines)) {
 		stage_drop(st, "malformed", 1);
 		return GONE;
 	}
 	if (o->lines.len == from)
 		return LEFT_OUT;
-	order_add(o, r->head.type, schema_name(t->made_for), r->head.flow, render_producer(t->plan),
-		  from);
+	order_add(o, r->head.type, schema_name(t->plan.schema), r->head.flow,
+		  render_producer(t->render), from);
 	return PRINTED;
 }
 
@@ -226,13 +224,13 @@ static void printer_batch(struct stage *st, const struct stage_rec *recs, size_t
 		const struct stage_rec *r = &recs[i];
 
 		if (!t || r->head.type != recs[i - 1].head.type)
-			t = type_known(st, r->head.type);
+			t = (const struct printed *)plans_find(&plans, st, r->head.type);
 		if (!t) {
 			stage_undeclared(st, r->head.type);
 			continue;
 		}
 		++*t->seen;
-		fates[t->plan ? print_record(st, t, r) : LEFT_OUT]++;
+		fates[t->render ? print_record(st, t, r) : LEFT_OUT]++;
 	}
 	stage_consume(st, fates[PRINTED]);
 	stage_filter(st, fates[LEFT_OUT]);

@@ -3,6 +3,7 @@
 
 #include "cmd/sort/window.h"
 #include "libcommon/record/make.h"
+#include "libcommon/stage/plans.h"
 
 struct config {
 	const char *by;
@@ -23,8 +24,8 @@ static const struct opt options[] = {
 };
 
 /* What a type's records are sorted by. */
-struct plan {
-	const struct schema *made_for;
+struct sort_plan {
+	struct plan plan;
 	struct rec_view view;
 	struct field field;
 };
@@ -32,7 +33,6 @@ struct plan {
 static struct {
 	struct names names;
 	struct window *window;
-	struct plan *plans[65536];
 	struct buf key;
 } sort;
 
@@ -46,33 +46,35 @@ static void sort_open(struct stage *st, int argc, char **argv)
 				 config.reverse);
 }
 
-static struct plan *plan_of(struct stage *st, uint16_t type)
+static void plan_make(struct stage *st, void *user, uint16_t type, struct plan *plan)
 {
-	const struct schema *s = stage_schema(st, type);
-	struct plan *p = sort.plans[type];
+	struct sort_plan *p = (struct sort_plan *)plan;
 
-	if (!s)
-		return NULL;
-	if (!p)
-		p = sort.plans[type] = xcalloc(1, sizeof(*p));
-	if (p->made_for == s)
-		return p;
-	rec_view_release(&p->view);
-	rec_view_init(&p->view, s);
+	(void)st;
+	(void)user;
+	(void)type;
+	rec_view_init(&p->view, plan->schema);
 	names_see(&sort.names, &p->view);
 	field_bind(&p->field, &p->view, config.by);
-	p->made_for = s;
-	return p;
 }
+
+static void plan_clear(struct plan *plan)
+{
+	rec_view_release(&((struct sort_plan *)plan)->view);
+}
+
+static struct plans plans = { .size = sizeof(struct sort_plan),
+			      .make = plan_make,
+			      .clear = plan_clear };
 
 static void sort_batch(struct stage *st, const struct stage_rec *recs, size_t n)
 {
-	struct plan *p = NULL;
+	struct sort_plan *p = NULL;
 	struct value v;
 
 	for (size_t i = 0; i < n; i++) {
 		if (!p || recs[i].head.type != recs[i - 1].head.type)
-			p = plan_of(st, recs[i].head.type);
+			p = (struct sort_plan *)plans_find(&plans, st, recs[i].head.type);
 		if (!p) {
 			stage_undeclared(st, recs[i].head.type);
 			continue;
@@ -124,11 +126,7 @@ int main(int argc, char **argv)
 	int code = stage_main(&ops, argc, argv);
 
 	window_free(sort.window);
-	for (size_t i = 0; i < 65536; i++) {
-		if (sort.plans[i])
-			rec_view_release(&sort.plans[i]->view);
-		free(sort.plans[i]);
-	}
+	plans_release(&plans);
 	names_release(&sort.names);
 	buf_release(&sort.key);
 	return code;

@@ -5,8 +5,8 @@
 
 #include "cmd/tag/lookup.h"
 #include "libcommon/record/make.h"
+#include "libcommon/stage/plans.h"
 #include "libcommon/stage/sandbox.h"
-#include "libcommon/stage/stage.h"
 
 struct config {
 	const char *field, *as, *prefix, *list, *csv;
@@ -32,8 +32,8 @@ static const struct opt options[] = {
 	{ 0 },
 };
 
-struct plan {
-	const struct schema *made_for;
+struct tag_plan {
+	struct plan plan;
 	struct rec_view view;
 	struct field field;
 	struct stage_type *type; /* NULL: it has no such field */
@@ -42,7 +42,6 @@ struct plan {
 static struct {
 	struct lookup *lookup;
 	struct names names;
-	struct plan *plans[65536];
 	struct buf record;
 	uint64_t *tagged, *reloads, *refused;
 	/* what is read, and its folder */
@@ -162,18 +161,18 @@ static void tag_open(struct stage *st, int argc, char **argv)
 	tag.tagged = stage_counter(st, "tagged");
 }
 
-static struct plan *plan_make(struct stage *st, struct plan *p, uint16_t type,
-			      const struct schema *s)
+static void plan_make(struct stage *st, void *user, uint16_t type, struct plan *plan)
 {
+	struct tag_plan *p = (struct tag_plan *)plan;
+	const struct schema *s = plan->schema;
 	struct make_schema rows = { 0 };
 	struct buf list = { 0 };
 
-	rec_view_release(&p->view);
-	*p = (struct plan){ .made_for = s };
+	(void)user;
 	rec_view_init(&p->view, s);
 	names_see(&tag.names, &p->view);
 	if (!field_bind(&p->field, &p->view, config.field))
-		return p;
+		return;
 	if (schema_find(s, config.as) >= 0)
 		die_code(EXIT_SCHEMA, "type '%s' has a field '%s' already", schema_name(s),
 			 config.as);
@@ -183,23 +182,19 @@ static struct plan *plan_make(struct stage *st, struct plan *p, uint16_t type,
 	p->type = stage_type_in_place(st, type, make_rows(&rows, &list));
 	make_schema_release(&rows);
 	buf_release(&list);
-	return p;
 }
 
-static struct plan *plan_of(struct stage *st, uint16_t type)
+static void plan_clear(struct plan *plan)
 {
-	const struct schema *s = stage_schema(st, type);
-
-	if (!s)
-		return NULL;
-	if (!tag.plans[type])
-		tag.plans[type] = xcalloc(1, sizeof(*tag.plans[type]));
-	return tag.plans[type]->made_for == s ? tag.plans[type]
-					      : plan_make(st, tag.plans[type], type, s);
+	rec_view_release(&((struct tag_plan *)plan)->view);
 }
+
+static struct plans plans = { .size = sizeof(struct tag_plan),
+			      .make = plan_make,
+			      .clear = plan_clear };
 
 /* Of a list the first value that there is something for. */
-static struct bytes find(struct plan *p)
+static struct bytes find(struct tag_plan *p)
 {
 	struct bytes found = { NULL, 0 };
 	struct field_walk w;
@@ -210,7 +205,7 @@ static struct bytes find(struct plan *p)
 	return found;
 }
 
-static void tag_record(struct stage *st, struct plan *p, const struct stage_rec *r)
+static void tag_record(struct stage *st, struct tag_plan *p, const struct stage_rec *r)
 {
 	struct bytes found;
 
@@ -233,11 +228,11 @@ static void tag_record(struct stage *st, struct plan *p, const struct stage_rec 
 
 static void tag_batch(struct stage *st, const struct stage_rec *recs, size_t n)
 {
-	struct plan *p = NULL;
+	struct tag_plan *p = NULL;
 
 	for (size_t i = 0; i < n; i++) {
 		if (!p || recs[i].head.type != recs[i - 1].head.type)
-			p = plan_of(st, recs[i].head.type);
+			p = (struct tag_plan *)plans_find(&plans, st, recs[i].head.type);
 		if (!p)
 			stage_undeclared(st, recs[i].head.type);
 		else if (p->type)
@@ -272,11 +267,7 @@ int main(int argc, char **argv)
 {
 	int code = stage_main(&ops, argc, argv);
 
-	for (size_t i = 0; i < 65536; i++) {
-		if (tag.plans[i])
-			rec_view_release(&tag.plans[i]->view);
-		free(tag.plans[i]);
-	}
+	plans_release(&plans);
 	lookup_free(tag.lookup);
 	free(tag.file);
 	free(tag.dir);

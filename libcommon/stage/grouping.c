@@ -78,60 +78,6 @@ static void by_add(struct grouping *g, const char *list)
 	}
 }
 
-struct grouping *grouping_new(struct stage *st, const struct grouping_config *c)
-{
-	struct grouping *g = xcalloc(1, sizeof(*g));
-	struct bytes bad;
-
-	if (c->ranks && !c->by)
-		die_usage("--by: which fields are to be ranked?");
-	g->st = st;
-	g->config = *c;
-	by_add(g, c->by);
-	columns_add(g, c->sums, SUM, "--sum");
-	columns_add(g, c->leasts, LEAST, "--min");
-	columns_add(g, c->mosts, MOST, "--max");
-	columns_add(g, c->distincts, DISTINCT, "--distinct");
-	g->weight = c->weight ? name_of(g, bytes_str(c->weight), "--sum") : -1;
-	if (c->weight && !may_be_number(c->weight))
-		die_usage("--sum: '%s' is no number", c->weight);
-	if (c->types && !names_add_list(&g->types, c->types, &bad))
-		die_usage("--types: '%.*s' is no name", (int)bad.len, (const char *)bad.ptr);
-	if (c->groups < 1 || c->groups > 1 << 24)
-		die_usage("--groups: 1 to %d", 1 << 24);
-	if (c->every && c->late / c->every > GROUPS_INTERVALS - 2)
-		die_usage("--late: at most %d times --every", GROUPS_INTERVALS - 2);
-	g->groups = groups_new(&(struct groups_config){
-		.most = c->groups,
-		.memory = c->memory,
-		.more_size = sizeof(struct counts) + g->ncolumns * sizeof(struct figure),
-		.replace = c->ranks,
-		.release = counts_release,
-		.context = g,
-	});
-	g->unlike = stage_counter(st, "unlike");
-	g->other = stage_counter(st, "other");
-	g->distinct_cap = stage_counter(st, "distinct_cap_hits");
-	return g;
-}
-
-void grouping_free(struct grouping *g)
-{
-	if (!g)
-		return;
-	for (size_t i = 0; i < 65536; i++) {
-		if (g->plans[i])
-			rec_view_release(&g->plans[i]->view);
-		free(g->plans[i]);
-	}
-	groups_free(g->groups);
-	names_release(&g->names);
-	names_release(&g->types);
-	buf_release(&g->key);
-	buf_release(&g->row);
-	free(g);
-}
-
 /* ---- types ---------------------------------------------------------------------------------- */
 
 /* As what a value of this kind stands in a row: enumerations by their names, as two types may have
@@ -164,9 +110,9 @@ static bool type_wanted(const struct grouping *g, const char *name)
 }
 
 /* Has the type all fields, of the kinds that the rows have? */
-static bool plan_fits(struct grouping *g, struct plan *p)
+static bool plan_fits(struct grouping *g, struct group_plan *p)
 {
-	bool fits = type_wanted(g, schema_name(p->made_for));
+	bool fits = type_wanted(g, schema_name(p->plan.schema));
 
 	p->list = -1;
 	for (size_t i = 0; i < g->nby && fits; i++) {
@@ -185,7 +131,7 @@ static bool plan_fits(struct grouping *g, struct plan *p)
 			if (++*g->unlike > 1)
 				return false; /* said once */
 			warn("'%s' of type '%s' is %s, not %s as before: its records are left out",
-			     g->names.name[g->by[i]], schema_name(p->made_for), rec_kind_name(k),
+			     g->names.name[g->by[i]], schema_name(p->plan.schema), rec_kind_name(k),
 			     rec_kind_name(g->by_kind[i]));
 			return false;
 		}
@@ -194,25 +140,78 @@ static bool plan_fits(struct grouping *g, struct plan *p)
 	return fits;
 }
 
-static struct plan *plan_of(struct grouping *g, uint16_t type)
+static void plan_make(struct stage *st, void *user, uint16_t type, struct plan *plan)
 {
-	const struct schema *s = stage_schema(g->st, type);
-	struct plan *p = g->plans[type];
+	struct group_plan *p = (struct group_plan *)plan;
+	struct grouping *g = user;
 
-	if (!s)
-		return NULL;
-	if (!p)
-		p = g->plans[type] = xcalloc(1, sizeof(*p));
-	if (p->made_for == s)
-		return p;
-	rec_view_release(&p->view);
-	*p = (struct plan){ .made_for = s };
-	rec_view_init(&p->view, s);
+	(void)st;
+	(void)type;
+	rec_view_init(&p->view, plan->schema);
 	names_see(&g->names, &p->view);
 	p->counted = plan_fits(g, p);
 	if (p->counted && !g->type)
 		rows_declare(g, p);
-	return p;
+}
+
+static void plan_clear(struct plan *plan)
+{
+	rec_view_release(&((struct group_plan *)plan)->view);
+}
+
+/* ---- life ----------------------------------------------------------------------------------- */
+
+struct grouping *grouping_new(struct stage *st, const struct grouping_config *c)
+{
+	struct grouping *g = xcalloc(1, sizeof(*g));
+	struct bytes bad;
+
+	if (c->ranks && !c->by)
+		die_usage("--by: which fields are to be ranked?");
+	g->st = st;
+	g->config = *c;
+	g->plans = (struct plans){
+		.size = sizeof(struct group_plan), .make = plan_make, .clear = plan_clear, .user = g
+	};
+	by_add(g, c->by);
+	columns_add(g, c->sums, SUM, "--sum");
+	columns_add(g, c->leasts, LEAST, "--min");
+	columns_add(g, c->mosts, MOST, "--max");
+	columns_add(g, c->distincts, DISTINCT, "--distinct");
+	g->weight = c->weight ? name_of(g, bytes_str(c->weight), "--sum") : -1;
+	if (c->weight && !may_be_number(c->weight))
+		die_usage("--sum: '%s' is no number", c->weight);
+	if (c->types && !names_add_list(&g->types, c->types, &bad))
+		die_usage("--types: '%.*s' is no name", (int)bad.len, (const char *)bad.ptr);
+	if (c->groups < 1 || c->groups > 1 << 24)
+		die_usage("--groups: 1 to %d", 1 << 24);
+	if (c->every && c->late / c->every > GROUPS_INTERVALS - 2)
+		die_usage("--late: at most %d times --every", GROUPS_INTERVALS - 2);
+	g->groups = groups_new(&(struct groups_config){
+		.most = c->groups,
+		.memory = c->memory,
+		.more_size = sizeof(struct counts) + g->ncolumns * sizeof(struct figure),
+		.replace = c->ranks,
+		.release = counts_release,
+		.context = g,
+	});
+	g->unlike = stage_counter(st, "unlike");
+	g->other = stage_counter(st, "other");
+	g->distinct_cap = stage_counter(st, "distinct_cap_hits");
+	return g;
+}
+
+void grouping_free(struct grouping *g)
+{
+	if (!g)
+		return;
+	plans_release(&g->plans);
+	groups_free(g->groups);
+	names_release(&g->names);
+	names_release(&g->types);
+	buf_release(&g->key);
+	buf_release(&g->row);
+	free(g);
 }
 
 /* ---- records -------------------------------------------------------------------------------- */
@@ -232,7 +231,7 @@ static void key_add(struct grouping *g, const struct value *v)
 }
 
 /* The key of the record; *item is its value of the field that is a list. */
-static void key_make(struct grouping *g, struct plan *p, const struct value *item)
+static void key_make(struct grouping *g, struct group_plan *p, const struct value *item)
 {
 	struct value v;
 
@@ -277,7 +276,7 @@ static struct group *group_of(struct grouping *g, uint64_t interval)
 	return group;
 }
 
-static uint64_t weight_of(const struct grouping *g, struct plan *p)
+static uint64_t weight_of(const struct grouping *g, struct group_plan *p)
 {
 	struct value v;
 	long double x;
@@ -290,7 +289,7 @@ static uint64_t weight_of(const struct grouping *g, struct plan *p)
 	return value_number(&v, &x) && x > 0 && x < 18446744073709551615.0L ? (uint64_t)x : 0;
 }
 
-static void count_one(struct grouping *g, struct plan *p, const struct value *item)
+static void count_one(struct grouping *g, struct group_plan *p, const struct value *item)
 {
 	uint64_t ts = p->view.head.ts;
 	struct group *group;
@@ -322,7 +321,7 @@ static void close_old(struct grouping *g, uint64_t ts)
 			rows_write(g, open[i]);
 }
 
-static bool count_record(struct grouping *g, struct plan *p, const struct stage_rec *r)
+static bool count_record(struct grouping *g, struct group_plan *p, const struct stage_rec *r)
 {
 	struct value item = { .type = VALUE_ABSENT };
 	struct field_walk w;
@@ -349,11 +348,11 @@ static bool count_record(struct grouping *g, struct plan *p, const struct stage_
 
 void grouping_batch(struct grouping *g, const struct stage_rec *recs, size_t n)
 {
-	struct plan *p = NULL;
+	struct group_plan *p = NULL;
 
 	for (size_t i = 0; i < n; i++) {
 		if (!p || recs[i].head.type != recs[i - 1].head.type)
-			p = plan_of(g, recs[i].head.type);
+			p = (struct group_plan *)plans_find(&g->plans, g->st, recs[i].head.type);
 		if (!p)
 			stage_undeclared(g->st, recs[i].head.type);
 		else if (!p->counted)

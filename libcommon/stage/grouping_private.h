@@ -7,6 +7,7 @@
 #include "libcommon/record/literal.h"
 #include "libcommon/record/make.h"
 #include "libcommon/stage/grouping.h"
+#include "libcommon/stage/plans.h"
 
 enum { MAX_FIGURES = 32, MAX_BY = 16 };
 
@@ -37,8 +38,8 @@ struct counts {
 };
 
 /* How the records of a type are counted. */
-struct plan {
-	const struct schema *made_for;
+struct group_plan {
+	struct plan plan;
 	struct rec_view view;
 	struct field by[MAX_BY], figures[MAX_FIGURES], weight;
 	int list; /* of `by`: the first that is a list; -1: none */
@@ -54,7 +55,7 @@ struct grouping {
 	struct column columns[MAX_FIGURES];
 	int weight; /* index in names; -1: records */
 	struct groups *groups;
-	struct plan *plans[65536];
+	struct plans plans;
 	/* the rows' type, known with the first record that is counted */
 	struct stage_type *type;
 	enum rec_kind by_kind[MAX_BY];
@@ -65,10 +66,10 @@ struct grouping {
 
 /* ---- grouping_rows.c ---- */
 /* The record counts for the group. */
-void counts_add(struct grouping *g, struct group *group, struct plan *p);
+void counts_add(struct grouping *g, struct group *group, struct group_plan *p);
 void counts_release(void *grouping, void *counts);
 /* Declares the rows' type, by the first type that is counted. */
-void rows_declare(struct grouping *g, const struct plan *p);
+void rows_declare(struct grouping *g, const struct group_plan *p);
 /* Writes the groups of an interval and forgets them. */
 void rows_write(struct grouping *g, uint64_t interval);
 

@@ -65,7 +65,7 @@ static void distinct_value(struct grouping *g, struct group *group, struct figur
 	distinct_add(&f->distinct, buf_bytes(&g->row));
 }
 
-void counts_add(struct grouping *g, struct group *group, struct plan *p)
+void counts_add(struct grouping *g, struct group *group, struct group_plan *p)
 {
 	struct counts *c = group->more;
 	struct field_walk w;
@@ -101,7 +101,8 @@ void counts_release(void *grouping, void *counts)
 /* ---- the type ------------------------------------------------------------------------------- */
 
 /* What a figure's field is: in the type at hand, else in the first built-in one that has it. */
-static enum rec_kind figure_kind_of(const struct grouping *g, const struct plan *p, size_t column)
+static enum rec_kind figure_kind_of(const struct grouping *g, const struct group_plan *p,
+				    size_t column)
 {
 	struct field f = p->figures[column];
 
@@ -144,7 +145,7 @@ static const char *by_column(const char *name)
 	return strcmp(name, "flow") == 0 ? NULL : name;
 }
 
-void rows_declare(struct grouping *g, const struct plan *p)
+void rows_declare(struct grouping *g, const struct group_plan *p)
 {
 	static const char *const figures[] = { "sum", "min", "max", "distinct" };
 	struct make_schema rows = { 0 };
