@@ -14,32 +14,21 @@
 #include <unistd.h>
 
 #include "libcommon/base/die.h"
+#include "libcommon/run/rundir.h"
 
 enum { SOCKET_PATH = 107, FILE_MAX = 1 << 20, IN_USE_TRIES = 25 };
 
 static void run_directory(char dir[ADDRESS_URL], const char *text)
 {
-	const char *own = getenv("WEIR_RUNDIR"), *user = getenv("XDG_RUNTIME_DIR");
+	int fd = rundir_base_open(dir, ADDRESS_URL);
 	struct stat st;
-	int n;
 
-	if (own && *own)
-		n = snprintf(dir, ADDRESS_URL, "%s", own);
-	else if (user && *user)
-		n = snprintf(dir, ADDRESS_URL, "%s/weir", user);
-	else if (geteuid() == 0)
-		n = snprintf(dir, ADDRESS_URL, "/run/weir");
-	else
-		n = snprintf(dir, ADDRESS_URL, "/tmp/weir-%u", (unsigned)geteuid());
-	if (n >= ADDRESS_URL)
-		die("'%s': the run directory's path is too long", text);
-	if (mkdir(dir, 0700) < 0 && errno != EEXIST)
-		die_errno("'%s': cannot make '%s'", text, dir);
-	if (lstat(dir, &st) < 0)
-		die_errno("'%s': '%s'", text, dir);
-	if (!S_ISDIR(st.st_mode) || st.st_uid != geteuid() || st.st_mode & 077)
-		die("'%s': '%s' is not a directory of ours that others can't enter (0700)", text,
-		    dir);
+	if (fd < 0 || fstat(fd, &st) < 0)
+		die_errno("'%s': cannot use the run directory '%s'", text, dir);
+	close(fd);
+	/* A socket's own mode is whatever the umask makes of it. */
+	if (st.st_mode & 077)
+		die("'%s': others can enter '%s', which must have mode 0700", text, dir);
 }
 
 /* Who listens there must see a whole greeting: NNG 1.5.2 takes no connection any more after one

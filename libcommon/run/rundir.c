@@ -52,6 +52,15 @@ static int open_folder(int at, const char *path, bool make)
 	return -1;
 }
 
+int rundir_base_open(char *path, size_t size)
+{
+	rundir_base(path, size);
+	if (strlen(path) < size - 1)
+		return open_folder(AT_FDCWD, path, true);
+	errno = ENAMETOOLONG;
+	return -1;
+}
+
 bool rundir_alive(int dir)
 {
 	int fd = openat(dir, "lock", O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
@@ -156,11 +165,10 @@ void rundir_make(struct rundir *d, const char *name)
 	char base_name[RUN_PATH - 64];
 	int base;
 
-	rundir_base(base_name, sizeof(base_name));
-	snprintf(d->path, sizeof(d->path), "%s/%s", base_name, name);
-	base = open_folder(AT_FDCWD, base_name, true);
+	base = rundir_base_open(base_name, sizeof(base_name));
 	if (base < 0)
 		die_errno("cannot use the run directory '%s'", base_name);
+	snprintf(d->path, sizeof(d->path), "%s/%s", base_name, name);
 	reclaim(base);
 	d->lock = -1;
 	for (int i = 0; i < 3 && d->lock < 0; i++) {

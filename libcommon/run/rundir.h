@@ -74,6 +74,9 @@ struct run_page {
 
 /* The run directory's path. */
 void rundir_base(char *path, size_t size);
+/* The same, made where it is missing. A descriptor; -1: errno, EPERM where others can write there.
+ */
+int rundir_base_open(char *path, size_t size);
 
 /* ---- the launcher's side ---- */
 
