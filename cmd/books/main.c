@@ -15,7 +15,6 @@ struct config {
 
 static struct config config;
 static struct books books;
-static struct rec_binding *end_binding, *books_binding;
 
 static const struct opt options[] = {
 	OPT_ROW(0, "page", OPT_STRINGS, struct config, pages, "FILE",
@@ -31,51 +30,6 @@ static const char epilog[] =
 
 /* ---- from streams ---- */
 
-static void ledger_add(const struct rec_list *ledger, bool running)
-{
-	const struct rec_ledger *rows = ledger->items;
-
-	for (size_t i = 0; i < ledger->count; i++) {
-		struct books_row r = { .instance = rows[i].instance,
-				       .peer = rows[i].peer,
-				       .value = rows[i].value };
-
-		snprintf(r.stage, sizeof(r.stage), "%.*s", (int)rows[i].stage.len,
-			 rows[i].stage.ptr ? (const char *)rows[i].stage.ptr : "");
-		snprintf(r.counter, sizeof(r.counter), "%.*s", (int)rows[i].counter.len,
-			 rows[i].counter.ptr ? (const char *)rows[i].counter.ptr : "");
-		books_add(&books, &r);
-		/* A stage whose last word was not an end may hold records. */
-		if (running) {
-			snprintf(r.counter, sizeof(r.counter), "running");
-			r.peer = 0;
-			r.value = 1;
-			books_add(&books, &r);
-		}
-	}
-}
-
-static struct rec_binding *bind_own(const struct rec_desc *desc)
-{
-	struct schema *s = schema_of(desc);
-	const char *missing;
-	struct rec_binding *b = rec_bind(s, desc, &missing);
-
-	schema_free(s);
-	if (!b)
-		die("no binding for '%s'", desc->name);
-	return b;
-}
-
-static void books_open_streams(struct stage *st, int argc, char **argv)
-{
-	(void)st;
-	(void)argc;
-	(void)argv;
-	end_binding = bind_own(&rec_end_desc);
-	books_binding = bind_own(&rec_books_desc);
-}
-
 static void books_control(struct stage *st, const struct rec_head *h, struct bytes raw)
 {
 	struct buf arena = { 0 };
@@ -84,10 +38,11 @@ static void books_control(struct stage *st, const struct rec_head *h, struct byt
 	struct rec_books so_far;
 
 	(void)st;
-	if (h->type == REC_end && rec_decode(end_binding, raw, &head, &end, &arena))
-		ledger_add(&end.ledger, false);
-	else if (h->type == REC_books && rec_decode(books_binding, raw, &head, &so_far, &arena))
-		ledger_add(&so_far.ledger, true);
+	if (h->type == REC_end && rec_decode_own(&rec_end_desc, raw, &head, &end, &arena))
+		books_add_ledger(&books, &end.ledger, false);
+	else if (h->type == REC_books &&
+		 rec_decode_own(&rec_books_desc, raw, &head, &so_far, &arena))
+		books_add_ledger(&books, &so_far.ledger, true);
 	buf_release(&arena);
 }
 
@@ -169,19 +124,14 @@ int main(int argc, char **argv)
 		.kind = STAGE_SINK,
 		.options = options,
 		.config = &config,
-		.open = books_open_streams,
 		.batch = books_batch,
 		.control = books_control,
 		.finish = books_finish,
 	};
-	int code;
 
 	/* Pages are files of this host, there is no stream to read: no stage. */
 	for (int i = 1; i < argc && strcmp(argv[i], "--") != 0; i++)
 		if (!strcmp(argv[i], "--page") || !strncmp(argv[i], "--page=", 7))
 			return pages_main(argc, argv);
-	code = stage_main(&ops, argc, argv);
-	rec_binding_free(end_binding);
-	rec_binding_free(books_binding);
-	return code;
+	return stage_main(&ops, argc, argv);
 }

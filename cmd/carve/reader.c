@@ -86,16 +86,11 @@ static bool more(struct reader *r)
 /* The end says how the files were. */
 static void take_end(struct reader *r, struct bytes raw)
 {
-	struct schema *schema = schema_of(&rec_end_desc);
-	const char *missing;
-	struct rec_binding *b = rec_bind(schema, &rec_end_desc, &missing);
 	struct rec_end end;
 	struct rec_head h;
 
-	r->ended = b && rec_decode(b, raw, &h, &end, NULL);
+	r->ended = rec_decode_own(&rec_end_desc, raw, &h, &end, NULL);
 	r->truncated = r->ended && end.cause == REC_end_cause_TRUNCATED;
-	rec_binding_free(b);
-	schema_free(schema);
 }
 
 bool reader_next(struct reader *r, struct rec_head *h, struct rec_frame *f)

@@ -9,9 +9,8 @@
 /* What holds from one hello to the next. */
 struct state {
 	struct schema **types; /* by id */
-	struct rec_binding *end;
-	uint64_t last_n[16]; /* per source, of the first few */
-	bool open;           /* a hello came and no end */
+	uint64_t last_n[16];   /* per source, of the first few */
+	bool open;             /* a hello came and no end */
 };
 
 static __attribute__((format(printf, 2, 3))) void fault(struct verdict *v, const char *fmt, ...)
@@ -37,19 +36,11 @@ static void forget_types(struct state *s)
 
 static void on_hello(struct verdict *v, struct state *s, struct bytes raw)
 {
-	static struct rec_binding *b;
 	struct buf arena = { 0 };
 	struct rec_head h;
 	struct rec_hello hello;
-	const char *missing = "?";
 
-	if (!b) {
-		struct schema *own = schema_of(&rec_hello_desc);
-
-		b = rec_bind(own, &rec_hello_desc, &missing);
-		schema_free(own);
-	}
-	if (!rec_decode(b, raw, &h, &hello, &arena)) {
+	if (!rec_decode_own(&rec_hello_desc, raw, &h, &hello, &arena)) {
 		fault(v, "a hello that cannot be read");
 	} else if (hello.state == REC_stream_new_FRESH || !v->hellos) {
 		forget_types(s); /* the end of the one before may come with the last */
@@ -64,28 +55,16 @@ static void on_end(struct verdict *v, struct state *s, struct bytes raw)
 	struct buf arena = { 0 };
 	struct rec_head h;
 	struct rec_end end;
-	const struct rec_ledger *rows;
 
 	s->open = false;
 	v->ends++;
-	if (!rec_decode(s->end, raw, &h, &end, &arena)) {
+	if (!rec_decode_own(&rec_end_desc, raw, &h, &end, &arena)) {
 		fault(v, "an end that cannot be read");
 		buf_release(&arena);
 		return;
 	}
 	v->cause = end.cause;
-	rows = end.ledger.items;
-	for (size_t i = 0; i < end.ledger.count; i++) {
-		struct books_row r = { .instance = rows[i].instance,
-				       .peer = rows[i].peer,
-				       .value = rows[i].value };
-
-		snprintf(r.stage, sizeof(r.stage), "%.*s", (int)rows[i].stage.len,
-			 rows[i].stage.ptr ? (const char *)rows[i].stage.ptr : "");
-		snprintf(r.counter, sizeof(r.counter), "%.*s", (int)rows[i].counter.len,
-			 rows[i].counter.ptr ? (const char *)rows[i].counter.ptr : "");
-		books_add(&v->books, &r);
-	}
+	books_add_ledger(&v->books, &end.ledger, false);
 	buf_release(&arena);
 }
 
@@ -149,13 +128,10 @@ static void on_record(struct verdict *v, struct state *s, struct bytes raw, cons
 void judge(struct verdict *v, struct bytes stream, const char *probe)
 {
 	struct state s = { .types = xcalloc(65536, sizeof(struct schema *)) };
-	struct schema *own = schema_of(&rec_end_desc);
-	const char *why = "?", *missing;
+	const char *why = "?";
 	size_t at = 0;
 
 	*v = (struct verdict){ 0 };
-	s.end = rec_bind(own, &rec_end_desc, &missing);
-	schema_free(own);
 	while (at < stream.len) {
 		ssize_t len = rec_measure(BYTES(stream.ptr + at, stream.len - at), &why);
 
@@ -172,7 +148,6 @@ void judge(struct verdict *v, struct bytes stream, const char *probe)
 		fault(v, "the stream does not end with an end record");
 	forget_types(&s);
 	free(s.types);
-	rec_binding_free(s.end);
 }
 
 void verdict_release(struct verdict *v)

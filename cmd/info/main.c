@@ -10,7 +10,6 @@ struct config {
 
 static struct config config;
 static struct info info;
-static struct rec_binding *hello_binding, *end_binding;
 
 static const struct opt options[] = {
 	OPT_ROW(0, "json", OPT_FLAG, struct config, json, NULL, "as one JSON object"),
@@ -19,25 +18,11 @@ static const struct opt options[] = {
 	{ 0 },
 };
 
-static struct rec_binding *bind_own(const struct rec_desc *desc)
-{
-	struct schema *s = schema_of(desc);
-	const char *missing;
-	struct rec_binding *b = rec_bind(s, desc, &missing);
-
-	schema_free(s);
-	if (!b)
-		die("no binding for '%s'", desc->name);
-	return b;
-}
-
 static void info_open(struct stage *st, int argc, char **argv)
 {
 	(void)st;
 	(void)argc;
 	(void)argv;
-	hello_binding = bind_own(&rec_hello_desc);
-	end_binding = bind_own(&rec_end_desc);
 	info_init(&info);
 }
 
@@ -78,21 +63,9 @@ static void on_hello(const struct rec_hello *hello)
 
 static void on_end(const struct rec_end *end)
 {
-	const struct rec_ledger *rows = end->ledger.items;
-
 	info.ended = true;
 	info.cause = end->cause;
-	for (size_t i = 0; i < end->ledger.count; i++) {
-		struct books_row r = { .instance = rows[i].instance,
-				       .peer = rows[i].peer,
-				       .value = rows[i].value };
-
-		snprintf(r.stage, sizeof(r.stage), "%.*s", (int)rows[i].stage.len,
-			 rows[i].stage.ptr ? (const char *)rows[i].stage.ptr : "");
-		snprintf(r.counter, sizeof(r.counter), "%.*s", (int)rows[i].counter.len,
-			 rows[i].counter.ptr ? (const char *)rows[i].counter.ptr : "");
-		books_add(&info.books, &r);
-	}
+	books_add_ledger(&info.books, &end->ledger, false);
 }
 
 static void info_control(struct stage *st, const struct rec_head *h, struct bytes raw)
@@ -103,9 +76,9 @@ static void info_control(struct stage *st, const struct rec_head *h, struct byte
 	struct rec_end end;
 
 	(void)st;
-	if (h->type == REC_hello && rec_decode(hello_binding, raw, &head, &hello, &arena))
+	if (h->type == REC_hello && rec_decode_own(&rec_hello_desc, raw, &head, &hello, &arena))
 		on_hello(&hello);
-	else if (h->type == REC_end && rec_decode(end_binding, raw, &head, &end, &arena))
+	else if (h->type == REC_end && rec_decode_own(&rec_end_desc, raw, &head, &end, &arena))
 		on_end(&end);
 	buf_release(&arena);
 }
@@ -149,7 +122,5 @@ int main(int argc, char **argv)
 	int code = stage_main(&ops, argc, argv);
 
 	info_release(&info);
-	rec_binding_free(hello_binding);
-	rec_binding_free(end_binding);
 	return code;
 }

@@ -91,11 +91,9 @@ static void remember(struct receiver *r)
 static void recall(struct receiver *r)
 {
 	struct bytes rest = port_out_kept(r->out);
-	struct schema *s = schema_of(&rec_link_desc);
 	const char *why;
-	struct rec_binding *b = rec_bind(s, &rec_link_desc, &why);
 
-	while (b && rest.len) {
+	while (rest.len) {
 		ssize_t n = rec_measure(rest, &why);
 		struct bytes raw = BYTES(rest.ptr, n > 0 ? (size_t)n : 0);
 		struct rec_link link;
@@ -105,7 +103,7 @@ static void recall(struct receiver *r)
 
 		if (n <= 0 || !rec_head_get(raw, &h, &items, &body))
 			break;
-		if (h.type == REC_link && rec_decode(b, raw, &h, &link, NULL)) {
+		if (h.type == REC_link && rec_decode_own(&rec_link_desc, raw, &h, &link, NULL)) {
 			r->instance = link.instance;
 			r->first = link.first;
 			r->seq = link.seq;
@@ -115,8 +113,6 @@ static void recall(struct receiver *r)
 		}
 		rest = BYTES(rest.ptr + n, rest.len - (size_t)n);
 	}
-	rec_binding_free(b);
-	schema_free(s);
 	/* It died between that record and the first byte. */
 	if (r->instance && r->pos < r->first)
 		r->instance = 0;

@@ -32,14 +32,11 @@ static void add(struct source_names *s, const struct rec_source *row)
 
 void source_names_hello(struct source_names *s, struct bytes raw)
 {
-	struct schema *schema = schema_of(&rec_hello_desc);
-	const char *missing;
-	struct rec_binding *b = rec_bind(schema, &rec_hello_desc, &missing);
 	struct rec_hello hello;
 	struct rec_head h;
 	struct buf arena = { 0 };
 
-	if (b && rec_decode(b, raw, &h, &hello, &arena) && h.type == REC_hello) {
+	if (rec_decode_own(&rec_hello_desc, raw, &h, &hello, &arena) && h.type == REC_hello) {
 		const struct rec_source *rows = hello.sources.items;
 
 		s->live = hello.live;
@@ -48,8 +45,6 @@ void source_names_hello(struct source_names *s, struct bytes raw)
 				add(s, &rows[i]);
 	}
 	buf_release(&arena);
-	rec_binding_free(b);
-	schema_free(schema);
 }
 
 const char *source_name(const struct source_names *s, uint64_t source, uint32_t file)

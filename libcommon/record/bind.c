@@ -475,3 +475,16 @@ bool rec_decode(const struct rec_binding *b, struct bytes raw, struct rec_head *
 		settle_lists(b, rec, arena->ptr);
 	return true;
 }
+
+bool rec_decode_own(const struct rec_desc *desc, struct bytes raw, struct rec_head *h, void *rec,
+		    struct buf *arena)
+{
+	struct schema *s = schema_of(desc);
+	const char *missing;
+	struct rec_binding *b = rec_bind(s, desc, &missing);
+	bool done = b && rec_decode(b, raw, h, rec, arena);
+
+	rec_binding_free(b);
+	schema_free(s);
+	return done;
+}

@@ -139,6 +139,9 @@ void rec_binding_free(struct rec_binding *b);
  * fit its schema, or a number its field; then rec is zeroed. */
 bool rec_decode(const struct rec_binding *b, struct bytes raw, struct rec_head *h, void *rec,
 		struct buf *arena);
+/* The same by our own description, for control records, which no stream declares. */
+bool rec_decode_own(const struct rec_desc *desc, struct bytes raw, struct rec_head *h, void *rec,
+		    struct buf *arena);
 
 /* ---- walking values, for printers that know only the schema ------------------------------ */
 

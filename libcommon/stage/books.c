@@ -1,158 +1,20 @@
-/* books: keeps a stage's counters in a page, and checks the laws over the ledgers of many stages.
- */
+/* books: the counters of many stages as one set: its laws, its table. */
 #include "libcommon/stage/books.h"
 
-#include <ctype.h>
-#include <errno.h>
 #include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/mman.h>
-#include <sys/stat.h>
-#include <unistd.h>
+#include <string.h>
 
 #include "libcommon/base/die.h"
-#include "libcommon/stage/commit.h"
+#include "libcommon/record/record.h"
 
 /* A set holds at most so many rows: the input of weir-books may come from anywhere. A set that
  * was cut says so as a broken law. */
 enum { BOOKS_ROWS_MAX = 16384, BOOKS_LINE = 100 };
 
 static const char row_cut[] = "rows_left_out";
-
-/* ---- a stage's own page ---- */
-
-static bool can_commit;
-
-bool books_can_commit(void)
-{
-	return can_commit;
-}
-
-/* The page handed down by a launcher, or NULL where there is none that can be used. */
-static struct books_page *page_inherited(void)
-{
-	const char *text = getenv("WEIR_PAGE_FD");
-	struct stat st;
-	size_t size;
-	char *end;
-	long fd;
-	void *at;
-
-	if (!text || !*text)
-		return NULL;
-	errno = 0;
-	fd = strtol(text, &end, 10);
-	if (errno || *end || fd < 0 || fd > 1 << 20) {
-		warn("$WEIR_PAGE_FD '%s' is no descriptor: counters stay in the process", text);
-		return NULL;
-	}
-	if (fstat((int)fd, &st) < 0 || st.st_size < BOOKS_PAGE) {
-		warn("$WEIR_PAGE_FD '%s' is no page of %d bytes: counters stay in the process",
-		     text, BOOKS_PAGE);
-		return NULL;
-	}
-	size = st.st_size < COMMIT_PAGE ? BOOKS_PAGE : COMMIT_PAGE;
-	at = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, (int)fd, 0);
-	if (at == MAP_FAILED) {
-		warn_errno("can't map the page of $WEIR_PAGE_FD '%s'", text);
-		return NULL;
-	}
-	can_commit = size == COMMIT_PAGE;
-	if (!can_commit || !commit_resumes(at)) {
-		memset(at, 0, size);
-		if (can_commit)
-			commit_begin(at);
-	}
-	return at;
-}
-
-static void name_put(char to[BOOKS_NAME], const char *from)
-{
-	size_t n = strnlen(from, BOOKS_NAME - 1);
-
-	memcpy(to, from, n);
-	memset(to + n, 0, BOOKS_NAME - n);
-}
-
-struct books_page *books_open(const char *stage, uint64_t instance)
-{
-	struct books_page *b = page_inherited();
-
-	if (!b)
-		b = xcalloc(1, BOOKS_PAGE);
-	name_put(b->stage, stage);
-	b->state = 0;
-	if (!b->instance)
-		b->instance = instance;
-	b->pid = (uint32_t)getpid();
-	/* Whoever looks at the page from outside sees the magic last. */
-	__atomic_store_n(&b->magic, BOOKS_MAGIC, __ATOMIC_RELEASE);
-	return b;
-}
-
-uint64_t *books_counter(struct books_page *b, const char *name, uint64_t peer)
-{
-	char cut[BOOKS_NAME];
-	struct books_slot *s;
-	uint32_t i;
-
-	name_put(cut, name);
-	for (i = 0; i < b->nslots; i++)
-		if (b->slots[i].peer == peer && !memcmp(b->slots[i].name, cut, BOOKS_NAME))
-			return &b->slots[i].value;
-	if (b->nslots == BOOKS_SLOTS)
-		return &b->slots[BOOKS_SLOTS - 1].value;
-	if (b->nslots == BOOKS_SLOTS - 1)
-		warn("the page of counters is full: '%s' and later ones are counted together", cut);
-	s = &b->slots[b->nslots];
-	if (b->nslots == BOOKS_SLOTS - 1) {
-		name_put(cut, "other");
-		peer = 0;
-	}
-	memcpy(s->name, cut, BOOKS_NAME);
-	s->peer = peer;
-	s->value = 0;
-	__atomic_store_n(&b->nslots, b->nslots + 1, __ATOMIC_RELEASE);
-	return &s->value;
-}
-
-uint64_t *books_kind(struct books_page *b, const char *group, struct bytes kind)
-{
-	char name[BOOKS_NAME];
-	size_t front = (size_t)snprintf(name, sizeof(name), "%.20s.", group), n = front;
-	uint32_t of_group = 0;
-
-	for (size_t i = 0; i < kind.len && n < sizeof(name) - 1; i++) {
-		uint8_t c = kind.ptr[i];
-
-		name[n++] = (char)(isalnum(c) || c == '-' ? c : '_');
-	}
-	memset(name + n, 0, sizeof(name) - n);
-	for (uint32_t i = 0; i < b->nslots; i++) {
-		if (memcmp(b->slots[i].name, name, front) != 0)
-			continue;
-		if (!memcmp(b->slots[i].name, name, BOOKS_NAME))
-			return &b->slots[i].value;
-		of_group++;
-	}
-	if (of_group >= BOOKS_KINDS - 1)
-		snprintf(name + front, sizeof(name) - front, "other");
-	return books_counter(b, name, 0);
-}
-
-uint64_t books_value(const struct books_page *b, const char *name)
-{
-	char cut[BOOKS_NAME];
-	uint64_t sum = 0;
-
-	name_put(cut, name);
-	for (uint32_t i = 0; i < b->nslots; i++)
-		if (!memcmp(b->slots[i].name, cut, BOOKS_NAME))
-			sum += b->slots[i].value;
-	return sum;
-}
 
 /* ---- a set of rows ---- */
 
@@ -183,8 +45,8 @@ void books_add(struct books *b, const struct books_row *row)
 {
 	struct books_row r = *row, *old;
 
-	name_put(r.stage, row->stage);
-	name_put(r.counter, row->counter);
+	books_name(r.stage, row->stage, BOOKS_NAME);
+	books_name(r.counter, row->counter, BOOKS_NAME);
 	old = row_find(b, r.instance, r.counter, r.peer);
 	if (old) {
 		old->value = r.value;
@@ -195,7 +57,7 @@ void books_add(struct books *b, const struct books_row *row)
 		if (!old) {
 			old = row_new(b);
 			*old = (struct books_row){ .stage = "books" };
-			name_put(old->counter, row_cut);
+			books_name(old->counter, row_cut, BOOKS_NAME);
 		}
 		old->value++;
 		return;
@@ -212,20 +74,41 @@ void books_add_page(struct books *b, const struct books_page *p)
 		return;
 	if (n > BOOKS_SLOTS)
 		n = BOOKS_SLOTS;
-	name_put(r.stage, p->stage);
+	books_name(r.stage, p->stage, BOOKS_NAME);
 	for (uint32_t i = 0; i < n; i++) {
 		const struct books_slot *s = &p->slots[i];
 
-		name_put(r.counter, s->name);
+		books_name(r.counter, s->name, BOOKS_NAME);
 		r.peer = s->peer;
 		r.value = s->value;
 		books_add(b, &r);
 	}
 	/* A stage that has not ended may hold records. */
-	name_put(r.counter, "running");
+	books_name(r.counter, "running", BOOKS_NAME);
 	r.peer = 0;
 	r.value = p->state == 0;
 	books_add(b, &r);
+}
+
+void books_add_ledger(struct books *b, const struct rec_list *ledger, bool running)
+{
+	const struct rec_ledger *rows = ledger->items;
+
+	for (size_t i = 0; i < ledger->count; i++) {
+		struct books_row r = { .instance = rows[i].instance,
+				       .peer = rows[i].peer,
+				       .value = rows[i].value };
+
+		books_name(r.stage, (const char *)rows[i].stage.ptr, rows[i].stage.len);
+		books_name(r.counter, (const char *)rows[i].counter.ptr, rows[i].counter.len);
+		books_add(b, &r);
+		if (running) {
+			r.peer = 0;
+			r.value = 1;
+			books_name(r.counter, "running", BOOKS_NAME);
+			books_add(b, &r);
+		}
+	}
 }
 
 void books_release(struct books *b)

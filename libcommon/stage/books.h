@@ -44,6 +44,9 @@ uint64_t *books_counter(struct books_page *b, const char *name, uint64_t peer);
 uint64_t *books_kind(struct books_page *b, const char *group, struct bytes kind);
 uint64_t books_value(const struct books_page *b, const char *name);
 
+/* At most n bytes of it, cut at 39, with zeroes behind. */
+void books_name(char to[BOOKS_NAME], const char *from, size_t n);
+
 /* A set of ledger rows of many stages: from `end` records or pages; equal (instance, counter,
  * peer) rows are kept once. */
 struct books_row {
@@ -56,6 +59,8 @@ struct books {
 };
 void books_add(struct books *b, const struct books_row *row);
 void books_add_page(struct books *b, const struct books_page *p);
+/* Rows of a record; running: what wrote it had not ended, and may hold records. */
+void books_add_ledger(struct books *b, const struct rec_list *ledger, bool running);
 void books_release(struct books *b);
 /* Checks every law. Returns the number that do not hold; each is described in a line of `why`
  * (may be NULL). A link whose other end is not in the set is not checked. */

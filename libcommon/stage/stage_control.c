@@ -23,20 +23,6 @@ void stage_input_rise(struct input *in, uint64_t n, uint64_t ts)
 		in->low_ts = ts;
 }
 
-/* Decodes a control record by our own description: control types do not declare themselves. */
-static bool control_decode(struct stage *st, const struct rec_desc *desc, struct bytes raw,
-			   struct rec_head *h, void *rec)
-{
-	struct schema *s = schema_of(desc);
-	const char *missing;
-	struct rec_binding *b = rec_bind(s, desc, &missing);
-	bool ok = b && rec_decode(b, raw, h, rec, &st->arena);
-
-	rec_binding_free(b);
-	schema_free(s);
-	return ok;
-}
-
 /* Several outputs of one producer are read: the books must know how many. */
 static void count_links(struct stage *st, const struct input *in)
 {
@@ -56,7 +42,7 @@ static void input_hello(struct stage *st, struct input *in, struct bytes raw)
 	const struct rec_source *rows;
 	size_t known = st->nnames;
 
-	if (!control_decode(st, &rec_hello_desc, raw, &h, &hello))
+	if (!rec_decode_own(&rec_hello_desc, raw, &h, &hello, &st->arena))
 		die_code(EXIT_SCHEMA, "input '%s': this is not a hello of weir %s", in->name,
 			 WEIR_VERSION);
 	if (in->hello && hello.stream == in->stream && port_in_drops(in->port))
@@ -229,25 +215,13 @@ static void input_end(struct stage *st, struct input *in, struct bytes raw)
 {
 	struct rec_end end;
 	struct rec_head h;
-	const struct rec_ledger *rows;
 
-	if (!control_decode(st, &rec_end_desc, raw, &h, &end)) {
+	if (!rec_decode_own(&rec_end_desc, raw, &h, &end, &st->arena)) {
 		warn("input '%s': bad end record from %s", in->name, in->program);
 		stage_exit(st, EXIT_TRUNCATED);
 		return;
 	}
-	rows = end.ledger.items;
-	for (size_t i = 0; i < end.ledger.count; i++) {
-		struct books_row row = { .instance = rows[i].instance,
-					 .peer = rows[i].peer,
-					 .value = rows[i].value };
-
-		snprintf(row.stage, sizeof(row.stage), "%.*s", (int)rows[i].stage.len,
-			 (const char *)rows[i].stage.ptr);
-		snprintf(row.counter, sizeof(row.counter), "%.*s", (int)rows[i].counter.len,
-			 (const char *)rows[i].counter.ptr);
-		books_add(&st->upstream, &row);
-	}
+	books_add_ledger(&st->upstream, &end.ledger, false);
 	if (end.cause == REC_end_cause_TRUNCATED) {
 		stage_exit(st, EXIT_TRUNCATED); /* said by the stage that saw it */
 		st->cause = REC_end_cause_TRUNCATED;
