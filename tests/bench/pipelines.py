@@ -9,7 +9,8 @@ Prints a line "NAME ratio goal ok|MISSED" per goal. Sizes come from the environm
     BENCH_RUNS     of each side [5]           BENCH_DIR     where inputs are made and kept [none]
     BENCH_STREAMS  packets of the mix whose streams become files [1000000]
     BENCH_PAIRS    of runs with sandbox and books and without [15]
-    BENCH_ONLY     comma list of parts: flow,whole,tshark,streams,pipes,shards,guards,mallocs,copies [all]
+    BENCH_ONLY     comma list of parts: flow,whole,tshark,streams,infer,parsers,pipes,shards,guards,mallocs,
+                   copies [all]
 
 Both sides of a comparison run in turn, each other round the other way; the median counts. CPU is
 user and system time of all processes of a side, as wait4 tells it. Memory is the highest sum of
@@ -344,6 +345,46 @@ class Bench:
         self.page.goal("streams_cpu", "streams to files against tcpflow: CPU, but for the files' making",
                        (mine - least) / (theirs - least), 0.4, False)
 
+    def whole_with(self, infer=False, protocols=WEIR_TYPES, foreign=None):
+        """weir FILE stage by stage, so that each one's CPU is known; with a stage of one's own beside the parsers, by
+        pipes. It comes last."""
+        stages = [["read", self.mix], ["flow"], ["reasm"]] + [["infer", "--for=" + protocols]] * infer
+        stages += [["parse", "--no-payload", "--protocols=" + protocols], ["json", "-o", os.path.join(self.out, "json")]]
+        if not foreign:
+            return self.chain(stages)
+        ways = [os.path.join(self.out, name) for name in ("to", "from")]
+        for way in ways:
+            os.mkfifo(way)
+        stages[2] += ["-o", ways[0]]
+        stages[4] += ["-i", ways[1]]
+        return self.chain(stages) + [[self.stage(foreign[0])] + foreign[1:] +
+                                     ["--only", "--no-ring", "-q", "-i", ways[0], "-o", ways[1]]]
+
+    def infer(self):
+        """The same records, each flow's protocol guessed first. Guesses are records, too, and are printed."""
+        plain = Side("weir FILE, its stages", self.whole_with())
+        guessed = Side("the same with weir-infer", self.whole_with(infer=True))
+        self.compare([plain, guessed])
+        for side in (plain, guessed):
+            self.page.figure("flows, dns, http, tls", side, self.packets)
+        self.page.goal("infer_cost", "flows, DNS, HTTP and TLS with guesses against without: CPU",
+                       guessed.median("cpu") / plain.median("cpu"), 1.1, False)
+
+    def parsers(self):
+        """What a parser costs flows that are not its own: one more in weir-parse, and one by a pipe, to which all
+        payload is copied, not counting what it takes itself."""
+        plain = Side("dns, http, tls", self.whole_with())
+        more = Side("the same and ssh", self.whole_with(protocols=WEIR_TYPES + ",ssh"))
+        foreign = Side("the same and a spec by a pipe", self.whole_with(foreign=["spec", "pfx"]))
+        self.compare([plain, more, foreign])
+        for side in (plain, more, foreign):
+            self.page.figure("parsers", side, self.packets)
+        own = statistics.median(sum(parts[:-1]) for parts in foreign.parts)
+        self.page.goal("parser_cost", "one parser more, of which there are no flows: CPU",
+                       more.median("cpu") / plain.median("cpu"), 1.03, False)
+        self.page.goal("foreign_parser", "a stage of one's own by a pipe, of which there are no flows: CPU of the others",
+                       own / plain.median("cpu"), 1.03, False)
+
     # ---- the runtime ----
 
     def pipes(self):
@@ -460,8 +501,8 @@ class Bench:
         self.part_packets = min(self.packets, size("STREAMS", 1000000))
         self.mix = self.input("mix", self.packets)
         self.part = self.input("mix", self.part_packets)
-        for part in (self.flow, self.whole, self.tshark, self.streams, self.pipes, self.shards, self.guards,
-                     self.mallocs, self.copies):
+        for part in (self.flow, self.whole, self.tshark, self.streams, self.infer, self.parsers, self.pipes, self.shards,
+                     self.guards, self.mallocs, self.copies):
             if not only or part.__name__ in only:
                 part()
 
