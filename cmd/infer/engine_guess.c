@@ -60,9 +60,8 @@ static void what_put(struct infer *in, const struct infer_flow *f, const struct 
 	case REC_evidence_class_BOTH:
 	case REC_evidence_class_ONE:
 	case REC_evidence_class_SIZE:
-		snprintf(out, WHAT, "%s from the %s",
-			 signature_at(in->t.signatures, e->number)->label,
-			 e->dirs == 1u << f->client ? "client" : "server");
+		out = stpcpy(out, signature_at(in->t.signatures, e->number)->label);
+		strcpy(out, e->dirs == 1u << f->client ? " from the client" : " from the server");
 		break;
 	case REC_evidence_class_EXPECTED:
 		snprintf(out, WHAT, "flow %llu announced it", (unsigned long long)f->expected_by);
@@ -97,20 +96,19 @@ static void why_put(struct infer *in, const struct infer_flow *f, uint16_t proto
 {
 	size_t n = 0;
 
-	for (unsigned want = 0; want < EVIDENCE_CLASSES; want++) {
-		for (unsigned i = 0; i < f->evidence.count; i++) {
-			const struct evidence *e = &f->evidence.items[i];
-			unsigned class;
+	for (unsigned i = 0; i < f->evidence.count; i++) {
+		const struct evidence *e = &f->evidence.items[i];
+		unsigned class;
+		size_t at = n;
 
-			if (e->protocol != protocol || !evidence_class(&f->evidence, e, &class) ||
-			    class != want)
-				continue;
-			what_put(in, f, e, d->what[n]);
-			d->why[n] = (struct rec_guess_evidence){ .class = class,
-								 .what = bytes_str(d->what[n]),
-								 .weight = e->weight };
-			n++;
-		}
+		if (e->protocol != protocol || !evidence_class(&f->evidence, e, &class))
+			continue;
+		what_put(in, f, e, d->what[n]);
+		for (; at && d->why[at - 1].class > class; at--)
+			d->why[at] = d->why[at - 1];
+		d->why[at] = (struct rec_guess_evidence){ .class = class,
+							  .what = bytes_str(d->what[n++]),
+							  .weight = e->weight };
 	}
 	d->g.why = (struct rec_list)LIST_OF(d->why, n);
 }

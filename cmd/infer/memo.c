@@ -5,18 +5,26 @@
 
 #include "libcommon/base/die.h"
 
-enum { BUCKETS_LEAST = 64 };
+enum { SLOTS_LEAST = 64 };
 
 struct entry {
-	uint32_t next, older, newer; /* numbers, from 1; 0 = none */
+	uint32_t older, newer, hash; /* numbers, from 1; 0 = none */
+	uint32_t listed;             /* the clock when it was last put in front of the list */
 	uint64_t until;
 	uint8_t bytes[]; /* key, then value */
+};
+
+/* Where an entry is, by its hash; on collision in the next free slot. What is not there is mostly
+ * found out by one cache line. */
+struct slot {
+	uint32_t number, hash;
 };
 
 struct memo {
 	size_t entries, key, value, stride;
 	uint64_t seed;
-	uint32_t *buckets, mask, free, made, newest, oldest;
+	struct slot *slots;
+	uint32_t mask, free, made, newest, oldest, clock;
 	uint8_t *memory; /* zeroed pages that cost nothing until they are used */
 	struct memo_stats stats;
 };
@@ -30,8 +38,8 @@ struct memo *memo_new(size_t entries, size_t key, size_t value, uint64_t seed)
 	m->value = value;
 	m->seed = seed;
 	m->stride = (sizeof(struct entry) + m->key + value + 7) & ~(size_t)7;
-	m->mask = BUCKETS_LEAST - 1;
-	m->buckets = xcalloc(BUCKETS_LEAST, sizeof(*m->buckets));
+	m->mask = SLOTS_LEAST - 1;
+	m->slots = xcalloc(SLOTS_LEAST, sizeof(*m->slots));
 	m->memory = xcalloc(entries, m->stride);
 	m->key = key;
 	return m;
@@ -41,7 +49,7 @@ void memo_free(struct memo *m)
 {
 	if (!m)
 		return;
-	free(m->buckets);
+	free(m->slots);
 	free(m->memory);
 	free(m);
 }
@@ -56,7 +64,7 @@ static uint8_t *value_of(const struct memo *m, struct entry *e)
 	return e->bytes + ((m->key + 7) & ~(size_t)7);
 }
 
-static uint32_t *bucket_of(const struct memo *m, const void *key)
+static uint32_t hash_of(const struct memo *m, const void *key)
 {
 	const uint8_t *p = key;
 	uint64_t h = m->seed ^ 0x9e3779b97f4a7c15ull;
@@ -68,7 +76,7 @@ static uint32_t *bucket_of(const struct memo *m, const void *key)
 		h = (h ^ word) * 0xbf58476d1ce4e5b9ull;
 		h ^= h >> 32;
 	}
-	return &m->buckets[h & m->mask];
+	return (uint32_t)h;
 }
 
 static void list_remove(struct memo *m, struct entry *e)
@@ -79,54 +87,84 @@ static void list_remove(struct memo *m, struct entry *e)
 
 static void list_push(struct memo *m, struct entry *e, uint32_t number)
 {
+	e->listed = m->clock;
 	e->newer = 0;
 	e->older = m->newest;
 	*(m->newest ? &entry_at(m, m->newest)->newer : &m->oldest) = number;
 	m->newest = number;
 }
 
-static uint32_t find(const struct memo *m, const void *key)
+/* Moving it in the list costs two other entries' cache lines, so one that was moved within the last
+ * entries / 16 uses stays: the oldest is the least recently used to within so many. */
+static void used(struct memo *m, struct entry *e, uint32_t number)
 {
-	uint32_t at = m->stats.entries ? *bucket_of(m, key) : 0;
+	m->clock++;
+	if (m->clock - e->listed <= m->entries / 16)
+		return;
+	list_remove(m, e);
+	list_push(m, e, number);
+}
 
-	while (at && memcmp(entry_at(m, at)->bytes, key, m->key) != 0)
-		at = entry_at(m, at)->next;
-	return at;
+static uint32_t find(const struct memo *m, const void *key, uint32_t hash)
+{
+	for (uint32_t i = hash & m->mask; m->slots[i].number; i = (i + 1) & m->mask)
+		if (m->slots[i].hash == hash &&
+		    memcmp(entry_at(m, m->slots[i].number)->bytes, key, m->key) == 0)
+			return m->slots[i].number;
+	return 0;
+}
+
+static void slot_fill(struct memo *m, uint32_t number, uint32_t hash)
+{
+	uint32_t i = hash & m->mask;
+
+	while (m->slots[i].number)
+		i = (i + 1) & m->mask;
+	m->slots[i] = (struct slot){ number, hash };
+}
+
+/* Those behind it that could stand there move up. */
+static void slot_clear(struct memo *m, uint32_t number, uint32_t hash)
+{
+	uint32_t hole = hash & m->mask;
+
+	while (m->slots[hole].number != number)
+		hole = (hole + 1) & m->mask;
+	for (uint32_t i = (hole + 1) & m->mask; m->slots[i].number; i = (i + 1) & m->mask) {
+		if (((i - m->slots[i].hash) & m->mask) < ((i - hole) & m->mask))
+			continue;
+		m->slots[hole] = m->slots[i];
+		hole = i;
+	}
+	m->slots[hole].number = 0;
+}
+
+/* Twice as many slots: few entries stay in few cache lines. */
+static void slots_grow(struct memo *m)
+{
+	size_t n = 2 * ((size_t)m->mask + 1);
+
+	free(m->slots);
+	m->slots = xcalloc(n, sizeof(*m->slots));
+	m->mask = (uint32_t)(n - 1);
+	for (uint32_t at = m->newest; at; at = entry_at(m, at)->older)
+		slot_fill(m, at, entry_at(m, at)->hash);
 }
 
 static void entry_free(struct memo *m, uint32_t number)
 {
 	struct entry *e = entry_at(m, number);
-	uint32_t *at = bucket_of(m, e->bytes);
 
-	while (*at != number)
-		at = &entry_at(m, *at)->next;
-	*at = e->next;
+	slot_clear(m, number, e->hash);
 	list_remove(m, e);
-	e->next = m->free;
+	e->newer = m->free;
 	m->free = number;
 	m->stats.entries--;
 }
 
-/* Twice as many buckets: few entries stay in few cache lines. */
-static void buckets_grow(struct memo *m)
+static uint32_t entry_make(struct memo *m, const void *key, uint32_t hash)
 {
-	size_t n = 2 * ((size_t)m->mask + 1);
-
-	free(m->buckets);
-	m->buckets = xcalloc(n, sizeof(*m->buckets));
-	m->mask = (uint32_t)(n - 1);
-	for (uint32_t at = m->newest; at; at = entry_at(m, at)->older) {
-		uint32_t *bucket = bucket_of(m, entry_at(m, at)->bytes);
-
-		entry_at(m, at)->next = *bucket;
-		*bucket = at;
-	}
-}
-
-static uint32_t entry_make(struct memo *m, const void *key)
-{
-	uint32_t number, *bucket;
+	uint32_t number;
 	struct entry *e;
 
 	if (!m->free && m->made == m->entries) {
@@ -136,28 +174,26 @@ static uint32_t entry_make(struct memo *m, const void *key)
 	number = m->free ? m->free : ++m->made;
 	e = entry_at(m, number);
 	if (m->free)
-		m->free = e->next;
+		m->free = e->newer;
 	memcpy(e->bytes, key, m->key);
-	bucket = bucket_of(m, key);
-	e->next = *bucket;
-	*bucket = number;
+	e->hash = hash;
 	list_push(m, e, number);
-	if (++m->stats.entries > m->mask)
-		buckets_grow(m);
+	if (2 * ++m->stats.entries > m->mask)
+		slots_grow(m);
+	else
+		slot_fill(m, number, hash);
 	return number;
 }
 
 void memo_put(struct memo *m, uint64_t now, uint64_t ttl, const void *key, const void *value)
 {
-	uint32_t number = find(m, key);
+	uint32_t hash = hash_of(m, key), number = find(m, key, hash);
 	struct entry *e;
 
-	if (number) {
-		list_remove(m, entry_at(m, number));
-		list_push(m, entry_at(m, number), number);
-	} else {
-		number = entry_make(m, key);
-	}
+	if (number)
+		used(m, entry_at(m, number), number);
+	else
+		number = entry_make(m, key, hash);
 	e = entry_at(m, number);
 	e->until = ttl > UINT64_MAX - now ? UINT64_MAX : now + ttl;
 	memcpy(value_of(m, e), value, m->value);
@@ -165,7 +201,7 @@ void memo_put(struct memo *m, uint64_t now, uint64_t ttl, const void *key, const
 
 void *memo_get(struct memo *m, uint64_t now, const void *key)
 {
-	uint32_t number = find(m, key);
+	uint32_t number = m->stats.entries ? find(m, key, hash_of(m, key)) : 0;
 	struct entry *e;
 
 	if (!number)
@@ -176,14 +212,13 @@ void *memo_get(struct memo *m, uint64_t now, const void *key)
 		entry_free(m, number);
 		return NULL;
 	}
-	list_remove(m, e);
-	list_push(m, e, number);
+	used(m, e, number);
 	return value_of(m, e);
 }
 
 void memo_drop(struct memo *m, const void *key)
 {
-	uint32_t number = find(m, key);
+	uint32_t number = find(m, key, hash_of(m, key));
 
 	if (number)
 		entry_free(m, number);

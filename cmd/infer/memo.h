@@ -1,5 +1,6 @@
-/* memo: a table of what is to be remembered for a while: fixed in size, the least recently used
- * goes first, what is older than its time is not found. Times are packet times. */
+/* memo: a table of what is to be remembered for a while: fixed in size, what was used longest ago,
+ * to within a sixteenth of its size in uses, goes first, what is older than its time is not found.
+ * Times are packet times. */
 #ifndef WEIR_INFER_MEMO_H
 #define WEIR_INFER_MEMO_H
 
