@@ -4,7 +4,6 @@
 #include "libcommon/stage/sandbox.h"
 
 static struct source_config config = {
-	.tap.group = TAP_NEW_GROUP,
 	.snaplen = 262144,
 	.block_size = 256 * 1024,
 	.blocks = 128,
@@ -34,7 +33,7 @@ static const struct opt options[] = {
 		"whose clock stamps the frames"),
 	OPT_ROW(0, "fanout", OPT_CHOICE, struct source_config, tap.fanout,
 		"none|hash|cpu|rr|rollover|qm|cbpf|pair", "share the frames with other captures"),
-	OPT_ROW(0, "fanout-group", OPT_UINT, struct source_config, tap.group, "N",
+	OPT_ROW(0, "fanout-group", OPT_STRING, struct source_config, fanout_group, "N",
 		"with those of that group (without it: a new one, whose number is said)"),
 	OPT_ROW(0, "fanout-file", OPT_STRING, struct source_config, fanout_file, "FILE",
 		"the program of --fanout cbpf"),

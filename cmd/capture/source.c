@@ -121,8 +121,10 @@ static void check_config(const struct source_config *c)
 		die_usage("--blocks: not 2 to 65536");
 	if (c->retire < 1000000 || c->retire > 10000000000)
 		die_usage("--retire: not 1ms to 10s");
-	if (c->tap.group > TAP_NEW_GROUP)
+	if (c->fanout_group && opt_number(c->fanout_group, "--fanout-group") >= TAP_NEW_GROUP)
 		die_usage("--fanout-group: not 0 to 65535");
+	if (c->fanout_group && !c->tap.fanout)
+		die_usage("--fanout-group goes with --fanout");
 	if ((c->tap.fanout == TAP_CBPF) != (c->fanout_file != NULL))
 		die_usage("--fanout cbpf and --fanout-file go together");
 	for (size_t i = 0; i < c->interfaces.n; i++) {
@@ -189,6 +191,8 @@ void source_open(struct stage *st, int argc, char **argv)
 	c->tap.shape = (struct ring_shape){ (uint32_t)c->block_size, (uint32_t)c->blocks,
 					    (uint32_t)(c->retire / 1000000) };
 	c->tap.snaplen = (uint32_t)c->snaplen;
+	c->tap.group =
+		c->fanout_group ? opt_number(c->fanout_group, "--fanout-group") : TAP_NEW_GROUP;
 	c->tap.adapter_time = c->time_source;
 	open_counters(st, s);
 	s->note = stage_note(st);

@@ -10,7 +10,7 @@ enum source_down { SOURCE_WAITS, SOURCE_ENDS };
 
 struct source_config {
 	struct opt_strings interfaces;
-	const char *filter_file, *fanout_file;
+	const char *filter_file, *fanout_file, *fanout_group;
 	uint64_t count;    /* stop after so many frames; 0 = never */
 	uint64_t duration; /* .. after so many ns; 0 = never */
 	uint64_t snaplen, block_size, blocks, retire;
