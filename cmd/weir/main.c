@@ -18,7 +18,7 @@ enum { FORMAT_AUTO, FORMAT_TEXT, FORMAT_JSON };
 
 struct config {
 	int format, color, time, sandbox;
-	const char *out, *types, *fields, *exclude, *filter_file, *protocols;
+	const char *out, *types, *fields, *exclude, *filter_file, *protocols, *capture;
 	struct opt_strings with, interfaces;
 	bool infer, split, summary, quiet, merge, headers, checksum;
 	uint64_t count, duration, width, ring_size, body_max;
@@ -33,6 +33,8 @@ static const struct opt options[] = {
 		"keep what this BPF program accepts: text of 'tcpdump -ddd', - for stdin"),
 	OPT_ROW(0, "for", OPT_DURATION, struct config, duration, "TIME",
 		"with -I: stop after that time (0: never)"),
+	OPT_ROW(0, "capture", OPT_STRING, struct config, capture, "OPTIONS",
+		"with -I: more options of weir-capture, spaces between: '-p -s 200'"),
 	OPT_ROW('f', "format", OPT_CHOICE, struct config, format, "auto|text|json",
 		"text for people, JSON lines for programs; auto: text on a terminal"),
 	OPT_ROW(0, "color", OPT_CHOICE, struct config, color, "auto|always|never",
@@ -94,8 +96,20 @@ static struct pipe_stage *own_stage(struct pipeline *p, const char *name)
 	return pipeline_stage(p, name, path);
 }
 
+/* A word each, spaces between; words is written to, NULL for strtok_r to go on. */
+static void words_args(struct pipe_stage *s, char *words, char **save)
+{
+	for (char *w = strtok_r(words, " ", save); w; w = strtok_r(NULL, " ", save))
+		stage_arg(s, "%s", w);
+}
+
 static void source_args(struct pipe_stage *s, int n, char **files)
 {
+	char *more = config.capture ? strdup(config.capture) : NULL, *save = NULL;
+
+	if (more)
+		words_args(s, more, &save);
+	free(more);
 	if (config.merge)
 		stage_arg(s, "--merge");
 	if (config.count)
@@ -147,8 +161,7 @@ static struct pipe_stage *with_stage(struct pipeline *p, const char *command)
 	if (access(path, X_OK) < 0)
 		die_usage("--with: cannot run '%s'", path);
 	s = pipeline_stage(p, strdup(word), path);
-	while ((word = strtok_r(NULL, " ", &save)))
-		stage_arg(s, "%s", word);
+	words_args(s, NULL, &save);
 	stage_arg(s, "--only");
 	free(words);
 	return s;
@@ -300,8 +313,8 @@ static void check_sources(int n)
 		die_usage("either files or interfaces, not both");
 	if (config.merge && config.interfaces.n)
 		die_usage("--merge is for files");
-	if (config.duration && n)
-		die_usage("--for is for interfaces");
+	if (n && (config.duration || config.capture))
+		die_usage("%s is for interfaces", config.duration ? "--for" : "--capture");
 }
 
 static int run_all(int argc, char **argv)

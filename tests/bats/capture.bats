@@ -262,6 +262,7 @@ rx() { # IFACE: frames that arrived there
 
 @test "capture: an interface that goes down on a link is said and waited for, or ends it" {
 	start x -I eth1
+	first=$pid
 	start y -I eth1 --on-down end
 	flood "$a" eth1 1
 	ip -n "$b" link set eth1 down
@@ -273,8 +274,18 @@ rx() { # IFACE: frames that arrived there
 	ip -n "$b" link set eth1 up
 	until_said x "interface 'eth1' is up again"
 	flood "$a" eth1 1
-	stop "${pids%% "$pid"*}"
-	[ "$(counter x eth1.frames)" -eq 2 ]
+	# One that is removed is over, the others are not.
+	ip -n "$b" link add gone type veth peer name away
+	start z -I gone -I eth1
+	ip -n "$b" link del gone
+	until_said z "interface 'gone' was removed"
+	flood "$a" eth1 1
+	stop
+	[ "$code" -eq 1 ]
+	[ "$(counter z eth1.frames)" -eq 1 ]
+	[ "$(counter z interface_removed)" -eq 1 ]
+	stop "$first"
+	[ "$(counter x eth1.frames)" -eq 3 ]
 	[ "$(counter x interface_down)" -eq 1 ]
 	[ "$(counter x interface_up)" -eq 1 ]
 	[ "$(counter y eth1.frames)" -eq 1 ]
@@ -401,7 +412,7 @@ serve_dns() {
 	serve_dns
 	tcpdump -ddd -y EN10MB udp port 53 >dns.bpf 2>/dev/null
 	# A group of its own, as a terminal has: Ctrl-C is for all of it.
-	setsid ip netns exec "$b" weir -I eth0 -F dns.bpf --log info -o out.json 2>x.log 3>&- &
+	setsid ip netns exec "$b" weir -I eth0 -F dns.bpf --capture '-p  -s 2000' --log info -o out.json 2>x.log 3>&- &
 	pid=$!
 	pids+=" $pid"
 	until_said x "start: .*weir-capture"
@@ -413,6 +424,7 @@ serve_dns() {
 	wait "$pid" || code=$?
 	cat x.log
 	[ "$code" -eq 0 ]
+	grep -q 'start: .*weir-capture .*-p -s 2000 --' x.log
 	grep -qx 'weir: 2 packets, 1 flows, [0-9]* records, 0 anomalies, 0 lost' x.log
 	[ "$(jq -r 'select(.type == "flow") | .reason' out.json)" = end_of_input ]
 }
@@ -538,6 +550,8 @@ printed() { # N DROPS
 		[ "$output" = "weir-capture: $line" ] || { echo "$output"; false; }
 	}
 	wrong "no interface given: -I NAME; try 'weir interfaces'"
+	run -2 weir "$top/examples/demo.pcap" --capture -p
+	[ "$output" = "weir: --capture is for interfaces" ]
 	wrong "interface 'lo' is given twice" -I lo -I lo
 	wrong "'any' has the other interfaces in it" -I lo -I any
 	wrong "'any' is no interface of its own that could be set up" -I any -p
