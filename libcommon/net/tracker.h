@@ -68,9 +68,10 @@ struct tracker *tracker_init(void *memory, const struct tracker_config *config);
 
 /* Key, hash and a prefetch for a packet that parsed; a batch calls it for all its packets. Then
  * each gets its tracker_packet() in turn, and its tracker_prefetch() TRACKER_AHEAD packets before
- * that: so the memory of one flow comes in while others are dealt with. before: the packet that was
- * prepared before this one, and comes before it, or NULL. */
-enum { TRACKER_AHEAD = 8 };
+ * that, the first ones TRACKER_LAG behind their preparation: so the memory of one flow comes in
+ * while others are dealt with or taken apart. before: the packet that was prepared before this one,
+ * and comes before it, or NULL. */
+enum { TRACKER_AHEAD = 8, TRACKER_LAG = 20 };
 void tracker_prepare(struct tracker *t, struct tracked *p, const struct tracked *before);
 void tracker_prefetch(struct tracker *t, struct tracked *p);
 /* Ends what has expired by now, by ascending flow id. */

@@ -398,10 +398,12 @@ static void prefetch(struct flow_engine *e, struct flow_item *it)
 		tracker_prefetch(e->tracker, &it->tracked);
 }
 
-/* All are taken apart before the first is used; each flow is asked for some frames ahead. */
+/* All are taken apart before the first is used; each flow is asked for some frames ahead, the first
+ * ones' while the last are taken apart. */
 static void input_group(struct flow_engine *e, const struct flow_engine_frame *frames, size_t n)
 {
 	const struct tracked *before = NULL;
+	size_t asked = 0;
 
 	for (size_t i = 0; i < n; i++) {
 		struct flow_item *it = &e->items[i];
@@ -409,9 +411,11 @@ static void input_group(struct flow_engine *e, const struct flow_engine_frame *f
 		it->in = &frames[i];
 		prepare(e, it, before);
 		before = it->tracks ? &it->tracked : NULL;
+		if (i >= TRACKER_LAG && asked < TRACKER_AHEAD)
+			prefetch(e, &e->items[asked++]);
 	}
-	for (size_t i = 0; i < n && i < TRACKER_AHEAD; i++)
-		prefetch(e, &e->items[i]);
+	for (; asked < n && asked < TRACKER_AHEAD; asked++)
+		prefetch(e, &e->items[asked]);
 	for (size_t i = 0; i < n; i++) {
 		if (i + TRACKER_AHEAD < n)
 			prefetch(e, &e->items[i + TRACKER_AHEAD]);

@@ -97,8 +97,6 @@ static const uint8_t *next_frame(struct shape *s, uint32_t *ahead)
 
 static void track_prepared(struct tracker *t, struct tracked *p)
 {
-	for (uint32_t i = 0; i < TRACKER_AHEAD; i++)
-		tracker_prefetch(t, &p[i]);
 	for (uint32_t i = 0; i < BATCH; i++) {
 		if (i + TRACKER_AHEAD < BATCH)
 			tracker_prefetch(t, &p[i + TRACKER_AHEAD]);
@@ -124,6 +122,8 @@ static void track_batch(struct tracker *t, struct shape *shape, uint32_t first, 
 		tracked[i].now = tracked[i].ts = tracked[i].raw_ts = now;
 		tracked[i].wire_len = FRAME;
 		tracker_prepare(t, &tracked[i], i ? &tracked[i - 1] : NULL);
+		if (i >= TRACKER_LAG && i - TRACKER_LAG < TRACKER_AHEAD)
+			tracker_prefetch(t, &tracked[i - TRACKER_LAG]);
 	}
 	track_prepared(t, tracked);
 }
@@ -271,6 +271,8 @@ static bool flood(double *ns)
 			tracked[k] = (struct tracked){ .layers = &layers[k], .id = i + k + LIVE };
 			tracked[k].now = tracked[k].ts = tracked[k].raw_ts = i + k;
 			tracker_prepare(t, &tracked[k], NULL);
+			if (k >= TRACKER_LAG && k - TRACKER_LAG < TRACKER_AHEAD)
+				tracker_prefetch(t, &tracked[k - TRACKER_LAG]);
 		}
 		track_prepared(t, tracked);
 	}
