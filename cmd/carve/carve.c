@@ -23,7 +23,7 @@ static const struct opt options[] = {
 		"with --trigger: so long after it; by flow, 0 is to its end"),
 	OPT_ROW(0, "memory", OPT_SIZE, struct carve_config, memory, "BYTES",
 		"for frames kept back, or for what was chosen"),
-	OPT_ROW(0, "flows", OPT_UINT, struct carve_config, flows, "N",
+	OPT_ROW(0, "max-flows", OPT_UINT, struct carve_config, flows, "N",
 		"with --trigger: flows followed at once; beyond, the first one chosen goes"),
 	{ 0 },
 };

@@ -16,7 +16,7 @@ struct config {
 static struct config config = { .header = true };
 
 static const struct opt options[] = {
-	OPT_ROW('t', "type", OPT_STRING, struct config, type, "NAME",
+	OPT_ROW('t', "types", OPT_STRING, struct config, type, "NAME",
 		"print this type; without it the stream must be of one"),
 	OPT_ROW(0, "fields", OPT_STRING, struct config, fields, "LIST", "print these columns only"),
 	OPT_ROW(0, "tsv", OPT_FLAG, struct config, tsv, NULL, "tabs between columns, no quotes"),
@@ -43,6 +43,8 @@ static void csv_open(struct stage *st, int argc, char **argv)
 	(void)st;
 	(void)argc;
 	(void)argv;
+	if (config.type && strchr(config.type, ','))
+		die_usage("--types: a table is of one type, '%s' are several", config.type);
 	if (config.type)
 		csv.type = strdup(config.type);
 	if (config.fields && !names_add_list(&csv.names, config.fields, &bad))
@@ -66,7 +68,7 @@ static bool wanted(struct stage *st, const char *name)
 	if (strcmp(csv.type, name) == 0)
 		return true;
 	if (!config.type && !is_bulk(name)) {
-		warn("records of types '%s' and '%s': choose one with --type", csv.type, name);
+		warn("records of types '%s' and '%s': choose one with --types", csv.type, name);
 		stage_exit(st, EXIT_FAILED);
 		stage_enough(st);
 	}
@@ -129,7 +131,7 @@ int main(int argc, char **argv)
 	static const struct stage_ops ops = {
 		.name = "csv",
 		.summary = "print records of one type as CSV",
-		.epilog = "    weir csv --type dns --fields ts,query,qtype_name -i trace.weir\n",
+		.epilog = "    weir csv --types dns --fields ts,query,qtype_name -i trace.weir\n",
 		.kind = STAGE_SINK,
 		.options = options,
 		.config = &config,

@@ -143,7 +143,7 @@ static const struct opt options[] = {
 		"a query without an answer for so long is reported (0: at the flow's end)"),
 	OPT_ROW(0, "max-pending", OPT_UINT, struct dns_config, max_pending, "N",
 		"transactions remembered per flow"),
-	OPT_ROW(0, "max-pending-memory", OPT_SIZE, struct dns_config, max_memory, "BYTES",
+	OPT_ROW(0, "max-held", OPT_SIZE, struct dns_config, max_memory, "BYTES",
 		"memory for remembered transactions, all flows"),
 	{ 0 },
 };

@@ -34,7 +34,8 @@ static const struct opt options[] = {
 		"per flow: no record may fit this, repeatable"),
 	OPT_ROW(0, "memory", OPT_SIZE, struct config, memory, "BYTES",
 		"per flow: what may be held; beyond it the oldest flow is judged as it stands"),
-	OPT_ROW(0, "flows", OPT_UINT, struct config, flows, "N", "per flow: the same for flows"),
+	OPT_ROW(0, "max-flows", OPT_UINT, struct config, flows, "N",
+		"per flow: the same for flows"),
 	{ 0 },
 };
 

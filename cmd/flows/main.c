@@ -10,17 +10,17 @@
 struct config {
 	bool json;
 	int sort;
-	uint64_t count, wait;
+	uint64_t count, timeout;
 };
 
-static struct config config = { .wait = 2000000000 };
+static struct config config = { .timeout = 2000000000 };
 
 static const struct opt options[] = {
 	OPT_ROW(0, "json", OPT_FLAG, struct config, json, NULL, "a JSON object a flow, no table"),
 	OPT_ROW(0, "sort", OPT_CHOICE, struct config, sort, "flow|bytes|held|age|idle",
 		"by the flow's number, or what has the most first"),
 	OPT_ROW('n', "count", OPT_UINT, struct config, count, "N", "no more than N flows; 0: all"),
-	OPT_ROW(0, "wait", OPT_DURATION, struct config, wait, "TIME",
+	OPT_ROW(0, "timeout", OPT_DURATION, struct config, timeout, "TIME",
 		"how long a stage may take to answer"),
 	{ 0 },
 };
@@ -55,7 +55,7 @@ int main(int argc, char **argv)
 	operands = (size_t)opt_parse(&tool, &group, 1, argc, argv);
 	if (operands > 1)
 		die_usage("unexpected argument '%s'", argv[2]);
-	n = flows_take(rundir_find(operands ? argv[1] : NULL), config.wait, parts, &silent);
+	n = flows_take(rundir_find(operands ? argv[1] : NULL), config.timeout, parts, &silent);
 	rows = flows_join(parts, n, (enum flows_order)config.sort, &count);
 	if (config.count && count > config.count)
 		count = config.count;

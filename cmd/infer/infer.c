@@ -25,7 +25,7 @@ struct infer_config infer_config = {
 const struct opt infer_options[] = {
 	OPT_ROW(0, "only", OPT_FLAG, struct infer_config, only, NULL,
 		"write only guesses; pass nothing on"),
-	OPT_ROW(0, "for", OPT_STRING, struct infer_config, wanted, "LIST",
+	OPT_ROW(0, "protocols", OPT_STRING, struct infer_config, wanted, "LIST",
 		"pass payload on to these parsers alone: of flows that may be theirs"),
 	OPT_ROW(0, "explain", OPT_FLAG, struct infer_config, explain, NULL,
 		"print the reasoning instead of records"),

@@ -8,10 +8,10 @@
 
 struct config {
 	const char *speed;
-	uint64_t max_rate, max_gap, late;
+	uint64_t max_rate, max_gap, tolerance;
 };
 
-static struct config config = { .speed = "1", .late = 10000000 };
+static struct config config = { .speed = "1", .tolerance = 10000000 };
 
 static const struct opt options[] = {
 	OPT_ROW('x', "speed", OPT_STRING, struct config, speed, "F",
@@ -20,7 +20,7 @@ static const struct opt options[] = {
 		"no more than N records a second; 0: no limit"),
 	OPT_ROW(0, "max-gap", OPT_DURATION, struct config, max_gap, "TIME",
 		"wait no longer than this where nothing happened for long; 0: no limit"),
-	OPT_ROW(0, "late", OPT_DURATION, struct config, late, "TIME",
+	OPT_ROW(0, "tolerance", OPT_DURATION, struct config, tolerance, "TIME",
 		"count records that go out so much later than planned"),
 	{ 0 },
 };
@@ -93,7 +93,7 @@ static bool await(struct stage *st, uint64_t due, uint64_t n)
 	uint64_t now = clock_ns();
 
 	if (now >= due) {
-		if (now - due > config.late)
+		if (now - due > config.tolerance)
 			++*plan.late;
 		if (now - due > *plan.worst)
 			*plan.worst = now - due;

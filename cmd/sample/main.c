@@ -9,7 +9,7 @@
 struct config {
 	const char *rate;
 	uint64_t seed;
-	bool flow;
+	bool flows;
 };
 
 static struct config config = { .seed = 1 };
@@ -18,7 +18,7 @@ static uint64_t part, of, *seen;
 static const struct opt options[] = {
 	OPT_ROW('r', "rate", OPT_STRING, struct config, rate, "A/B",
 		"pass A of B records on, chosen by chance (needed)"),
-	OPT_ROW(0, "flow", OPT_FLAG, struct config, flow, NULL, "choose whole flows"),
+	OPT_ROW(0, "flows", OPT_FLAG, struct config, flows, NULL, "choose whole flows"),
 	OPT_ROW(0, "seed", OPT_UINT, struct config, seed, "N", "another seed is another choice"),
 	{ 0 },
 };
@@ -46,9 +46,9 @@ static uint64_t chance(const struct stage_rec *r)
 	uint64_t seed = config.seed + 1;
 
 	++*seen;
-	if (config.flow && r->head.type == REC_frame)
+	if (config.flows && r->head.type == REC_frame)
 		return shard_hash(&r->head, r->raw, seed);
-	if (config.flow && flow_ids_is_flow(r->head.flow))
+	if (config.flows && flow_ids_is_flow(r->head.flow))
 		return shard_flow_hash(r->head.flow, seed);
 	return shard_flow_hash(*seen, seed);
 }
@@ -74,8 +74,9 @@ int main(int argc, char **argv)
 	static const struct stage_ops ops = {
 		.name = "sample",
 		.summary = "pass one of N records, or all records of one of N flows",
-		.epilog = "    weir read trace.pcap | weir flow | weir sample --rate 1/10 --flow | "
-			  "weir json\n",
+		.epilog =
+			"    weir read trace.pcap | weir flow | weir sample --rate 1/10 --flows | "
+			"weir json\n",
 		.kind = STAGE_FILTER,
 		.options = options,
 		.config = &config,

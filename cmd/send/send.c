@@ -22,7 +22,7 @@ enum { SPIN_NS = 30000 };
 struct send_config {
 	struct opt_strings interfaces;
 	const char *speed, *split;
-	uint64_t pps, bps, burst, max_gap, late, loop, memory;
+	uint64_t pps, bps, burst, max_gap, tolerance, loop, memory;
 	int method;
 	bool l3, bypass, yes, json, snapped;
 };
@@ -30,7 +30,7 @@ struct send_config {
 static struct send_config config = {
 	.speed = "1",
 	.split = "client",
-	.late = 1000000,
+	.tolerance = 1000000,
 	.loop = 1,
 	.memory = 1ull << 30,
 };
@@ -54,7 +54,7 @@ static const struct opt options[] = {
 		"keep the input in memory, and send it N times; 0: until it is stopped"),
 	OPT_ROW(0, "memory", OPT_SIZE, struct send_config, memory, "BYTES",
 		"with --loop: the most that is kept"),
-	OPT_ROW(0, "late", OPT_DURATION, struct send_config, late, "TIME",
+	OPT_ROW(0, "tolerance", OPT_DURATION, struct send_config, tolerance, "TIME",
 		"count frames that go out so much later than planned"),
 	OPT_ROW(0, "method", OPT_CHOICE, struct send_config, method, "auto|ring|mmsg",
 		"a ring shared with the kernel, or sendmmsg(2)"),
@@ -169,7 +169,7 @@ static void check_config(struct sender *s)
 	s->pace.bps = config.bps;
 	s->pace.burst = config.burst;
 	s->pace.max_gap = config.max_gap;
-	s->lateness.limit = config.late;
+	s->lateness.limit = config.tolerance;
 	s->keeps = config.loop != 1;
 	s->store.max = config.memory;
 }

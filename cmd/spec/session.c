@@ -30,7 +30,7 @@ const struct opt spec_options[] = {
 		"a request without a response for so long is unanswered"),
 	OPT_ROW(0, "max-pending", OPT_UINT, struct spec_config, max_pending, "N",
 		"requests that wait, per flow"),
-	OPT_ROW(0, "max-pending-memory", OPT_SIZE, struct spec_config, max_memory, "BYTES",
+	OPT_ROW(0, "max-held", OPT_SIZE, struct spec_config, max_memory, "BYTES",
 		"memory for messages that wait, all flows"),
 	{ 0 },
 };

@@ -11,15 +11,15 @@
 
 struct config {
 	bool once, json;
-	uint64_t interval;
+	uint64_t every;
 };
 
-static struct config config = { .interval = 1000000000 };
+static struct config config = { .every = 1000000000 };
 
 static const struct opt options[] = {
 	OPT_ROW(0, "once", OPT_FLAG, struct config, once, NULL, "print once, and end"),
 	OPT_ROW(0, "json", OPT_FLAG, struct config, json, NULL, "a JSON object a time, no table"),
-	OPT_ROW(0, "interval", OPT_DURATION, struct config, interval, "TIME",
+	OPT_ROW(0, "every", OPT_DURATION, struct config, every, "TIME",
 		"between two looks; rates are over it"),
 	{ 0 },
 };
@@ -54,7 +54,7 @@ static bool draw(const struct buf *text)
 		at += n + 1;
 	}
 	refresh();
-	timeout((int)(config.interval / 1000000));
+	timeout((int)(config.every / 1000000));
 	key = getch();
 	return key != 'q' && key != 3;
 }
@@ -69,7 +69,7 @@ static void watch(int dir, bool screen)
 	bool more = top_take(dir, &samples[0]);
 
 	if (!screen || config.once)
-		pause_ns(config.interval);
+		pause_ns(config.every);
 	while (more) {
 		struct top_sample *before = &samples[k], *now = &samples[k ^= 1];
 		size_t n;
@@ -91,7 +91,7 @@ static void watch(int dir, bool screen)
 		print_text(&text);
 		more = !config.once;
 		if (more)
-			pause_ns(config.interval);
+			pause_ns(config.every);
 	}
 	buf_release(&text);
 }
@@ -114,8 +114,8 @@ int main(int argc, char **argv)
 	n = opt_parse(&tool, &group, 1, argc, argv);
 	if (n > 1)
 		die_usage("unexpected argument '%s'", argv[2]);
-	if (config.interval < 10000000 || config.interval > 3600000000000)
-		die_usage("--interval: 10ms to 1h");
+	if (config.every < 10000000 || config.every > 3600000000000)
+		die_usage("--every: 10ms to 1h");
 	dir = rundir_find(n ? argv[1] : NULL);
 	screen = !config.once && !config.json && isatty(STDOUT_FILENO);
 	if (screen) {

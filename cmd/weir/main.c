@@ -60,8 +60,8 @@ static const struct opt options[] = {
 		"merge the files by time, instead of one after the other"),
 	OPT_ROW('n', "count", OPT_UINT, struct config, count, "N", "stop after N packets"),
 	OPT_ROW(0, "headers", OPT_FLAG, struct config, headers, NULL, "add HTTP headers"),
-	OPT_ROW(0, "body-max", OPT_SIZE, struct config, body_max, "N",
-		"add the first N bytes of HTTP bodies"),
+	OPT_ROW(0, "body-max", OPT_SIZE, struct config, body_max, "BYTES",
+		"add so much of the beginning of HTTP bodies"),
 	OPT_ROW(0, "checksum", OPT_FLAG, struct config, checksum, NULL,
 		"check checksums (on; --no-checksum)"),
 	OPT_ROW(0, "ring-size", OPT_SIZE, struct config, ring_size, "BYTES",
@@ -255,7 +255,7 @@ static void build(struct pipeline *p, int n, char **files)
 		/* A parser of the user's own may want what no guess gives it, and a summary counts
 		 * all there is. */
 		if (!nwith && !payload_printed() && !config.summary)
-			stage_arg(infer, "--for=%s", config.protocols);
+			stage_arg(infer, "--protocols=%s", config.protocols);
 		pipeline_ring(p, reasm, &infer, 1, 0);
 		reasm = infer;
 	}

@@ -3,4 +3,4 @@
 #   dns-log.sh CAPTURE
 set -eu
 weir read "$1" | weir flow | weir reasm | weir dns --only |
-	weir csv --type dns --tsv --time iso --fields ts,orig_h,resp_h,query,qtype_name,rcode_name,rtt,answers.rdata
+	weir csv --types dns --tsv --time iso --fields ts,orig_h,resp_h,query,qtype_name,rcode_name,rtt,answers.rdata

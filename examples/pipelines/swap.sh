@@ -35,7 +35,7 @@ run = json
 in = records
 END
 weir run --quiet "$graph" &
-until weir top --once --interval 100ms "swap-$$" >/dev/null 2>&1; do sleep 0.05; done
+until weir top --once --every 100ms "swap-$$" >/dev/null 2>&1; do sleep 0.05; done
 # shellcheck disable=SC2086
 weir swap --quiet "swap-$$" parser -- $3
 wait $!

@@ -4,4 +4,4 @@
 set -eu
 weir read "$1" | weir flow | weir reasm | weir tls --only |
 	weir rank --types tls --by resp_h,resp_p,sni,version_name,cipher_name -n 0 |
-	weir csv --type rank --tsv
+	weir csv --types rank --tsv

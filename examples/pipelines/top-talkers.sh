@@ -5,4 +5,4 @@ set -eu
 weir read "$1" | weir flow --no-packets |
 	weir filter 'type == "flow" and event == "end"' |
 	weir rank --types flow --by orig_h --sum resp_bytes -n 10 |
-	weir csv --type rank --tsv
+	weir csv --types rank --tsv

@@ -153,7 +153,7 @@ END
 }
 
 @test "carve: wrong use is one line and exit 2, a file that is not there exit 1" {
-	for wrong in "" "--from a --trigger n" "--by time --from a" "--trigger (" "--trigger n>1 --memory 1" "--trigger n>1 --flows 0"; do
+	for wrong in "" "--from a --trigger n" "--by time --from a" "--trigger (" "--trigger n>1 --memory 1" "--trigger n>1 --max-flows 0"; do
 		# shellcheck disable=SC2086
 		run weir carve -i /dev/null $wrong
 		echo "$wrong: $output"

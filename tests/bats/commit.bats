@@ -70,7 +70,7 @@ frames() { # frames SEED KILLS OUT: read, pass twice, print
 	weir run --name end "read in | flow --no-packets | json" >out.json 2>err 3>&- &
 	pid=$!
 	exec 9>in
-	pids() { weir top end --once --json --interval 100ms 2>/dev/null | jq -r ".stages[] | select($1) | .pid"; }
+	pids() { weir top end --once --json --every 100ms 2>/dev/null | jq -r ".stages[] | select($1) | .pid"; }
 	for _ in $(seq 100); do json=$(pids '.stage == "json" and .state == "running"') && [ -n "$json" ] && break; done
 	kill -STOP "$json"
 	cat small.pcap >&9
@@ -111,7 +111,7 @@ frames() { # frames SEED KILLS OUT: read, pass twice, print
 	launcher=$!
 	exec 8>in
 	cat flows.pcap >&8
-	stage() { weir top p --once --json --interval 10ms | jq -r --arg s "$1" ".stages[] | select(.stage == \$s) | .$2"; }
+	stage() { weir top p --once --json --every 10ms | jq -r --arg s "$1" ".stages[] | select(.stage == \$s) | .$2"; }
 	await() { for _ in $(seq 400); do [ "$("${@:2}")" = "$1" ] && return 0 || sleep 0.02; done; return 1; }
 	await 8000 stage flow in
 	reader=$(stage json pid)

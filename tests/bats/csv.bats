@@ -48,7 +48,7 @@ same() {
 
 @test "csv: Python's csv module reads back what the JSON has, for every type" {
 	for t in dns http tls flow session_end anomaly stream_end; do
-		weir csv --type $t -i "$dir/all.weir" >$t.csv
+		weir csv --types $t -i "$dir/all.weir" >$t.csv
 		[ "$(wc -l <$t.csv)" -ge 1 ] || continue
 		grep -q "\"type\":\"$t\"" "$dir/all.json" || continue
 		same $t $t.csv "$dir/all.json"
@@ -76,9 +76,11 @@ assert rows[1] == ["x,y", "say \"hi\"", "two\nlines", "tab\there\\"], rows'
 	printf '%s\n' 'x,y	say "hi"	two\nlines	tab\there\\' | cmp - got
 }
 
-@test "csv: a second type without --type ends it with advice" {
+@test "csv: a second type without --types ends it with advice" {
 	run -1 weir csv -i "$dir/all.weir"
-	[[ $output == *"choose one with --type"* ]]
+	[[ $output == *"choose one with --types"* ]]
+	run -2 weir csv -t dns,tls -i "$dir/all.weir"
+	[[ $output == *"a table is of one type"* ]]
 	weir filter 'type == "dns"' -i "$dir/all.weir" | weir csv | head -n 1 | grep -q '^ts,flow,n,community_id,proto,'
 	weir csv -t nix -i "$dir/all.weir" >got
 	[ ! -s got ]

@@ -123,7 +123,7 @@ count() {
 	jq -c --argjson f "$want" 'select(.flow | IN($f[]))' all.json | cmp - <(weir json -i pass.weir | jq -c .)
 	jq -c --argjson f "$want" 'select(.flow | IN($f[]) | not)' all.json | cmp - <(weir json -i fail.weir | jq -c .)
 	# judged early or not, nothing is lost
-	weir filter -i all.weir --per-flow 'type == "tls"' 'event == "end"' --without 'type == "anomaly"' --flows 2 -o pass.weir --fail fail.weir
+	weir filter -i all.weir --per-flow 'type == "tls"' 'event == "end"' --without 'type == "anomaly"' --max-flows 2 -o pass.weir --fail fail.weir
 	{ weir json -i pass.weir; weir json -i fail.weir; } | sort | cmp - <(sort all.json)
 	run weir filter -i all.weir 'flow > 1' 'n > 2' -o null:
 	[ "$status" -eq 2 ]
@@ -146,7 +146,7 @@ count() {
 
 @test "filter: per flow, beyond the bounds flows are judged as they stand, and counted" {
 	cd "$BATS_FILE_TMPDIR"
-	for bound in "--flows 1" "--flows 3" "--memory 1" "--memory 5000"; do
+	for bound in "--max-flows 1" "--max-flows 3" "--memory 1" "--memory 5000"; do
 		# shellcheck disable=SC2086
 		weir filter -i all.weir --per-flow 'type == "tls"' $bound -o pass.weir --fail fail.weir
 		{ weir json -i pass.weir; weir json -i fail.weir; } | sort | cmp - <(sort all.json)

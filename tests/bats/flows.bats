@@ -78,9 +78,9 @@ flows() { weir flows p --json | jq -se "$1"; }
 	first 8 "$(capture lost)" >"$BATS_TEST_TMPDIR/part"
 	feed "$BATS_TEST_TMPDIR/part" "flow | reasm | json"
 	await flows '.[0].held.reasm > 0'
-	stopped=$(weir top p --once --json --interval 10ms | jq '.stages[] | select(.stage == "reasm") | .pid')
+	stopped=$(weir top p --once --json --every 10ms | jq '.stages[] | select(.stage == "reasm") | .pid')
 	kill -STOP "$stopped"
-	run -1 weir flows p --wait 1500ms --json
+	run -1 weir flows p --timeout 1500ms --json
 	[[ "$output" == *"stage 'reasm' does not answer"* ]]
 	[[ "$output" == *'"conn_state":"'* ]]
 	kill -CONT "$stopped"

@@ -23,7 +23,7 @@ example() {
 }
 
 @test "ftp: a record a command, replies in order, what is secret left out, up to AUTH TLS" {
-	weir ftp -i ftp.weir | weir csv --type ftp --fields resp_p,user,command,arg,password,reply_code,file_size,passive,data_resp_h,data_resp_p,tls --no-header | tr -d '\r' >ftp.csv
+	weir ftp -i ftp.weir | weir csv --types ftp --fields resp_p,user,command,arg,password,reply_code,file_size,passive,data_resp_h,data_resp_p,tls --no-header | tr -d '\r' >ftp.csv
 	diff - ftp.csv <<'END'
 21,,,,,220,,,,,false
 21,anonymous,USER,anonymous,,331,,,,,false

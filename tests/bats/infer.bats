@@ -14,7 +14,7 @@ said() {
 	file=$(guess "$1")
 	shift
 	weir read "$file" | weir flow | weir reasm | weir infer --only "$@" |
-		weir csv --type guess --fields resp_p,rev,protocol,state,confidence --no-header | tr -d '\r'
+		weir csv --types guess --fields resp_p,rev,protocol,state,confidence --no-header | tr -d '\r'
 }
 
 # field NAME FIELDS: JSON of these fields of its guesses.
@@ -197,7 +197,7 @@ parsed() {
 	cmp a b
 }
 
-@test "infer: --for leaves out payload that no parser behind it takes, and changes none of their records" {
+@test "infer: --protocols leaves out payload that no parser behind it takes, and changes none of their records" {
 	cd "$BATS_TEST_TMPDIR"
 	for name in demo http_on_ssh starttls connect ftp; do
 		file=$top/examples/demo.pcap
@@ -205,19 +205,19 @@ parsed() {
 		weir read "$file" | weir flow | weir reasm -o in.weir
 		for list in dns,http,tls ftp; do
 			weir infer -i in.weir | weir parse --protocols="$list" | weir json >without
-			weir infer -i in.weir --for "$list" -o for.weir
+			weir infer -i in.weir --protocols "$list" -o for.weir
 			weir parse -i for.weir --protocols="$list" | weir json >with
 			cmp without with
 		done
 	done
-	weir infer -i in.weir --for http -o for.weir
+	weir infer -i in.weir --protocols http -o for.weir
 	run weir books -i for.weir
 	[[ "$output" == *"not_wanted 6"*"books balance"* ]]
 	run -1 grep '^stream ' <(weir info for.weir)
-	weir infer -i in.weir --for ftp-data,http -o for.weir
+	weir infer -i in.weir --protocols ftp-data,http -o for.weir
 	run weir json -i for.weir --types stream --fields resp_p
 	[[ "$output" == *'"resp_p":50000'* && "$output" != *'"resp_p":21'* ]]
-	run -2 weir infer --for dns,mouse -i in.weir
+	run -2 weir infer --protocols dns,mouse -i in.weir
 	[[ "$output" == *"neither a parser nor a protocol 'mouse'"* ]]
 }
 
@@ -225,7 +225,7 @@ parsed() {
 told() {
 	weir read "$(guess "$1")" | weir flow | weir reasm | weir infer --only |
 		weir filter 'exists(expected_by) and rev == 1' |
-		weir csv --type guess --fields resp_p,protocol,bytes,expected_by,client --no-header | tr -d '\r'
+		weir csv --types guess --fields resp_p,protocol,bytes,expected_by,client --no-header | tr -d '\r'
 }
 
 @test "infer: FTP's data connections have their name before their first byte" {

@@ -41,6 +41,30 @@ setup_file() {
 	[ "$bad" = 0 ]
 }
 
+# Options whose name takes another kind of value elsewhere, each with its reason.
+of_two_kinds() {
+	cat <<-END
+		by: what is chosen, sorted or counted by: one field, several, or one of three ways
+		format: of text, or of capture files
+		from: of a file, or of a record type to another
+		list: what there is, or a file of values
+		out: an endpoint; of the whole pipeline a file
+		packets: whether they are written, or how many are looked at
+		split: streams by process, or frames by side
+		sum: of several fields, of one, or of a packet
+		timeout: of one thing, or of each of several
+		types: several, or the one of a table
+	END
+}
+
+@test "man: an option of one name takes one kind of value in every tool, or it is said why not" {
+	for tool in "$top"/cmd/*; do
+		tool=${tool##*/}
+		[ "$tool" = weir ] && words=(weir) || words=(weir "$tool")
+		"${words[@]}" --help | sed -nE 's/^ +(-[A-Za-z], )?--([a-z0-9-]+)( [^ ]+)?( .*)?$/\2 \3/p'
+	done | sort -u | cut -d' ' -f1 | uniq -d | diff - <(of_two_kinds | cut -d: -f1)
+}
+
 @test "man: the fan-out of weir-stage(7) gives what the chain gives" {
 	cd "$BATS_FILE_TMPDIR"
 	sed -n '/^\.Sh EXAMPLES/,/^\.Sh SEE/p' "$top/docs/man/weir-stage.7" | sed -n '/^\.Bd/,/^\.Ed/p' | sed '/^\./d' >fan.sh

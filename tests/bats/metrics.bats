@@ -296,7 +296,7 @@ END
 	await() { for _ in $(seq 200); do "$@" && return 0 || sleep 0.05; done; return 1; }
 	up() { [ "$(sample process_up json)" = 1 ] && [ "$(sample ring_taken_bytes_total json)" -gt 20000 ]; }
 	await up
-	slow=$(weir top p --once --json --interval 10ms | jq '.stages[] | select(.stage == "json") | .pid')
+	slow=$(weir top p --once --json --every 10ms | jq '.stages[] | select(.stage == "json") | .pid')
 	kill -STOP "$slow"
 	for _ in $(seq 60); do tail -c +25 "$top/examples/demo.pcap"; done >&8 &
 	blocked() { [ "$(sample ring_blocked_by flow)" = 1 ] && [ "$(sample ring_blocked_by read)" = 1 ]; }
@@ -304,7 +304,7 @@ END
 	weir metrics --once >text
 	grep -q '^weir_ring_blocked_by{pipeline="p",stage="flow",copy="flow",reader="json"} 1$' text
 	# The same as weir top has; and what is published is what is taken, and the rest.
-	table=$(weir top p --once --json --interval 10ms)
+	table=$(weir top p --once --json --every 10ms)
 	[ "$(sample ring_lag_bytes json)" -eq "$(jq '.stages[] | select(.stage == "json") | .lag' <<<"$table")" ]
 	[ "$(sample ring_published_bytes_total flow)" -eq $(($(sample ring_taken_bytes_total json) + $(sample ring_lag_bytes json))) ]
 	[ "$(sample ring_fill_ratio json | cut -c 1-5)" = "$(jq -r '.stages[] | select(.stage == "json") | .lag / 1048576 | tostring | .[0:5]' <<<"$table")" ]

@@ -54,7 +54,7 @@ ms() {
 }
 
 @test "replay: records that go out later than planned are counted" {
-	weir replay --speed 100000 --late 0 -i "$dir/frames.weir" | weir books | grep -q ' late [1-9]'
+	weir replay --speed 100000 --tolerance 0 -i "$dir/frames.weir" | weir books | grep -q ' late [1-9]'
 }
 
 @test "replay: SIGINT and SIGTERM end a wait at once, and what was taken goes out" {

@@ -173,7 +173,7 @@ watched() {
 		$(for parser in dns http tls smtp ftp tftp ssh parse infer; do echo "$parser -i $dir/streams.weir"; done)
 		spec redis -i $dir/streams.weir
 		json -i $dir/all.weir
-		csv --type dns -i $dir/all.weir
+		csv --types dns -i $dir/all.weir
 		show -i $dir/frames.weir -n 20
 		books -i $dir/all.weir
 		info -i $dir/all.weir

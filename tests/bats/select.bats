@@ -104,17 +104,17 @@ all_of() { weir json --types $types "$@"; }
 	weir sample --rate 3/3 -i "$dir/packets.weir" | all_of | cmp - <(all_of -i "$dir/packets.weir")
 }
 
-@test "sample --flow: whole flows, also in shards, and frames by conversation" {
-	weir sample --rate 1/2 --flow -i "$dir/all.weir" >s.weir
+@test "sample --flows: whole flows, also in shards, and frames by conversation" {
+	weir sample --rate 1/2 --flows -i "$dir/all.weir" >s.weir
 	weir json -i s.weir | grep -o '"flow":[0-9]*,' | sort -u >kept
 	[ -s kept ]
 	weir json -i "$dir/all.weir" | grep -Ff kept | cmp - <(weir json -i s.weir)
 	[ "$(wc -l <kept)" -lt "$(weir json -i "$dir/all.weir" | grep -o '"flow":[0-9]*,' | sort -u | wc -l)" ]
 	weir shard -i "$dir/all.weir" -o 0.weir -o 1.weir
-	for i in 0 1; do weir sample --rate 1/2 --flow -i $i.weir >s$i.weir; done
+	for i in 0 1; do weir sample --rate 1/2 --flows -i $i.weir >s$i.weir; done
 	weir json -i s0.weir -i s1.weir | cmp - <(weir json -i s.weir)
 	# of frames: a conversation has all of its packets or none
-	weir sample --rate 1/2 --flow -i "$dir/frames.weir" | weir flow --no-packets | weir json --fields orig_pkts,resp_pkts,orig_p,resp_p,orig_h,start | sort -u >some
+	weir sample --rate 1/2 --flows -i "$dir/frames.weir" | weir flow --no-packets | weir json --fields orig_pkts,resp_pkts,orig_p,resp_p,orig_h,start | sort -u >some
 	weir flow --no-packets -i "$dir/frames.weir" | weir json --fields orig_pkts,resp_pkts,orig_p,resp_p,orig_h,start | sort -u >every
 	[ -s some ]
 	[ "$(wc -l <some)" -lt "$(wc -l <every)" ]

@@ -24,7 +24,7 @@ await() { # await TEXT: until it is in the output
 	return 1
 }
 
-pid_of() { weir top test --once --json --interval 250ms | jq -r --arg s "$1" '.stages[] | select(.stage == $s) | .pid'; }
+pid_of() { weir top test --once --json --every 250ms | jq -r --arg s "$1" '.stages[] | select(.stage == $s) | .pid'; }
 
 finish() { # the rest of the capture, and the end
 	tail -c +24001 "$top/examples/demo.pcap" >&9

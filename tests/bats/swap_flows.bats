@@ -169,7 +169,7 @@ graph() {
 	begin slow.weir
 	head -c 2000000 mix.pcap >&9
 	for _ in $(seq 100); do
-		old=$(weir top swap --once --json --interval 100ms | jq '.stages[] | select(.stage == "flow" and .out > 1000) | .pid')
+		old=$(weir top swap --once --json --every 100ms | jq '.stages[] | select(.stage == "flow" and .out > 1000) | .pid')
 		[ -z "$old" ] || break
 	done
 	kill -STOP "$old"

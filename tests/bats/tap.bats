@@ -143,7 +143,7 @@ frames() { WEIR_TEST_RING=16384 timeout 30 weir read "$@" 3>&- & }
 	cat >live.sh <<'END'
 ip link set lo up
 weir run p.weir 2>err &
-pid_of() { weir top p --once --json --interval 10ms 2>/dev/null | jq -r --arg s "$1" '.stages[] | select(.stage == $s and .state == "running") | .pid'; }
+pid_of() { weir top p --once --json --every 10ms 2>/dev/null | jq -r --arg s "$1" '.stages[] | select(.stage == $s and .state == "running") | .pid'; }
 await() { for _ in $(seq 400); do "$@" && return; sleep 0.02; done; echo "waited for $*"; exit 1; }
 send() { python3 -c 'import socket,sys,time
 s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)

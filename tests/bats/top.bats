@@ -23,7 +23,7 @@ stage() { # stage NAME FIELD: of the last weir top --json
 
 @test "top: --once --json has every stage with its state and counts" {
 	for _ in $(seq 100); do
-		run weir top test --once --json --interval 50ms
+		run weir top test --once --json --every 50ms
 		[ "$status" -eq 0 ]
 		[ "$(stage read state)" = running ] && [ "$(stage json in)" -gt 100 ] && break
 	done
@@ -37,23 +37,23 @@ stage() { # stage NAME FIELD: of the last weir top --json
 }
 
 @test "top: a consumer that stands still is named by the stage that it holds up" {
-	run weir top --once --json --interval 50ms
+	run weir top --once --json --every 50ms
 	slow=$(stage json pid)
 	kill -STOP "$slow"
 	for _ in $(seq 60); do tail -c +25 "$top/examples/demo.pcap"; done >&9 &
 	feeder=$!
 	for _ in $(seq 100); do
-		run weir top --once --json --interval 20ms
+		run weir top --once --json --every 20ms
 		[ "$(stage flow waits_for)" = json ] && [ "$(stage read waits_for)" = flow ] && break || sleep 0.1
 	done
 	[ "$(stage flow waits_for)" = json ]
 	[ "$(stage read waits_for)" = flow ]
 	[ "$(jq -r '.stages[] | select(.stage == "json") | .fill > 0.5 and .lag > 500000' <<<"$output")" = true ]
-	run weir top --once --interval 20ms
+	run weir top --once --every 20ms
 	grep -E '^flow  +running .* json' <<<"$output"
 	kill -CONT "$slow"
 	for _ in $(seq 100); do
-		run weir top --once --json --interval 20ms
+		run weir top --once --json --every 20ms
 		[ "$(stage json lag)" = 0 ] && [ "$(stage flow waits_for)" = null ] && break || sleep 0.1
 	done
 	[ "$(stage flow waits_for)" = null ]
@@ -61,10 +61,10 @@ stage() { # stage NAME FIELD: of the last weir top --json
 }
 
 @test "top: a stage that was started again says how often" {
-	run weir top test --once --json --interval 20ms
+	run weir top test --once --json --every 20ms
 	kill -9 "$(stage flow pid)"
 	for _ in $(seq 100); do
-		run weir top test --once --json --interval 20ms
+		run weir top test --once --json --every 20ms
 		[ "$(stage flow restarts)" = 1 ] && [ "$(stage flow state)" = running ] && break || sleep 0.05
 	done
 	[ "$(stage flow restarts)" = 1 ]
@@ -72,7 +72,7 @@ stage() { # stage NAME FIELD: of the last weir top --json
 }
 
 @test "top: ends with the pipeline; wrong names are said" {
-	weir top test --interval 50ms >"$BATS_TEST_TMPDIR/tables" 3>&- &
+	weir top test --every 50ms >"$BATS_TEST_TMPDIR/tables" 3>&- &
 	watcher=$!
 	sleep 0.3
 	weir stop test >/dev/null
@@ -81,6 +81,6 @@ stage() { # stage NAME FIELD: of the last weir top --json
 	run weir top test --once
 	[ "$status" -eq 1 ]
 	[ "$output" = "weir-top: no pipeline 'test' runs" ]
-	run weir top --interval 1ms
+	run weir top --every 1ms
 	[ "$status" -eq 2 ]
 }
