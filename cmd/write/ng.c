@@ -10,6 +10,7 @@
 enum {
 	SECTION = 0x0a0d0d0a,
 	INTERFACE = 1,
+	STATISTICS = 5,
 	PACKET = 6,
 	BYTE_ORDER_MAGIC = 0x1a2b3c4d,
 	OPT_ENDOFOPT = 0,
@@ -19,6 +20,12 @@ enum {
 	IF_DESCRIPTION = 3,
 	IF_TSRESOL = 9,
 	EPB_FLAGS = 2,
+	ISB_STARTTIME = 2,
+	ISB_ENDTIME = 3,
+	ISB_IFRECV = 4,
+	ISB_IFDROP = 5,
+	ISB_USRDELIV = 8,
+	ISB_SIZE = 24 + 5 * 12 + 4, /* head and tail, options, their end */
 	DIRECTION_OUTBOUND = 2,
 };
 
@@ -117,17 +124,23 @@ static void interface_block(struct ng *g, struct buf *out, const struct ng_iface
 	block_end(out, at);
 }
 
+static void put_time(const struct ng *g, struct buf *out, uint64_t ts)
+{
+	if (g->micro)
+		ts /= 1000;
+	put32(out, (uint32_t)(ts >> 32));
+	put32(out, (uint32_t)ts);
+}
+
 static void packet_block(const struct ng *g, struct buf *out, const struct ng_packet *p,
 			 uint32_t number)
 {
-	uint64_t ts = g->micro ? p->ts / 1000 : p->ts;
 	uint32_t flags = htole32(DIRECTION_OUTBOUND);
 	size_t at = block_begin(out, PACKET);
 	bool options;
 
 	put32(out, number);
-	put32(out, (uint32_t)(ts >> 32));
-	put32(out, (uint32_t)ts);
+	put_time(g, out, p->ts);
 	put32(out, (uint32_t)p->data.len);
 	put32(out, p->wire_len);
 	buf_add(out, p->data.ptr, p->data.len);
@@ -138,6 +151,62 @@ static void packet_block(const struct ng *g, struct buf *out, const struct ng_pa
 	if (options || p->outgoing)
 		option(out, OPT_ENDOFOPT, BYTES(NULL, 0));
 	block_end(out, at);
+}
+
+/* ---- statistics -------------------------------------------------------------------------- */
+
+static void time_option(const struct ng *g, struct buf *out, uint16_t code, uint64_t ts)
+{
+	put16(out, code);
+	put16(out, sizeof(ts));
+	put_time(g, out, ts);
+}
+
+static void count_option(struct buf *out, uint16_t code, uint64_t v)
+{
+	v = htole64(v);
+	option(out, code, BYTES(&v, sizeof(v)));
+}
+
+static void statistics_block(const struct ng *g, struct buf *out, uint32_t number)
+{
+	const struct ng_known *k = &g->known[number];
+	struct ng_counts c;
+	size_t at = block_begin(out, STATISTICS);
+
+	put32(out, number);
+	put_time(g, out, k->last);
+	time_option(g, out, ISB_STARTTIME, k->first);
+	time_option(g, out, ISB_ENDTIME, k->last);
+	if (g->counts && g->counts(g->user, &k->iface, &c)) {
+		count_option(out, ISB_IFRECV, c.received);
+		count_option(out, ISB_IFDROP, c.dropped);
+	}
+	count_option(out, ISB_USRDELIV, k->frames);
+	option(out, OPT_ENDOFOPT, BYTES(NULL, 0));
+	block_end(out, at);
+}
+
+void ng_statistics(struct ng *g, struct buf *out)
+{
+	for (size_t i = 0; i < g->nknown; i++)
+		if (g->known[i].frames)
+			statistics_block(g, out, (uint32_t)i);
+}
+
+size_t ng_statistics_size(const struct ng *g)
+{
+	return g->nknown * ISB_SIZE;
+}
+
+void ng_count(struct ng *g, uint64_t ts)
+{
+	struct ng_known *k = &g->known[g->current];
+
+	if (!k->frames++ || ts < k->first)
+		k->first = ts;
+	if (ts > k->last)
+		k->last = ts;
 }
 
 /* ---- interfaces -------------------------------------------------------------------------- */
@@ -206,9 +275,10 @@ bool ng_packet(struct ng *g, struct buf *out, const struct ng_packet *p, uint64_
 		if (p->iface.link_type > UINT16_MAX || g->nknown == NG_MAX_IFACES)
 			return false;
 		interface_block(g, out, &p->iface);
-		g->known[g->nknown] = (struct ng_known){ p->iface, at };
+		g->known[g->nknown] = (struct ng_known){ .iface = p->iface, .at = at };
 		*slot = (uint32_t)++g->nknown;
 	}
+	g->current = *slot - 1;
 	packet_block(g, out, p, *slot - 1);
 	return true;
 }

@@ -10,6 +10,8 @@ enum { SOURCE_ROWS = 65536 };
 struct source_row {
 	uint64_t source, first_n;
 	char *name;
+	bool counted; /* at the end of a stream, of an interface */
+	uint64_t in, drops;
 };
 
 struct source_names { /* zeroed = none */
@@ -20,7 +22,10 @@ struct source_names { /* zeroed = none */
 
 /* Takes a hello record; what is none, or malformed, is passed over. */
 void source_names_hello(struct source_names *s, struct bytes raw);
+/* Takes from an end record what was counted on the interfaces. */
+void source_names_end(struct source_names *s, struct bytes raw);
 /* File `file` of a source, or NULL. */
+const struct source_row *source_row(const struct source_names *s, uint64_t source, uint32_t file);
 const char *source_name(const struct source_names *s, uint64_t source, uint32_t file);
 /* Another stream begins: all are forgotten. */
 void source_names_clear(struct source_names *s);

@@ -99,8 +99,20 @@ static void flush(struct writer *w)
 	w->out.error = 0;
 }
 
+/* What is to be said at the end of a section. */
+static void close_section(struct writer *w)
+{
+	flush(w); /* there is room for a unit */
+	if (!w->pcapng || !w->headed)
+		return;
+	ng_statistics(&w->ng, &w->out.pending);
+	outfile_unit(&w->out, 0);
+	w->headed = false;
+}
+
 static void next_file(struct writer *w)
 {
+	close_section(w);
 	flush(w);
 	outfile_next(&w->out);
 	w->headed = false;
@@ -210,7 +222,8 @@ static void write_frame(struct writer *w, const struct rec_head *h, const struct
 	head(w);
 	before = w->out.pending.len;
 	why = append(w, h, f);
-	if (!why && config.size && w->frames && outfile_end(&w->out) > config.size) {
+	if (!why && config.size && w->frames &&
+	    outfile_end(&w->out) + ng_statistics_size(&w->ng) > config.size) {
 		w->out.pending.len = before;
 		ng_forget(&w->ng, outfile_end(&w->out));
 		next_file(w);
@@ -221,6 +234,8 @@ static void write_frame(struct writer *w, const struct rec_head *h, const struct
 		stage_drop(w->stage, why, 1);
 		return;
 	}
+	if (w->pcapng)
+		ng_count(&w->ng, h->ts);
 	if (w->frames++ == 0 && config.time)
 		w->period = h->ts / config.time;
 	outfile_unit(&w->out, 1);
@@ -261,6 +276,18 @@ static void interface_names(void *user, const struct ng_iface *i, struct buf *na
 		buf_printf(description, "%.200s, interface %u", text, i->iface);
 }
 
+static bool interface_counts(void *user, const struct ng_iface *i, struct ng_counts *c)
+{
+	struct writer *w = user;
+	const struct source_row *row = source_row(&w->names, i->source, i->file);
+
+	/* The count of "any" is that of many interfaces. */
+	if (!row || !row->counted || strcmp(row->name, "any") == 0)
+		return false;
+	*c = (struct ng_counts){ row->in, row->drops };
+	return true;
+}
+
 static bool named_pcapng(const char *name)
 {
 	const char *dot = strrchr(name, '.');
@@ -297,6 +324,7 @@ static void on_open(struct stage *st, int argc, char **argv)
 	w->ng = (struct ng){ .snaplen = (uint32_t)config.snaplen,
 			     .micro = config.precision == 1,
 			     .names = interface_names,
+			     .counts = interface_counts,
 			     .user = w };
 	w->held = stage_counter(st, "held");
 	w->written = stage_counter(st, "frames_written");
@@ -352,11 +380,14 @@ static void on_control(struct stage *st, const struct rec_head *h, struct bytes 
 	(void)st;
 	if (h->type == REC_hello)
 		source_names_hello(&writer.names, raw);
+	else if (h->type == REC_end)
+		source_names_end(&writer.names, raw);
 }
 
 static void on_finish(struct stage *st)
 {
 	(void)st;
+	close_section(&writer);
 	flush(&writer);
 }
 
@@ -364,9 +395,8 @@ static void on_finish(struct stage *st)
 static void on_restart(struct stage *st)
 {
 	(void)st;
+	close_section(&writer);
 	source_names_clear(&writer.names);
-	if (writer.pcapng)
-		writer.headed = false;
 }
 
 int write_end(int code)

@@ -105,6 +105,21 @@ rx() { # IFACE: frames that arrived there
 	[ "$(counter x eth0.frames)" -eq 6 ]
 	[ $(($(rx eth0) - before)) -eq 5 ] # the sixth one was ours
 	weir books -i x.weir
+	weir write -i x.weir x.pcapng
+	python3 - <<-'EOF'
+	import struct
+	data, at, kinds = open("x.pcapng", "rb").read(), 0, []
+	while at < len(data):
+	    kind, size = struct.unpack_from("<II", data, at)
+	    kinds.append(kind)
+	    last, at = data[at:at + size], at + size
+	options = {}
+	at = 20
+	while struct.unpack_from("<H", last, at)[0]:
+	    code, size = struct.unpack_from("<HH", last, at)
+	    options[code], at = struct.unpack_from("<Q", last, at + 4)[0], at + 4 + size
+	assert kinds[-1] == 5 and (options[4], options[5], options[8]) == (6, 0, 6), (kinds, options)
+	EOF
 	python3 "$top/tests/gen/records.py" hello live sources <x.weir | grep -qx "True \[\[0, 'eth0', 1\]\]"
 }
 

@@ -99,6 +99,49 @@ static void test_packets(void)
 	buf_release(&out);
 }
 
+static bool count_it(void *user, const struct ng_iface *i, struct ng_counts *c)
+{
+	(void)user;
+	*c = (struct ng_counts){ 100 + i->iface, 3 };
+	return i->iface == 7;
+}
+
+static void test_statistics(void)
+{
+	struct ng g = { .snaplen = 65535, .counts = count_it };
+	struct ng_packet p = packet(7, 1, "x");
+	struct buf out = { 0 };
+
+	check_case("statistics are of packets that stayed, for each interface that has some");
+	ng_section(&g, &out, "test", BYTES(NULL, 0));
+	for (uint32_t i = 7; i < 10; i++) {
+		p.iface.iface = i;
+		for (uint64_t ts = 30; ts > 10 && i < 9; ts -= 10) {
+			CHECK(ng_packet(&g, &out, &p, out.len));
+			ng_count(&g, ts);
+		}
+		CHECK(ng_packet(&g, &out, &p, out.len)); /* taken back */
+	}
+	buf_clear(&out);
+	ng_statistics(&g, &out);
+	CHECK_EQ(blocks(&out, 5), 2);
+	CHECK(out.len <= ng_statistics_size(&g));
+	CHECK_EQ(le32(out.ptr + 8), 0);
+	CHECK_EQ(le32(out.ptr + 28), 20);     /* from */
+	CHECK_EQ(le32(out.ptr + 40), 30);     /* to */
+	CHECK_EQ(le32(out.ptr + 48), 107);    /* came */
+	CHECK_EQ(le32(out.ptr + 60), 3);      /* dropped */
+	CHECK_EQ(le32(out.ptr + 72), 2);      /* are here */
+	CHECK_EQ(le32(out.ptr + 88 + 8), 1);  /* the other interface */
+	CHECK_EQ(le32(out.ptr + 88 + 48), 2); /* are here, without a count of what came */
+	ng_section(&g, &out, "test", BYTES(NULL, 0));
+	buf_clear(&out);
+	ng_statistics(&g, &out);
+	CHECK_EQ(out.len, 0);
+	ng_release(&g);
+	buf_release(&out);
+}
+
 static void name_it(void *user, const struct ng_iface *i, struct buf *name, struct buf *text)
 {
 	(void)i;
@@ -188,6 +231,7 @@ static void test_file(void)
 int main(void)
 {
 	test_packets();
+	test_statistics();
 	test_texts();
 	test_many();
 	test_file();
