@@ -1,8 +1,6 @@
 /* sctp: the state of an SCTP association, as one who looks on sees it. */
 #include "libcommon/net/sctp.h"
 
-#include "libcommon/net/crc32c.h"
-
 _Static_assert(sizeof(struct sctp_assoc) <= 64, "an association is a cache line at most");
 
 /* Bits of a side. */
@@ -12,163 +10,10 @@ enum {
 	HAS_NEXT = 4, /* next_tag and next_tsn */
 	SEEN = 8,     /* it sent a packet that counted */
 	TOLD = 16,    /* streams and TSN are known */
+	ASKED = 32,   /* add_request */
 };
 
 enum { RESYNC_AFTER = 4 };
-
-/* ---- names ------------------------------------------------------------------------------ */
-
-const char *sctp_state_name(enum sctp_state state)
-{
-	static const char *const names[SCTP_STATES] = {
-		"none",     "init",     "init_ack", "cookie_echo", "established",
-		"shutdown", "shut_ack", "closed",   "aborted",
-	};
-
-	return names[state];
-}
-
-static const struct {
-	const char *name, *expected, *rule;
-} anomalies[SCTP_ANOMALIES] = {
-	[SCTP_A_BAD_CHECKSUM] = { "bad_SCTP_checksum", "the CRC32c of the packet", "RFC 9260 6.8" },
-	[SCTP_A_BAD_TAG] = { "sctp_bad_tag", "the receiver's verification tag", "RFC 9260 8.5" },
-	[SCTP_A_ABORT_BAD_TAG] = { "sctp_abort_bad_tag",
-				   "the receiver's tag, or with the T bit the sender's",
-				   "RFC 9260 8.5.1" },
-	[SCTP_A_INIT_TAG] = { "sctp_init_with_tag", "verification tag 0", "RFC 9260 8.5.1" },
-	[SCTP_A_INIT_ZERO_TAG] = { "sctp_init_zero_tag", "an initiate tag other than 0",
-				   "RFC 9260 3.3.2" },
-	[SCTP_A_INIT_NO_STREAMS] = { "sctp_init_no_streams", "at least one stream each way",
-				     "RFC 9260 3.3.2" },
-	[SCTP_A_INIT_BUNDLED] = { "sctp_init_bundled", "no other chunk in the packet",
-				  "RFC 9260 6.10" },
-	[SCTP_A_INIT_UNEXPECTED] = { "sctp_init_inside_association",
-				     "no INIT while the association lives", "RFC 9260 5.2.2" },
-	[SCTP_A_INIT_CHANGED] = { "sctp_init_changed", "the same tag as before", "RFC 9260 5.1" },
-	[SCTP_A_SIMULTANEOUS_OPEN] = { "sctp_simultaneous_open", "an INIT ACK", "RFC 9260 5.2.1" },
-	[SCTP_A_INIT_ACK_UNEXPECTED] = { "sctp_init_ack_unexpected", "an INIT before it",
-					 "RFC 9260 5.2.3" },
-	[SCTP_A_COOKIE_ECHO_UNEXPECTED] = { "sctp_cookie_echo_unexpected", "an INIT ACK before it",
-					    "RFC 9260 5.2.4" },
-	[SCTP_A_COOKIE_ECHO_NOT_FIRST] = { "sctp_cookie_echo_not_first",
-					   "COOKIE ECHO as the first chunk", "RFC 9260 5.1" },
-	[SCTP_A_COOKIE_ACK_UNEXPECTED] = { "sctp_cookie_ack_unexpected", "a COOKIE ECHO before it",
-					   "RFC 9260 5.2.5" },
-	[SCTP_A_DATA_BEFORE_ESTABLISHED] = { "sctp_data_before_established",
-					     "no DATA before the COOKIE ECHO", "RFC 9260 6" },
-	[SCTP_A_DATA_AFTER_SHUTDOWN] = { "sctp_data_after_shutdown",
-					 "no DATA from who sent a SHUTDOWN", "RFC 9260 9.2" },
-	[SCTP_A_DATA_AFTER_CLOSE] = { "sctp_data_after_close", "no DATA after the end",
-				      "RFC 9260 8.4" },
-	[SCTP_A_DATA_EMPTY] = { "sctp_data_empty", "at least one byte of user data",
-				"RFC 9260 6.2" },
-	[SCTP_A_DATA_BAD_STREAM] = { "sctp_bad_stream", "a stream below the number agreed on",
-				     "RFC 9260 6.5" },
-	[SCTP_A_SHUTDOWN_ORDER] = { "sctp_shutdown_order",
-				    "SHUTDOWN, SHUTDOWN ACK, SHUTDOWN COMPLETE, by turns",
-				    "RFC 9260 9.2" },
-	[SCTP_A_CHUNK_LENGTH] = { "sctp_chunk_length", "a length that fits the chunk and packet",
-				  "RFC 9260 3.2" },
-	[SCTP_A_TOO_MANY_CHUNKS] = { "sctp_too_many_chunks", "at most 64 chunks", "RFC 9260 6.10" },
-	[SCTP_A_RESYNC] = { "sctp_tag_changed", "the tag of the packets before", "RFC 9260 8.5" },
-	[SCTP_A_RESTART] = { "sctp_restart", "no other association inside this one",
-			     "RFC 9260 5.2.4" },
-};
-
-const char *sctp_anomaly_name(enum sctp_anomaly a)
-{
-	return anomalies[a].name;
-}
-
-const char *sctp_anomaly_expected(enum sctp_anomaly a)
-{
-	return anomalies[a].expected;
-}
-
-const char *sctp_anomaly_rule(enum sctp_anomaly a)
-{
-	return anomalies[a].rule;
-}
-
-const char *sctp_chunk_name(uint8_t type)
-{
-	static const char *const names[256] = {
-		[0] = "DATA",
-		[1] = "INIT",
-		[2] = "INIT ACK",
-		[3] = "SACK",
-		[4] = "HEARTBEAT",
-		[5] = "HEARTBEAT ACK",
-		[6] = "ABORT",
-		[7] = "SHUTDOWN",
-		[8] = "SHUTDOWN ACK",
-		[9] = "ERROR",
-		[10] = "COOKIE ECHO",
-		[11] = "COOKIE ACK",
-		[12] = "ECNE",
-		[13] = "CWR",
-		[14] = "SHUTDOWN COMPLETE",
-		[15] = "AUTH",
-		[0x40] = "I-DATA",
-		[0x80] = "ASCONF-ACK",
-		[0x82] = "RE-CONFIG",
-		[0x84] = "PAD",
-		[0xc0] = "FORWARD TSN",
-		[0xc1] = "ASCONF",
-		[0xc2] = "I-FORWARD-TSN",
-	};
-
-	return names[type];
-}
-
-/* ---- bytes ------------------------------------------------------------------------------ */
-
-bool sctp_checksum_right(struct bytes packet)
-{
-	static const uint8_t zero[4];
-	uint32_t crc, sent;
-
-	if (packet.len < 12)
-		return false;
-	crc = crc32c(0, BYTES(packet.ptr, 8));
-	crc = crc32c(crc, BYTES(zero, 4));
-	crc = crc32c(crc, BYTES(packet.ptr + 12, packet.len - 12));
-	sent = __builtin_bswap32(be32_get(packet.ptr + 8));
-	return crc == sent;
-}
-
-bool sctp_walk_next(struct sctp_walk *w, struct sctp_chunk *chunk)
-{
-	const uint8_t *h;
-	size_t left = cursor_left(&w->c), pad;
-
-	if (!left || w->ended)
-		return false;
-	if (w->chunks == SCTP_CHUNK_LIMIT) {
-		w->too_many = w->ended = true;
-		return false;
-	}
-	h = cursor_take(&w->c, 4);
-	if (!h || be16_get(h + 2) < 4) {
-		w->bad_length = h || !w->snapped;
-		w->ended = true;
-		return false;
-	}
-	*chunk = (struct sctp_chunk){ .type = h[0], .flags = h[1], .len = be16_get(h + 2) };
-	if (chunk->len > left) {
-		w->ended = true;
-		if (!w->snapped) {
-			w->bad_length = true;
-			return false;
-		}
-	}
-	chunk->value = cursor_bytes(&w->c, (chunk->len > left ? left : chunk->len) - 4);
-	pad = -(size_t)chunk->len & 3;
-	cursor_skip(&w->c, pad < cursor_left(&w->c) ? pad : cursor_left(&w->c));
-	w->chunks++;
-	return true;
-}
 
 /* ---- one chunk -------------------------------------------------------------------------- */
 
@@ -305,7 +150,7 @@ static void adopt_next(struct sctp_side *s)
 {
 	s->tag = s->next_tag;
 	s->tsn = s->next_tsn;
-	s->bits = (uint8_t)((s->bits & ~(HAS_NEXT | TOLD)) | HAS_TAG | SURE_TAG);
+	s->bits = (uint8_t)((s->bits & ~(HAS_NEXT | TOLD | ASKED)) | HAS_TAG | SURE_TAG);
 }
 
 static void establish(struct input *in)
@@ -413,6 +258,53 @@ static void on_data(struct input *in)
 	in->r->data_bytes += in->chunk.len - head;
 }
 
+/* Once granted, it may use more streams. What is repeated is granted once. RFC 6525 5.1.5, 5.2.5.
+ */
+static void ask_for_streams(struct input *in, const uint8_t *value)
+{
+	uint32_t request = be32_get(value);
+
+	if (!(in->me->bits & TOLD) || (in->me->bits & ASKED && in->me->add_request == request))
+		return;
+	in->me->bits |= ASKED;
+	in->me->add_request = request;
+	in->me->adds = be16_get(value + 4);
+}
+
+static uint16_t grown(uint16_t streams, uint16_t by)
+{
+	return streams > UINT16_MAX - by ? UINT16_MAX : (uint16_t)(streams + by);
+}
+
+static void answer_for_streams(struct input *in, const uint8_t *value)
+{
+	uint32_t result = be32_get(value + 4);
+
+	if (!(in->peer->bits & ASKED) || in->peer->add_request != be32_get(value) ||
+	    result == SCTP_IN_PROGRESS)
+		return;
+	if (result == SCTP_PERFORMED) {
+		in->peer->out = grown(in->peer->out, in->peer->adds);
+		in->me->in = grown(in->me->in, in->peer->adds);
+	}
+	in->peer->adds = 0;
+}
+
+static void on_reconfig(struct input *in)
+{
+	struct sctp_params w = sctp_params_of(in->chunk.value);
+	struct sctp_param param;
+
+	while (sctp_param_next(&w, &param)) {
+		if (param.type == SCTP_ADD_OUTGOING && param.value.len >= 8)
+			ask_for_streams(in, param.value.ptr);
+		else if (param.type == SCTP_RESPONSE && param.value.len >= 8)
+			answer_for_streams(in, param.value.ptr);
+	}
+	if (w.bad_length && in->chunk.len == in->chunk.value.len + 4)
+		raise_anomaly(in, SCTP_A_CHUNK_LENGTH);
+}
+
 static void on_chunk(struct input *in)
 {
 	switch (in->chunk.type) {
@@ -440,6 +332,9 @@ static void on_chunk(struct input *in)
 	case SCTP_DATA:
 	case SCTP_I_DATA:
 		on_data(in);
+		break;
+	case SCTP_RE_CONFIG:
+		on_reconfig(in);
 		break;
 	case SCTP_ABORT:
 		in->t->state = SCTP_S_ABORTED;

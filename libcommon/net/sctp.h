@@ -3,7 +3,7 @@
  * It says what each packet is worth, what of it does not fit the protocol, and when the
  * association is established, closing and over. Pure; the state is the caller's memory. A packet
  * counts only with the verification tag of its receiver: a blind ABORT ends nothing. Where the
- * start was not seen, tags are learnt from the first packet. RFC 9260, 3758, 8260. */
+ * start was not seen, tags are learnt from the first packet. RFC 9260, 3758, 6525, 8260. */
 #ifndef WEIR_SCTP_H
 #define WEIR_SCTP_H
 
@@ -55,6 +55,36 @@ static inline struct sctp_walk sctp_walk_of(struct bytes chunks, bool snapped)
  * of a snapped packet ends is given as far as it goes. */
 bool sctp_walk_next(struct sctp_walk *w, struct sctp_chunk *chunk);
 
+/* ---- parameters of a RE-CONFIG chunk, RFC 6525 4 ----------------------------------------- */
+
+enum sctp_reconfig {
+	SCTP_OUTGOING_RESET = 13,
+	SCTP_INCOMING_RESET = 14, /* asks the peer to ask for an outgoing one */
+	SCTP_TSN_RESET = 15,
+	SCTP_RESPONSE = 16,
+	SCTP_ADD_OUTGOING = 17,
+	SCTP_ADD_INCOMING = 18, /* as with 14 */
+};
+
+/* Results of a response that matter to one who looks on: any other refuses. */
+enum { SCTP_PERFORMED = 1, SCTP_IN_PROGRESS = 6 };
+
+struct sctp_param {
+	uint16_t type;
+	struct bytes value; /* behind type and length */
+};
+
+struct sctp_params {
+	struct cursor c;
+	bool bad_length; /* one does not fit: the rest is not looked at */
+};
+
+static inline struct sctp_params sctp_params_of(struct bytes params)
+{
+	return (struct sctp_params){ .c = cursor_of(params) };
+}
+bool sctp_param_next(struct sctp_params *w, struct sctp_param *param);
+
 /* ---- the association --------------------------------------------------------------------- */
 
 enum sctp_state {
@@ -75,8 +105,13 @@ const char *sctp_state_name(enum sctp_state state);
 struct sctp_side {
 	uint32_t tag, tsn; /* that it told in its INIT or INIT ACK, or that it was sent with */
 	uint32_t next_tag; /* of a later INIT or INIT ACK, until a COOKIE ECHO decides */
-	uint32_t next_tsn, stray_tag;
+	uint32_t next_tsn;
+	union {
+		uint32_t stray_tag;   /* while its tag is not sure */
+		uint32_t add_request; /* the last for more streams; its tag is sure then */
+	};
 	uint16_t out, in; /* streams it asked for and takes */
+	uint16_t adds;    /* more that it has asked for and got no answer to */
 	uint8_t bits, strays;
 };
 

@@ -1,24 +1,6 @@
 /* sctp_streams: the user data of one direction of an SCTP association, in order per stream. */
-#include "libcommon/net/sctp_streams.h"
-
 #include "libcommon/net/crc32c.h"
-
-enum { END = 1, BEGIN = 2, UNORDERED = 4 };
-
-struct sctp_group {
-	struct sctp_limits limits;
-	struct sctp_sink sink;
-	struct hold hold;
-	uint64_t last_id;
-	/* Directions that hold 2^(i-1) .. 2^i - 1 bytes, least recently moved first. */
-	struct sctp_holder holders[STREAMS_HOLDERS];
-	uint8_t buffer[HOLD_MAX], compare[HOLD_MAX];
-};
-
-static bool before(uint32_t a, uint32_t b)
-{
-	return (int32_t)(a - b) < 0;
-}
+#include "libcommon/net/sctp_streams_private.h"
 
 const char *sctp_gap_reason_name(enum sctp_gap_reason why)
 {
@@ -93,7 +75,7 @@ uint64_t sctp_group_bytes(const struct sctp_group *g)
 }
 
 /* Moves a direction to the list of those that hold about as much. */
-static void rank(struct sctp_group *g, struct sctp_streams *s)
+void streams_rank(struct sctp_group *g, struct sctp_streams *s)
 {
 	uint32_t weight = s->held_bytes + s->held;
 	uint8_t list = weight ? (uint8_t)(32 - __builtin_clz(weight)) : 0;
@@ -124,16 +106,6 @@ static struct sctp_streams *heaviest(struct sctp_group *g)
 }
 
 /* ---- TSNs ------------------------------------------------------------------------------- */
-
-static bool seen_get(const struct sctp_streams *s, uint32_t tsn)
-{
-	return s->seen[tsn % STREAMS_WINDOW / 64] >> tsn % 64 & 1;
-}
-
-static void seen_set(struct sctp_streams *s, uint32_t tsn)
-{
-	s->seen[tsn % STREAMS_WINDOW / 64] |= 1ull << tsn % 64;
-}
 
 /* The first TSN seen in (cum, last], or last + 1. */
 static uint32_t first_seen(const struct sctp_streams *s, uint32_t last)
@@ -172,197 +144,6 @@ static void remember(struct sctp_streams *s, const struct sctp_data *d)
 	s->history[d->tsn % STREAMS_HISTORY].crc = fingerprint(d);
 }
 
-/* ---- delivery --------------------------------------------------------------------------- */
-
-static void put_piece(struct sctp_group *g, struct sctp_streams *s, const struct sctp_data *d,
-		      uint32_t ppid)
-{
-	struct sctp_piece p = {
-		.tsn = d->tsn,
-		.ssn = d->mid,
-		.ppid = ppid,
-		.sid = d->sid,
-		.unordered = d->flags & UNORDERED,
-		.begin = d->flags & BEGIN,
-		.end = d->flags & END,
-		.missing = d->missing,
-		.offset = s->delivered_bytes,
-		.n = d->n,
-		.ts = d->ts,
-		.bytes = d->bytes,
-	};
-
-	s->delivered++;
-	s->delivered_bytes += d->bytes.len;
-	s->missing_bytes += d->missing;
-	s->messages += p.end;
-	g->sink.piece(g->sink.ctx, s, &p);
-}
-
-/* messages 0: a part of message `ssn`. */
-static void stream_gap(struct sctp_group *g, struct sctp_streams *s, const struct hold_stream *t,
-		       uint32_t ssn, uint32_t messages, enum sctp_gap_reason why)
-{
-	struct sctp_gap gap = {
-		.why = why,
-		.of_stream = true,
-		.sid = t->sid,
-		.ssn = ssn,
-		.messages = messages,
-		.offset = s->delivered_bytes,
-	};
-
-	g->sink.gap(g->sink.ctx, s, &gap);
-}
-
-/* SSNs are 16 bits wide, MIDs 32. */
-static int32_t ahead(const struct sctp_data *d, uint32_t mid, uint32_t next)
-{
-	return d->interleaved ? (int32_t)(mid - next) : (int16_t)(uint16_t)(mid - next);
-}
-
-static uint32_t sequence(const struct sctp_data *d)
-{
-	return d->interleaved ? d->fsn : d->tsn;
-}
-
-static uint32_t after(const struct sctp_data *d, uint32_t mid)
-{
-	return d->interleaved ? mid + 1 : (uint16_t)(mid + 1);
-}
-
-/* Is this what the stream waits for? */
-static bool is_next(const struct hold_stream *t, const struct sctp_data *d)
-{
-	if (!t->known || t->next != d->mid)
-		return false;
-	return t->open ? !(d->flags & BEGIN) && t->open_at == sequence(d) : d->flags & BEGIN;
-}
-
-static struct hold_stream *stream_of(struct sctp_group *g, struct sctp_streams *s, uint16_t sid)
-{
-	struct hold_stream *t = hold_stream_find(&g->hold, s->id, sid);
-
-	if (t || s->nstreams >= g->limits.streams)
-		return t;
-	t = hold_stream_add(&g->hold, s->id, sid, &s->streams_list);
-	if (!t)
-		return NULL;
-	s->nstreams++;
-	t->known = s->from_start;
-	t->last_tsn = s->base;
-	return t;
-}
-
-/* Brings the stream to where the chunk is, and says what lies between. */
-static void move_to(struct sctp_group *g, struct sctp_streams *s, struct hold_stream *t,
-		    const struct sctp_data *d)
-{
-	/* A TSN that was lost since the stream's last chunk may have been its. */
-	enum sctp_gap_reason why =
-		s->lost && before(t->last_tsn, s->last_lost) ? s->last_reason : SCTP_GAP_SKIPPED;
-	bool told = false;
-	int32_t by;
-
-	if (t->open) { /* the rest of a message is missing */
-		stream_gap(g, s, t, t->next, 0, why);
-		told = t->next == d->mid;
-		t->open = false;
-		if (!told)
-			t->next = after(d, t->next);
-	}
-	by = t->known ? ahead(d, d->mid, t->next) : 0;
-	if (by > 0)
-		stream_gap(g, s, t, t->next, (uint32_t)by, why);
-	if (!(d->flags & BEGIN) && !told)
-		stream_gap(g, s, t, d->mid, 0, why);
-	t->known = true;
-	t->next = d->mid;
-}
-
-static void deliver_ordered(struct sctp_group *g, struct sctp_streams *s, struct hold_stream *t,
-			    const struct sctp_data *d)
-{
-	if (t->known && ahead(d, d->mid, t->next) < 0) { /* its turn is over: as it comes */
-		s->disorder++;
-		put_piece(g, s, d, d->ppid);
-		return;
-	}
-	if (!is_next(t, d))
-		move_to(g, s, t, d);
-	if (d->flags & BEGIN || !d->interleaved)
-		t->ppid = d->ppid;
-	put_piece(g, s, d, t->ppid);
-	t->last_tsn = d->tsn;
-	t->open = !(d->flags & END);
-	t->open_at = sequence(d) + 1;
-	if (!t->open)
-		t->next = after(d, d->mid);
-}
-
-static struct sctp_data take(struct sctp_group *g, struct sctp_streams *s, uint32_t at)
-{
-	struct sctp_data d = hold_take(&g->hold, at, g->buffer);
-
-	s->held--;
-	s->held_bytes -= (uint32_t)d.bytes.len;
-	rank(g, s);
-	return d;
-}
-
-/* The held chunk that the stream waits for, or HOLD_NIL. */
-static uint32_t find_next(struct sctp_group *g, struct sctp_streams *s, const struct hold_stream *t,
-			  bool interleaved)
-{
-	struct hold_place place = { s->id, t->next, 0, t->sid };
-	uint32_t at;
-
-	if (t->open && !interleaved)
-		at = hold_find(&g->hold, s->id, t->open_at);
-	else {
-		place.fsn = t->open ? t->open_at : 0;
-		at = hold_find_place(&g->hold, &place);
-	}
-	if (at != HOLD_NIL) {
-		struct sctp_data d = hold_look(&g->hold, at, g->compare);
-
-		if (d.sid != t->sid || d.flags & UNORDERED || d.interleaved != interleaved ||
-		    !is_next(t, &d))
-			return HOLD_NIL;
-	}
-	return at;
-}
-
-/* What a delivered chunk lets go. */
-static void follow(struct sctp_group *g, struct sctp_streams *s, struct hold_stream *t,
-		   bool interleaved)
-{
-	while (s->held) {
-		uint32_t at = find_next(g, s, t, interleaved);
-		struct sctp_data d;
-
-		if (at == HOLD_NIL)
-			return;
-		d = take(g, s, at);
-		deliver_ordered(g, s, t, &d);
-	}
-}
-
-/* Delivers a chunk whatever may lack before it. */
-static void force(struct sctp_group *g, struct sctp_streams *s, const struct sctp_data *d)
-{
-	struct hold_stream *t = d->flags & UNORDERED ? NULL : stream_of(g, s, d->sid);
-	bool interleaved = d->interleaved;
-
-	if (!t) {
-		s->untracked += !(d->flags & UNORDERED);
-		put_piece(g, s, d, d->ppid);
-		return;
-	}
-	deliver_ordered(g, s, t, d);
-	follow(g, s, t, interleaved);
-}
-
 /* ---- moving on -------------------------------------------------------------------------- */
 
 /* The chunk after cum is known: it leaves if it still waits. */
@@ -374,9 +155,9 @@ static void step(struct sctp_group *g, struct sctp_streams *s)
 	s->seen[tsn % STREAMS_WINDOW / 64] &= ~(1ull << tsn % 64);
 	at = s->held ? hold_find(&g->hold, s->id, tsn) : HOLD_NIL;
 	if (at != HOLD_NIL) {
-		struct sctp_data d = take(g, s, at);
+		struct sctp_data d = streams_take(g, s, at);
 
-		force(g, s, &d);
+		streams_force(g, s, &d);
 	}
 }
 
@@ -407,8 +188,8 @@ static void lose(struct sctp_group *g, struct sctp_streams *s, uint32_t to,
 }
 
 /* Everything up to `to` that was not seen is given up. */
-static void give_up(struct sctp_group *g, struct sctp_streams *s, uint32_t to,
-		    enum sctp_gap_reason why)
+void streams_give_up(struct sctp_group *g, struct sctp_streams *s, uint32_t to,
+		     enum sctp_gap_reason why)
 {
 	while (before(s->cum, to)) {
 		uint32_t next = first_seen(s, to);
@@ -428,7 +209,7 @@ static void give_up(struct sctp_group *g, struct sctp_streams *s, uint32_t to,
 static void give_up_first_hole(struct sctp_group *g, struct sctp_streams *s,
 			       enum sctp_gap_reason why)
 {
-	give_up(g, s, first_seen(s, s->highest) - 1, why);
+	streams_give_up(g, s, first_seen(s, s->highest) - 1, why);
 }
 
 /* ---- a chunk ---------------------------------------------------------------------------- */
@@ -482,7 +263,7 @@ static bool stray(struct sctp_group *g, struct sctp_streams *s, const struct sct
 		return false;
 	}
 	s->strays = 0;
-	give_up(g, s, s->highest, SCTP_GAP_RESYNC);
+	streams_give_up(g, s, s->highest, SCTP_GAP_RESYNC);
 	if (s->cum != d->tsn - 1)
 		lose(g, s, d->tsn - 1, SCTP_GAP_RESYNC);
 	s->highest = s->cum;
@@ -497,7 +278,7 @@ static void drop(struct sctp_group *g, struct sctp_streams *s, const struct sctp
 
 		if (at == HOLD_NIL)
 			continue;
-		s->refused_bytes += take(g, s, at).bytes.len;
+		s->refused_bytes += streams_take(g, s, at).bytes.len;
 		s->refused++;
 	}
 	if (own) {
@@ -539,7 +320,7 @@ static bool make_room(struct sctp_group *g, struct sctp_streams *s, const struct
 		}
 		first = first_seen(s, s->highest);
 		if (before(s->highest, first) || before(d->tsn, first)) {
-			give_up(g, s, d->tsn - 1, why);
+			streams_give_up(g, s, d->tsn - 1, why);
 			return false;
 		}
 		give_up_first_hole(g, s, why);
@@ -560,7 +341,7 @@ static void hold(struct sctp_group *g, struct sctp_streams *s, const struct sctp
 	s->held_bytes += (uint32_t)d->bytes.len;
 	if (s->held_bytes > s->high_watermark)
 		s->high_watermark = s->held_bytes;
-	rank(g, s);
+	streams_rank(g, s);
 }
 
 static void in_order(struct sctp_group *g, struct sctp_streams *s, const struct sctp_data *d)
@@ -568,7 +349,7 @@ static void in_order(struct sctp_group *g, struct sctp_streams *s, const struct 
 	seen_set(s, d->tsn);
 	s->highest = before(s->highest, d->tsn) ? d->tsn : s->highest;
 	step(g, s);
-	force(g, s, d);
+	streams_force(g, s, d);
 	step_over_seen(g, s);
 	if (s->cum == s->highest)
 		s->hole_ts = s->covered_ts = 0;
@@ -577,13 +358,13 @@ static void in_order(struct sctp_group *g, struct sctp_streams *s, const struct 
 /* Above a hole: out if nothing in its stream lacks, else it waits. */
 static void above_hole(struct sctp_group *g, struct sctp_streams *s, const struct sctp_data *d)
 {
-	struct hold_stream *t = d->flags & UNORDERED ? NULL : stream_of(g, s, d->sid);
+	struct hold_stream *t = d->flags & UNORDERED ? NULL : streams_find(g, s, d->sid);
 	bool whole = (d->flags & (BEGIN | END)) == (BEGIN | END);
 
-	if (t ? is_next(t, d) : (d->flags & UNORDERED) && whole) {
+	if (t ? streams_is_next(t, d) : (d->flags & UNORDERED) && whole) {
 		seen_set(s, d->tsn);
 		s->highest = before(s->highest, d->tsn) ? d->tsn : s->highest;
-		force(g, s, d);
+		streams_force(g, s, d);
 	} else if (make_room(g, s, d)) {
 		seen_set(s, d->tsn);
 		s->highest = before(s->highest, d->tsn) ? d->tsn : s->highest;
@@ -596,38 +377,24 @@ static void above_hole(struct sctp_group *g, struct sctp_streams *s, const struc
 		s->hole_ts = d->ts;
 }
 
-/* A sender waits for the answer before it goes on in a stream: RFC 6525 5.1.2. */
-static bool begins_anew(struct sctp_group *g, const struct sctp_streams *s,
-			const struct sctp_data *d)
-{
-	const struct hold_stream *t;
-
-	if (d->mid || !(d->flags & BEGIN) || d->flags & UNORDERED)
-		return false;
-	t = hold_stream_find(&g->hold, s->id, d->sid);
-	return t && t->resets && t->known && t->next;
-}
-
-static void reset(struct sctp_group *g, struct sctp_streams *s);
-
 void sctp_streams_push(struct sctp_group *g, struct sctp_streams *s, const struct sctp_data *d)
 {
 	if (s->dropped)
 		return;
 	if (!s->id)
 		start(g, s, d->tsn);
-	if (!before(s->cum, d->tsn) || (d->tsn - s->cum <= STREAMS_WINDOW && seen_get(s, d->tsn))) {
+	if (!is_far(s, d->tsn) && (!before(s->cum, d->tsn) || seen_get(s, d->tsn))) {
 		duplicate(g, s, d);
 		return;
 	}
-	if (d->tsn - s->cum > STREAMS_WINDOW) {
+	if (is_far(s, d->tsn)) {
 		if (d->tsn - s->highest <= STREAMS_WINDOW)
-			give_up(g, s, d->tsn - STREAMS_WINDOW, SCTP_GAP_WINDOW);
+			streams_give_up(g, s, d->tsn - STREAMS_WINDOW, SCTP_GAP_WINDOW);
 		else if (!stray(g, s, d))
 			return;
 	}
-	if (s->resetting && before(s->reset_tsn, d->tsn) && begins_anew(g, s, d))
-		reset(g, s);
+	if (s->resetting)
+		streams_look_for_reset(g, s, d);
 	s->chunks++;
 	s->bytes += d->bytes.len;
 	remember(s, d);
@@ -643,8 +410,9 @@ void sctp_streams_ack(struct sctp_streams *s, uint32_t cum)
 {
 	if (!s->id || s->dropped || (s->has_ack && !before(s->acked, cum)))
 		return;
-	/* An acknowledgement of what can't have been sent yet proves nothing. */
-	if (before(s->cum, cum) && cum - s->cum > STREAMS_WINDOW)
+	/* An acknowledgement of what can't have been sent yet, or of another count, proves nothing.
+	 */
+	if (is_far(s, cum))
 		return;
 	s->acked = cum;
 	s->has_ack = true;
@@ -659,99 +427,8 @@ bool sctp_streams_forward(struct sctp_group *g, struct sctp_streams *s, uint32_t
 		return false;
 	}
 	if (before(s->cum, cum))
-		give_up(g, s, cum, SCTP_GAP_ABANDONED);
+		streams_give_up(g, s, cum, SCTP_GAP_ABANDONED);
 	return true;
-}
-
-void sctp_streams_abandon(struct sctp_group *g, struct sctp_streams *s, uint16_t sid, uint32_t last,
-			  bool interleaved)
-{
-	struct sctp_data d = { .mid = last, .interleaved = interleaved };
-	struct hold_stream *t = s->id && !s->dropped ? stream_of(g, s, sid) : NULL;
-	int32_t by;
-
-	if (!t)
-		return;
-	by = t->known ? ahead(&d, last, t->next) : 0;
-	if (by < 0)
-		return;
-	if (t->open) {
-		stream_gap(g, s, t, t->next, 0, SCTP_GAP_ABANDONED);
-		t->next = after(&d, t->next);
-		t->open = false;
-		by--;
-	}
-	if (t->known && by >= 0)
-		stream_gap(g, s, t, t->next, (uint32_t)by + 1, SCTP_GAP_ABANDONED);
-	t->known = true;
-	t->next = after(&d, last);
-	follow(g, s, t, interleaved);
-}
-
-static void forget_reset(struct sctp_group *g, struct sctp_streams *s)
-{
-	struct hold_stream *t = NULL;
-
-	s->resetting = false;
-	while ((t = hold_stream_next(&g->hold, s->streams_list, t)))
-		t->resets = false;
-}
-
-void sctp_streams_reset_request(struct sctp_group *g, struct sctp_streams *s, uint32_t request,
-				uint32_t last, struct bytes sids)
-{
-	struct hold_stream *t = NULL;
-
-	if (!s->id || s->dropped || (s->resetting && s->reset_request == request))
-		return;
-	if (s->resetting)
-		forget_reset(g, s);
-	if (before(s->cum, last) && last - s->cum > STREAMS_WINDOW) {
-		s->out_of_window++;
-		return;
-	}
-	s->resetting = true;
-	s->reset_request = request;
-	s->reset_tsn = last;
-	while (!sids.len && (t = hold_stream_next(&g->hold, s->streams_list, t)))
-		t->resets = true;
-	for (size_t i = 0; i + 2 <= sids.len; i += 2) {
-		/* One that has not been seen begins with 0 anyway. */
-		t = hold_stream_find(&g->hold, s->id, be16_get(sids.ptr + i));
-		if (t)
-			t->resets = true;
-	}
-}
-
-/* Its receiver has all up to the TSN: 5.2.2, E4. */
-static void reset(struct sctp_group *g, struct sctp_streams *s)
-{
-	struct hold_stream *t = NULL;
-
-	s->resetting = false;
-	if (before(s->cum, s->reset_tsn))
-		give_up(g, s, s->reset_tsn, SCTP_GAP_ACKED);
-	while ((t = hold_stream_next(&g->hold, s->streams_list, t))) {
-		if (!t->resets)
-			continue;
-		if (t->open)
-			stream_gap(g, s, t, t->next, 0, SCTP_GAP_ACKED);
-		t->resets = t->open = false;
-		t->known = true;
-		t->next = 0;
-		t->last_tsn = s->reset_tsn;
-	}
-}
-
-void sctp_streams_reset_answer(struct sctp_group *g, struct sctp_streams *s, uint32_t request,
-			       bool done)
-{
-	if (!s->resetting || s->dropped || s->reset_request != request)
-		return;
-	if (done)
-		reset(g, s);
-	else
-		forget_reset(g, s);
 }
 
 /* ---- time and the end ------------------------------------------------------------------- */
@@ -769,7 +446,7 @@ void sctp_streams_tick(struct sctp_group *g, struct sctp_streams *s, uint64_t no
 		}
 		if (now - s->covered_ts >= g->limits.acked_ns &&
 		    packets - s->covered_packets >= g->limits.acked_packets)
-			give_up(g, s, s->covered_at, SCTP_GAP_ACKED);
+			streams_give_up(g, s, s->covered_at, SCTP_GAP_ACKED);
 	} else {
 		s->covered_ts = 0;
 	}
@@ -785,8 +462,8 @@ void sctp_streams_flush(struct sctp_group *g, struct sctp_streams *s, enum sctp_
 	if (!s->id || s->dropped)
 		return;
 	if (s->has_ack && before(s->cum, s->acked))
-		give_up(g, s, s->acked, SCTP_GAP_ACKED);
-	give_up(g, s, s->highest, why);
+		streams_give_up(g, s, s->acked, SCTP_GAP_ACKED);
+	streams_give_up(g, s, s->highest, why);
 	hold_streams_drop(&g->hold, &s->streams_list);
 	s->nstreams = 0;
 }

@@ -61,6 +61,15 @@ struct sctp_gap {
 	uint64_t offset;
 };
 
+enum sctp_reset { SCTP_RESET_NONE, SCTP_RESET_STREAMS, SCTP_RESET_TSNS };
+
+/* A response to a RE-CONFIG request; the TSNs with which its sender and its receiver go on. */
+struct sctp_answer {
+	uint32_t request, result;
+	bool has_tsns;
+	uint32_t sender_next, receiver_next;
+};
+
 struct sctp_streams;
 
 struct sctp_sink {
@@ -108,8 +117,11 @@ struct sctp_streams {
 	enum sctp_gap_reason last_reason; /* of the last TSN that was lost */
 	uint32_t last_lost;
 	bool dropped;
-	bool resetting; /* streams marked so begin anew behind this TSN, by this request: */
-	uint32_t reset_tsn, reset_request;
+	/* What this side has asked to begin anew and got no answer to, its streams behind
+	 * reset_tsn; and the last such request that was followed. RFC 6525. */
+	uint8_t resetting; /* enum sctp_reset */
+	bool has_reset;
+	uint32_t reset_tsn, reset_request, last_reset;
 	uint64_t hole_ts; /* since when something waits */
 	uint64_t covered_ts;
 	uint32_t covered_packets, covered_at;
@@ -155,10 +167,15 @@ void sctp_streams_abandon(struct sctp_group *g, struct sctp_streams *s, uint16_t
  * counts, the last. RFC 6525 4.1, 5.1.2. */
 void sctp_streams_reset_request(struct sctp_group *g, struct sctp_streams *s, uint32_t request,
 				uint32_t last, struct bytes sids);
-/* The peer's answer to it: done, or not to be done. Without it the first chunk behind `last` that
- * begins one of these streams with 0 shows that it was done. */
-void sctp_streams_reset_answer(struct sctp_group *g, struct sctp_streams *s, uint32_t request,
-			       bool done);
+/* It asks to begin all SSNs and TSNs of both sides anew. 4.3, 5.1.4, 5.2.4. */
+void sctp_streams_restart_request(struct sctp_group *g, struct sctp_streams *s, uint32_t request);
+/* The peer's answer to either. Without it, the first chunk behind `last` that begins one of these
+ * streams with 0 shows that they were reset, and.. */
+void sctp_streams_reset_answer(struct sctp_group *g, struct sctp_streams *s,
+			       struct sctp_streams *peer, const struct sctp_answer *answer);
+/* ..one that begins a stream with 0 and a TSN far from the old ones, that all was. */
+void sctp_streams_look_for_restart(struct sctp_group *g, struct sctp_streams *s,
+				   struct sctp_streams *peer, const struct sctp_data *d);
 /* Gives up holes that are due. packets: of the association so far. */
 void sctp_streams_tick(struct sctp_group *g, struct sctp_streams *s, uint64_t now, uint32_t packets,
 		       bool onesided);

@@ -24,35 +24,55 @@ static void on_forward(struct sctp_group *g, struct sctp_streams *s, const struc
 	}
 }
 
-/* RFC 6525 3.1, 4.1, 4.4: the sender's own streams may begin anew; it answers its peer's request.
- */
+static void on_response(struct sctp_group *g, struct sctp_streams *s, struct sctp_streams *peer,
+			struct bytes value)
+{
+	struct cursor c = cursor_of(value);
+	struct sctp_answer a = { .request = cursor_be32(&c), .result = cursor_be32(&c) };
+
+	a.sender_next = cursor_be32(&c);
+	a.receiver_next = cursor_be32(&c);
+	a.has_tsns = !c.failed;
+	sctp_streams_reset_answer(g, peer, s, &a);
+}
+
+/* Of parameters by type: bytes that they have at least. Those not named here mean nothing for what
+ * was sent: who is asked for a reset of its own streams asks for it itself. */
+static size_t param_least(uint16_t type)
+{
+	switch (type) {
+	case SCTP_OUTGOING_RESET:
+		return 12;
+	case SCTP_RESPONSE:
+		return 8;
+	case SCTP_TSN_RESET:
+		return 4;
+	default:
+		return 0;
+	}
+}
+
+/* RFC 6525 3.1, 4: the sender's own streams may begin anew; it answers its peer's request. */
 static void on_reconfig(struct sctp_group *g, struct sctp_streams *s, struct sctp_streams *peer,
 			const struct sctp_chunk *chunk)
 {
-	enum { OUTGOING_RESET = 13, RESPONSE = 16, PERFORMED = 1, IN_PROGRESS = 6 };
-	struct cursor c = cursor_of(chunk->value);
+	struct sctp_params w = sctp_params_of(chunk->value);
+	struct sctp_param p;
 
-	while (cursor_left(&c)) {
-		uint16_t type = cursor_be16(&c), len = cursor_be16(&c);
-		struct bytes value;
-		size_t pad;
+	while (sctp_param_next(&w, &p)) {
+		const uint8_t *v = p.value.ptr;
 
-		if (c.failed || len < 4 || len - 4u > cursor_left(&c)) {
-			s->malformed += chunk->len == chunk->value.len + 4; /* all of it is here */
-			return;
-		}
-		value = cursor_bytes(&c, len - 4u);
-		pad = -(size_t)len & 3;
-		cursor_skip(&c, pad < cursor_left(&c) ? pad : cursor_left(&c));
-		if (type == OUTGOING_RESET && value.len >= 12)
-			sctp_streams_reset_request(g, s, be32_get(value.ptr),
-						   be32_get(value.ptr + 8),
-						   BYTES(value.ptr + 12, value.len - 12));
-		else if (type == RESPONSE && value.len >= 8 &&
-			 be32_get(value.ptr + 4) != IN_PROGRESS)
-			sctp_streams_reset_answer(g, peer, be32_get(value.ptr),
-						  be32_get(value.ptr + 4) == PERFORMED);
+		if (p.value.len < param_least(p.type))
+			s->malformed++;
+		else if (p.type == SCTP_OUTGOING_RESET)
+			sctp_streams_reset_request(g, s, be32_get(v), be32_get(v + 8),
+						   BYTES(v + 12, p.value.len - 12));
+		else if (p.type == SCTP_TSN_RESET)
+			sctp_streams_restart_request(g, s, be32_get(v));
+		else if (p.type == SCTP_RESPONSE)
+			on_response(g, s, peer, p.value);
 	}
+	s->malformed += w.bad_length && chunk->len == chunk->value.len + 4; /* all of it is here */
 }
 
 /* False: too short to be one. */
@@ -96,6 +116,7 @@ void sctp_streams_packet(struct sctp_group *g, struct sctp_streams *s, struct sc
 			}
 			d.n = n;
 			d.ts = ts;
+			sctp_streams_look_for_restart(g, s, peer, &d);
 			sctp_streams_push(g, s, &d);
 			break;
 		case SCTP_SACK:

@@ -399,6 +399,58 @@ static void test_order(void)
 	CHECK_EQ(r.anomalies, 0);
 }
 
+/* A RE-CONFIG chunk of one parameter: a request for `n` more streams, or the answer to one. */
+static void reconfig(unsigned dir, uint16_t type, uint32_t request, uint32_t n)
+{
+	uint8_t v[12] = { 0, (uint8_t)type, 0, 12 };
+
+	be32_put(v + 4, request);
+	be32_put(v + 8, type == SCTP_RESPONSE ? n : n << 16);
+	build_chunk(&b, SCTP_RE_CONFIG, 0, v, sizeof(v));
+	send(dir, dir == A ? TAG_B : TAG_A);
+}
+
+static bool may_use(unsigned dir, uint16_t sid)
+{
+	data(dir, dir == A ? TAG_B : TAG_A, sid);
+	return !raised(SCTP_A_DATA_BAD_STREAM);
+}
+
+static void test_more_streams(void)
+{
+	check_case("RFC 6525: streams that were asked for may be used once they are granted");
+	open_to(SCTP_S_ESTABLISHED); /* A may use two */
+	reconfig(A, SCTP_ADD_OUTGOING, 0, 3);
+	CHECK(!may_use(A, 2));
+	reconfig(B, SCTP_RESPONSE, 1, SCTP_PERFORMED); /* to another request */
+	reconfig(B, SCTP_RESPONSE, 0, SCTP_IN_PROGRESS);
+	CHECK(!may_use(A, 2));
+	reconfig(B, SCTP_RESPONSE, 0, SCTP_PERFORMED);
+	CHECK(may_use(A, 4) && !may_use(A, 5));
+	CHECK(may_use(B, 3) && !may_use(B, 4)); /* each way for itself */
+
+	check_case("RFC 6525: a request that comes again adds no more, nor does its answer");
+	reconfig(A, SCTP_ADD_OUTGOING, 0, 3);
+	reconfig(B, SCTP_RESPONSE, 0, SCTP_PERFORMED);
+	CHECK(!may_use(A, 5));
+
+	check_case("RFC 6525: what is refused, or asked of the peer, adds none");
+	reconfig(A, SCTP_ADD_OUTGOING, 1, 3);
+	reconfig(B, SCTP_RESPONSE, 1, 2);
+	reconfig(B, SCTP_RESPONSE, 1, SCTP_PERFORMED);
+	reconfig(B, SCTP_ADD_INCOMING, 7, 3);
+	reconfig(A, SCTP_RESPONSE, 7, SCTP_PERFORMED);
+	CHECK(!may_use(A, 5));
+	reconfig(A, SCTP_ADD_OUTGOING, 2, 65535);
+	reconfig(B, SCTP_RESPONSE, 2, SCTP_PERFORMED);
+	CHECK(may_use(A, 65534));
+
+	check_case("RFC 6525: a parameter that does not fit its chunk is reported");
+	build_chunk(&b, SCTP_RE_CONFIG, 0, "\0\21\0\377xxxx", 8);
+	send(A, TAG_B);
+	CHECK(raised(SCTP_A_CHUNK_LENGTH));
+}
+
 static void test_lengths(void)
 {
 	check_case("a chunk that is too short or too long ends the packet there");
@@ -599,6 +651,7 @@ int main(void)
 	test_life();
 	test_tags();
 	test_order();
+	test_more_streams();
 	test_lengths();
 	test_reuse();
 	test_names();

@@ -1,0 +1,69 @@
+/* sctp_chunks: a packet's checksum, chunks and their parameters, whatever they mean. */
+#include "libcommon/net/sctp.h"
+
+#include "libcommon/net/crc32c.h"
+
+bool sctp_checksum_right(struct bytes packet)
+{
+	static const uint8_t zero[4];
+	uint32_t crc, sent;
+
+	if (packet.len < 12)
+		return false;
+	crc = crc32c(0, BYTES(packet.ptr, 8));
+	crc = crc32c(crc, BYTES(zero, 4));
+	crc = crc32c(crc, BYTES(packet.ptr + 12, packet.len - 12));
+	sent = __builtin_bswap32(be32_get(packet.ptr + 8));
+	return crc == sent;
+}
+
+bool sctp_walk_next(struct sctp_walk *w, struct sctp_chunk *chunk)
+{
+	const uint8_t *h;
+	size_t left = cursor_left(&w->c), pad;
+
+	if (!left || w->ended)
+		return false;
+	if (w->chunks == SCTP_CHUNK_LIMIT) {
+		w->too_many = w->ended = true;
+		return false;
+	}
+	h = cursor_take(&w->c, 4);
+	if (!h || be16_get(h + 2) < 4) {
+		w->bad_length = h || !w->snapped;
+		w->ended = true;
+		return false;
+	}
+	*chunk = (struct sctp_chunk){ .type = h[0], .flags = h[1], .len = be16_get(h + 2) };
+	if (chunk->len > left) {
+		w->ended = true;
+		if (!w->snapped) {
+			w->bad_length = true;
+			return false;
+		}
+	}
+	chunk->value = cursor_bytes(&w->c, (chunk->len > left ? left : chunk->len) - 4);
+	pad = -(size_t)chunk->len & 3;
+	cursor_skip(&w->c, pad < cursor_left(&w->c) ? pad : cursor_left(&w->c));
+	w->chunks++;
+	return true;
+}
+
+bool sctp_param_next(struct sctp_params *w, struct sctp_param *param)
+{
+	size_t pad;
+	uint16_t len;
+
+	if (!cursor_left(&w->c) || w->bad_length)
+		return false;
+	param->type = cursor_be16(&w->c);
+	len = cursor_be16(&w->c);
+	if (w->c.failed || len < 4 || len - 4u > cursor_left(&w->c)) {
+		w->bad_length = true;
+		return false;
+	}
+	param->value = cursor_bytes(&w->c, len - 4u);
+	pad = -(size_t)len & 3;
+	cursor_skip(&w->c, pad < cursor_left(&w->c) ? pad : cursor_left(&w->c));
+	return true;
+}

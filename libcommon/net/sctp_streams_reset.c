@@ -1,0 +1,176 @@
+/* sctp_streams_reset: counts that begin anew (RE-CONFIG, RFC 6525): the SSNs of a side's streams,
+ * or all SSNs and TSNs of both sides.
+ *
+ * A request alone changes nothing: its answer does, or, where that is not seen, the first chunk
+ * that can't be of the old count. What was followed once is not followed again when it is repeated.
+ */
+#include "libcommon/net/sctp_streams_private.h"
+
+static void forget(struct sctp_group *g, struct sctp_streams *s)
+{
+	struct hold_stream *t = NULL;
+
+	s->resetting = SCTP_RESET_NONE;
+	while ((t = hold_stream_next(&g->hold, s->streams_list, t)))
+		t->resets = false;
+}
+
+/* Starts to wait for the answer; false: the request is a repeated one. */
+static bool ask(struct sctp_group *g, struct sctp_streams *s, uint32_t request,
+		enum sctp_reset what)
+{
+	if (!s->id || s->dropped || (s->resetting && s->reset_request == request))
+		return false;
+	if (s->has_reset && !before(s->last_reset, request))
+		return false;
+	forget(g, s);
+	s->resetting = what;
+	s->reset_request = request;
+	return true;
+}
+
+static void done(struct sctp_streams *s)
+{
+	s->resetting = SCTP_RESET_NONE;
+	s->has_reset = true;
+	s->last_reset = s->reset_request;
+}
+
+static void begin_anew(struct sctp_group *g, struct sctp_streams *s, struct hold_stream *t,
+		       uint32_t last_tsn, enum sctp_gap_reason why)
+{
+	if (t->open)
+		streams_tell_gap(g, s, t, t->next, 0, why);
+	t->resets = t->open = false;
+	t->known = true;
+	t->next = 0;
+	t->last_tsn = last_tsn;
+}
+
+/* ---- the streams of one side ------------------------------------------------------------ */
+
+void sctp_streams_reset_request(struct sctp_group *g, struct sctp_streams *s, uint32_t request,
+				uint32_t last, struct bytes sids)
+{
+	struct hold_stream *t = NULL;
+
+	if (before(s->cum, last) && last - s->cum > STREAMS_WINDOW) {
+		s->out_of_window += s->id && !s->dropped;
+		return;
+	}
+	if (!ask(g, s, request, SCTP_RESET_STREAMS))
+		return;
+	s->reset_tsn = last;
+	while (!sids.len && (t = hold_stream_next(&g->hold, s->streams_list, t)))
+		t->resets = true;
+	for (size_t i = 0; i + 2 <= sids.len; i += 2) {
+		/* One that has not been seen begins with 0 anyway. */
+		t = hold_stream_find(&g->hold, s->id, be16_get(sids.ptr + i));
+		if (t)
+			t->resets = true;
+	}
+}
+
+/* Its receiver has all up to the TSN: 5.2.2, E4. */
+static void reset(struct sctp_group *g, struct sctp_streams *s)
+{
+	struct hold_stream *t = NULL;
+
+	done(s);
+	if (before(s->cum, s->reset_tsn))
+		streams_give_up(g, s, s->reset_tsn, SCTP_GAP_ACKED);
+	while ((t = hold_stream_next(&g->hold, s->streams_list, t))) {
+		if (t->resets)
+			begin_anew(g, s, t, s->reset_tsn, SCTP_GAP_ACKED);
+	}
+}
+
+static bool begins_message_0(const struct sctp_data *d)
+{
+	return !d->mid && (d->flags & (BEGIN | UNORDERED)) == BEGIN;
+}
+
+/* A sender waits for the answer before it goes on in a stream: 5.1.2. */
+void streams_look_for_reset(struct sctp_group *g, struct sctp_streams *s, const struct sctp_data *d)
+{
+	const struct hold_stream *t;
+
+	if (s->resetting != SCTP_RESET_STREAMS || !before(s->reset_tsn, d->tsn) ||
+	    !begins_message_0(d))
+		return;
+	t = hold_stream_find(&g->hold, s->id, d->sid);
+	if (t && t->resets && t->known && t->next)
+		reset(g, s);
+}
+
+/* ---- all of both sides ------------------------------------------------------------------ */
+
+void sctp_streams_restart_request(struct sctp_group *g, struct sctp_streams *s, uint32_t request)
+{
+	ask(g, s, request, SCTP_RESET_TSNS);
+}
+
+/* What is not there by now the receiver takes as given up: 5.2.4, D3 and D4. */
+static void restart(struct sctp_group *g, struct sctp_streams *s, uint32_t next)
+{
+	struct hold_stream *t = NULL;
+
+	if (s->dropped)
+		return;
+	if (!s->id) {
+		sctp_streams_start(g, s, next);
+		return;
+	}
+	forget(g, s);
+	if (s->has_ack && before(s->cum, s->acked))
+		streams_give_up(g, s, s->acked, SCTP_GAP_ACKED);
+	streams_give_up(g, s, s->highest, SCTP_GAP_ABANDONED);
+	if (!is_far(s, next) && before(s->cum, next - 1))
+		streams_give_up(g, s, next - 1, SCTP_GAP_ABANDONED);
+	while ((t = hold_stream_next(&g->hold, s->streams_list, t)))
+		begin_anew(g, s, t, next - 1, SCTP_GAP_ABANDONED);
+	s->base = s->cum = s->highest = next - 1;
+	s->from_start = true;
+	s->has_ack = false;
+	s->strays = 0;
+	s->hole_ts = s->covered_ts = 0;
+}
+
+void sctp_streams_look_for_restart(struct sctp_group *g, struct sctp_streams *s,
+				   struct sctp_streams *peer, const struct sctp_data *d)
+{
+	struct hold_stream *t = NULL;
+
+	if (s->resetting != SCTP_RESET_TSNS || !is_far(s, d->tsn) || !begins_message_0(d))
+		return;
+	done(s);
+	restart(g, s, d->tsn);
+	/* The peer's TSNs go on, so it takes its own first message to tell where. */
+	if (!peer->id || peer->dropped || peer->resetting)
+		return;
+	peer->resetting = SCTP_RESET_STREAMS;
+	peer->reset_tsn = peer->highest;
+	while ((t = hold_stream_next(&g->hold, peer->streams_list, t)))
+		t->resets = true;
+}
+
+/* ---- the answer ------------------------------------------------------------------------- */
+
+void sctp_streams_reset_answer(struct sctp_group *g, struct sctp_streams *s,
+			       struct sctp_streams *peer, const struct sctp_answer *answer)
+{
+	bool performed = answer->result == SCTP_PERFORMED;
+
+	if (!s->resetting || s->dropped || s->reset_request != answer->request ||
+	    answer->result == SCTP_IN_PROGRESS)
+		return;
+	if (!performed) {
+		forget(g, s);
+	} else if (s->resetting == SCTP_RESET_STREAMS) {
+		reset(g, s);
+	} else if (answer->has_tsns) { /* without them, the first chunk has to tell */
+		done(s);
+		restart(g, s, answer->receiver_next);
+		restart(g, peer, answer->sender_next);
+	}
+}
