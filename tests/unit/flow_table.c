@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "tests/unit/check.h"
+#include "tests/unit/poison.h"
 
 static const uint64_t second = 1000000000;
 
@@ -210,6 +211,7 @@ static void test_flood(void)
 
 int main(void)
 {
+	poison_all();
 	test_index();
 	test_collisions();
 	test_timers();

@@ -1,4 +1,5 @@
 /* tcp: tests of the state machine: verdicts, offsets, states, history. */
+#include "tests/unit/poison.h"
 #include "tests/unit/tcp_talk.h"
 
 static void test_normal(void)
@@ -489,6 +490,7 @@ static void test_history(void)
 
 int main(void)
 {
+	poison_all();
 	test_normal();
 	test_refused();
 	test_reset();

@@ -2,6 +2,7 @@
 #include "libcommon/net/tcp.h"
 
 #include "tests/unit/check.h"
+#include "tests/unit/poison.h"
 
 enum { O, R }; /* originator, responder */
 enum { S = TCP_SYN, A = TCP_ACK, F = TCP_FIN, X = TCP_RST, ECE = 64, CWR = 128 };
@@ -391,6 +392,7 @@ static void test_candidates(void)
 
 int main(void)
 {
+	poison_all();
 	test_rtt();
 	test_repeats();
 	test_acks();

@@ -1,5 +1,6 @@
 /* tcp_rules: tests of how a TCP connection opens, what may reset it, and when segments outside the
  * window are believed: the cases that evasions and lost captures are made of. */
+#include "tests/unit/poison.h"
 #include "tests/unit/tcp_talk.h"
 
 enum { MIB = 1 << 20 };
@@ -560,6 +561,7 @@ static void test_words(void)
 
 int main(void)
 {
+	poison_all();
 	test_window();
 	test_ignored();
 	test_resync();

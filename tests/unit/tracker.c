@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "tests/unit/check.h"
+#include "tests/unit/poison.h"
 
 static unsigned ends[FLOW_END_ABORT + 1];
 static struct tracked p;
@@ -137,6 +138,7 @@ static void test_sctp(void)
 
 int main(void)
 {
+	poison_all();
 	test_flows();
 	test_sides();
 	test_checksums();
