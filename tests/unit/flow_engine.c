@@ -108,6 +108,19 @@ static unsigned flows_of_two_networks(void)
 	return (unsigned)finish()->started;
 }
 
+static unsigned flows_of_two_vlans(void)
+{
+	static struct wrap w;
+
+	start();
+	for (unsigned id = 1; id <= 2; id++) {
+		wrap_inner(&w, false);
+		wrap_vlan(&w, id);
+		push_wrap(&w);
+	}
+	return (unsigned)finish()->started;
+}
+
 static void test_scope(void)
 {
 	const char *why;
@@ -120,6 +133,7 @@ static void test_scope(void)
 	prepare("with the VLAN ids in the place of the scope, tunnels do not matter");
 	config.key = FLOW_KEY_VLAN;
 	CHECK_EQ(flows_of_two_networks(), 1);
+	CHECK_EQ(flows_of_two_vlans(), 2);
 	prepare("--decap none leaves the flow outside, a port may be moved");
 	CHECK(layers_decap_parse("none", &config.decap, &why));
 	start();
@@ -402,6 +416,22 @@ static void test_time(void)
 	CHECK_EQ(finish()->time_back, 1);
 }
 
+static void test_sources(void)
+{
+	prepare("--monotonic: time goes back for no source where another is ahead, else it may");
+	for (unsigned i = 0; i < 2; i++) {
+		config.monotonic = i;
+		start();
+		send_udp(1, 1, 2, 2, "x");
+		frame_source = 1;
+		frame_ts -= 5000;
+		send_udp(1, 1, 2, 2, "x");
+		CHECK_EQ(made.packet_head[1].ts, i ? begin_ts : begin_ts - 5000);
+		CHECK_EQ(made.packet[1].raw_ts, begin_ts - 5000);
+		CHECK_EQ(finish()->time_back, 0);
+	}
+}
+
 static void test_rules(void)
 {
 	static struct flow_rule rules[2];
@@ -505,6 +535,7 @@ int main(void)
 	test_labels();
 	test_pairs();
 	test_time();
+	test_sources();
 	test_rules();
 	test_snapshot();
 	test_dedup();

@@ -29,7 +29,7 @@ static struct made {
 static struct flow_engine_config config;
 static struct flow_engine *engine;
 static void *memory;
-static uint64_t frame_n, frame_ts;
+static uint64_t frame_n, frame_ts, frame_source;
 
 static void on_packet(void *user, const struct rec_head *h, const struct rec_packet *p)
 {
@@ -95,6 +95,7 @@ static void start(void)
 	CHECK(size > 0);
 	frame_n = 0;
 	frame_ts = begin_ts;
+	frame_source = 0;
 	memset(&made, 0, sizeof(made));
 	memory = aligned_alloc(64, (size + 63) & ~(size_t)63);
 	memset(memory, 0, size);
@@ -119,7 +120,7 @@ static void check_law(void)
 static void push_as(const uint8_t *bytes, size_t len, size_t wire_len, uint32_t flags)
 {
 	struct flow_engine_frame f = {
-		.head = { REC_frame, frame_ts, 0, ++frame_n },
+		.head = { REC_frame, frame_ts, frame_source << 48, ++frame_n },
 		.frame = { .link_type = 1,
 			   .wire_len = (uint32_t)wire_len,
 			   .flags = flags,
