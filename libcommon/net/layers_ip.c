@@ -133,9 +133,66 @@ static enum layer ipv6_fragment(struct walk *w, const uint8_t *h)
 	return layer_end(LAYERS_FRAGMENT);
 }
 
+/* Addresses that a layer-4 sum is over, where headers tell others than the first. */
+struct ends {
+	const uint8_t *src, *dst;
+};
+
+/* NULL: none. RFC 6275 6.3. */
+static const uint8_t *home_address(struct bytes options)
+{
+	struct cursor c = cursor_of(options);
+
+	while (cursor_left(&c)) {
+		uint8_t kind = cursor_u8(&c), len = kind ? cursor_u8(&c) : 0;
+
+		if (kind == 0xc9 && len == 16)
+			return cursor_take(&c, 16);
+		if (!cursor_skip(&c, len))
+			return NULL;
+	}
+	return NULL;
+}
+
+/* The last address of the route; NULL: it is not told in full. RFC 8200 8.1, RFC 5095, 6275, 8754.
+ */
+static const uint8_t *final_destination(struct bytes route)
+{
+	if (route.len < 24)
+		return NULL;
+	switch (route.ptr[2]) {
+	case 0: /* source route */
+	case 2: /* mobile node */
+		return route.ptr + route.len - 16;
+	case 4: /* segments, the last one first */
+		return route.ptr + 8;
+	default:
+		return NULL;
+	}
+}
+
+static void ipv6_note_ends(struct walk *w, uint8_t kind, struct bytes header, struct ends *e)
+{
+	const uint8_t *told = NULL;
+
+	if (kind == 60) {
+		told = home_address(BYTES(header.ptr + 2, header.len - 2));
+		e->src = told ? told : e->src;
+	} else if (kind == 43 && header.ptr[3]) {
+		told = final_destination(header);
+		e->dst = told ? told : e->dst;
+		w->dst_differs = !told;
+	}
+	if (told)
+		w->pseudo = checksum_fold(
+			checksum_add(checksum_add(0, BYTES(e->src, 16)), BYTES(e->dst, 16)));
+}
+
 /* Walks the extension headers to the layer-4 header. RFC 8200 section 4, RFC 4302. */
 static enum layer ipv6_extensions(struct walk *w, uint8_t next)
 {
+	struct ends ends = { w->l->src, w->l->dst };
+
 	for (unsigned n = 0;; n++) {
 		const uint8_t *h = w->c.pos;
 		uint32_t len = 8;
@@ -162,18 +219,19 @@ static enum layer ipv6_extensions(struct walk *w, uint8_t next)
 			return layer_end(LAYERS_TRUNCATED_IP);
 		if (next == 44) {
 			w->l->proto = h[0];
-			if (be16_get(h + 2) & 0xfff9) /* RFC 6946: an atomic one is whole */
+			if (be16_get(h + 2) & 0xfff9) { /* RFC 6946: an atomic one is whole */
+				w->dst_differs |= ends.src != w->l->src || ends.dst != w->l->dst;
 				return ipv6_fragment(w, h);
+			}
 		} else {
 			len = next == 51 ? (h[1] + 2u) * 4 : (h[1] + 1u) * 8;
 		}
-		if (next == 43 && h[3])
-			w->dst_differs = true;
 		if (len > w->claimed)
 			return layer_end(LAYERS_BAD_IP_HEADER);
-		next = h[0];
 		if (!cursor_skip(&w->c, len))
 			return layer_end(LAYERS_TRUNCATED_IP);
+		ipv6_note_ends(w, next, BYTES(h, len), &ends);
+		next = h[0];
 		w->claimed -= len;
 	}
 }

@@ -45,7 +45,7 @@ struct walk {
 	uint32_t pseudo;  /* folded sum of the addresses */
 	uint16_t type;    /* ethertype */
 	bool verify;      /* checksums */
-	bool dst_differs; /* a source route: the pseudo header has another destination */
+	bool dst_differs; /* a source route: the pseudo header has an address not known here */
 	bool bad_sum;     /* a checksum seen so far is wrong */
 	bool wlan_pad;    /* the 802.11 header is padded to a multiple of 4 */
 };

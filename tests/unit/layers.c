@@ -443,6 +443,41 @@ static void test_ipv6(void)
 	CHECK_EQ(l.checksum, CHECKSUM_UNKNOWN);
 }
 
+/* The sum was made over addresses that a header tells; the packet's own are others. */
+static void test_ipv6_ends(void)
+{
+	uint8_t f[512], home[24] = { 6, 2, 1, 2, 0, 0, 0xc9, 16 };
+	uint8_t route[40] = { 6, 4, 0, 1 };
+	struct layers l;
+	size_t n;
+
+	check_case("a sum is over the home address, where one is told (RFC 6275)");
+	n = with_extensions(f, home, sizeof(home), 60);
+	memcpy(f + 54 + 8, f + 22, 16);
+	f[22 + 15] ^= 0x55;
+	CHECK_EQ(parse_cut(&l, 1, f, n), LAYERS_PACKET);
+	CHECK_EQ(l.checksum, CHECKSUM_GOOD);
+	f[54 + 8] ^= 1;
+	CHECK_EQ(parse_cut(&l, 1, f, n), LAYERS_PACKET);
+	CHECK_EQ(l.checksum, CHECKSUM_BAD);
+
+	check_case("and over the last address of a route that is not used up");
+	for (uint8_t type = 0; type <= 4; type += 2) {
+		route[2] = type;
+		n = with_extensions(f, route, sizeof(route), 43);
+		memcpy(f + 54 + (type == 4 ? 8 : 24), f + 38, 16);
+		f[38 + 15] ^= 0x55;
+		CHECK_EQ(parse_cut(&l, 1, f, n), LAYERS_PACKET);
+		CHECK_EQ(l.checksum, CHECKSUM_GOOD);
+		f[n - 1] ^= 1;
+		CHECK_EQ(parse_cut(&l, 1, f, n), LAYERS_PACKET);
+		CHECK_EQ(l.checksum, CHECKSUM_BAD);
+		f[54 + 2] = 3; /* compressed */
+		CHECK_EQ(parse_cut(&l, 1, f, n), LAYERS_PACKET);
+		CHECK_EQ(l.checksum, CHECKSUM_UNKNOWN);
+	}
+}
+
 static void test_others(void)
 {
 	uint8_t f[256];
@@ -550,6 +585,7 @@ int main(void)
 	test_names();
 	test_bad();
 	test_ipv6();
+	test_ipv6_ends();
 	test_others();
 	test_checksum();
 	return check_end();
