@@ -10,7 +10,9 @@ struct build {
 	const struct pkt_model *m;
 	uint8_t *to;
 	size_t at, room;
-	const char *why; /* the first thing that can't be done */
+	size_t stack;           /* where the header of the stack begins that is made */
+	struct pkt_names names; /* in it */
+	const char *why;        /* the first thing that can't be done */
 };
 
 struct header { /* the one at hand */
@@ -154,6 +156,24 @@ static bool put_plain(struct build *b, struct header *h, unsigned i, uint64_t v,
 	return put_bytes(b, h, bits == 128 ? BYTES(wide, 16) : BYTES(wide + 8, 8), bits / 8);
 }
 
+/* A domain name as it is given, or as short as the names before it allow. */
+static bool put_name(struct build *b, struct header *h, struct bytes name)
+{
+	size_t at = h->start + h->bit / 8 - b->stack;
+	uint8_t small[PKT_NAME_MAX];
+
+	if (pkt_name_is_short(name)) {
+		if (name.len > PKT_NAME_MAX) {
+			fail(b, "a domain name is longer than 255 bytes");
+			return false;
+		}
+		name = BYTES(small,
+			     pkt_name_shorten(&b->names, BYTES(b->to + b->stack, at), name, small));
+	}
+	pkt_names_add(&b->names, at);
+	return put_bytes(b, h, name, name.len);
+}
+
 static bool put_field(struct build *b, struct header *h, unsigned i, uint16_t next)
 {
 	const struct pkt_field *f = &h->layer->fields[i];
@@ -165,6 +185,8 @@ static bool put_field(struct build *b, struct header *h, unsigned i, uint16_t ne
 		bits = (size_t)h->seen[f->size_field] * f->size_unit * 8;
 	if (s && s->how == PKT_SET_ITEMS)
 		return put_items(b, h, s->items);
+	if (s && s->how == PKT_SET_BYTES && f->kind == PKT_NAME)
+		return put_name(b, h, pkt_set_bytes(b->m, s));
 	if (s && s->how == PKT_SET_BYTES)
 		return put_bytes(b, h, pkt_set_bytes(b->m, s), bits ? bits / 8 : s->len);
 	v = s ? s->number : pkt_build_default(b->m, h->head, next, i);
@@ -297,6 +319,8 @@ bool pkt_build(const struct pkt_model *m, uint8_t *to, size_t room, struct packe
 			fail(&b, "more layers than a packet may have");
 			break;
 		}
+		b.stack = b.at;
+		b.names.n = 0;
 		build_header(&b, &h, i, next);
 		remember(&h, &open[p->n]);
 		p->node[p->n++] = (struct pkt_node){ (uint32_t)h.start, (uint32_t)(b.at - h.start),

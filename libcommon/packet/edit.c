@@ -244,6 +244,45 @@ static enum pkt_edited follow_model(struct pkt_edit *e, const struct packet *was
 	return PKT_EDITED;
 }
 
+/* Pointers of names to what stood at `from` of their message or behind it, which has moved by so
+ * many bytes. False: there is no such pointer. */
+static bool move_pointers(struct pkt_model *m, uint16_t head, size_t from, size_t by)
+{
+	const struct pkt_layer *l = &pkt_layers[m->head[head].layer];
+	bool done = true;
+
+	for (uint16_t i = m->head[head].sets; i != PKT_NIL; i = m->set[i].next) {
+		const struct pkt_set *s = &m->set[i];
+		struct bytes b = pkt_set_bytes(m, s);
+		unsigned to = PKT_NAME_POINTS;
+
+		for (uint16_t k = s->how == PKT_SET_ITEMS ? s->items : PKT_NIL; k != PKT_NIL;
+		     k = m->head[k].next)
+			done &= move_pointers(m, k, from, by);
+		if (s->how == PKT_SET_BYTES && l->fields[s->field].kind == PKT_NAME)
+			to = pkt_name_pointer(b);
+		if (to == PKT_NAME_POINTS || to < from)
+			continue;
+		to += (unsigned)by;
+		done &= to < PKT_NAME_POINTS;
+		be16_put(m->bytes.ptr + s->at + s->len - 2, (uint16_t)(0xc000 | to));
+	}
+	return done;
+}
+
+/* What an item more at the end of a list moved: where the list ended, and by how much. */
+static bool follow_names(struct pkt_model *m, const struct packet *was, const struct packet *is,
+			 unsigned node, unsigned field)
+{
+	struct pkt_header h = pkt_header_of(was, node);
+	struct pkt_place list;
+
+	if (pkt_field_place(&h, field, &list) != PKT_FOUND)
+		return true;
+	return move_pointers(m, head_at(m, node), (list.at + list.bits) / 8,
+			     is->node[node].len - was->node[node].len);
+}
+
 static bool is_fragment(const struct packet *p, unsigned upto)
 {
 	for (unsigned i = 0; i < upto && i < p->n; i++) {
@@ -302,6 +341,8 @@ static enum pkt_edited rebuild(struct pkt_edit *e, const struct pkt_statement *s
 		o.head[i] = head_at(m, i);
 	change_model(m, s, node, field, value);
 	if (!pkt_build(m, e->printer.built, PKT_BUILD_MAX, &is, &why))
+		return PKT_REFUSED_LENGTH;
+	if (s->verb == PKT_APPEND && !follow_names(m, p, &is, node, field))
 		return PKT_REFUSED_LENGTH;
 	grow_lengths(m, p, &is, &o);
 	if (!pkt_build(m, e->printer.built, PKT_BUILD_MAX, &is, &why))

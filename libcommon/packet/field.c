@@ -59,22 +59,6 @@ void pkt_bits_put(uint8_t *p, size_t at, size_t bits, uint64_t v)
 	}
 }
 
-size_t pkt_name_size(const uint8_t *p, size_t len)
-{
-	size_t at = 0;
-
-	while (at < len && at < PKT_NAME_MAX) {
-		if (p[at] == 0)
-			return at + 1;
-		if (p[at] >= 0xc0)
-			return at + 2 <= len ? at + 2 : 0;
-		if (p[at] > 63)
-			return 0;
-		at += 1u + p[at];
-	}
-	return 0;
-}
-
 bool pkt_field_when(const struct pkt_field *f, uint64_t v)
 {
 	bool in = v - f->when_base < 64 && f->when_set >> (v - f->when_base) & 1;

@@ -5,9 +5,10 @@
 #define WEIR_PACKET_FIELD_H
 
 #include "libcommon/base/buf.h"
+#include "libcommon/packet/name.h"
 #include "libcommon/packet/table.h"
 
-enum { PKT_TEXT = 4096, PKT_NAME_MAX = 255 };
+enum { PKT_TEXT = 4096 };
 
 struct pkt_header {
 	const struct pkt_layer *layer;
@@ -91,9 +92,6 @@ bool pkt_items_next(struct pkt_items *it, struct pkt_header *item);
 enum pkt_fit { PKT_FITS, PKT_TOO_SHORT, PKT_WRONG };
 enum pkt_fit pkt_header_size(const struct pkt_layer *l, struct bytes b, size_t *size,
 			     unsigned *field);
-
-/* Bytes of the domain name at p, its end or pointer included; 0: it is cut, or too long. */
-size_t pkt_name_size(const uint8_t *p, size_t len);
 
 /* ---- text ---- */
 /* The value as expressions write it: 0x800, 10.0.0.1, "GET", MF+DF. */

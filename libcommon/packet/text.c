@@ -207,6 +207,12 @@ static bool parse_name(struct bytes w, struct buf *out, const char **why)
 			return false;
 		out->ptr[label]++;
 	}
+	if (i + 1 == w.len) { /* the shortest way, which the names before it will tell */
+		if (out->ptr[label])
+			buf_add_byte(out, 0);
+		out->ptr[out->len - 1] = PKT_NAME_SHORT;
+		return true;
+	}
 	if (i < w.len) { /* a pointer; nothing may stand before it but a dot */
 		unsigned long at = 0;
 

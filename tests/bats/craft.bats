@@ -104,6 +104,12 @@ for r in msgpack.Unpacker(sys.stdin.buffer): r[0] == 32 and print(r[10].hex())' 
 	[ "$(grep -c -e 'cksum ok' -e 'cksum 0x[0-9a-f]* (correct)' -e 'sum ok' text)" -gt 100 ]
 }
 
+@test "craft: names in DNS are as short as those before them allow, as tcpdump reads them" {
+	weir craft -q 'eth/ip/udp(sport=53)/dns(qr=1,qd=[q("www.weir.test")],an=[rr("www.weir.test@",CNAME,rdata="a.weir.test@"),rr("a.weir.test@",rdata=192.0.2.1)])' >dns.weir
+	weir edit -q -i dns.weir 'dns.an+=rr("b.weir.test@",rdata=192.0.2.2)' | weir write -q dns.pcap
+	tcpdump -vnr dns.pcap 2>/dev/null | grep -q '3/0/0 www.weir.test. CNAME a.weir.test., a.weir.test. A 192.0.2.1, b.weir.test. A 192.0.2.2 (81)'
+}
+
 @test "craft in C: two layers and two fields in five lines; mixed up types don't compile" {
 	cd "$BATS_TEST_TMPDIR"
 	local cc="${CC:-gcc} -std=gnu11 -D_GNU_SOURCE -I$top -Werror"

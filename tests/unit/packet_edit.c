@@ -92,6 +92,58 @@ static void sums_stay(void)
 	}
 }
 
+static bool carries(struct bytes frame, const char *bytes, size_t n)
+{
+	return memmem(frame.ptr, frame.len, bytes, n) != NULL;
+}
+
+#define CARRIES(frame, text) CHECK(carries(frame, text, sizeof(text) - 1))
+
+static void names_are_short(void)
+{
+	static const char message[] =
+		"eth/ip/udp/"
+		"dns(qd=[q(qname=\"www.a.org\")],an=[rr(rrname=\"WWW.a.org@\",type=CNAME,"
+		"rdata=\"b.a.org@\")],ar=[rr(rrname=\"b.a.org@\"),rr(rrname=\"none@\"),rr(rrname="
+		"\"@\")])";
+	struct packet p = build(message);
+	struct pkt_edit *e =
+		pkt_edit_new("dns.an+=rr(rrname=\"x.b.a.org@\",rdata=1.2.3.4)", PKT_SUMS_FIX, why);
+	struct bytes out;
+
+	check_case("a name goes on as one before it does, where it reads the same");
+	CHECK(p.n > 0);
+	CARRIES(p.data, "\3WWW\300\20\0\5");          /* the case of letters stays */
+	CARRIES(p.data, "\0\4\1b\300\20\300\53\0\1"); /* rdata, and what points to it */
+	CARRIES(p.data, "\4none\0\0\1");
+	CARRIES(p.data, "\0\0\1\0\1");
+
+	check_case("names point to where they did when an item before that came in");
+	CHECK(pkt_edit_apply(e, 1, p.data, &out) == PKT_EDITED);
+	CARRIES(out, "\0\4\1b\300\20\1x\300\53\0\1");
+	CARRIES(out, "\1\2\3\4\300\53\0\1");
+	pkt_edit_free(e);
+
+	p = build("eth/ip/udp/"
+		  "dns(an=[rr(rrname=\"a\")],ns=[rr(rrname=\"b\")],ar=[rr(rrname=\"@25\")])");
+	e = pkt_edit_new("dns.an+=rr(rrname=\"c\",rdata=1.2.3.4)", PKT_SUMS_FIX, why);
+	CARRIES(p.data, "\1b\0\0\1\0\1\0\0\0\0\0\0\300\31");
+	CHECK(pkt_edit_apply(e, 1, p.data, &out) == PKT_EDITED);
+	CARRIES(out, "\1b\0\0\1\0\1\0\0\0\0\0\0\300\52");
+	pkt_edit_free(e);
+
+	check_case("a short name that is too long is refused; a pointer out of reach, or to "
+		   "itself, is "
+		   "passed over");
+#define A50 "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa."
+	p = build("eth/ip/udp/dns(qd=[q(qname=\"" A50 A50 A50 A50 A50 "b@\")])");
+	CHECK_EQ(p.n, 0);
+	p = build("eth/ip/udp/dns(qd=[q(qname=\"@16383\"),q(qname=\"x@\")])");
+	CARRIES(p.data, "\377\377\0\1\0\1\1x\0\0\1");
+	p = build("eth/ip/udp/dns(qd=[q(qname=\"@12\"),q(qname=\"x@\")])"); /* to itself */
+	CARRIES(p.data, "\300\14\0\1\0\1\1x\0\0\1");
+}
+
 static void others_stay(void)
 {
 	struct pkt_edit *e = pkt_edit_new("ip.ttl=7", PKT_SUMS_FIX, why);
@@ -207,6 +259,7 @@ int main(void)
 {
 	faults_of_pkts();
 	sums_stay();
+	names_are_short();
 	others_stay();
 	conditions();
 	return check_end();

@@ -1,0 +1,107 @@
+/* name: domain names in a message. */
+#include "libcommon/packet/name.h"
+
+enum { JUMPS = 64, POINTER = 0xc0, LABEL_MAX = 63 };
+
+size_t pkt_name_size(const uint8_t *p, size_t len)
+{
+	size_t at = 0;
+
+	while (at < len && at < PKT_NAME_MAX) {
+		if (p[at] == 0)
+			return at + 1;
+		if (p[at] >= POINTER)
+			return at + 2 <= len ? at + 2 : 0;
+		if (p[at] > LABEL_MAX)
+			return 0;
+		at += 1u + p[at];
+	}
+	return 0;
+}
+
+/* Where its labels end. */
+static size_t labels_end(struct bytes name)
+{
+	size_t at = 0;
+
+	while (at < name.len && name.ptr[at] && name.ptr[at] <= LABEL_MAX)
+		at += 1u + name.ptr[at];
+	return at;
+}
+
+bool pkt_name_is_short(struct bytes name)
+{
+	size_t at = labels_end(name);
+
+	return at < name.len && name.ptr[at] == PKT_NAME_SHORT;
+}
+
+unsigned pkt_name_pointer(struct bytes name)
+{
+	size_t at = labels_end(name);
+
+	if (at + 2 > name.len || name.ptr[at] < POINTER)
+		return PKT_NAME_POINTS;
+	return (name.ptr[at] & 0x3fu) << 8 | name.ptr[at + 1];
+}
+
+void pkt_names_add(struct pkt_names *names, size_t at)
+{
+	if (names->n < sizeof(names->at) / sizeof(names->at[0]) && at < PKT_NAME_POINTS)
+		names->at[names->n++] = (uint16_t)at;
+}
+
+/* Does the name at that offset of the message read as the one given? */
+static bool same(struct bytes m, size_t at, const uint8_t *name)
+{
+	for (int jumps = 0; at < m.len && jumps < JUMPS;) {
+		uint8_t n = m.ptr[at];
+
+		if (n >= POINTER) {
+			if (at + 2 > m.len)
+				return false;
+			at = (n & 0x3fu) << 8 | m.ptr[at + 1];
+			jumps++;
+			continue;
+		}
+		if (n == 0 || *name == PKT_NAME_SHORT)
+			return n == 0 && *name == PKT_NAME_SHORT;
+		if (n != *name || at + 1 + n > m.len || memcmp(m.ptr + at + 1, name + 1, n) != 0)
+			return false;
+		at += 1u + n;
+		name += 1u + n;
+	}
+	return false;
+}
+
+/* The offset of a name, or the end of one, that reads as the one given; or PKT_NAME_POINTS. */
+static size_t find(const struct pkt_names *names, struct bytes m, const uint8_t *name)
+{
+	for (unsigned i = 0; i < names->n; i++)
+		for (size_t at = names->at[i];
+		     at < m.len && at < PKT_NAME_POINTS && m.ptr[at] && m.ptr[at] <= LABEL_MAX;
+		     at += 1u + m.ptr[at])
+			if (same(m, at, name))
+				return at;
+	return PKT_NAME_POINTS;
+}
+
+size_t pkt_name_shorten(const struct pkt_names *names, struct bytes message, struct bytes name,
+			uint8_t *to)
+{
+	size_t n = 0;
+
+	while (name.ptr[n] != PKT_NAME_SHORT && n + 1u + name.ptr[n] < PKT_NAME_MAX) {
+		size_t at = find(names, message, name.ptr + n);
+
+		if (at < PKT_NAME_POINTS) {
+			to[n] = (uint8_t)(POINTER | at >> 8);
+			to[n + 1] = (uint8_t)at;
+			return n + 2;
+		}
+		memcpy(to + n, name.ptr + n, 1u + name.ptr[n]);
+		n += 1u + name.ptr[n];
+	}
+	to[n] = 0;
+	return n + 1;
+}
