@@ -41,7 +41,8 @@ void buf_printf(struct buf *b, const char *fmt, ...)
 void buf_drop(struct buf *b, size_t n)
 {
 	b->len -= n;
-	memmove(b->ptr, b->ptr + n, b->len);
+	if (n && b->len)
+		memmove(b->ptr, b->ptr + n, b->len);
 }
 
 void buf_release(struct buf *b)
