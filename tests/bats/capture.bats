@@ -217,6 +217,34 @@ rx() { # IFACE: frames that arrived there
 	[ "$(counter messages eth0.in)" -eq 50 ]
 }
 
+@test "capture: a ring on a link that the kernel refuses is said, and frames come without, or not at all" {
+	huge=(--block-size 256M --blocks 65536)
+	start x -I eth0 "${huge[@]}"
+	grep -q "interface 'eth0': cannot have a ring of 17592186044416 bytes, going on without: " x.log
+	flood "$a" eth0 3
+	stop
+	[ "$(frames x n | wc -l)" -eq 3 ]
+	run -1 ip netns exec "$b" "$capture" -I eth0 --receive ring "${huge[@]}" -o null:
+	[[ "$output" == "weir-capture: interface 'eth0': cannot have a ring of 17592186044416 bytes: "* ]]
+}
+
+@test "capture: what a link gets for others or sends is taken as asked for, stamped by whom is counted, and nothing comes for nothing" {
+	mode() { ip -n "$b" -d -j link show eth1 | jq -c '.[] | [.promiscuity, .allmulti]'; }
+	plain=$(mode)
+	start x -I eth1 -p --all-multicast --no-outgoing --time-source adapter
+	[ "$(mode)" != "$plain" ] && [ "$(mode)" = "$(jq -c 'map(. + 1)' <<<"$plain")" ]
+	grep -q "interface 'eth1': its card stamps no time for us" x.log # a veth has no clock
+	flood "$b" eth1 2 # outgoing
+	flood "$a" eth1 3
+	sleep 0.5
+	read -r -a stat <"/proc/$pid/stat"
+	stop
+	[ "$(mode)" = "$plain" ]
+	[ "$(counter x eth1.frames)" -eq 3 ]
+	[ $(($(counter x stamped_by_socket) + $(counter x stamped_by_kernel))) -eq 3 ]
+	[ $((stat[13] + stat[14])) -le 10 ] # ticks of 10 ms: it sleeps while nothing comes
+}
+
 @test "capture: a filter on a link is the kernel's, a snapshot length cuts, and both are locked" {
 	tcpdump -ddd -y EN10MB 'ether proto 0xaaaa' >f.bpf 2>/dev/null
 	start x -I eth0 -F f.bpf -s 30
@@ -421,6 +449,7 @@ serve_dns() {
 	# Sums that the host leaves to its card are no error: what tcpdump's file can't tell, the frames do.
 	stop "$sums"
 	[ "$(counter sums csum_unready)" -gt 0 ]
+	[ "$(counter sums gso)" -gt 0 ] # frames that are still to be cut into segments
 }
 
 @test "capture: weir -I runs the whole pipeline on a link, prints as it goes, and ends in order by Ctrl-C" {

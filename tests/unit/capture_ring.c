@@ -90,7 +90,8 @@ static void test_laps(void)
 	struct ring r;
 
 	begin();
-	check_case("a block is read once it is full, and given back when its frames are done with");
+	check_case("rscap's fault 3: a block is read once it is full, and given back when its "
+		   "frames are done with");
 	CHECK(ring_resume(&r, fd, &shape, 0));
 	CHECK_EQ(take(&r, 0), 0);
 	fill(0, 3, 10);
@@ -101,7 +102,8 @@ static void test_laps(void)
 	ring_release(&r, 3);
 	CHECK(is_given_back(0) && !ring_holds(&r));
 
-	check_case("it goes round, and stops where all blocks wait for being given back");
+	check_case("rscap's fault 5: it goes round, frame by frame as long as captured, and stops "
+		   "where all blocks wait");
 	for (unsigned lap = 1; lap < 10; lap++) {
 		fill(lap % BLOCKS, 2, 0);
 		CHECK_EQ(take(&r, 0), 2);
