@@ -93,7 +93,7 @@ test: deps
 check-programs: $(UNITS) $(FUZZERS)
 lint: deps
 	@$(MAKE) --no-print-directory -s -j$$(nproc) all && tests/lint/run "$(B)"
-bench: export WEIR_MORE_DEPS = nfdump tcpflow tshark netsniff-ng tcpreplay
+bench: export WEIR_MORE_DEPS = nfdump tcpflow tshark netsniff-ng tcpreplay python3-scapy
 bench: deps
 	@$(MAKE) --no-print-directory -s -j$$(nproc) all $(BENCHES) && tests/bench/run "$(B)"
 fuzz: ; @tests/fuzz/run
