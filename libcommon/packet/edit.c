@@ -175,6 +175,34 @@ static void pop(struct pkt_model *m, unsigned node)
 		pkt_model_number(m, under, next_field(m->head[under].layer), given->number);
 }
 
+static void give(struct pkt_model *m, uint16_t head, unsigned field, const struct pkt_set *value)
+{
+	struct pkt_set *s = pkt_model_set(m, head, field);
+	uint16_t next = s->next;
+
+	*s = *value;
+	s->next = next;
+}
+
+/* Two headers of one layer change places: what is said of where they stand stays there. */
+static void exchange(struct pkt_model *m, uint16_t a, uint16_t b)
+{
+	const struct pkt_layer *l = &pkt_layers[m->head[a].layer];
+
+	for (unsigned i = 0; i < l->nfields; i++) {
+		unsigned autos = l->fields[i].autos;
+		struct pkt_set of_a, of_b;
+
+		if (autos == PKT_AUTO_NEXT || autos == PKT_AUTO_LENGTH || autos == PKT_AUTO_SUM ||
+		    autos == PKT_AUTO_BOTTOM)
+			continue;
+		of_a = *pkt_model_set(m, a, i);
+		of_b = *pkt_model_set(m, b, i);
+		give(m, a, i, &of_b);
+		give(m, b, i, &of_a);
+	}
+}
+
 /* The node of p whose head is now the kth of the model; -1: it is new. */
 struct origin {
 	uint16_t head[PKT_NODES];
@@ -297,6 +325,7 @@ static bool is_fragment(const struct packet *p, unsigned upto)
 	return false;
 }
 
+/* field: PKT_SWAP: the other node. */
 static bool change_model(struct pkt_model *m, const struct pkt_statement *s, unsigned node,
 			 unsigned field, struct bytes value)
 {
@@ -308,6 +337,9 @@ static bool change_model(struct pkt_model *m, const struct pkt_statement *s, uns
 		return true;
 	case PKT_POP:
 		pop(m, node);
+		return true;
+	case PKT_SWAP:
+		exchange(m, head, head_at(m, field));
 		return true;
 	case PKT_APPEND:
 		copy_head(m, head, &s->layer, s->layer.first);
@@ -411,6 +443,18 @@ static enum pkt_edited set_field(struct pkt_edit *e, const struct pkt_statement 
 	return follow_in_place(e, p, place);
 }
 
+static enum pkt_edited swap_headers(struct pkt_edit *e, const struct pkt_statement *s,
+				    const struct packet *p)
+{
+	int a = pkt_path_node(p, &s->path), b = pkt_path_node(p, &s->other);
+
+	if (a < 0 || b < 0 || a == b)
+		return PKT_SAME;
+	/* The inner one first: it is the one that may be in other fragments. */
+	return a > b ? rebuild(e, s, p, (unsigned)a, (unsigned)b, BYTES(NULL, 0))
+		     : rebuild(e, s, p, (unsigned)b, (unsigned)a, BYTES(NULL, 0));
+}
+
 static enum pkt_edited swap(struct pkt_edit *e, const struct pkt_statement *s,
 			    const struct packet *p)
 {
@@ -418,6 +462,8 @@ static enum pkt_edited swap(struct pkt_edit *e, const struct pkt_statement *s,
 	unsigned field;
 	int node;
 
+	if (s->path.field == PKT_NO_FIELD)
+		return swap_headers(e, s, p);
 	if (!pkt_path_place(p, &s->path, &node, &field, &a) ||
 	    !pkt_path_place(p, &s->other, &node, &field, &b) || a.bits != b.bits)
 		return PKT_SAME;

@@ -66,9 +66,13 @@ static bool read_swap(struct pkt_text *t, struct pkt_statement *s)
 	pkt_text_skip(t);
 	if (!pkt_path_read(t, &s->other))
 		return false;
+	if (s->path.field == PKT_NO_FIELD && s->other.field == PKT_NO_FIELD &&
+	    s->path.layer == s->other.layer)
+		return true;
 	if (s->path.field == PKT_NO_FIELD || s->other.field == PKT_NO_FIELD ||
 	    field_of(&s->path)->bits != field_of(&s->other)->bits || !field_of(&s->path)->bits)
-		return pkt_text_wrong(t, "two fields of one width are what is swapped");
+		return pkt_text_wrong(
+			t, "two fields of one width, or headers of one layer, are what is swapped");
 	return true;
 }
 

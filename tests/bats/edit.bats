@@ -44,6 +44,9 @@ edits() { local from=$1 how=$2; shift 2; weir craft -q "$from" | weir edit -q "$
 	[ "$(edits 'ip/udp/"a foo b foo"' 'payload~s/foo/quux/')" = 'ip/udp/"a quux b foo"' ]
 	[ "$(edits 'ip/udp/"a foo b foo"' 'payload~s/foo//g')" = 'ip/udp/"a  b "' ]
 	[ "$(edits 'ip(src={10.1.2.3,11.1.2.3})' 'ip.src=map(10.0.0.0/8,192.0.0.0/8)')" = $'ip(src=192.1.2.3)\nip(src=11.1.2.3)' ]
+	[ "$(edits 'eth/vlan(id=1,prio=3)/vlan(id=2)/ip/udp' 'swap vlan[0] vlan[1]')" = 'eth/vlan(vlan=2)/vlan(prio=3)/ip/udp' ]
+	[ "$(edits 'ip(ttl=1,chksum=5)/gre/ip(ttl=2,options=[rr])/tcp' 'swap ip[0] ip[1]' | sed 's/chksum=[^,)]*/wrong/')" = 'ip(ttl=2,wrong,options=[iprr,ipeol])/gre/ip(ttl=1)/tcp' ]
+	[ "$(edits 'eth/mpls(label=1)/mpls(label=2)/mpls(label=3)/ip/udp' 'swap mpls[0] mpls[-1]; swap mpls[0] mpls[7]')" = 'eth/mpls/mpls(label=2)/mpls(label=1)/ip/udp' ]
 	[ "$(edits 'ip(ttl=1)/ip(ttl=2)/udp' 'ip[1].ttl=8; ip[-2].ttl=9; ip[5].ttl=7; tcp.dport=1')" = 'ip(ttl=9)/ip(ttl=8)/udp' ]
 }
 
@@ -82,6 +85,7 @@ edits() { local from=$1 how=$2; shift 2; weir craft -q "$from" | weir edit -q "$
 	run -2 weir edit 'ip.ttl=256'
 	run -2 weir edit 'ip.ttl'
 	run -2 weir edit 'swap ip.ttl ip.src'
+	run -2 weir edit 'swap ip udp'
 	run -2 weir edit 'push nothing after ip'
 	run -2 weir edit 'ip.src=map(10.0.0.0/8,10.0.0.0/9)'
 	run -2 weir edit 'ip.ttl=anon("k")'

@@ -48,10 +48,12 @@ static const char *const edits[] = {
 	"tcp.options+=mss(1400)",
 	"payload~s/abc/vwxyz/",
 	"swap ip.src ip.dst; swap tcp.sport tcp.dport",
+	"swap ip[0] ip[1]",
 	"ip.dst=anon(\"key\")",
 };
 
 static const char *const packets[] = {
+	"eth/ip(ttl=3,chksum=9,options=[rr])/ip(ttl=5,tos=7)/tcp(chksum=4)/\"abc\"",
 	"eth/ip/tcp(flags=S)/\"abcabc\"",
 	"eth/ip(chksum=1)/tcp(chksum=2)/\"abcabc\"",
 	"eth/ip/udp(chksum=7)/\"abc\"",
