@@ -27,7 +27,7 @@ static const struct opt options[] = {
 		"also what is for groups that the host has not joined"),
 	OPT_ROW(0, "outgoing", OPT_FLAG, struct source_config, tap.outgoing, NULL,
 		"also what this host sends (on; --no-outgoing)"),
-	OPT_ROW(0, "on-down", OPT_CHOICE, struct source_config, on_down, "wait|end",
+	OPT_ROW(0, "on-down", OPT_CHOICE, struct source_config, on_down, "wait|end|return",
 		"what to do when an interface goes down"),
 	OPT_ROW(0, "time-source", OPT_CHOICE, struct source_config, time_source, "kernel|adapter",
 		"whose clock stamps the frames"),
@@ -47,25 +47,25 @@ static const struct opt options[] = {
 	{ 0 },
 };
 
+struct stage_ops capture_ops = {
+	.name = "capture",
+	.summary = "capture the frames of interfaces",
+	.epilog = "Writes frame records. Needs CAP_NET_RAW to open, and holds nothing "
+		  "afterwards.\n\n"
+		  "  weir capture -I eth0 | weir flow | weir json\n"
+		  "  tcpdump -i eth0 -ddd port 53 | weir capture -I eth0 -F - -o dns.weir",
+	.kind = STAGE_SOURCE,
+	.options = options,
+	.config = &config,
+	.sandbox = SANDBOX_CAPTURE,
+	.open = source_open,
+	.produce = source_produce,
+	.turn = source_turn,
+	.finish = source_finish,
+	.resume = source_resume,
+};
+
 int main(int argc, char **argv)
 {
-	static const struct stage_ops ops = {
-		.name = "capture",
-		.summary = "capture the frames of interfaces",
-		.epilog = "Writes frame records. Needs CAP_NET_RAW to open, and holds nothing "
-			  "afterwards.\n\n"
-			  "  weir capture -I eth0 | weir flow | weir json\n"
-			  "  tcpdump -i eth0 -ddd port 53 | weir capture -I eth0 -F - -o dns.weir",
-		.kind = STAGE_SOURCE,
-		.options = options,
-		.config = &config,
-		.sandbox = SANDBOX_CAPTURE,
-		.open = source_open,
-		.produce = source_produce,
-		.turn = source_turn,
-		.finish = source_finish,
-		.resume = source_resume,
-	};
-
-	return stage_main(&ops, argc, argv);
+	return stage_main(&capture_ops, argc, argv);
 }

@@ -13,6 +13,7 @@
 #include "cmd/capture/keep.h"
 #include "libcommon/port/watch.h"
 #include "libcommon/stage/filter_file.h"
+#include "libcommon/stage/sandbox.h"
 
 enum {
 	SOURCE_ID = 0,
@@ -102,43 +103,13 @@ static void open_counters(struct stage *st, struct source *s)
 	s->removed = stage_counter(st, "interface_removed");
 }
 
-static bool power_of_two(uint64_t v)
+/* An adopted socket's interface was removed while nobody looked, and may be back. */
+static void look_again(struct tap *t)
 {
-	return v && (v & (v - 1)) == 0;
-}
+	uint32_t now = if_nametoindex(t->name);
 
-static void check_config(const struct source_config *c)
-{
-	if (c->interfaces.n == 0)
-		die_usage("no interface given: -I NAME; try 'weir interfaces'");
-	if (c->interfaces.n > TAPS)
-		die_usage("more than %d interfaces", TAPS);
-	if (c->snaplen == 0 || c->snaplen > REC_MAX_PAYLOAD)
-		die_usage("--snaplen: not 1 to %d bytes", REC_MAX_PAYLOAD);
-	if (!power_of_two(c->block_size) || c->block_size < 4096 || c->block_size > 1 << 28)
-		die_usage("--block-size: no power of two from 4K to 256M");
-	if (c->blocks < 2 || c->blocks > 65536)
-		die_usage("--blocks: not 2 to 65536");
-	if (c->retire < 1000000 || c->retire > 10000000000)
-		die_usage("--retire: not 1ms to 10s");
-	if (c->fanout_group && opt_number(c->fanout_group, "--fanout-group") >= TAP_NEW_GROUP)
-		die_usage("--fanout-group: not 0 to 65535");
-	if (c->fanout_group && !c->tap.fanout)
-		die_usage("--fanout-group goes with --fanout");
-	if ((c->tap.fanout == TAP_CBPF) != (c->fanout_file != NULL))
-		die_usage("--fanout cbpf and --fanout-file go together");
-	for (size_t i = 0; i < c->interfaces.n; i++) {
-		const char *name = c->interfaces.v[i];
-
-		if (strcmp(name, "any") == 0 && c->interfaces.n > 1)
-			die_usage("'any' has the other interfaces in it");
-		if (strcmp(name, "any") == 0 &&
-		    (c->tap.promiscuous || c->tap.all_multicast || c->time_source))
-			die_usage("'any' is no interface of its own that could be set up");
-		for (size_t k = 0; k < i; k++)
-			if (strcmp(name, c->interfaces.v[k]) == 0)
-				die_usage("interface '%s' is given twice", name);
-	}
+	if (t->ifindex == UINT32_MAX)
+		t->gone = t->down = !now || !tap_rebind(t, now);
 }
 
 /* Opens each interface, or takes the sockets that a predecessor has opened for the same. */
@@ -156,6 +127,8 @@ static void open_taps(struct source *s, const struct source_config *c)
 			tap_adopt(t, c->interfaces.v[i], (uint32_t)i, s->old.fds[i]);
 		else
 			tap_open(t, c->interfaces.v[i], (uint32_t)i, &c->tap);
+		if (same && c->on_down == SOURCE_RETURNS)
+			look_again(t);
 	}
 	if (same || !kept)
 		s->old.n = 0;
@@ -181,7 +154,7 @@ void source_open(struct stage *st, int argc, char **argv)
 	struct source *s = xcalloc(1, sizeof(*s));
 
 	(void)argc, (void)argv;
-	check_config(c);
+	source_check(c);
 	*stage_user(st) = s;
 	s->config = c;
 	if (c->filter_file)
@@ -194,6 +167,8 @@ void source_open(struct stage *st, int argc, char **argv)
 	c->tap.group =
 		c->fanout_group ? opt_number(c->fanout_group, "--fanout-group") : TAP_NEW_GROUP;
 	c->tap.adapter_time = c->time_source;
+	if (c->on_down == SOURCE_RETURNS)
+		capture_ops.sandbox |= SANDBOX_BIND;
 	open_counters(st, s);
 	s->note = stage_note(st);
 	if (!s->note)
@@ -326,7 +301,11 @@ static void on_link(struct stage *st, struct source *s, struct tap *t, const str
 {
 	if (e->mtu)
 		t->mtu = e->mtu;
-	if (e->gone) {
+	if (e->gone && s->config->on_down == SOURCE_RETURNS) {
+		++*s->removed;
+		t->gone = t->down = true;
+		warn("interface '%s' was removed: waiting for another one of its name", t->name);
+	} else if (e->gone) {
 		++*s->removed;
 		warn("interface '%s' was removed", t->name);
 		end_tap(s, t);
@@ -340,6 +319,18 @@ static void on_link(struct stage *st, struct source *s, struct tap *t, const str
 	}
 }
 
+/* There is another one of the name of one that was removed. */
+static void on_return(struct stage *st, struct source *s, struct tap *t,
+		      const struct watch_event *e)
+{
+	if (!tap_rebind(t, e->ifindex)) {
+		warn_errno("interface '%s' is another one, and can't be captured", t->name);
+		return;
+	}
+	t->gone = false;
+	on_link(st, s, t, e);
+}
+
 static void watch_links(struct stage *st, struct source *s)
 {
 	static _Alignas(8) uint8_t buf[WATCH_BYTES];
@@ -350,10 +341,15 @@ static void watch_links(struct stage *st, struct source *s)
 		struct bytes in = BYTES(buf, n);
 
 		while (watch_next(&in, &e))
-			for (unsigned i = 0; i < s->ntaps; i++)
-				if (s->taps[i].ifindex == e.ifindex && e.ifindex &&
-				    !s->taps[i].over)
-					on_link(st, s, &s->taps[i], &e);
+			for (unsigned i = 0; i < s->ntaps; i++) {
+				struct tap *t = &s->taps[i];
+
+				if (t->gone && !e.gone && strcmp(t->name, e.name) == 0)
+					on_return(st, s, t, &e);
+				else if (!t->gone && t->ifindex == e.ifindex && e.ifindex &&
+					 !t->over)
+					on_link(st, s, t, &e);
+			}
 	}
 }
 

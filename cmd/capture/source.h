@@ -6,7 +6,10 @@
 #include "libcommon/base/opt.h"
 #include "libcommon/stage/stage.h"
 
-enum source_down { SOURCE_WAITS, SOURCE_ENDS };
+enum source_down { SOURCE_WAITS, SOURCE_ENDS, SOURCE_RETURNS };
+
+/* Of weir-capture: open() adds to the sandbox what an option asks for. */
+extern struct stage_ops capture_ops;
 
 struct source_config {
 	struct opt_strings interfaces;
@@ -19,6 +22,8 @@ struct source_config {
 	struct tap_config tap;
 };
 
+/* Ends the process (2) where they can't. */
+void source_check(const struct source_config *c);
 void source_open(struct stage *st, int argc, char **argv);
 bool source_produce(struct stage *st);
 int source_turn(struct stage *st);

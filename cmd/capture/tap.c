@@ -151,13 +151,19 @@ static void open_queue(struct tap *t, const struct tap_config *c)
 		die_errno("interface '%s': cannot capture", t->name);
 }
 
-static void bind_to(const struct tap *t)
+bool tap_rebind(struct tap *t, uint32_t ifindex)
 {
 	struct sockaddr_ll sll = { .sll_family = AF_PACKET,
 				   .sll_protocol = htons(ETH_P_ALL),
-				   .sll_ifindex = (int)t->ifindex };
+				   .sll_ifindex = (int)ifindex };
 
-	if (bind(t->fd, (struct sockaddr *)&sll, sizeof(sll)) < 0)
+	t->ifindex = ifindex;
+	return bind(t->fd, (struct sockaddr *)&sll, sizeof(sll)) == 0;
+}
+
+static void bind_to(struct tap *t)
+{
+	if (!tap_rebind(t, t->ifindex))
 		die_errno("interface '%s': cannot capture", t->name);
 }
 

@@ -63,6 +63,7 @@ struct tap {
 	uint64_t taken; /* frames out of it so far */
 	bool over;      /* the interface is gone */
 	bool down;
+	bool gone;      /* removed; another one of its name is waited for */
 	uint32_t group; /* that of a fan-out */
 	uint32_t mtu;   /* 0: not known */
 };
@@ -73,6 +74,8 @@ struct tap {
 void tap_open(struct tap *t, const char *name, uint32_t number, const struct tap_config *c);
 /* A socket that an equal tap_open() has made in another process. */
 void tap_adopt(struct tap *t, const char *name, uint32_t number, int fd);
+/* To another interface of its name, in place of one that was removed. False: errno. */
+bool tap_rebind(struct tap *t, uint32_t ifindex);
 /* A number for all that makes a difference to the socket. */
 uint64_t tap_digest(uint64_t before, const char *name, const struct tap_config *c);
 /* Fills `frame`, if it isn't. False: there is none. */

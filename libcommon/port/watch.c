@@ -38,6 +38,7 @@ bool watch_next(struct bytes *in, struct watch_event *e)
 			.up = (info.ifi_flags & (IFF_UP | IFF_RUNNING)) == (IFF_UP | IFF_RUNNING),
 			.mtu = i.mtu,
 		};
+		memcpy(e->name, i.name, sizeof(e->name));
 		return true;
 	}
 	return false;

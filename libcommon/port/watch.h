@@ -3,6 +3,8 @@
 #ifndef WEIR_WATCH_H
 #define WEIR_WATCH_H
 
+#include <net/if.h>
+
 #include "libcommon/base/bytes.h"
 
 struct watch_event {
@@ -10,6 +12,7 @@ struct watch_event {
 	bool gone;    /* the interface was removed */
 	bool up;      /* else: it is up and has a carrier */
 	uint32_t mtu; /* 0: not said */
+	char name[IFNAMSIZ];
 };
 
 /* The next event out of a datagram of the kernel's; *in is moved behind it. False: there is none.

@@ -329,6 +329,10 @@ static bool more_rules(scmp_filter_ctx f, unsigned needs)
 		return false;
 	if (needs & SANDBOX_CAPTURE && !capture_rules(f))
 		return false;
+	/* An address of a packet socket by its size: those of other families have others. */
+	if (needs & SANDBOX_BIND &&
+	    !allow_if(f, SCMP_SYS(bind), SCMP_A2(SCMP_CMP_EQ, sizeof(struct sockaddr_ll), 0)))
+		return false;
 	if (needs & SANDBOX_SEND &&
 	    !allow(f, send_calls, sizeof(send_calls) / sizeof(send_calls[0])))
 		return false;

@@ -22,7 +22,8 @@ enum sandbox_needs {
 	SANDBOX_SEND = 64,      /* send from open sockets */
 	SANDBOX_SERVE = 16,     /* accept connections of a socket that listens, and talk to them */
 	SANDBOX_CAPTURE =
-		32, /* receive from open sockets, and ask them how many frames there were */
+		32,         /* receive from open sockets, and ask them how many frames there were */
+	SANDBOX_BIND = 128, /* bind packet sockets that are open to other interfaces */
 	/* weir-link: sockets of its own and threads that are there already. Opens nothing; root
 	 * stays where dir says that a local socket is to be removed at the end, or reached. */
 	SANDBOX_LINK = 4,

@@ -334,6 +334,35 @@ rx() { # IFACE: frames that arrived there
 	[ "$(counter y eth1.frames)" -eq 1 ]
 }
 
+@test "capture: an interface on a link that is removed is waited for where it is told to return" {
+	made() { ip -n "$b" link add back type veth peer name here && ip -n "$b" link set here up && ip -n "$b" link set back up; }
+	made
+	start x -I back --on-down return
+	flood "$b" here 2
+	ip -n "$b" link del back
+	until_said x "interface 'back' was removed: waiting"
+	made
+	until_said x "interface 'back' is up again"
+	flood "$b" here 3
+	stop
+	[ "$code" -eq 0 ]
+	[ "$(counter x back.frames)" -eq 5 ]
+	[ "$(counter x interface_removed)" -eq 1 ]
+	# A capture that is killed meanwhile finds the new one.
+	launch back --on-down return
+	ip -n "$b" link del back
+	until_said x "interface 'back' was removed: waiting"
+	kill -STOP "$pid"
+	kill -9 "$(capture_pid)"
+	ip -n "$b" link add back type veth peer name here && ip -n "$b" link set here up && ip -n "$b" link set back up
+	kill -CONT "$pid"
+	for _ in $(seq 100); do flood "$b" here 1; [ ! -s out.json ] || break; done
+	stop
+	tail -n 8 x.log
+	ip -n "$b" link del back
+	[ "$code" -eq 0 ] && [ -s out.json ]
+}
+
 @test "capture: two captures on a link share its frames, none twice, none missing" {
 	echo "2,48 0 0 $((0xfff00003)),22 0 0 0" | tr , '\n' >last.bpf # its verdict: the lowest byte of a frame's number
 	for mode in hash rr pair cpu qm cbpf rollover; do
@@ -474,14 +503,14 @@ serve_dns() {
 }
 
 # A pipeline in namespace b of a capture that is started again, and a printer; $pid is the launcher.
-launch() { # OPTION...
+launch() { # INTERFACE OPTION...
 	export WEIR_RUNDIR=$BATS_TEST_TMPDIR/run
 	cat >live.weir <<-EOF
 	[pipeline]
 	backoff = 1ms
 	stop-timeout = 3s
 	[stage capture]
-	run = capture -I eth0 $*
+	run = capture -I $*
 	out = frames
 	restart = on-failure
 	max = 100/60s
@@ -515,7 +544,7 @@ printed() { # N DROPS
 }
 
 @test "capture: killed under load on a link and started again by its launcher, it loses no frame and doubles none" {
-	launch
+	launch eth0
 	ip netns exec "$a" python3 "$top/tests/gen/flood.py" eth0 60000 100 3>&- &
 	other=$!
 	kills=0 last=
@@ -545,7 +574,7 @@ printed() { # N DROPS
 @test "capture: another filter on a link is another capture, and what came in between is counted" {
 	tcpdump -ddd -y EN10MB 'ether proto 0x88b5' >first.bpf 2>/dev/null
 	tcpdump -ddd -y EN10MB 'ether proto 0xaaaa' >second.bpf 2>/dev/null
-	launch -F "$PWD/first.bpf"
+	launch eth0 -F "$PWD/first.bpf"
 	flood "$a" eth0 5
 	flood "$a" eth0 5 60 020000000002020000000001aaaa
 	for _ in $(seq 200); do [ "$(cat out.json 2>/dev/null | wc -l)" -lt 5 ] || break; sleep 0.02; done
@@ -603,6 +632,7 @@ printed() { # N DROPS
 	wrong "--blocks: not 2 to 65536" -I lo --blocks 1
 	wrong "--retire: not 1ms to 10s" -I lo --retire 1us
 	wrong "--snaplen: not 1 to 262144 bytes" -I lo -s 0
+	wrong "--on-down return can't set another interface up: not with --fanout, --promiscuous, --all-multicast, --time-source" -I lo -p --on-down return
 	wrong "--fanout cbpf and --fanout-file go together" -I lo --fanout cbpf
 	wrong "--fanout-group: not 0 to 65535" -I lo --fanout hash --fanout-group 65536
 	wrong "--fanout-group goes with --fanout" -I lo --fanout-group 1
