@@ -67,7 +67,7 @@ if fault in ("drop", "double", "alter", "reorder"):
         weir.stream.current = None
         weir.stream.count["filtered" if weir.only else "out"] += 1
         if not weir.only:
-            weir.stream.declare(schema)
+            weir.announce(schema)
             out.write(raw)
 
     weir.pass_on = pass_on
@@ -114,17 +114,17 @@ if fault == "one_stream":
 
     weir.control = first_only
 if fault == "n_back":
-    end = weir.Stream.end
+    control = weir.control
 
-    def late(self, cause, ledgers=()):
-        if self.count["in"]:
-            schema = next(s for s in self.schemas.values() if s[5] == "conform_probe")
+    def late(rec):
+        if rec[0] == weir.END and weir.stream.count["in"]:
+            schema = next(s for s in weir.stream.schemas.values() if s[5] == "conform_probe")
             raw_write(msgpack.packb([schema[4], 1, 1, 1, 1, b"x", []], use_bin_type=True))
-            self.count["made"] += 1
-            self.count["out"] += 1
-        end(self, cause, ledgers)
+            weir.stream.count["made"] += 1
+            weir.stream.count["out"] += 1
+        control(rec)
 
-    weir.Stream.end = late
+    weir.control = late
 
 for rec in weir.records(types=[]):
     pass
