@@ -170,6 +170,8 @@ static void named(struct compiler *c)
 			c_fail(c, at, "'%s' is a number: compare it with ==", name);
 	} else {
 		c_emit(c, OP_GET)->slot = (uint16_t)slot;
+		if (c->s->slots[slot].kind == REC_F64)
+			c_fail(c, at, "'%s' is a float: expressions are of whole numbers", name);
 		if (c->s->slots[slot].blob)
 			c_fail(c, at, "'%s' is bytes: 'is', len() and has() are for them", name);
 	}

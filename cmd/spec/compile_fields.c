@@ -264,6 +264,31 @@ static void load(struct compiler *c, uint16_t slot, unsigned bits, bool little)
 	i->m = whole ? bits / 8 : bits;
 }
 
+/* f32, f64, with le or be behind: IEEE 754's */
+static bool real(struct compiler *c, const char *word)
+{
+	unsigned bits = strncmp(word, "f32", 3) == 0 ? 32 : strncmp(word, "f64", 3) == 0 ? 64 : 0;
+	const char *order = word + 3, *name;
+	bool little = c->little, list;
+	uint16_t slot;
+
+	if (!bits || (*order && strcmp(order, "le") != 0 && strcmp(order, "be") != 0))
+		return false;
+	if (*order)
+		little = *order == 'l';
+	name = c_name(c, "a field's name");
+	list = list_sign(c);
+	slot = c_slot(c, name, REC_F64, list);
+	load(c, slot, bits, little);
+	if (bits == 32)
+		c_emit(c, OP_FLOAT)->slot = slot;
+	c_doc(c, slot);
+	if (list)
+		c_emit(c, OP_APPEND)->slot = slot;
+	c_end(c);
+	return true;
+}
+
 /* u1 .. u64, i2 .. i64, with le or be behind */
 static bool integer(struct compiler *c, const char *word)
 {
@@ -533,5 +558,5 @@ bool c_field(struct compiler *c, const char *word)
 		return skip(c), true;
 	if (strcmp(word, "peek") == 0)
 		return peek(c), true;
-	return integer(c, word);
+	return real(c, word) || integer(c, word);
 }

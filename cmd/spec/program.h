@@ -78,6 +78,7 @@ enum spec_op {
 	OP_BITS,    /* slot = m bits at bit n, the most significant first */
 	OP_BITSLE,  /* the least significant first */
 	OP_SIGN,    /* extends slot's sign from bit m */
+	OP_FLOAT,   /* slot's 32 bits become those of the same number in 64 */
 	OP_COPY,    /* slot = the m bytes at n */
 	OP_LITERAL, /* the bytes at n are literal m, else it fails (why) */
 

@@ -94,6 +94,17 @@ static void sign(struct run *r, const struct spec_insn *i)
 	r->m->v[i->slot].u = (v ^ top) - top;
 }
 
+static void widen(struct run *r, const struct spec_insn *i)
+{
+	uint32_t bits = (uint32_t)r->m->v[i->slot].u;
+	float f;
+	double d;
+
+	memcpy(&f, &bits, sizeof(f));
+	d = f;
+	memcpy(&r->m->v[i->slot].u, &d, sizeof(d));
+}
+
 enum step run_load(struct run *r, const struct spec_insn *i)
 {
 	enum step need;
@@ -119,6 +130,9 @@ enum step run_load(struct run *r, const struct spec_insn *i)
 		return STEP_ON;
 	case OP_SIGN:
 		sign(r, i);
+		return STEP_ON;
+	case OP_FLOAT:
+		widen(r, i);
 		return STEP_ON;
 	case OP_COPY:
 		set_data(r, i->slot, r->run + i->n, i->m);

@@ -90,6 +90,7 @@ static void wrong_specs(void)
 	CHECK(refused(HEAD "message\n\tbytes c n\n", 5, 10, "no field 'n'"));
 	CHECK(refused(HEAD "message\n\tword a\n", 5, 2, "no statement"));
 	CHECK(refused(HEAD "message\n\tu8 a as t\n", 5, 10, "no 'names t'"));
+	CHECK(refused(HEAD "message\n\tf32 a\n\tlet b = a\n", 6, 10, "of whole numbers"));
 	CHECK(refused(HEAD "message\n\tu8 state\n", 5, 5, "a meaning already"));
 	CHECK(refused(HEAD "message\n\tu8 a\n\ttext a 3\n", 6, 7, "something else"));
 	CHECK(refused(HEAD "message\n\tu8 a == \n", 5, 9, "expected here") ||
@@ -144,6 +145,10 @@ static void fields(void)
 	GIVES("message\n\ti8 a\n\ti16 b\n\ti24le c\n\tu64 d\n",
 	      "\xff\xff\xfe\xfd\xff\xff\x80\0\0\0\0\0\0\0",
 	      "p a=-1 b=-2 c=-3 d=-9223372036854775808\n");
+	check_case("floats of either order and both widths");
+	GIVES("message\n\tf32 a\n\tf64le b\n\tf32le c[]\n\tf32 c[]\n",
+	      "\xbf\xa0\0\0\0\0\0\0\0\0\xf8\x3f\0\0\x20\x41\x7f\x80\0\0",
+	      "p a=-1.25 b=1.5 c=10,inf\n");
 	check_case("bits, the most significant first; in little order the least");
 	GIVES("message\n\tu1 a\n\tu3 b\n\tu12 c\n\tu4le d\n\tu12le e\n", "\x9a\xbc\xd2\xef",
 	      "p a=1 b=1 c=2748 d=2 e=3837\n");

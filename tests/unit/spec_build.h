@@ -23,8 +23,13 @@ struct run {
 
 static inline void log_number(struct buf *log, const struct rec_field *f, uint64_t v)
 {
+	double d;
+
+	memcpy(&d, &v, sizeof(d));
 	if (f->en && rec_enum_text(f->en, v))
 		buf_add_str(log, rec_enum_text(f->en, v));
+	else if (f->kind == REC_F64)
+		buf_printf(log, "%g", d);
 	else
 		buf_printf(log, "%lld", (long long)v);
 }
