@@ -8,8 +8,6 @@
 #include "libcommon/base/die.h"
 #include "libcommon/stage/l7.h"
 
-enum { FACTS_TTL_LEAST = 60 };
-
 /* ---- the flow table ------------------------------------------------------------------------ */
 
 static struct infer_flow **bucket_of(const struct infer *in, uint64_t id)
@@ -163,66 +161,6 @@ static bool first_add(struct infer *in, struct infer_flow *f, unsigned dir, stru
 	return true;
 }
 
-/* ---- facts --------------------------------------------------------------------------------- */
-
-struct finding {
-	struct infer *in;
-	struct infer_flow *f;
-};
-
-static void on_fact(void *ctx, const struct fact *fact)
-{
-	const struct finding *x = ctx;
-	struct infer *in = x->in;
-	uint64_t ttl =
-		(fact->seconds < FACTS_TTL_LEAST ? FACTS_TTL_LEAST : fact->seconds) * 1000000000ull;
-	struct endpoint at_endpoint = { fact->at, fact->port, fact->l4 };
-	struct endpoint client = infer_endpoint(x->f, x->f->client);
-	uint16_t protocol =
-		fact->protocol ? protocol_find(in->t.names, bytes_str(fact->protocol)) : 0;
-
-	switch (fact->what) {
-	case FACT_EXPECT:
-		context_expect(in->t.context, in->now, ttl, &at_endpoint, &fact->peer,
-			       &(struct expectation){ .by = x->f->id,
-						      .protocol = protocol,
-						      .client = fact->client,
-						      .once = fact->once,
-						      .weight = 85 });
-		break;
-	case FACT_NAME:
-		context_named(in->t.context, in->now, ttl, &client.ip, &fact->at, fact->name);
-		context_address(in->t.context, in->now, ttl, fact->name, &fact->at, x->f->id);
-		break;
-	case FACT_ADDRESS:
-		context_address(in->t.context, in->now, ttl, fact->name, &fact->at, x->f->id);
-		break;
-	case FACT_TARGET:
-		if (protocol)
-			context_target(in->t.context, in->now, ttl, fact->name, fact->l4,
-				       fact->port, protocol);
-		break;
-	}
-}
-
-static void facts_look(struct infer *in, struct infer_flow *f, unsigned dir, struct bytes bytes)
-{
-	struct finding x = { in, f };
-	struct facts_input input = { .kind = (enum facts_kind)in->facts_of[f->protocol],
-				     .key = &f->key,
-				     .dir = dir,
-				     .client = f->client,
-				     .bytes = bytes,
-				     .found = on_fact,
-				     .ctx = &x };
-
-	if (input.kind == FACTS_NONE || f->state == REC_guess_state_CANDIDATE)
-		return;
-	if (!f->facts)
-		f->facts = l7_pool_take(&in->facts);
-	facts_scan(f->facts, &input);
-}
-
 /* ---- legal changes ------------------------------------------------------------------------- */
 
 /* The words for a change were said before: do these bytes begin what they announced? */
@@ -310,6 +248,8 @@ static void mode_set(struct infer *in, struct infer_flow *f)
 	bool seen = side_is_over(in, &f->side[0]) && side_is_over(in, &f->side[1]);
 	bool one = side_is_over(in, &f->side[0]) || side_is_over(in, &f->side[1]);
 	bool likely = f->state == REC_guess_state_LIKELY;
+	enum facts_kind kind = (enum facts_kind)in->facts_of[f->protocol];
+	bool tells = kind != FACTS_NONE && !facts_once(kind);
 
 	if (f->mode == INFER_OPEN && (sure || seen || (one && likely))) {
 		infer_give_up(in, f);
@@ -319,7 +259,7 @@ static void mode_set(struct infer *in, struct infer_flow *f)
 		side_drop(in, f, 1);
 	}
 	if (f->mode == INFER_WATCHED && !f->armed && !f->watch_left &&
-	    (in->facts_of[f->protocol] == FACTS_NONE || f->state == REC_guess_state_GAVE_UP))
+	    (!tells || f->state == REC_guess_state_GAVE_UP))
 		f->mode = INFER_CLOSED;
 }
 
@@ -358,7 +298,7 @@ static void piece_take(struct infer *in, struct infer_flow *f, unsigned dir, str
 	else if (f->watch_left)
 		f->watch_left--;
 	s->next = offset + bytes.len;
-	facts_look(in, f, dir, bytes);
+	infer_facts(in, f, dir, bytes);
 	if (!changed)
 		change_look(in, f, dir, bytes);
 	mode_set(in, f);
@@ -593,7 +533,7 @@ struct infer *infer_new(const struct infer_tables *tables, const struct infer_ho
 		enum facts_kind kind;
 	} kinds[] = { { "ftp", FACTS_FTP },   { "tftp", FACTS_TFTP },   { "sip", FACTS_SDP },
 		      { "rtsp", FACTS_RTSP }, { "portmap", FACTS_RPC }, { "dns", FACTS_DNS },
-		      { "mdns", FACTS_DNS } };
+		      { "mdns", FACTS_DNS },  { "tls", FACTS_TLS } };
 	struct infer *in = xcalloc(1, sizeof(*in));
 	size_t n = 1024;
 

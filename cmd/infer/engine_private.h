@@ -85,6 +85,11 @@ void infer_give_up(struct infer *in, struct infer_flow *f);
 /* From here on another protocol, by agreement. */
 void infer_upgrade(struct infer *in, struct infer_flow *f, const struct evidence *e);
 
+/* ---- engine_facts.c ---- */
+
+/* What bytes of a flow of known protocol say of others. */
+void infer_facts(struct infer *in, struct infer_flow *f, unsigned dir, struct bytes bytes);
+
 /* ---- engine_signs.c ---- */
 
 struct endpoint infer_endpoint(const struct infer_flow *f, unsigned dir);

@@ -203,6 +203,9 @@ void facts_scan(struct facts_flow *flow, const struct facts_input *in)
 	case FACTS_DNS:
 		facts_dns_message(in);
 		break;
+	case FACTS_TLS:
+		facts_tls_hello(in);
+		break;
 	}
 }
 

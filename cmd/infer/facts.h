@@ -5,7 +5,16 @@
 
 #include "libcommon/record/types.h"
 
-enum facts_kind { FACTS_NONE, FACTS_FTP, FACTS_TFTP, FACTS_SDP, FACTS_RTSP, FACTS_RPC, FACTS_DNS };
+enum facts_kind {
+	FACTS_NONE,
+	FACTS_FTP,
+	FACTS_TFTP,
+	FACTS_SDP,
+	FACTS_RTSP,
+	FACTS_RPC,
+	FACTS_DNS,
+	FACTS_TLS
+};
 enum { FACTS_LINE = 256, FACTS_CALLS = 4 };
 
 struct facts_side {
@@ -33,8 +42,8 @@ struct fact {
 	bool client, once;
 	const char *protocol;
 	unsigned seconds; /* how long that holds */
-	/* FACT_NAME: at was given to the client as that; FACT_ADDRESS: it is called that, too;
-	 * FACT_TARGET: name offers the protocol at l4 and port. */
+	/* FACT_NAME: at was given to the client as that, or the client calls it so; FACT_ADDRESS:
+	 * it is called that, too; FACT_TARGET: name offers the protocol at l4 and port. */
 	struct bytes name;
 };
 
@@ -47,7 +56,18 @@ struct facts_input {
 	void *ctx;
 };
 
-/* One datagram, or the next bytes of a stream. */
+/* Needs the scanner what came before? Only then it takes a struct facts_flow. */
+static inline bool facts_remembers(enum facts_kind kind)
+{
+	return kind == FACTS_FTP || kind == FACTS_SDP || kind == FACTS_RTSP || kind == FACTS_RPC;
+}
+/* Are the first bytes of the client all that it looks at? */
+static inline bool facts_once(enum facts_kind kind)
+{
+	return kind == FACTS_TLS;
+}
+
+/* One datagram, or the next bytes of a stream. flow: NULL for those that remember nothing. */
 void facts_scan(struct facts_flow *flow, const struct facts_input *in);
 /* Bytes are missing here. */
 void facts_gap(struct facts_flow *flow, unsigned dir);

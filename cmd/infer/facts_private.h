@@ -20,4 +20,8 @@ void facts_media_line(struct facts_flow *flow, const struct facts_input *in, str
 
 void facts_dns_message(const struct facts_input *in);
 
+/* ---- facts_tls.c ---- */
+
+void facts_tls_hello(const struct facts_input *in);
+
 #endif

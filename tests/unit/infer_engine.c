@@ -252,6 +252,54 @@ static void test_limits(void)
 	CHECK(highest() > 0 && highest() <= 50);
 }
 
+/* A ClientHello that asks for a server of that name. */
+static struct buf hello(const char *name)
+{
+	size_t n = strlen(name), exts = n + 9, body = 2 + 32 + 1 + 4 + 2 + 2 + exts;
+	struct buf b = { 0 };
+
+	buf_add(&b, "\x16\x03\x01\0", 4);
+	buf_add_byte(&b, (uint8_t)(body + 4));
+	buf_add(&b, "\x01\0\0", 3);
+	buf_add_byte(&b, (uint8_t)body);
+	buf_add(&b, "\x03\x03", 2);
+	buf_add(&b, noise_bytes, 32);
+	buf_add(&b, "\0\0\x02\x13\x01\x01\0\0", 8);
+	buf_add_byte(&b, (uint8_t)exts);
+	buf_add(&b, "\0\0\0", 3);
+	buf_add_byte(&b, (uint8_t)(n + 5));
+	buf_add_byte(&b, 0);
+	buf_add_byte(&b, (uint8_t)(n + 3));
+	buf_add(&b, "\0\0", 2);
+	buf_add_byte(&b, (uint8_t)n);
+	buf_add_str(&b, name);
+	return b;
+}
+
+static void test_names(void)
+{
+	struct buf b = hello("smtp3.example.com");
+
+	check_case("what a client calls its server by SNI is the server's name from then on");
+	begin(&roomy);
+	tcp_piece(1, 443, ORIG, buf_bytes(&b), 0);
+	SAID(0, "tls likely");
+	CHECK(!t.said[0].rec.server_name.ptr);
+	tcp_piece(1, 443, RESP, BYTES("\x16\x03\x03\x00\x50\x02\x00\x00\x4c\x03\x03", 11), 0);
+	SAID(1, "tls confirmed");
+	CHECK(t.said[1].rec.server_name.ptr != NULL);
+	check_case("and speaks for what else is done there");
+	tcp_piece(2, 7777, ORIG, noise(200), 0);
+	SAID(2, "smtp candidate");
+	CHECK(highest() > 0 && t.said[2].rec.confidence <= 50);
+	check_case("of a hello that is cut the name counts if it is there");
+	begin(&roomy);
+	tcp_piece(1, 443, ORIG, BYTES(b.ptr, b.len - 4), 0);
+	tcp_piece(2, 7777, ORIG, noise(200), 0);
+	CHECK_EQ(t.nsaid, 1);
+	buf_release(&b);
+}
+
 static void test_change(void)
 {
 	check_case("two directions of two protocols: a contradiction, of which both stay visible");
@@ -448,6 +496,7 @@ int main(void)
 	noise_make();
 	test_states();
 	test_limits();
+	test_names();
 	test_change();
 	test_late();
 	test_eviction();
