@@ -36,6 +36,19 @@ static bool looks_random(const struct infer_flow *f)
 
 static const char *const l4_name[] = { "tcp", "udp", "sctp" };
 
+static char *number_put(char *out, unsigned v)
+{
+	char digits[10];
+	size_t n = 0;
+
+	do
+		digits[n++] = (char)('0' + v % 10);
+	while (v /= 10);
+	while (n)
+		*out++ = digits[--n];
+	return out;
+}
+
 static void what_put(struct infer *in, const struct infer_flow *f, const struct evidence *e,
 		     char *out)
 {
@@ -75,8 +88,10 @@ static void what_put(struct infer *in, const struct infer_flow *f, const struct 
 		break;
 	case REC_evidence_class_PORT:
 		port = port_find(in->t.ports, (enum port_kind)infer_l4(f), server.port);
-		snprintf(out, WHAT, "%u/%s %s", server.port, l4_name[infer_l4(f)],
-			 port ? protocol_name(in->t.names, port->service) : "");
+		out = number_put(out, server.port);
+		*out++ = '/';
+		out = stpcpy(stpcpy(out, l4_name[infer_l4(f)]), " ");
+		strcpy(out, port ? protocol_name(in->t.names, port->service) : "");
 		break;
 	case REC_evidence_class_STATISTICS:
 		out[0] = 0;

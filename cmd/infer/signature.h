@@ -33,6 +33,7 @@ enum signature_kind {
 	CONDITION_AT,    /* places at `offset` */
 	CONDITION_AFTER, /* places at `offset` behind the last number */
 	CONDITION_FIND,  /* the floating text number `text` */
+	CONDITION_LINE,  /* the same within the first line */
 	CONDITION_RANGE, /* the number at `offset` is low..high */
 	CONDITION_LEN,   /* the number at `offset` is the datagram's length + add .. */
 	CONDITION_REST,  /* .. what is left of it behind the number, + add */
@@ -77,8 +78,9 @@ size_t signatures_count(const struct signatures *s);
 
 /* How far the look at one direction has got. Zeroed = at its start. */
 struct signature_scan {
-	uint16_t state;  /* of the automaton.. */
-	uint16_t looked; /* ..which has read so many bytes */
+	uint16_t state;    /* of the automaton.. */
+	uint16_t looked;   /* ..which has read so many bytes */
+	uint16_t lineless; /* so many bytes have no end of a line */
 	uint64_t texts[SIGNATURE_TEXTS / 64];
 	bool fits; /* something has */
 	uint64_t said[SIGNATURE_BUCKET / 64], said_floating[SIGNATURE_BUCKET / 64];

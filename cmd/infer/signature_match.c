@@ -75,7 +75,37 @@ static enum answer text_found(const struct text_automaton *a, const struct signa
 	return scan->texts[c->text / 64] >> c->text % 64 & 1 ? YES : MORE;
 }
 
-static enum answer signature_fits(const struct signatures *s, enum signature_l4 l4,
+static bool text_at(const struct signature_text *t, const uint8_t *at)
+{
+	size_t n = 0;
+
+	while (n < t->len && folded(at[n]) == t->bytes[n])
+		n++;
+	return n == t->len;
+}
+
+/* Once the line has its end, so that no byte is looked at twice. */
+static enum answer line_fits(const struct signatures *s, const struct signature_condition *c,
+			     struct bytes b, bool all, struct signature_scan *scan)
+{
+	const struct signature_text *t = &s->texts[c->text];
+	size_t most = b.len < SIGNATURE_DEPTH ? b.len : SIGNATURE_DEPTH;
+	const uint8_t *end = most > scan->lineless
+				     ? memchr(b.ptr + scan->lineless, '\n', most - scan->lineless)
+				     : NULL;
+	size_t n = end ? (size_t)(end - b.ptr) + 1 : most;
+
+	if (!end && !all) { /* list_match() takes that for a no where there are enough bytes */
+		scan->lineless = (uint16_t)most;
+		return MORE;
+	}
+	for (size_t i = 0; i + t->len <= n; i++)
+		if (text_at(t, b.ptr + i))
+			return YES;
+	return NO;
+}
+
+static enum answer signature_fits(const struct signatures *s, const struct signature_look *look,
 				  const struct signature *g, struct bytes b,
 				  struct signature_scan *scan)
 {
@@ -93,7 +123,10 @@ static enum answer signature_fits(const struct signatures *s, enum signature_l4 
 			a = places_fit(s, c, b, at);
 			break;
 		case CONDITION_FIND:
-			a = text_found(&s->automaton[l4], c, b, scan);
+			a = text_found(&s->automaton[look->l4], c, b, scan);
+			break;
+		case CONDITION_LINE:
+			a = line_fits(s, c, b, look->whole, scan);
 			break;
 		case CONDITION_SIZE:
 			a = c->low <= b.len && b.len <= c->high ? YES : NO;
@@ -131,7 +164,7 @@ static bool list_match(const struct signatures *s, const uint16_t *list, size_t 
 		if (said[i / 64] >> i % 64 & 1)
 			continue;
 		if ((g->from & look->from) && (b.len < 4 || (word & g->mask) == g->word))
-			a = signature_fits(s, look->l4, g, b, scan);
+			a = signature_fits(s, look, g, b, scan);
 		if (a == MORE && !look->whole && b.len < SIGNATURE_DEPTH)
 			continue;
 		said[i / 64] |= 1ull << i % 64;
@@ -164,6 +197,7 @@ void signatures_match(const struct signatures *s, const struct signature_look *l
 const struct signature *signatures_change(const struct signatures *s, uint16_t protocol,
 					  uint8_t from, struct bytes bytes)
 {
+	const struct signature_look look = { .l4 = SIGNATURE_TCP, .whole = true };
 	struct signature_scan scan = { 0 };
 
 	if (bytes.len > SIGNATURE_DEPTH)
@@ -172,7 +206,7 @@ const struct signature *signatures_change(const struct signatures *s, uint16_t p
 		const struct signature *g = &s->lines[s->changes[i]];
 
 		if (g->protocol == protocol && (g->from & from) &&
-		    signature_fits(s, SIGNATURE_TCP, g, bytes, &scan) == YES)
+		    signature_fits(s, &look, g, bytes, &scan) == YES)
 			return g;
 	}
 	return NULL;

@@ -208,10 +208,11 @@ static bool pattern_condition(struct draft *d, struct signature_condition *c,
 	c->places = (uint16_t)t.count;
 	for (size_t i = 0; i < t.count; i++)
 		d->bits += place_bits(&places[i]);
-	if (c->kind != CONDITION_FIND)
+	if (c->kind != CONDITION_FIND && c->kind != CONDITION_LINE)
 		return true;
 	if (!is_text(places, t.count))
-		return refuse(d, "find: takes one text, whose letters may be of either case");
+		return refuse(d,
+			      "find: and line: take one text, whose letters may be of either case");
 	return text_add(d, c, places);
 }
 
@@ -323,6 +324,10 @@ static bool condition_take(struct draft *d, struct bytes word)
 		c->kind = CONDITION_FIND;
 		return pattern_condition(d, c, places, word);
 	}
+	if (take(&word, "line:")) {
+		c->kind = CONDITION_LINE;
+		return pattern_condition(d, c, places, word);
+	}
 	if (colon && (!equal || colon < equal)) {
 		size_t n = (size_t)(colon - word.ptr);
 
@@ -339,8 +344,10 @@ static bool condition_take(struct draft *d, struct bytes word)
 		return number_condition(d, c, BYTES(word.ptr, n),
 					BYTES(equal + 1, word.len - n - 1));
 	}
-	return refuse(d, "a condition is OFFSET:PATTERN, find:PATTERN, NUMBER@OFFSET=VALUE, "
-			 "len=VALUE or both");
+	return refuse(
+		d,
+		"a condition is OFFSET:PATTERN, find:PATTERN, line:PATTERN, NUMBER@OFFSET=VALUE, "
+		"len=VALUE or both");
 }
 
 /* ---- lines --------------------------------------------------------------------------------- */
