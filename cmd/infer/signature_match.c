@@ -84,6 +84,16 @@ static bool text_at(const struct signature_text *t, const uint8_t *at)
 	return n == t->len;
 }
 
+/* The next byte that is that one, a letter of either case. */
+static const uint8_t *byte_in(uint8_t byte, const uint8_t *at, const uint8_t *end)
+{
+	if (byte < 'a' || byte > 'z')
+		return memchr(at, byte, (size_t)(end - at));
+	while (at < end && folded(*at) != byte)
+		at++;
+	return at < end ? at : NULL;
+}
+
 /* Once the line has its end, so that no byte is looked at twice. */
 static enum answer line_fits(const struct signatures *s, const struct signature_condition *c,
 			     struct bytes b, bool all, struct signature_scan *scan)
@@ -99,8 +109,8 @@ static enum answer line_fits(const struct signatures *s, const struct signature_
 		scan->lineless = (uint16_t)most;
 		return MORE;
 	}
-	for (size_t i = 0; i + t->len <= n; i++)
-		if (text_at(t, b.ptr + i))
+	for (const uint8_t *at = b.ptr; (at = byte_in(t->bytes[0], at, b.ptr + n)); at++)
+		if ((size_t)(b.ptr + n - at) >= t->len && text_at(t, at))
 			return YES;
 	return NO;
 }
