@@ -12,17 +12,18 @@ struct signatures *signatures_new(struct protocols *names)
 	return s;
 }
 
+static void list_clear(struct signature_list *l)
+{
+	free(l->keys);
+	*l = (struct signature_list){ 0 };
+}
+
 static void lists_free(struct signatures *s)
 {
 	for (int l4 = 0; l4 < SIGNATURE_L4S; l4++) {
-		for (int c = 0; c < 256; c++) {
-			free(s->bucket[l4][c]);
-			s->bucket[l4][c] = NULL;
-			s->nbucket[l4][c] = 0;
-		}
-		free(s->floating[l4]);
-		s->floating[l4] = NULL;
-		s->nfloating[l4] = 0;
+		for (int c = 0; c < 256; c++)
+			list_clear(&s->bucket[l4][c]);
+		list_clear(&s->floating[l4]);
 	}
 	free(s->changes);
 	free(s->changes_of);
@@ -67,17 +68,29 @@ static bool first_fits(const struct signatures *s, const struct signature *g, ui
 	return fits;
 }
 
-static void list_add(uint16_t **list, uint16_t *n, size_t number)
+static void *array_grow(void *items, size_t n, size_t size)
 {
-	uint16_t *more;
+	void *more = realloc(items, (n + 1) * size);
 
-	if (*n == SIGNATURE_BUCKET)
-		die("more than %d signatures for one first byte", SIGNATURE_BUCKET);
-	more = realloc(*list, (*n + 1u) * sizeof(**list));
 	if (!more)
 		die("out of memory");
-	*list = more;
-	more[(*n)++] = (uint16_t)number;
+	return more;
+}
+
+static void number_add(uint16_t **list, size_t *n, size_t number)
+{
+	*list = array_grow(*list, *n, sizeof(**list));
+	(*list)[(*n)++] = (uint16_t)number;
+}
+
+static void list_add(const struct signatures *s, struct signature_list *l, size_t number)
+{
+	const struct signature *g = &s->lines[number];
+
+	if (l->n == SIGNATURE_BUCKET)
+		die("more than %d signatures for one first byte", SIGNATURE_BUCKET);
+	l->keys = array_grow(l->keys, l->n, sizeof(*l->keys));
+	l->keys[l->n++] = (struct signature_key){ g->word, g->mask, (uint16_t)number, g->from };
 }
 
 static void line_place(struct signatures *s, size_t number, enum signature_l4 l4)
@@ -87,15 +100,13 @@ static void line_place(struct signatures *s, size_t number, enum signature_l4 l4
 
 	for (unsigned c = 0; c < 256; c++)
 		if (first_fits(s, g, (uint8_t)c, &says) && says)
-			list_add(&s->bucket[l4][c], &s->nbucket[l4][c], number);
+			list_add(s, &s->bucket[l4][c], number);
 	if (!says)
-		list_add(&s->floating[l4], &s->nfloating[l4], number);
+		list_add(s, &s->floating[l4], number);
 }
 
 void signatures_compile(struct signatures *s)
 {
-	uint16_t nchanges = 0, nvariants = 0;
-
 	lists_free(s);
 	s->changes_of = xcalloc(PROTOCOLS_MAX, 1);
 	for (size_t i = 0; i < s->count; i++) {
@@ -105,15 +116,13 @@ void signatures_compile(struct signatures *s)
 			if (g->l4s & 1u << l4)
 				line_place(s, i, l4);
 		if (g->variant)
-			list_add(&s->variants, &nvariants, i);
+			number_add(&s->variants, &s->nvariants, i);
 		if (g->change) {
-			list_add(&s->changes, &nchanges, i);
+			number_add(&s->changes, &s->nchanges, i);
 			if (s->changes_of[g->protocol] < g->within)
 				s->changes_of[g->protocol] = (uint8_t)g->within;
 		}
 	}
-	s->nchanges = nchanges;
-	s->nvariants = nvariants;
 	text_automatons_build(s);
 }
 

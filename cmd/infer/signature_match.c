@@ -157,7 +157,7 @@ static enum answer signature_fits(const struct signatures *s, const struct signa
 
 /* Asks those of a list that have said neither yes nor no. True where one said yes that needs no
  * other to be believed. */
-static bool list_match(const struct signatures *s, const uint16_t *list, size_t n,
+static bool list_match(const struct signatures *s, const struct signature_list *list,
 		       const struct signature_look *look, struct bytes b,
 		       struct signature_scan *scan, uint64_t *said,
 		       void (*hit)(void *ctx, uint16_t number), void *ctx)
@@ -167,20 +167,21 @@ static bool list_match(const struct signatures *s, const uint16_t *list, size_t 
 
 	for (size_t i = 0; i < 4 && i < b.len; i++)
 		word |= (uint32_t)b.ptr[i] << (24 - 8 * i);
-	for (size_t i = 0; i < n; i++) {
-		const struct signature *g = &s->lines[list[i]];
+	for (size_t i = 0; i < list->n; i++) {
+		const struct signature_key *key = &list->keys[i];
+		const struct signature *g = &s->lines[key->number];
 		enum answer a = NO;
 
 		if (said[i / 64] >> i % 64 & 1)
 			continue;
-		if ((g->from & look->from) && (b.len < 4 || (word & g->mask) == g->word))
+		if ((key->from & look->from) && (b.len < 4 || (word & key->mask) == key->word))
 			a = signature_fits(s, look, g, b, scan);
 		if (a == MORE && !look->whole && b.len < SIGNATURE_DEPTH)
 			continue;
 		said[i / 64] |= 1ull << i % 64;
 		if (a == YES) {
 			any |= g->weight >= 75 && !g->both;
-			hit(ctx, list[i]);
+			hit(ctx, key->number);
 		}
 	}
 	return any;
@@ -196,12 +197,11 @@ void signatures_match(const struct signatures *s, const struct signature_look *l
 		return;
 	if (b.len > SIGNATURE_DEPTH && !look->whole)
 		b.len = SIGNATURE_DEPTH;
-	scan->fits |= list_match(s, s->bucket[look->l4][b.ptr[0]], s->nbucket[look->l4][b.ptr[0]],
-				 look, b, scan, scan->said, hit, ctx);
+	scan->fits |=
+		list_match(s, &s->bucket[look->l4][b.ptr[0]], look, b, scan, scan->said, hit, ctx);
 	/* What may stand anywhere counts where nothing else fits. */
 	if (!scan->fits)
-		list_match(s, s->floating[look->l4], s->nfloating[look->l4], look, b, scan,
-			   scan->said_floating, hit, ctx);
+		list_match(s, &s->floating[look->l4], look, b, scan, scan->said_floating, hit, ctx);
 }
 
 const struct signature *signatures_change(const struct signatures *s, uint16_t protocol,

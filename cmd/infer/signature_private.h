@@ -23,6 +23,18 @@ struct text_automaton {
 	uint16_t *ends;     /* per state: itself where a text ends here, else the shorter one */
 };
 
+/* What tells most signatures of a list apart, side by side. */
+struct signature_key {
+	uint32_t word, mask; /* of the first four bytes */
+	uint16_t number;
+	uint8_t from;
+};
+
+struct signature_list {
+	struct signature_key *keys;
+	size_t n;
+};
+
 struct signatures {
 	struct protocols *names;
 	struct signature lines[SIGNATURES_MAX];
@@ -32,10 +44,7 @@ struct signatures {
 	size_t ntexts;
 	struct text_automaton automaton[SIGNATURE_L4S]; /* TCP's has those of `change` lines, too */
 	/* By first byte, and those that any first byte may have. */
-	uint16_t *bucket[SIGNATURE_L4S][256];
-	uint16_t nbucket[SIGNATURE_L4S][256];
-	uint16_t *floating[SIGNATURE_L4S];
-	uint16_t nfloating[SIGNATURE_L4S];
+	struct signature_list bucket[SIGNATURE_L4S][256], floating[SIGNATURE_L4S];
 	uint16_t *changes; /* numbers of `change` lines */
 	size_t nchanges;
 	uint16_t *variants; /* numbers of `variant` lines */
