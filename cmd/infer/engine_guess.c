@@ -24,12 +24,15 @@ static bool looks_random(const struct infer_flow *f)
 	uint32_t counts[256] = { 0 };
 	uint64_t n = 0, pairs = 0;
 
-	for (int d = 0; d < 2; d++)
-		for (unsigned i = 0; f->side[d].first && i < f->side[d].len; i++, n++)
-			counts[f->side[d].first[i]]++;
-	for (int c = 0; c < 256; c++)
-		pairs += (uint64_t)counts[c] * (counts[c] ? counts[c] - 1 : 0);
-	return n >= RANDOM_LEAST && pairs * 256 * 2 < n * (n - 1) * 3;
+	for (int d = 0; d < 2; d++) {
+		const uint8_t *bytes = f->side[d].first;
+		unsigned len = bytes ? f->side[d].len : 0;
+
+		for (unsigned i = 0; i < len; i++)
+			pairs += counts[bytes[i]]++;
+		n += len;
+	}
+	return n >= RANDOM_LEAST && pairs * 256 * 4 < n * (n - 1) * 3;
 }
 
 /* ---- the record ---------------------------------------------------------------------------- */
