@@ -97,6 +97,8 @@ bool reader_next(struct reader *r, struct rec_head *h, struct rec_frame *f)
 {
 	const char *why;
 
+	if (!r->buf.ptr && !more(r))
+		return false;
 	while (!r->ended) {
 		struct bytes rest = BYTES(r->buf.ptr + r->pos, r->buf.len - r->pos);
 		ssize_t len = rec_measure(rest, &why);

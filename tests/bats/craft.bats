@@ -2,6 +2,8 @@
 # craft and show: expressions to frames and back.
 load helper
 
+setup() { cd "$BATS_TEST_TMPDIR" || return 1; }
+
 hex() { weir craft "$@" -q | weir show --no-tree --no-expr | grep '^  [0-9a-f]\{4\} ' | cut -c 8-56 | tr -d ' \n'; }
 exprs() { weir craft "$@" -q | weir craft --from - -q; }
 
