@@ -132,6 +132,18 @@ sctp() {
 > [end: fin, 9 bytes, 1 chunk missing]" ]]
 }
 
+@test "reasm: TSNs of SCTP that begin anew leave no gap, and no message comes twice" {
+	run bash -c "weir read '$(sctp restarted)' | weir flow | weir reasm | weir json --types stream,anomaly,stream_end --fields dir,ssn,tsn,name,gap,messages,lost_chunks"
+	[ "$output" = '{"type":"stream","dir":0,"gap":0,"ssn":0,"tsn":1000}
+{"type":"stream","dir":0,"gap":0,"ssn":1,"tsn":1001}
+{"type":"stream","dir":1,"gap":0,"ssn":0,"tsn":5000}
+{"type":"stream","dir":1,"gap":0,"ssn":0,"tsn":5001}
+{"type":"stream","dir":0,"gap":0,"ssn":0,"tsn":2147484650}
+{"type":"stream","dir":0,"gap":0,"ssn":1,"tsn":2147484651}
+{"type":"stream_end","dir":"orig","lost_chunks":0,"messages":4}
+{"type":"stream_end","dir":"resp","lost_chunks":0,"messages":2}' ]
+}
+
 @test "reasm: an ABORT without the right tag ends nothing, one with it does" {
 	run bash -c "weir read '$(sctp blind_abort)' | weir flow | weir reasm | weir json --types stream_end,anomaly --fields reason,delivered,name"
 	[[ "$output" == *'"name":"sctp_abort_bad_tag"'* ]]
@@ -151,7 +163,7 @@ sctp() {
 @test "reasm: W2: the bytes of a connection are the same in tunnels and in fragments of them" {
 	want=$(weir read "$(sctp plain)" | weir flow | weir reasm | weir streams --digest)
 	[ "$(grep -c sha256 <<<"$want")" -eq 2 ]
-	for scenario in in_vxlan in_gre in_gtp in_mpls in_fragments; do
+	for scenario in in_vxlan in_gre in_gtp in_mpls in_fragments in_gtp_fragments; do
 		[ "$(weir read "$(sctp $scenario)" | weir flow | weir reasm | weir streams --digest)" = "$want" ]
 	done
 	[[ "$(weir read "$(sctp in_fragments)" | weir flow | weir reasm | weir http | weir json --types http)" == *'"host":"inner.example"'*'"status_code":200'* ]]

@@ -12,7 +12,7 @@ from scenario import CLIENT, SERVER, START
 DATA, INIT, INIT_ACK, SACK, ABORT, SHUTDOWN, SHUTDOWN_ACK, COOKIE_ECHO, COOKIE_ACK, COMPLETE = (
     0, 1, 2, 3, 6, 7, 8, 10, 11, 14)
 FORWARD_TSN = 192
-I_DATA = 64
+I_DATA, RE_CONFIG = 64, 130
 
 
 def crc32c(data):
@@ -136,6 +136,28 @@ def interleaved():
     return pcap(cap)
 
 
+def restarted():
+    """All TSNs and SSNs begin anew at the client's request (RFC 6525), which comes twice."""
+    cap = Capture()
+    a = Association(cap)
+    a.open()
+    a.send(0, a.data(0, 1, "one "), a.data(0, 1, "two "))
+    a.send(1, a.data(1, 1, "ONE "))
+    ask = chunk(RE_CONFIG, struct.pack(">HHI", 15, 8, 1000))
+    answer = chunk(RE_CONFIG, struct.pack(">HHIIII", 16, 20, 1000, 1, a.tsn[1], a.tsn[0] + 2**31))
+    a.send(0, ask)
+    a.send(1, answer)
+    a.tsn[0] += 2**31
+    a.ssn = {}
+    late = a.data(0, 1, "three ")
+    a.send(0, a.data(0, 1, "four"))
+    a.send(0, ask)
+    a.send(1, answer, a.data(1, 1, "TWO"))
+    a.send(0, late)
+    a.close()
+    return pcap(cap)
+
+
 def blind_abort():
     """An ABORT without the right tag, then one with it."""
     cap = Capture()
@@ -175,8 +197,16 @@ def tunnel(wrap):
     return pcap(cap)
 
 
+def vxlan(frame, src, dst):
+    return udp(src, dst, 50000, 4789, struct.pack(">II", 0x08000000, 42 << 8) + frame)
+
+
+def gtp(frame, src, dst):
+    return udp(src, dst, 2152, 2152, struct.pack(">BBHI", 0x30, 0xff, len(frame) - 14, 7) + frame[14:])
+
+
 def in_vxlan():
-    return tunnel(lambda f, s, d: (17, udp(s, d, 50000, 4789, struct.pack(">II", 0x08000000, 42 << 8) + f)))
+    return tunnel(lambda *which: (17, vxlan(*which)))
 
 
 def in_gre():
@@ -184,8 +214,7 @@ def in_gre():
 
 
 def in_gtp():
-    return tunnel(lambda f, s, d: (17, udp(s, d, 2152, 2152,
-                                           struct.pack(">BBHI", 0x30, 0xff, len(f) - 14, 7) + f[14:])))
+    return tunnel(lambda *which: (17, gtp(*which)))
 
 
 def in_mpls():
@@ -196,13 +225,13 @@ def in_mpls():
     return pcap(cap)
 
 
-def in_fragments():
-    """VXLAN whose outer packets are cut in pieces of 64 bytes, the last one first, in a VLAN."""
+def fragments(wrap):
+    """wrap() as above gives UDP; it is cut in pieces of 64 bytes, the last one first, in a VLAN."""
     cap = Capture()
     for ident, (ts, frame, _, _) in enumerate(tcp_frames()):
         mine = frame[6:12] == mac("10.0.0.1")
         src, dst = (CLIENT, SERVER) if mine else (SERVER, CLIENT)
-        whole = udp(src, dst, 50000, 4789, struct.pack(">II", 0x08000000, 42 << 8) + frame)
+        whole = wrap(frame, src, dst)
         for at in reversed(range(0, len(whole), 64)):
             more = 0x2000 if at + 64 < len(whole) else 0
             data = ip(src, dst, 17, whole[at:at + 64], ident=ident, frag=more | at // 8)
@@ -211,9 +240,17 @@ def in_fragments():
     return pcap(cap)
 
 
+def in_fragments():
+    return fragments(vxlan)
+
+
+def in_gtp_fragments():
+    return fragments(gtp)
+
+
 def main():
     table = {f.__name__: f for f in (talk, reordered, lost, interleaved, blind_abort, plain, in_vxlan, in_gre, in_gtp, in_mpls,
-                                     in_fragments)}
+                                     in_fragments, in_gtp_fragments, restarted)}
     if sys.argv[1:] == ["--list"]:
         print("\n".join(table))
     elif len(sys.argv) == 2 and sys.argv[1] in table:
