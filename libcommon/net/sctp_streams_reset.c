@@ -6,7 +6,7 @@
  */
 #include "libcommon/net/sctp_streams_private.h"
 
-static void forget(struct sctp_group *g, struct sctp_streams *s)
+void streams_forget_reset(struct sctp_group *g, struct sctp_streams *s)
 {
 	struct hold_stream *t = NULL;
 
@@ -23,7 +23,7 @@ static bool ask(struct sctp_group *g, struct sctp_streams *s, uint32_t request,
 		return false;
 	if (s->has_reset && !before(s->last_reset, request))
 		return false;
-	forget(g, s);
+	streams_forget_reset(g, s);
 	s->resetting = what;
 	s->reset_request = request;
 	return true;
@@ -121,7 +121,7 @@ static void restart(struct sctp_group *g, struct sctp_streams *s, uint32_t next)
 		sctp_streams_start(g, s, next);
 		return;
 	}
-	forget(g, s);
+	streams_forget_reset(g, s);
 	if (s->has_ack && before(s->cum, s->acked))
 		streams_give_up(g, s, s->acked, SCTP_GAP_ACKED);
 	streams_give_up(g, s, s->highest, SCTP_GAP_ABANDONED);
@@ -165,7 +165,7 @@ void sctp_streams_reset_answer(struct sctp_group *g, struct sctp_streams *s,
 	    answer->result == SCTP_IN_PROGRESS)
 		return;
 	if (!performed) {
-		forget(g, s);
+		streams_forget_reset(g, s);
 	} else if (s->resetting == SCTP_RESET_STREAMS) {
 		reset(g, s);
 	} else if (answer->has_tsns) { /* without them, the first chunk has to tell */

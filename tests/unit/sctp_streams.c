@@ -767,6 +767,18 @@ static void test_bounds(void)
 	CHECK(said("0:0=a <101+199906> [0:1] 0:8=z "));
 	CHECK_EQ(s.lost_by[SCTP_GAP_RESYNC], 199906);
 
+	check_case("so are those beyond half of all TSNs, and what was acknowledged is forgotten");
+	begin((struct sctp_limits){ 0 });
+	data(BUILD_BE, 100, 0, 0, "a");
+	sctp_streams_ack(&s, 100);
+	ask_reset(1, 100, NULL, 0);
+	for (uint32_t i = 0; i < 8; i++)
+		data(BUILD_BE, 0x90000000 + i, 0, (uint16_t)i, "y");
+	sctp_streams_tick(g, &s, 1, 1, false);
+	data(BUILD_BE, 0x90000008, 1, 0, "b");
+	CHECK(said("0:0=a <101+2415919010> [0:1] 0:7=y 1:0=b "));
+	CHECK_EQ(s.cum, 0x90000008);
+
 	check_case("T18: streams beyond those that are known go by TSN");
 	begin((struct sctp_limits){ .streams = 2 });
 	data(BUILD_BE, 100, 0, 0, "a");
