@@ -36,12 +36,19 @@ void *realloc(void *p, size_t size)
 }
 #endif
 
-/* From here on, to the end of the program; what is printed takes no memory. */
+static inline void poison_end(void)
+{
+	poisoned = false;
+}
+
+/* From here on, to the program's end (what runs at exit may allocate, as the coverage's report
+ * does); what is printed takes no memory. */
 static inline void poison_all(void)
 {
 	static char out[4096];
 
 	setvbuf(stdout, out, _IOLBF, sizeof(out));
+	atexit(poison_end);
 	poisoned = true;
 }
 
