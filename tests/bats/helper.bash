@@ -6,6 +6,11 @@ WEIR_BUILD=${WEIR_BUILD:-$top/build/plain}
 export PATH="$WEIR_BUILD/bin:$PATH" LC_ALL=C.UTF-8
 unset WEIR_PAGE_FD WEIR_EXEC_PATH COLUMNS
 
+# What a test writes goes with it; a file with a setup of its own does this there.
+setup() {
+	cd "$BATS_TEST_TMPDIR" || return
+}
+
 # capture NAME: a generated capture, made once per file.
 capture() {
 	local file=$BATS_FILE_TMPDIR/$1.pcap
