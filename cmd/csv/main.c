@@ -32,7 +32,7 @@ static struct {
 	struct table *table;
 	char *type; /* the one that is printed */
 	bool headed;
-	struct names names; /* that were asked for */
+	struct names names, types; /* that were asked for */
 	struct buf out;
 } csv;
 
@@ -45,6 +45,8 @@ static void csv_open(struct stage *st, int argc, char **argv)
 	(void)argv;
 	if (config.type && strchr(config.type, ','))
 		die_usage("--types: a table is of one type, '%s' are several", config.type);
+	if (config.type && !names_add_types(&csv.types, config.type, &bad))
+		die_usage("--types: '%s' is no name of a type", config.type);
 	if (config.type)
 		csv.type = strdup(config.type);
 	if (config.fields && !names_add_list(&csv.names, config.fields, &bad))
@@ -61,6 +63,7 @@ static bool is_bulk(const char *name)
 /* Is it the type that is printed? */
 static bool wanted(struct stage *st, const char *name)
 {
+	names_see_type(&csv.types, name);
 	if (!csv.type && is_bulk(name))
 		return false;
 	if (!csv.type)
@@ -124,6 +127,7 @@ static void csv_finish(struct stage *st)
 {
 	if (config.fields)
 		stage_check_names(st, &csv.names);
+	stage_check_types(st, &csv.types);
 }
 
 int main(int argc, char **argv)
@@ -143,6 +147,7 @@ int main(int argc, char **argv)
 
 	table_free(csv.table);
 	names_release(&csv.names);
+	names_release(&csv.types);
 	buf_release(&csv.out);
 	free(csv.type);
 	return code;

@@ -59,28 +59,22 @@ static bool in_prefix(const char *name)
 
 static void cut_open(struct stage *st, int argc, char **argv)
 {
+	struct bytes bad;
+
 	(void)st;
 	if (argc != !config.drop)
 		die_usage("give the fields to keep, or --drop and the others; try '%s --help'",
 			  tool_name);
 	list_add(&cut.names, config.drop ? config.drop : argv[1],
 		 config.drop ? "--drop" : "FIELDS");
-	if (config.types)
-		list_add(&cut.types, config.types, "--types");
+	if (config.types && !names_add_types(&cut.types, config.types, &bad))
+		die_usage("--types: '%.*s' is no name", (int)bad.len, (const char *)bad.ptr);
 	for (size_t i = 0; config.drop && i < cut.names.n; i++)
 		if (in_prefix(cut.names.name[i]))
 			die_usage("--drop: every record has '%s'", cut.names.name[i]);
 }
 
 /* ---- plans ---------------------------------------------------------------------------------- */
-
-static bool type_wanted(const char *name)
-{
-	for (size_t i = 0; i < cut.types.n; i++)
-		if (strcmp(cut.types.name[i], name) == 0)
-			return true;
-	return cut.types.n == 0;
-}
 
 static bool is_named(const char *name)
 {
@@ -144,7 +138,7 @@ static void plan_make(struct stage *st, void *user, uint16_t type, struct plan *
 	(void)user;
 	rec_view_init(&p->view, plan->schema);
 	names_see(&cut.names, &p->view);
-	if (!type_wanted(schema_name(plan->schema)))
+	if (!names_see_type(&cut.types, schema_name(plan->schema)))
 		return;
 	p->fields = xcalloc(MAX_COLUMNS, sizeof(*p->fields));
 	if (config.drop) {
@@ -210,6 +204,7 @@ static void cut_batch(struct stage *st, const struct stage_rec *recs, size_t n)
 static void cut_finish(struct stage *st)
 {
 	stage_check_names(st, &cut.names);
+	stage_check_types(st, &cut.types);
 }
 
 int main(int argc, char **argv)

@@ -68,7 +68,8 @@ static void add_expr(const char *text, size_t given)
 		die_usage("column %u of '%s': %s", e.column, text, e.what);
 	name = names_unknown(expr_names(x), &near);
 	if (name && near)
-		warn("no built-in type has a field '%s'; '%s' is one", name, near);
+		warn("no built-in type has a field '%s' ('%s' is one); texts stand in quotes", name,
+		     near);
 	filter.exprs[filter.n++] = x;
 }
 

@@ -51,7 +51,7 @@ struct printed {
 
 struct printer {
 	struct render_options render;
-	const char **types;
+	struct names types, fields; /* that were asked for */
 	struct order order;
 	uint64_t *cap_hits;
 };
@@ -72,6 +72,17 @@ static const char **split(const char *text)
 	return list;
 }
 
+/* The same of fields, of which the end tells which no type had. */
+static const char **field_list(const char *option, const char *text)
+{
+	struct bytes bad;
+
+	if (!names_add_list(&printer.fields, text, &bad))
+		die_usage("%s: '%.*s' is no name of a field, or there are more than %d", option,
+			  (int)bad.len, (const char *)bad.ptr, NAMES_MAX);
+	return split(text);
+}
+
 static unsigned line_width(struct stage *st)
 {
 	struct winsize ws;
@@ -90,6 +101,7 @@ static void printer_open(struct stage *st, int argc, char **argv)
 {
 	bool tty = stage_text_is_tty(st);
 	struct render_options *o = &printer.render;
+	struct bytes bad;
 
 	(void)argc;
 	(void)argv;
@@ -105,12 +117,12 @@ static void printer_open(struct stage *st, int argc, char **argv)
 	o->seed = (uint16_t)config.seed;
 	o->width = o->format == RENDER_TEXT ? line_width(st) : 0;
 	o->gaps_only = !config.types && !config.fields;
-	if (config.types)
-		printer.types = split(config.types);
+	if (config.types && !names_add_types(&printer.types, config.types, &bad))
+		die_usage("--types: '%.*s' is no name", (int)bad.len, (const char *)bad.ptr);
 	if (config.fields)
-		o->fields = split(config.fields);
+		o->fields = field_list("--fields", config.fields);
 	if (config.exclude)
-		o->exclude = split(config.exclude);
+		o->exclude = field_list("--exclude", config.exclude);
 	if (o->format == RENDER_JSON)
 		o->keys = key_cache_new();
 	printer.cap_hits = stage_counter(st, "order_cap_hits");
@@ -120,14 +132,10 @@ static bool type_wanted(const char *name)
 {
 	static const char *const left_out[] = { "frame", "packet", "stream", NULL };
 	static const char *const left_out_of_text[] = { "session_end", NULL };
-	const char *const *list = printer.types;
+	const char *const *list;
 
-	if (list) {
-		for (; *list; list++)
-			if (strcmp(*list, name) == 0)
-				return true;
-		return false;
-	}
+	if (printer.types.n)
+		return names_see_type(&printer.types, name);
 	for (list = left_out; *list; list++)
 		if (strcmp(*list, name) == 0)
 			return false;
@@ -169,6 +177,35 @@ static uint64_t *type_counter(struct stage *st, const char *name)
 	return stage_counter(st, counter);
 }
 
+/* A line has whole fields; of a member cut makes one. */
+static void check_members(struct stage *st, const struct rec_view *v)
+{
+	static bool said;
+	struct field f;
+
+	for (size_t i = 0; i < printer.fields.n && !said; i++) {
+		said = field_bind(&f, v, printer.fields.name[i]) && f.at == FIELD_COLUMN &&
+		       f.depth > 1;
+		if (!said)
+			continue;
+		warn("'%s' is a member of another field; weir-cut makes a field of it",
+		     printer.fields.name[i]);
+		stage_exit(st, EXIT_SCHEMA);
+	}
+}
+
+static void fields_see(struct stage *st, const struct schema *s)
+{
+	struct rec_view v;
+
+	if (printer.fields.n == 0)
+		return;
+	rec_view_init(&v, s);
+	names_see(&printer.fields, &v);
+	check_members(st, &v);
+	rec_view_release(&v);
+}
+
 static void printed_make(struct stage *st, void *user, uint16_t type, struct plan *plan)
 {
 	struct printed *t = (struct printed *)plan;
@@ -177,6 +214,7 @@ static void printed_make(struct stage *st, void *user, uint16_t type, struct pla
 	(void)user;
 	(void)type;
 	t->seen = type_counter(st, name);
+	fields_see(st, plan->schema);
 	t->render = type_wanted(name) ? render_plan_new(plan->schema, &printer.render) : NULL;
 }
 
@@ -253,6 +291,13 @@ static bool printer_complete(struct stage *st, const struct rec_head *next)
 	return true;
 }
 
+static void printer_finish(struct stage *st)
+{
+	flush(st);
+	stage_check_names(st, &printer.fields);
+	stage_check_types(st, &printer.types);
+}
+
 int main(int argc, char **argv)
 {
 	static const struct stage_ops ops = {
@@ -265,7 +310,7 @@ int main(int argc, char **argv)
 		.batch = printer_batch,
 		.mark = printer_mark,
 		.complete = printer_complete,
-		.finish = flush,
+		.finish = printer_finish,
 	};
 
 	return stage_main(&ops, argc, argv);

@@ -97,15 +97,50 @@ static const char *nearest(const char *name)
 	return near;
 }
 
+static const char *first_unknown(const struct names *s)
+{
+	for (size_t i = 0; i < s->n; i++)
+		if (!s->known[i])
+			return s->name[i];
+	return NULL;
+}
+
 const char *names_unknown(const struct names *s, const char **near)
 {
-	for (size_t i = 0; i < s->n; i++) {
-		if (s->known[i])
-			continue;
-		*near = nearest(s->name[i]);
-		return s->name[i];
-	}
-	return NULL;
+	const char *name = first_unknown(s);
+
+	*near = name ? nearest(name) : NULL;
+	return name;
+}
+
+/* ---- types ---------------------------------------------------------------------------------- */
+
+bool names_add_types(struct names *s, const char *list, struct bytes *bad)
+{
+	if (!names_add_list(s, list, bad))
+		return false;
+	for (size_t i = 0; i < s->n; i++)
+		s->known[i] = rec_builtin_named(bytes_str(s->name[i])) != NULL;
+	return true;
+}
+
+bool names_see_type(struct names *s, const char *type)
+{
+	for (size_t i = 0; i < s->n; i++)
+		if (strcmp(s->name[i], type) == 0)
+			return s->known[i] = true;
+	return s->n == 0;
+}
+
+const char *names_unknown_type(const struct names *s, const char **near)
+{
+	const char *all[BUILTIN_MAX] = { NULL }, *name = first_unknown(s);
+	size_t n = 0;
+
+	for (struct rec_view *const *t = names_builtin(); *t; t++)
+		all[n++] = schema_name((*t)->schema);
+	*near = name ? opt_nearest(name, all) : NULL;
+	return name;
 }
 
 void names_release(struct names *s)

@@ -101,18 +101,10 @@ static enum rec_kind row_kind(enum rec_kind k)
 	}
 }
 
-static bool type_wanted(const struct grouping *g, const char *name)
-{
-	for (size_t i = 0; i < g->types.n; i++)
-		if (strcmp(g->types.name[i], name) == 0)
-			return true;
-	return g->types.n == 0;
-}
-
 /* Has the type all fields, of the kinds that the rows have? */
 static bool plan_fits(struct grouping *g, struct group_plan *p)
 {
-	bool fits = type_wanted(g, schema_name(p->plan.schema));
+	bool fits = names_see_type(&g->types, schema_name(p->plan.schema));
 
 	p->list = -1;
 	for (size_t i = 0; i < g->nby && fits; i++) {
@@ -181,7 +173,7 @@ struct grouping *grouping_new(struct stage *st, const struct grouping_config *c)
 	g->weight = c->weight ? name_of(g, bytes_str(c->weight), "--sum") : -1;
 	if (c->weight && !may_be_number(c->weight))
 		die_usage("--sum: '%s' is no number", c->weight);
-	if (c->types && !names_add_list(&g->types, c->types, &bad))
+	if (c->types && !names_add_types(&g->types, c->types, &bad))
 		die_usage("--types: '%.*s' is no name", (int)bad.len, (const char *)bad.ptr);
 	if (c->groups < 1 || c->groups > 1 << 24)
 		die_usage("--groups: 1 to %d", 1 << 24);
@@ -378,4 +370,5 @@ void grouping_finish(struct grouping *g)
 	grouping_leave(g);
 	g->newest = 0;
 	stage_check_names(g->st, &g->names);
+	stage_check_types(g->st, &g->types);
 }

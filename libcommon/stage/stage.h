@@ -185,6 +185,9 @@ const struct schema *stage_schema(struct stage *st, uint16_t type);
 /* At the end of the input: a field that was asked for and that no type of the stream has is said,
  * and makes the exit code 3; a stream without records says nothing of it. False where it was. */
 bool stage_check_names(struct stage *st, const struct names *names);
+/* The same for types that were asked for and did not come. That is said and no more: a stage of
+ * one's own may have found nothing. */
+void stage_check_types(struct stage *st, const struct names *types);
 uint64_t stage_last_n(struct stage *st);        /* highest n seen so far (sources: made) */
 uint64_t stage_last_ts(const struct stage *st); /* the same for ts */
 

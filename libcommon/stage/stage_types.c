@@ -88,14 +88,30 @@ void stage_types_free(struct stage *st)
 	}
 }
 
-bool stage_check_names(struct stage *st, const struct names *names)
+static bool any_came(const struct stage *st)
 {
-	const char *near = NULL, *name = names_unknown(names, &near);
 	bool any = false;
 
 	for (size_t i = 0; i < st->ninputs; i++)
 		any |= st->inputs[i].in && *st->inputs[i].in;
-	if (!name || !any)
+	return any;
+}
+
+void stage_check_types(struct stage *st, const struct names *types)
+{
+	const char *near = NULL, *name = names_unknown_type(types, &near);
+
+	if (name && any_came(st))
+		warn(near ? "no record of a type '%s' came; did you mean '%s'?"
+			  : "no record of a type '%s' came",
+		     name, near);
+}
+
+bool stage_check_names(struct stage *st, const struct names *names)
+{
+	const char *near = NULL, *name = names_unknown(names, &near);
+
+	if (!name || !any_came(st))
 		return true;
 	warn(near ? "no type of this stream has a field '%s'; did you mean '%s'?"
 		  : "no type of this stream has a field '%s'",

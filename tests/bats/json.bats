@@ -31,6 +31,24 @@ END
 	[ "$output" = 0 ]
 }
 
+@test "json: names that nothing has are told, with the nearest" {
+	run bash -c "weir json -i '$BATS_FILE_TMPDIR/all.weir' --types dsn,tls --fields sni 2>&1 >/dev/null"
+	[ "$status" -eq 0 ]
+	[ "$output" = "weir-json: no record of a type 'dsn' came; did you mean 'dns'?" ]
+	for option in --fields --exclude; do
+		run bash -c "weir json -i '$BATS_FILE_TMPDIR/all.weir' $option qeury 2>&1 >/dev/null"
+		[ "$status" -eq 3 ]
+		[ "$output" = "weir-json: no type of this stream has a field 'qeury'; did you mean 'query'?" ]
+	done
+	run bash -c "weir json -i '$BATS_FILE_TMPDIR/all.weir' --fields answers.rdata 2>&1 >/dev/null"
+	[ "$status" -eq 3 ]
+	[ "$output" = "weir-json: 'answers.rdata' is a member of another field; weir-cut makes a field of it" ]
+	weir cut answers.rdata --only -i "$BATS_FILE_TMPDIR/all.weir" | weir json --fields answers.rdata | grep -q '198.51.100.80'
+	[[ "$(weir count -i "$BATS_FILE_TMPDIR/all.weir" --by proto --types flwo -o null: 2>&1)" == *"did you mean 'flow'?" ]]
+	[[ "$(weir cut -i "$BATS_FILE_TMPDIR/all.weir" proto --types flwo -o null: 2>&1)" == *"did you mean 'flow'?" ]]
+	[[ "$(weir csv -i "$BATS_FILE_TMPDIR/all.weir" --types flwo 2>&1)" == *"did you mean 'flow'?" ]]
+}
+
 @test "json: Community ID is there, and can be left out" {
 	run bash -c "weir json -i '$BATS_FILE_TMPDIR/all.weir' --types flow | head -n 1 | grep -c '\"community_id\":\"1:'"
 	[ "$output" = 1 ]
