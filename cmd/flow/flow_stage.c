@@ -365,8 +365,8 @@ static void flow_leave(struct stage *st, uint64_t n, uint64_t ts)
 
 static void flow_open(struct stage *st, int argc, char **argv)
 {
-	if (argc)
-		die_usage("unexpected operand '%s'", argv[1]);
+	(void)argc;
+	(void)argv;
 	flow_options_read(&engine_config, stage_config(st));
 	sigaction(SIGUSR2, &(struct sigaction){ .sa_handler = on_signal, .sa_flags = SA_RESTART },
 		  NULL);
@@ -378,7 +378,6 @@ static const struct rec_desc *const flow_reads[] = { &rec_frame_desc, NULL };
 const struct stage_ops flow_stage = {
 	.name = "flow",
 	.summary = "make flows and their packets out of frames",
-	.operands = "",
 	.epilog = "Reads frame records; writes packet, flow and anomaly records.\n"
 		  "Example: weir read x.pcap | weir flow | weir json",
 	.kind = STAGE_FILTER,

@@ -65,7 +65,7 @@ static const struct opt options[] = {
 	OPT_ROW(0, "checksum", OPT_FLAG, struct config, checksum, NULL,
 		"check checksums (on; --no-checksum)"),
 	OPT_ROW(0, "ring-size", OPT_SIZE, struct config, ring_size, "BYTES",
-		"of each ring between two stages; 0: 1M"),
+		"of each ring between two stages, 256K to 1G; 0: 1M"),
 	OPT_ROW(0, "sandbox", OPT_CHOICE, struct config, sandbox, "require|try|off",
 		"what a stage does where it can't give up rights"),
 	OPT_ROW('q', "quiet", OPT_FLAG, struct config, quiet, NULL, "no progress, no closing line"),
@@ -159,7 +159,7 @@ static struct pipe_stage *with_stage(struct pipeline *p, const char *command)
 	if (!lookup_tool(word, path, sizeof(path)))
 		snprintf(path, sizeof(path), "%s", word);
 	if (access(path, X_OK) < 0)
-		die_usage("--with: cannot run '%s'", path);
+		die_usage("--with: '%s' is no tool of weir's, nor the path of a program", word);
 	s = pipeline_stage(p, strdup(word), path);
 	words_args(s, NULL, &save);
 	stage_arg(s, "--only");
@@ -330,6 +330,8 @@ static int run_all(int argc, char **argv)
 	n = opt_parse(&tool, &group, 1, argc, argv);
 	check_sources(n);
 	export_sandbox();
+	if (config.ring_size && (config.ring_size < 256 << 10 || config.ring_size > 1 << 30))
+		die_usage("--ring-size: 256K to 1G");
 	p.ring_size = config.ring_size;
 	build(&p, n, argv + 1);
 	pipeline_start(&p);
@@ -364,27 +366,6 @@ static void list_one(void *ctx, const char *name, const char *path)
 	printf("%-12s %s\n", name, summary);
 }
 
-/* The manual page: of the checkout that this was built in, else the one installed with it, else
- * what the tool itself says. */
-static int show_help(const char *name)
-{
-	static const char *const places[] = { "../../../../docs/man", "../../share/man/man1" };
-	char page[PATH_SIZE + 128], path[PATH_SIZE];
-
-	if (*name && !lookup_tool(name, path, sizeof(path)))
-		die_usage("no tool 'weir-%s'; try 'weir list'", name);
-	if (!*name)
-		snprintf(path, sizeof(path), "/proc/self/exe");
-	for (size_t i = 0; i < sizeof(places) / sizeof(places[0]); i++) {
-		snprintf(page, sizeof(page), "%s/%s/weir%s%s.1", lookup_libexec(), places[i],
-			 *name ? "-" : "", name);
-		if (access(page, R_OK) == 0)
-			execlp("man", "man", page, (char *)NULL);
-	}
-	execl(path, path, "--help", (char *)NULL);
-	die_errno("cannot run '%s'", path);
-}
-
 struct names {
 	const char *v[512];
 	size_t n;
@@ -399,13 +380,49 @@ static void name_one(void *ctx, const char *name, const char *path)
 		names->v[names->n++] = strdup(name);
 }
 
-static int unknown(const char *word)
+/* The nearest command, or NULL. */
+static const char *nearest(const char *word)
 {
 	static struct names names = { { "help", "list", "version" }, 3 };
-	const char *near;
 
 	lookup_each(name_one, &names);
-	near = opt_nearest(word, names.v);
+	return opt_nearest(word, names.v);
+}
+
+static _Noreturn void no_tool(const char *name)
+{
+	const char *near = nearest(name);
+
+	if (near)
+		die_usage("no tool 'weir-%s'; did you mean '%s'?", name, near);
+	die_usage("no tool 'weir-%s'; try 'weir list'", name);
+}
+
+/* The manual page: of the checkout that this was built in, else the one installed with it, else
+ * what the tool itself says. */
+static int show_help(const char *name)
+{
+	static const char *const places[] = { "../../../../docs/man", "../../share/man/man1" };
+	char page[PATH_SIZE + 128], path[PATH_SIZE];
+
+	if (*name && !lookup_tool(name, path, sizeof(path)))
+		no_tool(name);
+	if (!*name)
+		snprintf(path, sizeof(path), "/proc/self/exe");
+	for (size_t i = 0; i < sizeof(places) / sizeof(places[0]); i++) {
+		snprintf(page, sizeof(page), "%s/%s/weir%s%s.1", lookup_libexec(), places[i],
+			 *name ? "-" : "", name);
+		if (access(page, R_OK) == 0)
+			execlp("man", "man", page, (char *)NULL);
+	}
+	execl(path, path, "--help", (char *)NULL);
+	die_errno("cannot run '%s'", path);
+}
+
+static int unknown(const char *word)
+{
+	const char *near = nearest(word);
+
 	if (near)
 		warn("'%s' is no weir command; did you mean '%s'?", word, near);
 	else

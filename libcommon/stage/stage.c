@@ -122,8 +122,11 @@ static int stage_options(struct stage *st, int argc, char **argv)
 	if (ops->operands_are_inputs && operands) {
 		for (int i = 1; i <= operands; i++)
 			stage_input_add(st, argv[i]);
-	} else if (operands && !ops->operands)
+	} else if (operands && !ops->operands && access(argv[1], R_OK) == 0) {
+		die_usage("unexpected argument '%s'; to read it: -i %s", argv[1], argv[1]);
+	} else if (operands && !ops->operands) {
 		die_usage("unexpected argument '%s'; try '%s --help'", argv[1], tool_name);
+	}
 	if (ops->inputs && !st->common.in.n)
 		ops->inputs(st, operands, argv);
 	return operands;

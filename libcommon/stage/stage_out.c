@@ -30,7 +30,7 @@ static void output_break(struct stage *st, struct output *o)
 		stage_exit(st, EXIT_LOST); /* said by weir-link; how many, at the close */
 	} else if (err && err != EPIPE && err != EINTR) {
 		errno = err;
-		warn_errno("cannot write output %zu", (size_t)(o - st->outputs));
+		warn_errno("cannot write the output '%s'", o->name);
 		stage_exit(st, EXIT_FAILED);
 	}
 }

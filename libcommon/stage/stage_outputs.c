@@ -10,6 +10,7 @@ static size_t output_add(struct stage *st, const char *endpoint, unsigned shard)
 
 	if (i == MAX_ENDPOINTS)
 		die_usage("at most %d outputs", MAX_ENDPOINTS);
+	o->name = endpoint;
 	o->port = port_out_open_shard(endpoint, shard);
 	o->out_to = books_counter(st->page, "out_to", i);
 	o->null = port_out_is_null(o->port);

@@ -64,6 +64,7 @@ struct input {
 
 struct output {
 	struct port_out *port;
+	const char *name; /* the endpoint, as given */
 	uint64_t *out_to, *lost;
 	bool broken, null;
 	size_t told; /* bytes of the first hello that went out with an offer */

@@ -5,9 +5,22 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "libcommon/port/endpoint.h"
 #include "libcommon/stage/stage_private.h"
 
 enum { TEXT_BATCH = 64 * 1024 };
+
+/* Lines are for files; rings and links carry records. */
+static void check_place(const char *path)
+{
+	static struct endpoint ep;
+	char why[200];
+
+	endpoint_parse(&ep, path, true, why, sizeof(why));
+	if (ep.kind == ENDPOINT_SHM || ep.kind == ENDPOINT_LINK)
+		die_usage("-o: '%s' takes records, and this tool writes lines: to a file or -",
+			  path);
+}
 
 void stage_text_open(struct stage *st)
 {
@@ -17,6 +30,7 @@ void stage_text_open(struct stage *st)
 
 	if (st->common.out.n > 1)
 		die_usage("-o: this tool writes text to one place");
+	check_place(path);
 	if (strcmp(path, "-") == 0)
 		st->text_fd = STDOUT_FILENO;
 	else if (strncmp(path, "fd:", 3) == 0)

@@ -177,4 +177,26 @@ load helper
 	run weir help nosuch
 	[ "$status" -eq 2 ]
 	[[ "$output" == *"no tool 'weir-nosuch'"* ]]
+	run weir help flwo
+	[ "$status" -eq 2 ]
+	[ "$output" = "weir: no tool 'weir-flwo'; did you mean 'flow'?" ]
+}
+
+@test "weir: what an option or a tool can't take is said with what it can" {
+	demo=$top/examples/demo.pcap
+	wrong() { # wrong CODE TEXT COMMAND...
+		local code=$1 text=$2
+		shift 2
+		run "$@"
+		[ "$status" -eq "$code" ]
+		[ "${#lines[@]}" -eq 1 ]
+		[[ "$output" == *"$text" ]]
+	}
+	weir read "$demo" -o frames.weir
+	wrong 2 "unexpected argument 'frames.weir'; to read it: -i frames.weir" weir json frames.weir
+	wrong 2 "unexpected argument 'frames.weir'; to read it: -i frames.weir" weir flow frames.weir
+	wrong 2 "'tcp://h:1' takes records, and this tool writes lines: to a file or -" weir json -i frames.weir -o tcp://h:1
+	wrong 1 "cannot write the output '/dev/full': No space left on device" weir read "$demo" -o /dev/full
+	wrong 2 "--ring-size: 256K to 1G" weir "$demo" --ring-size 1
+	wrong 2 "'./nosuch' is no tool of weir's, nor the path of a program" weir "$demo" --with ./nosuch
 }
