@@ -221,9 +221,11 @@ static void filter_finish(struct stage *st)
 {
 	if (filter.hold)
 		hold_flush(filter.hold, decide);
-	for (size_t i = 0; i < filter.n; i++)
+	for (size_t i = 0; i < filter.n; i++) {
 		if (!stage_check_names(st, expr_names(filter.exprs[i])))
 			return;
+		stage_check_types(st, expr_types(filter.exprs[i]));
+	}
 }
 
 static void filter_leave(struct stage *st, uint64_t n, uint64_t ts)

@@ -49,7 +49,7 @@ struct side {
 };
 
 static struct {
-	struct names from_names, to_names;
+	struct names from_names, to_names, types;
 	uint16_t from_on[MAX_ON], to_on[MAX_ON], fields[MAX_FIELDS];
 	size_t non, nfields;
 	struct side from, to;
@@ -86,6 +86,12 @@ static void read_on(void)
 	}
 }
 
+static void add_type(const char *name, const char *option)
+{
+	if (names_add_type(&join.types, bytes_str(name)) < 0)
+		die_usage("%s: '%s' is no name of a type", option, name);
+}
+
 static void join_open(struct stage *st, int argc, char **argv)
 {
 	const char *list = config.fields;
@@ -94,6 +100,8 @@ static void join_open(struct stage *st, int argc, char **argv)
 	(void)argv;
 	if (!config.from || !config.to || !config.fields)
 		die_usage("give --from, --to and --fields");
+	add_type(config.from, "--from");
+	add_type(config.to, "--to");
 	if (strcmp(config.from, config.to) == 0)
 		die_usage("--from and --to are the same type");
 	if (config.keys < 1 || config.keys > 1 << 24)
@@ -302,12 +310,19 @@ static void to_record(struct stage *st, const struct stage_rec *r)
 
 static void from_declared(const struct schema *s)
 {
+	names_see_type(&join.types, config.from);
 	side_bind(&join.from, s, &join.from_names, join.from_on);
 	for (size_t i = 0; i < join.nfields; i++)
 		field_bind(&join.from.fields[i], &join.from.view,
 			   join.from_names.name[join.fields[i]]);
 	join.declared++;
 	table_clear(join.table); /* its values are those of the type before */
+}
+
+static void to_declared(const struct schema *s)
+{
+	names_see_type(&join.types, config.to);
+	side_bind(&join.to, s, &join.to_names, join.to_on);
 }
 
 static void join_batch(struct stage *st, const struct stage_rec *recs, size_t n)
@@ -324,7 +339,7 @@ static void join_batch(struct stage *st, const struct stage_rec *recs, size_t n)
 			from_record(st, &recs[i]);
 		} else if (s == join.to.made_for || strcmp(name, config.to) == 0) {
 			if (s != join.to.made_for)
-				side_bind(&join.to, s, &join.to_names, join.to_on);
+				to_declared(s);
 			to_record(st, &recs[i]);
 		} else {
 			stage_pass(st, recs[i].raw);
@@ -338,6 +353,7 @@ static void join_finish(struct stage *st)
 	table_clear(join.table);
 	if (stage_check_names(st, &join.from_names))
 		stage_check_names(st, &join.to_names);
+	stage_check_types(st, &join.types);
 }
 
 int main(int argc, char **argv)
@@ -363,6 +379,7 @@ int main(int argc, char **argv)
 	table_free(join.table);
 	names_release(&join.from_names);
 	names_release(&join.to_names);
+	names_release(&join.types);
 	buf_release(&join.key);
 	buf_release(&join.value);
 	buf_release(&join.record);

@@ -195,6 +195,7 @@ struct expr_bound *expr_bind(struct expr *x, const struct schema *s)
 	b->x = x;
 	rec_view_init(&b->view, s);
 	names_see(&x->names, &b->view);
+	names_see_type(&x->types, schema_name(s));
 	b->fields = xcalloc(x->names.n + 1, sizeof(*b->fields));
 	for (size_t i = 0; i < x->names.n; i++)
 		field_bind(&b->fields[i], &b->view, x->names.name[i]);

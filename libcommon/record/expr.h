@@ -31,6 +31,8 @@ struct expr *expr_parse(struct bytes text, struct expr_error *e);
 void expr_free(struct expr *x);
 /* The fields that it names; borrowed. */
 struct names *expr_names(struct expr *x);
+/* The types that it asks for by name; borrowed. */
+const struct names *expr_types(const struct expr *x);
 
 /* An expression bound to a type. The schema and the expression outlive it. */
 struct expr_bound;

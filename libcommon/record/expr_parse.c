@@ -447,6 +447,14 @@ static bool read_or(struct parser *r, uint16_t *node)
 	return true;
 }
 
+static void types_add(struct expr *x, const struct test *t)
+{
+	if (strcmp(x->names.name[t->field], "type") != 0)
+		return;
+	for (size_t i = 0; i < t->set.ntexts; i++)
+		names_add_type(&x->types, t->set.texts[i]);
+}
+
 struct expr *expr_parse(struct bytes text, struct expr_error *e)
 {
 	struct expr *x = xcalloc(1, sizeof(*x));
@@ -465,12 +473,19 @@ struct expr *expr_parse(struct bytes text, struct expr_error *e)
 	next(&r);
 	if (read_or(&r, &x->root) && r.token != T_END)
 		fail_at(&r, r.start, "'and' or 'or' is missing here");
-	for (size_t i = 0; i < x->ntests && !r.failed; i++)
+	for (size_t i = 0; i < x->ntests && !r.failed; i++) {
 		r.failed = !expr_check(x, &x->tests[i], e);
+		types_add(x, &x->tests[i]);
+	}
 	if (!r.failed)
 		return x;
 	expr_free(x);
 	return NULL;
+}
+
+const struct names *expr_types(const struct expr *x)
+{
+	return &x->types;
 }
 
 void expr_free(struct expr *x)
@@ -482,6 +497,7 @@ void expr_free(struct expr *x)
 		pattern_free(x->tests[i].pattern);
 	}
 	names_release(&x->names);
+	names_release(&x->types);
 	free(x->tests);
 	free(x->nodes);
 	free(x->text);

@@ -41,7 +41,7 @@ struct node {
 };
 
 struct expr {
-	struct names names;
+	struct names names, types;
 	struct test *tests;
 	struct node *nodes;
 	size_t ntests, nnodes, nitems, npatterns;

@@ -56,18 +56,24 @@ int names_add(struct names *s, struct bytes name)
 	return (int)s->n++;
 }
 
-bool names_add_list(struct names *s, const char *list, struct bytes *bad)
+static bool add_list(struct names *s, const char *list, struct bytes *bad,
+		     int (*add)(struct names *s, struct bytes name))
 {
 	for (;;) {
 		size_t n = strcspn(list, ",");
 
 		*bad = BYTES(list, n);
-		if (names_add(s, *bad) < 0)
+		if (add(s, *bad) < 0)
 			return false;
 		if (!list[n])
 			return true;
 		list += n + 1;
 	}
+}
+
+bool names_add_list(struct names *s, const char *list, struct bytes *bad)
+{
+	return add_list(s, list, bad, names_add);
 }
 
 void names_see(struct names *s, const struct rec_view *type)
@@ -115,13 +121,18 @@ const char *names_unknown(const struct names *s, const char **near)
 
 /* ---- types ---------------------------------------------------------------------------------- */
 
+int names_add_type(struct names *s, struct bytes name)
+{
+	int i = names_add(s, name);
+
+	if (i >= 0)
+		s->known[i] = rec_builtin_named(name) != NULL;
+	return i;
+}
+
 bool names_add_types(struct names *s, const char *list, struct bytes *bad)
 {
-	if (!names_add_list(s, list, bad))
-		return false;
-	for (size_t i = 0; i < s->n; i++)
-		s->known[i] = rec_builtin_named(bytes_str(s->name[i])) != NULL;
-	return true;
+	return add_list(s, list, bad, names_add_type);
 }
 
 bool names_see_type(struct names *s, const char *type)

@@ -21,8 +21,9 @@ int names_add(struct names *s, struct bytes name);
 bool names_add_list(struct names *s, const char *list, struct bytes *bad);
 /* A type was declared. */
 void names_see(struct names *s, const struct rec_view *type);
-/* The same for types: those of the list; whether one of that name is wanted, as all are where there
- * is no list; the first that is no built-in type and was not seen. */
+/* The same for types: one, or those of the list; whether one of that name is wanted, as all are
+ * where there is no list; the first that is no built-in type and was not seen. */
+int names_add_type(struct names *s, struct bytes name);
 bool names_add_types(struct names *s, const char *list, struct bytes *bad);
 bool names_see_type(struct names *s, const char *type);
 const char *names_unknown_type(const struct names *s, const char **near);

@@ -213,6 +213,17 @@ END
 	[ -z "$output" ]
 }
 
+@test "filter, join: a type that was named and did not come is told, with the nearest" {
+	cd "$BATS_TEST_TMPDIR"
+	weir read "$top/examples/demo.pcap" | weir flow >flows.weir
+	run weir filter 'type in {"flwo", "packet", "dns"}' -i flows.weir -o null:
+	[ "$status" -eq 0 ]
+	[ "$output" = "weir-filter: no record of a type 'flwo' came; did you mean 'flow'?" ]
+	run weir join --from packet --to flwo --fields scope -i flows.weir -o null:
+	[ "$status" -eq 0 ]
+	[ "$output" = "weir-join: no record of a type 'flwo' came; did you mean 'flow'?" ]
+}
+
 @test "filter: the stages behind it read on" {
 	weir read "$top/examples/demo.pcap" | weir flow | weir filter 'type != "packet" or proto == 17' |
 		weir reasm | weir dns | weir json --types dns | jq -c . >"$BATS_TEST_TMPDIR/dns.json"
