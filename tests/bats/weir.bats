@@ -32,6 +32,14 @@ load helper
 	[[ "$output" == *" packets, "*" flows, "*" records, "*" anomalies, 0 lost" ]]
 }
 
+@test "weir FILE: on a terminal a run of more than a second says how far it is, and when it ends" {
+	printf '#!/bin/sh\nsleep 1.4\nexec weir dns "$@"\n' >slow
+	chmod +x slow
+	script -qec "weir '$top/examples/demo.pcap' --with ./slow -o out" /dev/null | tr '\r' '\n' >said
+	grep -q '236 packets, 100 %, 0 s left' said
+	tail -n 2 said | grep -q 'weir: 236 packets, 33 flows, .* 0 lost'
+}
+
 @test "weir FILE | head ends quietly" {
 	run bash -c "weir '$top/examples/demo.pcap' -q 2>&1 | head -n 1"
 	[ "$status" -eq 0 ]
