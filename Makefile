@@ -103,7 +103,7 @@ coverage: deps ; @tests/coverage
 docs: all ; @tests/lint/gen-docs "$(B)"
 install: all $(B)/libweir-parsers.a $(B)/made/parsers.h
 	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(LIBEXEC) $(DESTDIR)$(PREFIX)/share/man/man1 $(DESTDIR)$(PREFIX)/lib $(DESTDIR)$(PREFIX)/share/man/man5 $(DESTDIR)$(PREFIX)/share/man/man7
-	install $(B)/bin/weir $(DESTDIR)$(PREFIX)/bin/
+	$(if $(filter weir,$(TOOLS)),install $(B)/bin/weir $(DESTDIR)$(PREFIX)/bin/)
 	install $(filter-out %/bin/weir,$(BINS)) $(DESTDIR)$(LIBEXEC)/
 	for s in 1 5 7; do install -m 644 docs/man/*.$$s $(DESTDIR)$(PREFIX)/share/man/man$$s/ || exit 1; done
 	install -m 644 $(B)/libweir.a $(B)/libweir-parsers.a $(DESTDIR)$(PREFIX)/lib/
