@@ -91,19 +91,6 @@ static void signals_set(void)
 	signal(SIGPIPE, SIG_IGN);
 }
 
-static int sandbox_default(void)
-{
-	const char *mode = getenv("WEIR_SANDBOX");
-
-	if (!mode || strcmp(mode, "require") == 0)
-		return SANDBOX_REQUIRE;
-	if (strcmp(mode, "try") == 0)
-		return SANDBOX_TRY;
-	if (strcmp(mode, "off") == 0)
-		return SANDBOX_OFF;
-	die_usage("WEIR_SANDBOX: '%s' is none of require, try, off", mode);
-}
-
 /* The page of the tool that started us; its pipe's descriptor. */
 static int report_open(struct link *l)
 {
@@ -224,7 +211,7 @@ int main(int argc, char **argv)
 	/* NNG's threads allocate: another arena would grow by mprotect(), which the sandbox
 	 * refuses. */
 	mallopt(M_ARENA_MAX, 1);
-	config.sandbox = sandbox_default();
+	config.sandbox = (int)sandbox_given();
 	if (opt_parse(&tool, groups, 1, argc, argv))
 		die_usage("unexpected argument '%s'; try 'weir-link --help'", argv[1]);
 	signals_set();

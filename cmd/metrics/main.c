@@ -88,15 +88,6 @@ static int serve(unsigned needs)
 	return EXIT_DONE;
 }
 
-static int sandbox_given(void)
-{
-	const char *mode = getenv("WEIR_SANDBOX");
-
-	return !mode || !strcmp(mode, "require") ? SANDBOX_REQUIRE
-	       : !strcmp(mode, "try")            ? SANDBOX_TRY
-						 : SANDBOX_OFF;
-}
-
 int main(int argc, char **argv)
 {
 	static const struct opt_tool tool = { "weir-metrics",
@@ -106,7 +97,7 @@ int main(int argc, char **argv)
 	unsigned needs;
 
 	tool_name = "weir-metrics";
-	config.sandbox = sandbox_given();
+	config.sandbox = (int)sandbox_given();
 	if (opt_parse(&tool, &group, 1, argc, argv))
 		die_usage("unexpected argument '%s'", argv[1]);
 	if (config.pages.n && config.rundir)

@@ -9,6 +9,7 @@
 #include "libcommon/run/launch.h"
 #include "libcommon/run/load.h"
 #include "libcommon/run/lookup.h"
+#include "libcommon/stage/sandbox.h"
 
 struct config {
 	const char *name, *host;
@@ -42,21 +43,13 @@ static const char epilog[] =
 	"  weir run 'read x.pcap | flow | reasm | { dns, http, ./mine.py } | json'\n"
 	"  weir run edge.weir";
 
-static int sandbox_given(void)
-{
-	const char *mode = getenv("WEIR_SANDBOX");
-
-	return !mode || !strcmp(mode, "require") ? 0 : !strcmp(mode, "try") ? 1 : 2;
-}
-
 static void options_take(int argc, char **argv)
 {
-	static const char *const modes[] = { "require", "try", "off" };
 	static const struct opt_tool tool = { "weir-run", "start a pipeline and look after it",
 					      "FILE|LINE", epilog };
 	static const struct opt_group group = { "options", options, &config };
 
-	config.sandbox = sandbox_given();
+	config.sandbox = (int)sandbox_given();
 	if (opt_parse(&tool, &group, 1, argc, argv) != 1)
 		die_usage("one file or one line is needed; try 'weir-run --help'");
 	if (config.name && !graph_name_valid(config.name))
@@ -64,7 +57,7 @@ static void options_take(int argc, char **argv)
 			  config.name, GRAPH_NAME - 1);
 	if (config.ring_size && (config.ring_size < 1 << 20 || config.ring_size > 1 << 30))
 		die_usage("--ring-size: 1M to 1G");
-	setenv("WEIR_SANDBOX", modes[config.sandbox], 1);
+	sandbox_hand_on((enum sandbox_mode)config.sandbox);
 }
 
 static uint64_t ms(uint64_t ns)

@@ -11,6 +11,7 @@
 #include "cmd/weir/report.h"
 #include "libcommon/base/die.h"
 #include "libcommon/base/opt.h"
+#include "libcommon/stage/sandbox.h"
 #include "made/protocols.h"
 
 enum { PATH_SIZE = 4096, NOT_FOUND = 127 };
@@ -273,20 +274,6 @@ static void build(struct pipeline *p, int n, char **files)
 	source_args(source, n, files);
 }
 
-static void export_sandbox(void)
-{
-	static const char *const modes[] = { "require", "try", "off" };
-
-	setenv("WEIR_SANDBOX", modes[config.sandbox], 1);
-}
-
-static int sandbox_given(void)
-{
-	const char *mode = getenv("WEIR_SANDBOX");
-
-	return !mode || !strcmp(mode, "require") ? 0 : !strcmp(mode, "try") ? 1 : 2;
-}
-
 /* What the stages' pages say in sum. A stage that was killed has said nothing final. */
 static int check_books(const struct pipeline *p, int code)
 {
@@ -326,10 +313,10 @@ static int run_all(int argc, char **argv)
 	struct opt_group group = { "options", options, &config };
 	int n, code;
 
-	config.sandbox = sandbox_given();
+	config.sandbox = (int)sandbox_given();
 	n = opt_parse(&tool, &group, 1, argc, argv);
 	check_sources(n);
-	export_sandbox();
+	sandbox_hand_on((enum sandbox_mode)config.sandbox);
 	if (config.ring_size && (config.ring_size < 256 << 10 || config.ring_size > 1 << 30))
 		die_usage("--ring-size: 256K to 1G");
 	p.ring_size = config.ring_size;

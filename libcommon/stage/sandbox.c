@@ -9,6 +9,7 @@
 #include <linux/landlock.h>
 #include <seccomp.h>
 #include <stdint.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
@@ -28,6 +29,25 @@ enum { OPENS_FILES = SANDBOX_WRITE_DIR | SANDBOX_READ_FILES | SANDBOX_READ_DIR }
 
 /* What a step lacks, or NULL where it was done. errno says why. */
 typedef const char *step(unsigned needs, const char *dir);
+
+static const char *const modes[] = { "require", "try", "off" };
+
+enum sandbox_mode sandbox_given(void)
+{
+	const char *word = getenv("WEIR_SANDBOX");
+
+	if (!word)
+		return SANDBOX_REQUIRE;
+	for (unsigned mode = SANDBOX_REQUIRE; mode <= SANDBOX_OFF; mode++)
+		if (strcmp(word, modes[mode]) == 0)
+			return mode;
+	die_usage("WEIR_SANDBOX: '%s' is none of require, try, off", word);
+}
+
+void sandbox_hand_on(enum sandbox_mode mode)
+{
+	setenv("WEIR_SANDBOX", modes[mode], 1);
+}
 
 static void limit(int resource, rlim_t most)
 {

@@ -29,6 +29,11 @@ enum sandbox_needs {
 	SANDBOX_LINK = 4,
 };
 
+/* What $WEIR_SANDBOX says, REQUIRE where it says nothing; another word is wrong use. */
+enum sandbox_mode sandbox_given(void);
+/* Says it to the programs that are started. */
+void sandbox_hand_on(enum sandbox_mode mode);
+
 /* dir: the directory for SANDBOX_WRITE_DIR or SANDBOX_READ_DIR, else NULL. Ends the process (1)
  * with one line saying what the kernel lacks and which option to use, where mode is REQUIRE and it
  * can't. TRY does what can be done and says nothing. Without landlock, REQUIRE goes on unless needs

@@ -62,19 +62,6 @@ static const struct opt source_options[] = {
 	{ 0 },
 };
 
-static int sandbox_default(void)
-{
-	const char *mode = getenv("WEIR_SANDBOX");
-
-	if (!mode || strcmp(mode, "require") == 0)
-		return SANDBOX_REQUIRE;
-	if (strcmp(mode, "try") == 0)
-		return SANDBOX_TRY;
-	if (strcmp(mode, "off") == 0)
-		return SANDBOX_OFF;
-	die_usage("WEIR_SANDBOX: '%s' is none of require, try, off", mode);
-}
-
 void stage_input_add(struct stage *st, const char *endpoint)
 {
 	struct opt_strings *in = &st->common.in;
@@ -117,7 +104,7 @@ static int stage_options(struct stage *st, int argc, char **argv)
 	size_t ngroups = option_groups(ops, &st->common, groups);
 	int operands;
 
-	st->common.sandbox = sandbox_default();
+	st->common.sandbox = (int)sandbox_given();
 	operands = opt_parse(&tool, groups, ngroups, argc, argv);
 	if (ops->operands_are_inputs && operands) {
 		for (int i = 1; i <= operands; i++)

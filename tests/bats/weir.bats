@@ -190,6 +190,15 @@ load helper
 	[ "$output" = "weir: no tool 'weir-flwo'; did you mean 'flow'?" ]
 }
 
+@test "weir: a word that WEIR_SANDBOX does not know takes no sandbox away" {
+	export WEIR_SANDBOX=requier
+	for tool in "" metrics run json "link -i ipc:x"; do
+		run weir $tool "$top/examples/demo.pcap"
+		[ "$status" -eq 2 ]
+		[[ "$output" == *": WEIR_SANDBOX: 'requier' is none of require, try, off" ]]
+	done
+}
+
 @test "weir: what an option or a tool can't take is said with what it can" {
 	demo=$top/examples/demo.pcap
 	wrong() { # wrong CODE TEXT COMMAND...
