@@ -111,7 +111,8 @@ static void printer_open(struct stage *st, int argc, char **argv)
 			    ? RENDER_TEXT
 			    : RENDER_JSON;
 	o->color = o->format == RENDER_TEXT &&
-		   (config.color == COLOR_ALWAYS || (config.color == COLOR_AUTO && tty));
+		   (config.color == COLOR_ALWAYS ||
+		    (config.color == COLOR_AUTO && stage_text_in_colour(st)));
 	o->iso_time = config.time == 1;
 	o->community_id = config.community_id;
 	o->seed = (uint16_t)config.seed;

@@ -37,7 +37,7 @@ static void show_open(struct stage *st, int argc, char **argv)
 	(void)argv;
 	style = (struct tree_style){ config.tree, config.hex, config.expr,
 				     config.color == COLOR_ALWAYS || (config.color == COLOR_AUTO &&
-								      stage_text_is_tty(st)) };
+								      stage_text_in_colour(st)) };
 	faulty = stage_counter(st, "faulty");
 }
 

@@ -201,13 +201,6 @@ static void on_batch(struct stage *st, const struct stage_rec *recs, size_t n)
 
 /* ---- life ---- */
 
-static bool colour_wanted(struct stage *st)
-{
-	const char *term = getenv("TERM"), *no = getenv("NO_COLOR");
-
-	return stage_text_is_tty(st) && (!no || !*no) && (!term || strcmp(term, "dumb") != 0);
-}
-
 static const char *on_dir(struct stage *st)
 {
 	(void)st;
@@ -245,7 +238,7 @@ static void on_open(struct stage *st, int argc, char **argv)
 	streams_ops.sandbox = config.dir ? SANDBOX_WRITE_DIR : SANDBOX_BASE;
 	if (config.dir)
 		stage.files = files_open();
-	stage.transcript.colour = config.follow && colour_wanted(st);
+	stage.transcript.colour = config.follow && stage_text_in_colour(st);
 	for (int i = 0; i < COUNTERS; i++)
 		stage.counters[i] = stage_counter(st, counter_names[i]);
 	*stage_user(st) = &stage;

@@ -215,5 +215,7 @@ void stage_flush(struct stage *st);
 /* Whole lines to the text output; buffered, flushed when about to wait. */
 void stage_text(struct stage *st, struct bytes lines);
 bool stage_text_is_tty(struct stage *st);
+/* .. that shows colours, and nobody asked for none by $NO_COLOR. */
+bool stage_text_in_colour(struct stage *st);
 
 #endif

@@ -120,3 +120,10 @@ bool stage_text_is_tty(struct stage *st)
 {
 	return st->text_tty;
 }
+
+bool stage_text_in_colour(struct stage *st)
+{
+	const char *term = getenv("TERM"), *no = getenv("NO_COLOR");
+
+	return st->text_tty && (!no || !*no) && (!term || strcmp(term, "dumb") != 0);
+}

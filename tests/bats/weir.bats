@@ -146,6 +146,10 @@ load helper
 	[ "$output" = 0 ]
 	run bash -c "weir '$top/examples/demo.pcap' -q --format text --color always | grep -c \$'\033'"
 	[ "$output" -gt 10 ]
+	colours() { env "$@" TERM=${term-xterm} script -qec "weir '$top/examples/demo.pcap' -q -n 20" /dev/null | grep -c $'\033'; }
+	[ "$(colours A=1)" -gt 3 ]
+	[ "$(colours NO_COLOR=1)" = 0 ]
+	[ "$(term=dumb colours A=1)" = 0 ]
 }
 
 @test "weir: a long stream declares its types again every 64 MiB" {
