@@ -284,6 +284,18 @@ static void test_claims(void)
 	CHECK(log_is("dns_ptr_loop\ndns_short_message\n"));
 	run_free(&run);
 
+	check_case(
+		"bytes behind the last record, and a label beyond the message, have their names");
+	run_start(&run, IPPROTO_UDP, 4000, 53);
+	put_query(&b, 2, "example.com", 1);
+	buf_add(&b, "xyz", 3);
+	packet(0, 1, 1, &b);
+	put_header(&b, 1, 0x0100, 1, 0, 0, 0);
+	buf_add(&b, "\077abc\000\000\001\000\001", 9);
+	packet(0, 1, 2, &b);
+	CHECK(log_is("dns_trailing_bytes\ndns_label_overrun\n"));
+	run_free(&run);
+
 	check_case("the query's EDNS shows where the response has none");
 	run_start(&run, IPPROTO_UDP, 4000, 53);
 	put_header(&b, 3, 0x0100, 1, 0, 0, 1);
