@@ -161,6 +161,12 @@ static bool pcap_magic(struct bytes head)
 	return v == 0x0a0d0d0a;
 }
 
+/* Does it begin like a stream of weir's, with the head of a hello? */
+static bool is_stream(struct bytes head)
+{
+	return head.len >= 6 && head.ptr[0] == 0xdc && memcmp(head.ptr + 3, "\xcd\0\0", 3) == 0;
+}
+
 /* CAPFILE_FRAME: the layout is known. */
 static enum capfile_state recognise(struct capfile *c, int timeout_ms)
 {
@@ -178,6 +184,10 @@ static enum capfile_state recognise(struct capfile *c, int timeout_ms)
 		return fail(c, CAPFILE_DAMAGED, head.len, "%s", c->in.why);
 	if (!head.len)
 		return fail(c, CAPFILE_DAMAGED, 0, "empty file");
+	if (is_stream(head))
+		return fail(
+			c, CAPFILE_FOREIGN, 0,
+			"a stream of records, not a capture file; -i of the other tools reads it");
 	if (!pcap_magic(head))
 		return fail(c, CAPFILE_FOREIGN, 0, "not a capture file");
 	if (head.len < BULK_FILE_HEADER && !pcapng_is(head))

@@ -113,6 +113,18 @@ static inline void fetch_ahead(const struct stage *st, const struct input *in, c
 	}
 }
 
+/* What is often given in a stream's place, and who reads it; or NULL. */
+static const char *other_kind(struct bytes b)
+{
+	static const uint32_t captures[] = { 0xa1b2c3d4, 0xd4c3b2a1, 0xa1b23c4d, 0x4d3cb2a1,
+					     0x0a0d0d0a };
+
+	for (size_t i = 0; i < sizeof(captures) / sizeof(captures[0]) && b.len >= 4; i++)
+		if (be32_get(b.ptr) == captures[i])
+			return "this is a capture file, which weir-read reads";
+	return b.len && b.ptr[0] == '{' ? "this is JSON, which weir-from-json reads" : NULL;
+}
+
 /* The next whole record behind in->pos: its length, 0 where more bytes are needed, -1 where the
  * input is over for good (said). */
 static ssize_t input_record(struct stage *st, struct input *in, struct stage_rec *r)
@@ -138,6 +150,8 @@ static ssize_t input_record(struct stage *st, struct input *in, struct stage_rec
 			return len;
 		why = "bad prefix";
 	}
+	if (!in->hello && in->pos == 0 && other_kind(rest))
+		why = other_kind(rest);
 	input_cut(st, in, why ? why : "this is no record");
 	return -1;
 }

@@ -218,6 +218,10 @@ load helper
 	wrong 2 "unexpected argument 'frames.weir'; to read it: -i frames.weir" weir flow frames.weir
 	wrong 2 "'tcp://h:1' takes records, and this tool writes lines: to a file or -" weir json -i frames.weir -o tcp://h:1
 	wrong 1 "cannot write the output '/dev/full': No space left on device" weir read "$demo" -o /dev/full
+	wrong 1 "offset 0: a stream of records, not a capture file; -i of the other tools reads it" weir read frames.weir -o null:
+	wrong 4 "offset 0: this is a capture file, which weir-read reads" weir json -i "$demo"
+	weir "$demo" -q -o lines
+	wrong 4 "offset 0: this is JSON, which weir-from-json reads" weir json -i lines
 	wrong 2 "--ring-size: 256K to 1G" weir "$demo" --ring-size 1
 	wrong 2 "'./nosuch' is no tool of weir's, nor the path of a program" weir "$demo" --with ./nosuch
 }
