@@ -54,6 +54,8 @@ struct printer {
 	struct names types, fields; /* that were asked for */
 	struct order order;
 	uint64_t *cap_hits;
+	bool printed;
+	const char *left_out; /* a type that is printed only when it is asked for */
 };
 
 static struct printer printer;
@@ -138,8 +140,10 @@ static bool type_wanted(const char *name)
 	if (printer.types.n)
 		return names_see_type(&printer.types, name);
 	for (list = left_out; *list; list++)
-		if (strcmp(*list, name) == 0)
+		if (strcmp(*list, name) == 0) {
+			printer.left_out = *list;
 			return false;
+		}
 	for (list = left_out_of_text; printer.render.format == RENDER_TEXT && *list; list++)
 		if (strcmp(*list, name) == 0)
 			return false;
@@ -271,6 +275,7 @@ static void printer_batch(struct stage *st, const struct stage_rec *recs, size_t
 		++*t->seen;
 		fates[t->render ? print_record(st, t, r) : LEFT_OUT]++;
 	}
+	printer.printed |= fates[PRINTED] > 0;
 	stage_consume(st, fates[PRINTED]);
 	stage_filter(st, fates[LEFT_OUT]);
 	hand_over(st);
@@ -295,6 +300,9 @@ static bool printer_complete(struct stage *st, const struct rec_head *next)
 static void printer_finish(struct stage *st)
 {
 	flush(st);
+	if (stage_text_is_tty(st) && !stage_quiet(st) && !printer.printed && printer.left_out)
+		warn("%s records came; they are printed where asked for: --types %s",
+		     printer.left_out, printer.left_out);
 	stage_check_names(st, &printer.fields);
 	stage_check_types(st, &printer.types);
 }

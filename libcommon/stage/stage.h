@@ -182,6 +182,8 @@ void stage_undeclared(struct stage *st, uint16_t type);
 /* The schema of a type as its stream declared it (custom ids are unified over the inputs), or
  * NULL. */
 const struct schema *stage_schema(struct stage *st, uint16_t type);
+/* Told to say nothing but what went wrong. */
+bool stage_quiet(const struct stage *st);
 /* At the end of the input: a field that was asked for and that no type of the stream has is said,
  * and makes the exit code 3; a stream without records says nothing of it. False where it was. */
 bool stage_check_names(struct stage *st, const struct names *names);

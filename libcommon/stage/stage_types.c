@@ -88,6 +88,11 @@ void stage_types_free(struct stage *st)
 	}
 }
 
+bool stage_quiet(const struct stage *st)
+{
+	return st->common.quiet;
+}
+
 static bool any_came(const struct stage *st)
 {
 	bool any = false;
@@ -101,7 +106,7 @@ void stage_check_types(struct stage *st, const struct names *types)
 {
 	const char *near = NULL, *name = names_unknown_type(types, &near);
 
-	if (name && any_came(st))
+	if (name && any_came(st) && !stage_quiet(st))
 		warn(near ? "no record of a type '%s' came; did you mean '%s'?"
 			  : "no record of a type '%s' came",
 		     name, near);

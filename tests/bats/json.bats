@@ -35,6 +35,7 @@ END
 	run bash -c "weir json -i '$BATS_FILE_TMPDIR/all.weir' --types dsn,tls --fields sni 2>&1 >/dev/null"
 	[ "$status" -eq 0 ]
 	[ "$output" = "weir-json: no record of a type 'dsn' came; did you mean 'dns'?" ]
+	[ -z "$(weir json -q -i "$BATS_FILE_TMPDIR/all.weir" --types dsn 2>&1)" ]
 	for option in --fields --exclude; do
 		run bash -c "weir json -i '$BATS_FILE_TMPDIR/all.weir' $option qeury 2>&1 >/dev/null"
 		[ "$status" -eq 3 ]
@@ -47,6 +48,11 @@ END
 	[[ "$(weir count -i "$BATS_FILE_TMPDIR/all.weir" --by proto --types flwo -o null: 2>&1)" == *"did you mean 'flow'?" ]]
 	[[ "$(weir cut -i "$BATS_FILE_TMPDIR/all.weir" proto --types flwo -o null: 2>&1)" == *"did you mean 'flow'?" ]]
 	[[ "$(weir csv -i "$BATS_FILE_TMPDIR/all.weir" --types flwo 2>&1)" == *"did you mean 'flow'?" ]]
+}
+
+@test "json: on a terminal it says what it was given where it prints nothing of it" {
+	script -qec "weir read '$top/examples/demo.pcap' | weir json" /dev/null >"$BATS_TEST_TMPDIR/said"
+	[ "$(tr -d '\r' <"$BATS_TEST_TMPDIR/said")" = "weir-json: frame records came; they are printed where asked for: --types frame" ]
 }
 
 @test "json: Community ID is there, and can be left out" {
