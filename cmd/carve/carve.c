@@ -41,7 +41,7 @@ static void on_open(struct stage *st, int argc, char **argv)
 	if (carve_config.memory < 1 << 20 || carve_config.memory > 1ull << 40)
 		die_usage("--memory: 1M .. 1024G");
 	if (!carve_config.flows || carve_config.flows > 1 << 24)
-		die_usage("--flows: 1 .. %d", 1 << 24);
+		die_usage("--max-flows: 1 .. %d", 1 << 24);
 	if (carve_config.trigger)
 		carve_live_open(st);
 	else

@@ -52,7 +52,7 @@ struct hold *hold_new(struct stage *st, uint64_t memory, uint64_t flows, uint32_
 	uint32_t slots = 2;
 
 	if (flows < 1 || flows > 1 << 24)
-		die_usage("--flows: 1 to %d", 1 << 24);
+		die_usage("--max-flows: 1 to %d", 1 << 24);
 	while (slots < 2 * flows)
 		slots *= 2;
 	h->st = st;

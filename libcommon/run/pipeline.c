@@ -199,6 +199,16 @@ static void export_keep(const struct pipe_stage *s)
 	fcntl(s->keep[1], F_SETFD, 0);
 }
 
+/* The kernel forgets PR_SET_PDEATHSIG where a program has rights in its file: such a stage has to ask
+ * for it again. */
+static void export_launcher(pid_t launcher)
+{
+	char text[16];
+
+	snprintf(text, sizeof(text), "%d", (int)launcher);
+	setenv("WEIR_LAUNCHER", text, 1);
+}
+
 /* What may not be had is no reason not to run: said once, by this stage. */
 static void place(const struct pipe_stage *s)
 {
@@ -235,6 +245,7 @@ static void child(const struct pipeline *p, struct pipe_stage *s, pid_t parent, 
 	export_fd("WEIR_FLOWS_FD", s->flows_fd);
 	export_fd("WEIR_READY_FD", ready);
 	export_keep(s);
+	export_launcher(parent);
 	place(s);
 	s->argv[s->argc] = NULL;
 	execv(s->argv[0], s->argv);

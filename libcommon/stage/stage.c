@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/prctl.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -35,6 +36,20 @@ static void signals_set(void)
 	for (size_t i = 0; i < sizeof(mine) / sizeof(mine[0]); i++)
 		sigaction(mine[i], &sa, NULL);
 	signal(SIGPIPE, SIG_IGN);
+}
+
+/* Under a launcher: it does not outlive it (see pipeline.c). A child of a stage, which has another
+ * parent, is that stage's affair. */
+static void tie_to_launcher(void)
+{
+	const char *text = getenv("WEIR_LAUNCHER");
+	pid_t launcher = text ? (pid_t)atoi(text) : 0;
+
+	if (launcher <= 0 || getppid() != launcher)
+		return;
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	if (getppid() != launcher)
+		_exit(128 + SIGKILL);
 }
 
 /* ---- options ------------------------------------------------------------------------------- */
@@ -440,6 +455,7 @@ int stage_main(const struct stage_ops *ops, int argc, char **argv)
 
 	snprintf(name, sizeof(name), "weir-%s", ops->name);
 	tool_name = name;
+	tie_to_launcher();
 	signals_set();
 	st->ops = ops;
 	st->command = command_line(argc, argv);

@@ -607,6 +607,37 @@ printed() { # N DROPS
 	[ "$code" -eq 0 ]
 }
 
+@test "capture: with the right in its file on a link, under a launcher that has none: it goes on, and ends with it" {
+	command -v setpriv >/dev/null || skip "no setpriv"
+	own=$(mktemp -d)
+	cp "$WEIR_BUILD/libexec/weir/weir-run" "$WEIR_BUILD/libexec/weir/weir-json" "$capture" "$own"
+	printf '%s\n' '[stage capture]' 'run = capture -I eth0' 'out = frames' 'restart = on-failure' \
+		'[stage json]' 'run = json --types frame --fields n' 'in = frames' >"$own/live.weir"
+	chown -R 65534 "$own"
+	# cap_net_raw+ep
+	python3 - "$own/weir-capture" <<-'EOF' || skip "no rights in files here"
+	import os, struct, sys
+	os.setxattr(sys.argv[1], "security.capability", struct.pack("<5I", 0x02000001, 1 << 13, 0, 0, 0))
+	EOF
+	WEIR_EXEC_PATH=$own WEIR_RUNDIR=$own/run ip netns exec "$b" setpriv --reuid=65534 --regid=65534 --clear-groups \
+		--inh-caps=-all "$own/weir-run" --backoff 1ms --log info "$own/live.weir" 2>x.log >out.json 3>&- &
+	pid=$!
+	pids+=" $pid"
+	until_said x "start: .*weir-capture"
+	[[ "$(grep CapEff "/proc/$pid/status")" =~ ^CapEff:[[:space:]]0*$ ]]
+	flood "$a" eth0 5
+	first=$(capture_pid)
+	kill -9 "$first"
+	flood "$a" eth0 5
+	for _ in $(seq 200); do [ "$(wc -l <out.json)" -lt 10 ] || break; sleep 0.02; done
+	[ "$(jq .n out.json | tr '\n' ' ')" = "1 2 3 4 5 6 7 8 9 10 " ]
+	[ "$(capture_pid)" != "$first" ]
+	kill -9 "$pid"
+	for _ in $(seq 100); do kill -0 "$(capture_pid)" 2>/dev/null || break; sleep 0.02; done
+	run ! kill -0 "$(capture_pid)"
+	rm -r "$own"
+}
+
 @test "capture: without the right it says which command gives it" {
 	command -v setpriv >/dev/null || skip "no setpriv"
 	status=0
