@@ -199,8 +199,8 @@ static void export_keep(const struct pipe_stage *s)
 	fcntl(s->keep[1], F_SETFD, 0);
 }
 
-/* The kernel forgets PR_SET_PDEATHSIG where a program has rights in its file: such a stage has to ask
- * for it again. */
+/* The kernel forgets PR_SET_PDEATHSIG where a program has rights in its file: such a stage has to
+ * ask for it again. */
 static void export_launcher(pid_t launcher)
 {
 	char text[16];

@@ -630,7 +630,9 @@ printed() { # N DROPS
 	kill -9 "$first"
 	flood "$a" eth0 5
 	for _ in $(seq 200); do [ "$(wc -l <out.json)" -lt 10 ] || break; sleep 0.02; done
-	[ "$(jq .n out.json | tr '\n' ' ')" = "1 2 3 4 5 6 7 8 9 10 " ]
+	# But for one now and then that the kernel drops, see printed().
+	[ "$(wc -l <out.json)" -gt 5 ]
+	jq .n out.json | cmp - <(seq "$(wc -l <out.json)")
 	[ "$(capture_pid)" != "$first" ]
 	kill -9 "$pid"
 	for _ in $(seq 100); do kill -0 "$(capture_pid)" 2>/dev/null || break; sleep 0.02; done

@@ -1,6 +1,7 @@
 #!/usr/bin/env bats
 # weir top: what it shows of a running pipeline.
 load helper
+load ../stages/build
 
 setup() {
 	export WEIR_RUNDIR=$BATS_TEST_TMPDIR/run
@@ -34,6 +35,55 @@ stage() { # stage NAME FIELD: of the last weir top --json
 	[ "$(stage json in)" -gt 100 ]
 	[ "$(stage flow waits_for)" = null ]
 	[ "$(stage flow lag)" = 0 ]
+}
+
+@test "top: rates are over the time between two looks, and are 0 where nothing passes" {
+	(for _ in $(seq 2000); do tail -c +25 "$top/examples/demo.pcap" || break; done) >&9 2>/dev/null 3>&- &
+	feeder=$!
+	passes='.stages | all(.cpu >= 0 and .cpu < 4) and .[1].cpu > 0 and .[0].out_rate > 100 and .[1].in_rate > 100 and .[1].out_rate > 100
+		and .[2].in_rate > 100 and .[0].bytes_out_rate > 10000 and .[1].bytes_in_rate > 10000 and .[2].bytes_in_rate > 10000'
+	for _ in $(seq 50); do
+		run weir top test --once --json --every 100ms
+		jq -e "$passes" <<<"$output" >"$BATS_TEST_TMPDIR/passes" && break
+	done
+	kill $feeder
+	[ "$(cat "$BATS_TEST_TMPDIR/passes")" = true ]
+	for _ in $(seq 50); do
+		run weir top test --once --json --every 50ms
+		[ "$(jq '[.stages[] | .in_rate + .out_rate + .bytes_in_rate] | add' <<<"$output")" = 0 ] && break
+	done
+	[ "$(jq '[.stages[] | .in_rate + .out_rate + .bytes_in_rate] | add' <<<"$output")" = 0 ]
+}
+
+@test "top: records that a stage drops are told with their reason" {
+	stage_program pass
+	cd "$BATS_TEST_TMPDIR"
+	printf '%s\n' '[pipeline]' 'name = traps' 'backoff = 1ms' '[stage read]' "run = read $BATS_TEST_TMPDIR/more" 'out = frames' \
+		'[stage pass]' "run = $BATS_FILE_TMPDIR/weir-pass" 'join = ring' 'in = frames' 'out = same' \
+		'[stage json]' 'run = json -o null: --types frame' 'in = same' >p.weir
+	mkfifo more
+	WEIR_PASS_TRAPS="7 9" weir run -q p.weir 2>traps 3>&- 9>&- &
+	traps=$!
+	exec 8>more
+	cat "$top/examples/demo.pcap" >&8
+	for _ in $(seq 100); do
+		run weir top traps --once --json --every 20ms
+		[ "$(stage pass dropped.poison)" = 2 ] && break || sleep 0.02
+	done
+	[ "$(jq -c '[.stages[].dropped]' <<<"$output")" = '[{},{"poison":2},{}]' ]
+	run weir top traps --once --every 20ms
+	grep -E '^pass  .* poison=2$' <<<"$output"
+	exec 8>&-
+	wait $traps || [ $? -eq 4 ]
+}
+
+@test "top: on a terminal the table is drawn until a key ends it" {
+	command -v script >/dev/null || skip "no script"
+	{ sleep 0.5; printf q; } | TERM=xterm COLUMNS=100 LINES=20 timeout 10 script -qec "weir top test --every 100ms" "$BATS_TEST_TMPDIR/typed" >/dev/null 3>&-
+	grep -q $'\e\\[.*H' "$BATS_TEST_TMPDIR/typed"
+	grep -q 'waits for' "$BATS_TEST_TMPDIR/typed"
+	grep -q 'running' "$BATS_TEST_TMPDIR/typed"
+	[ "$(stat -c %s "$BATS_TEST_TMPDIR/typed")" -gt 400 ]
 }
 
 @test "top: a consumer that stands still is named by the stage that it holds up" {

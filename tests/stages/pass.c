@@ -1,6 +1,6 @@
 /* weir-pass: passes everything on. With WEIR_PASS_BAD it does on the first record what no stage
  * may: opens a file, makes a socket, starts a program. With WEIR_PASS_TRAPS="7 9" the records of
- * those frames kill it. */
+ * those frames kill it. With WEIR_PASS_AWAITS it is not ready before somebody opens that FIFO. */
 #include <fcntl.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -36,6 +36,8 @@ static void pass_open(struct stage *st, int argc, char **argv)
 	char *end;
 
 	bad = getenv("WEIR_PASS_BAD");
+	if (getenv("WEIR_PASS_AWAITS"))
+		close(open(getenv("WEIR_PASS_AWAITS"), O_RDONLY));
 	for (size_t i = 0; text && *text && i < 8; i++, text = end)
 		traps[i] = strtoull(text, &end, 10);
 }
