@@ -297,6 +297,81 @@ static void write_tftp(const struct render_plan *p, struct buf *out)
 	piece(p, TFTP_ERROR_MSG, out);
 }
 
+/* ---- smtp, ssh, guess ---------------------------------------------------------------------- */
+
+enum {
+	SMTP_HELO,
+	SMTP_FROM,
+	SMTP_TO,
+	SMTP_SUBJECT,
+	SMTP_BYTES,
+	SMTP_CODE,
+	SMTP_REPLY,
+	SMTP_SERVER,
+	SMTP_TLS,
+};
+
+/* "a@x.example > b@y.example "Hello" 700 B 250 queued"; without a mail who was there. */
+static void write_smtp(const struct render_plan *p, struct buf *out)
+{
+	if (there(p, SMTP_FROM)) {
+		if (text(p, SMTP_FROM).len)
+			piece(p, SMTP_FROM, out);
+		else /* a mail that may not be answered */
+			buf_add_str(out, " <>");
+		piece_after(p, SMTP_TO, " > ", out);
+		if (there(p, SMTP_SUBJECT)) {
+			piece_after(p, SMTP_SUBJECT, " \"", out);
+			buf_add_byte(out, '"');
+		}
+		bytes_of(p, SMTP_BYTES, out);
+	} else {
+		piece(p, SMTP_HELO, out);
+		piece_after(p, SMTP_SERVER, there(p, SMTP_HELO) ? " > " : " ", out);
+	}
+	piece(p, SMTP_CODE, out);
+	piece(p, SMTP_REPLY, out);
+	if (number(p, SMTP_TLS))
+		buf_add_str(out, " encrypted from here");
+}
+
+enum { SSH_CLIENT, SSH_SERVER, SSH_KEX, SSH_HOST_KEY, SSH_CIPHER, SSH_HASSH };
+
+/* "SSH-2.0-PuTTY > SSH-2.0-OpenSSH_9.2p1 curve25519-sha256 ssh-ed25519 aes128-ctr 76c8.." */
+static void write_ssh(const struct render_plan *p, struct buf *out)
+{
+	piece(p, SSH_CLIENT, out);
+	piece_after(p, SSH_SERVER, " > ", out);
+	piece(p, SSH_KEX, out);
+	piece(p, SSH_HOST_KEY, out);
+	piece(p, SSH_CIPHER, out);
+	piece(p, SSH_HASSH, out);
+}
+
+enum {
+	GUESS_PROTOCOL,
+	GUESS_CONFIDENCE,
+	GUESS_STATE,
+	GUESS_OVER,
+	GUESS_REPLACES,
+	GUESS_NAME,
+	GUESS_WHY,
+};
+
+/* "tls 98% confirmed, was smtp, of mail.example.com: .." */
+static void write_guess(const struct render_plan *p, struct buf *out)
+{
+	piece(p, GUESS_PROTOCOL, out);
+	piece(p, GUESS_CONFIDENCE, out);
+	if (there(p, GUESS_CONFIDENCE))
+		buf_add_byte(out, '%');
+	piece(p, GUESS_STATE, out);
+	piece_after(p, GUESS_OVER, " over ", out);
+	piece_after(p, GUESS_REPLACES, ", was ", out);
+	piece_after(p, GUESS_NAME, ", of ", out);
+	piece_after(p, GUESS_WHY, ": ", out);
+}
+
 /* ---- anomaly, ends ------------------------------------------------------------------------- */
 
 enum { ODD_NAME, ODD_SEVERITY, ODD_EVENT, ODD_EXPECTED, ODD_STATE, ODD_COUNT };
@@ -423,6 +498,21 @@ const struct text_style *text_style_of(const char *type)
 		    "error_msg" },
 		  write_tftp },
 		{ "tftp_request", "\033[34m", { "op", "filename", "mode" }, write_tftp },
+		{ "smtp",
+		  "\033[34m",
+		  { "helo", "mailfrom", "rcptto", "subject", "bytes", "reply_code", "last_reply",
+		    "server", "tls" },
+		  write_smtp },
+		{ "ssh",
+		  "\033[34m",
+		  { "client_banner", "server_banner", "kex_alg", "host_key_alg", "cipher_c2s",
+		    "hassh" },
+		  write_ssh },
+		{ "guess",
+		  "\033[2m",
+		  { "protocol", "confidence", "state", "over", "replaces_protocol", "server_name",
+		    "why" },
+		  write_guess },
 		{ "anomaly",
 		  "\033[31m",
 		  { "name", "severity", "event", "expected", "state", "count" },

@@ -25,7 +25,7 @@ struct config {
 	uint64_t count, duration, width, ring_size, body_max;
 };
 
-static struct config config = { .checksum = true, .protocols = "dns,http,tls" };
+static struct config config = { .checksum = true };
 
 static const struct opt options[] = {
 	OPT_ROW('I', "interface", OPT_STRINGS, struct config, interfaces, "NAME",
@@ -48,7 +48,7 @@ static const struct opt options[] = {
 	OPT_ROW(0, "fields", OPT_STRING, struct config, fields, "LIST", "print these fields only"),
 	OPT_ROW(0, "exclude", OPT_STRING, struct config, exclude, "LIST", "leave these fields out"),
 	OPT_ROW(0, "protocols", OPT_STRING, struct config, protocols, "LIST",
-		"parse these; all: every one there is a parser for"),
+		"parse these alone [all]"),
 	OPT_ROW(0, "split", OPT_FLAG, struct config, split, NULL,
 		"each parser in a process of its own, instead of one for all"),
 	OPT_ROW(0, "infer", OPT_FLAG, struct config, infer, NULL,
@@ -213,7 +213,7 @@ static size_t parsers(struct pipeline *p, struct pipe_stage **to)
 	char option[64];
 	size_t n = 0;
 
-	if (strcmp(config.protocols, "all") != 0)
+	if (config.protocols)
 		opt_pick("protocols", "parser of", config.protocols, names, picked);
 	else
 		memset(picked, true, sizeof(picked));
@@ -222,7 +222,7 @@ static size_t parsers(struct pipeline *p, struct pipe_stage **to)
 	for (size_t i = 0; config.split && names[i]; i++)
 		if (picked[i])
 			to[n++] = own_stage(p, names[i]);
-	if (!config.split && strcmp(config.protocols, "all") != 0)
+	if (!config.split && config.protocols)
 		stage_arg(to[0], "--protocols=%s", config.protocols);
 	snprintf(option, sizeof(option), "body-max=%llu", (unsigned long long)config.body_max);
 	for (size_t i = 0; i < n; i++) {
@@ -256,7 +256,7 @@ static void build(struct pipeline *p, int n, char **files)
 		/* A parser of the user's own may want what no guess gives it, and a summary counts
 		 * all there is. */
 		if (!nwith && !payload_printed() && !config.summary)
-			stage_arg(infer, "--protocols=%s", config.protocols);
+			stage_arg(infer, "--protocols=%s", config.protocols ? config.protocols : "all");
 		pipeline_ring(p, reasm, &infer, 1, 0);
 		reasm = infer;
 	}
@@ -306,9 +306,9 @@ static void check_sources(int n)
 
 static int run_all(int argc, char **argv)
 {
-	static const struct opt_tool tool = { "weir",
-					      "show what is in a capture: flows, DNS, HTTP and TLS",
-					      "FILE...", epilog };
+	static const struct opt_tool tool = {
+		"weir", "show what is in a capture: flows, and what they carry", "FILE...", epilog
+	};
 	static struct pipeline p;
 	struct opt_group group = { "options", options, &config };
 	int n, code;

@@ -446,7 +446,7 @@ serve_dns() {
 	dropbearkey -t ed25519 -f host >/dev/null 2>&1
 	start sums -I eth0
 	sums=$pid
-	setsid ip netns exec "$b" weir -I eth0 --protocols all --log info -o live.json 2>live.log 3>&- &
+	setsid ip netns exec "$b" weir -I eth0 --log info -o live.json 2>live.log 3>&- &
 	pid=$!
 	pids+=" $dump $pid"
 	serve 80 python3 -m http.server --directory www 80
@@ -467,7 +467,7 @@ serve_dns() {
 	wait "$pid" || code=$?
 	wait "$dump" || true
 	[ "$code" -eq 0 ]
-	weir file.pcap -q --protocols all --no-checksum -o file.json
+	weir file.pcap -q --no-checksum -o file.json
 	# Times are those of two sockets, and a file of tcpdump's has microseconds: they are left out.
 	for of in live file; do jq -cS 'with_entries(select((.value | type) != "number" or .value == (.value | floor)))' $of.json >$of; done
 	diff live file

@@ -187,7 +187,7 @@ parsed() {
 
 @test "infer: weir FILE --infer is the same as its stages in a row" {
 	cd "$BATS_TEST_TMPDIR"
-	weir "$(guess starttls)" -q --infer --types guess,tls,session_end >a
+	weir "$(guess starttls)" -q --infer --protocols dns,http,tls --types guess,tls,session_end >a
 	weir read "$(guess starttls)" | weir flow | weir reasm | weir infer | weir dns | weir http | weir tls |
 		weir json --types guess,tls,session_end >b
 	cmp a b

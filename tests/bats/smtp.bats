@@ -31,3 +31,10 @@ END
 	[ "$status" -eq 2 ]
 	[[ "$output" == *max-held* ]]
 }
+
+@test "smtp: a line of text has the mail, or who was there" {
+	run bash -c "weir '$BATS_FILE_TMPDIR/smtp.pcap' -q --types smtp --format text --color never | cut -c69-"
+	[ "${lines[0]}" = 'bob@example.net > a@example.com, b@example.com "a long line" 101 B 250 2.0.0 queued' ]
+	[ "${lines[1]}" = "c > mx 220 ready encrypted from here" ]
+	[ "${lines[2]}" = "<> > nobody@example.com 0 B 221 bye" ]
+}

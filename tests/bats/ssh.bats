@@ -33,3 +33,9 @@ setup_file() {
 	[ "$status" -eq 2 ]
 	[[ "$output" == *max-held* ]]
 }
+
+@test "ssh: a line of text says who is there and what they agree on" {
+	run bash -c "weir '$BATS_FILE_TMPDIR/ssh.pcap' -q --types ssh --format text --color never | cut -c69-"
+	[ "${lines[0]}" = "SSH-2.0-PuTTY_Release_0.80 > SSH-2.0-OpenSSH_9.2p1 curve25519-sha256 ssh-ed25519 aes128-ctr 76c83a6745f9357e60b9098be399ccde" ]
+	[ "${lines[1]}" = "SSH-2.0-scanner" ]
+}

@@ -266,7 +266,7 @@ class Bench:
                            us.median("pss") / peer.median("pss"), 1, False)
 
     def whole(self):
-        us = Side("weir FILE", [[self.weir, self.mix, "-q", "--format", "json"]], output=os.path.join(self.out, "json"))
+        us = Side("weir FILE", [[self.weir, self.mix, "-q", "--format", "json", "--protocols", WEIR_TYPES]], output=os.path.join(self.out, "json"))
         stages = [["read", self.mix], ["flow"], ["reasm"], ["tls"], ["http"], ["dns"],
                   ["json", "-o", os.path.join(self.out, "json")]]
         parts = Side("its stages one by one", self.chain(stages))
@@ -298,7 +298,7 @@ class Bench:
         text = os.path.join(self.out, "fields")
         full, start = [Side("tshark", [command + ["-r", path]], output=text) for path in paths]
         us = Side("weir FILE -t dns,http,tls",
-                  [[self.weir, self.mix, "-q", "--format", "json", "-t", WEIR_TYPES]], output=text)
+                  [[self.weir, self.mix, "-q", "--format", "json", "--protocols", WEIR_TYPES, "-t", WEIR_TYPES]], output=text)
         self.compare([us, full, start])
         # What it takes to start is not counted against it.
         for what in ("wall", "cpu", "kernel"):
