@@ -348,7 +348,7 @@ class Bench:
     def whole_with(self, infer=False, protocols=WEIR_TYPES, foreign=None):
         """weir FILE stage by stage, so that each one's CPU is known; with a stage of one's own beside the parsers, by
         pipes. It comes last."""
-        stages = [["read", self.mix], ["flow"], ["reasm"]] + [["infer", "--for=" + protocols]] * infer
+        stages = [["read", self.mix], ["flow"], ["reasm"]] + [["infer", "--protocols=" + protocols]] * infer
         stages += [["parse", "--no-payload", "--protocols=" + protocols], ["json", "-o", os.path.join(self.out, "json")]]
         if not foreign:
             return self.chain(stages)
