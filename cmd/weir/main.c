@@ -256,7 +256,8 @@ static void build(struct pipeline *p, int n, char **files)
 		/* A parser of the user's own may want what no guess gives it, and a summary counts
 		 * all there is. */
 		if (!nwith && !payload_printed() && !config.summary)
-			stage_arg(infer, "--protocols=%s", config.protocols ? config.protocols : "all");
+			stage_arg(infer, "--protocols=%s",
+				  config.protocols ? config.protocols : "all");
 		pipeline_ring(p, reasm, &infer, 1, 0);
 		reasm = infer;
 	}
