@@ -80,7 +80,7 @@ exprs() { weir craft "$@" -q | weir craft --from - -q; }
 	grep -q '^  eth/ip(len=99)/tcp$' shown
 	grep -q '^  insufficient bytes: ip.len$' shown
 	weir craft 'eth/ip/tcp' | weir show --color always | grep -q $'\033\[1mtcp'
-	! weir craft 'eth/ip/tcp' | weir show | grep -q $'\033'
+	! weir craft 'eth/ip/tcp' | weir show | grep -q $'\033' || false
 	[ "$(weir craft -n 9 'ip' | weir show -n 2 | grep -c '^#')" = 2 ]
 }
 
@@ -102,7 +102,7 @@ for r in msgpack.Unpacker(sys.stdin.buffer): r[0] == 32 and print(r[10].hex())' 
 	grep -v -e chksum= -e len=9 -e ihl= -e version= -e dataofs= -e len=3 -e plen= -e cksum= "$top/tests/golden/scapy.tsv" |
 		grep -e '^ip(' -e '^ipv6(' | cut -f 1 | weir craft -q --file - | weir write -q all.pcap
 	tcpdump -vvnr all.pcap >text 2>/dev/null
-	! grep -i -e 'bad.*cksum' -e 'bad sctp' -e 'incorrect' -e 'cksum 0x[0-9a-f]* (wrong' text
+	! grep -i -e 'bad.*cksum' -e 'bad sctp' -e 'incorrect' -e 'cksum 0x[0-9a-f]* (wrong' text || false
 	[ "$(grep -c -e 'cksum ok' -e 'cksum 0x[0-9a-f]* (correct)' -e 'sum ok' text)" -gt 100 ]
 }
 
@@ -127,7 +127,7 @@ for r in msgpack.Unpacker(sys.stdin.buffer): r[0] == 32 and print(r[10].hex())' 
 	for wrong in 'pkt_set_tcp_dport(m, PKT_IPV4(1, 2, 3, 4))' 'pkt_set_tcp_dport(m, 80)' 'pkt_set_ip_dst(m, PKT_PORT_OF(80))' \
 		'pkt_set_ip_dst(m, PKT_MAC_OF(1, 2, 3, 4, 5, 6))' 'pkt_set_eth_dst(m, PKT_IPV4(1, 2, 3, 4))' \
 		'pkt_set_ip_ttl(m, PKT_PORT_OF(80))' 'pkt_set_ipv6_dst(m, PKT_IPV4(1, 2, 3, 4))'; do
-		! compiles "$wrong"
+		! compiles "$wrong" || false
 		grep -q 'incompatible type' err
 	done
 }

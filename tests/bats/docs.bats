@@ -117,7 +117,7 @@ END
 	[ "$(head -n 1 "$BATS_TEST_TMPDIR/out")" = '$ weir examples/demo.pcap' ]
 	grep -q '^Try next' "$BATS_TEST_TMPDIR/out"
 	[ "$(grep -c '^00:00:' "$BATS_TEST_TMPDIR/out")" -eq "$(wc -l <"$top/tests/golden/demo.txt")" ]
-	! grep -q $'\033' "$BATS_TEST_TMPDIR/out"
+	! grep -q $'\033' "$BATS_TEST_TMPDIR/out" || false
 	script -qec "'$top/tests/demo' '$WEIR_BUILD'" /dev/null >"$BATS_TEST_TMPDIR/tty"
 	grep -q $'\033\\[36m00:00:' "$BATS_TEST_TMPDIR/tty"
 }

@@ -63,7 +63,7 @@ for _ in range(int(sys.argv[2])):
 sys.stdout.buffer.write(data[:at])
 END
 	weir read first.pcap | bash -c "$chain" | weir json | cmp - <(weir json -i out.weir)
-	! grep -qv '^0\( 0\)*$' codes || grep -q '^\(0\|4\|130\)\( \(0\|4\)\)*$' codes
+	! grep -qv '^0\( 0\)*$' codes || grep -q '^\(0\|4\|130\)\( \(0\|4\)\)*$' codes || false
 }
 
 @test "signals: Ctrl-C on a pipeline that reads a slow FIFO loses nothing that was read" {

@@ -95,7 +95,7 @@ all_of() { weir json --types $types "$@"; }
 @test "sample: about the part that was asked for, the same every time, another with another seed" {
 	weir sample --rate 1/10 -i "$dir/many.weir" >a.weir
 	weir sample --rate 1/10 -i "$dir/many.weir" | all_of | cmp - <(all_of -i a.weir)
-	! weir sample --rate 1/10 --seed 2 -i "$dir/many.weir" | all_of | cmp -s - <(all_of -i a.weir)
+	! weir sample --rate 1/10 --seed 2 -i "$dir/many.weir" | all_of | cmp -s - <(all_of -i a.weir) || false
 	in=$(all_of -i "$dir/many.weir" | wc -l) out=$(all_of -i a.weir | wc -l)
 	[ $((out * 10)) -gt $((in * 9 / 10)) ]
 	[ $((out * 10)) -lt $((in * 11 / 10)) ]
