@@ -99,7 +99,8 @@ for r in msgpack.Unpacker(sys.stdin.buffer): r[0] == 32 and print(r[10].hex())' 
 
 @test "craft: tcpdump calls every checksum that was filled in correct" {
 	cd "$BATS_TEST_TMPDIR"
-	grep -v -e chksum= -e len=9 -e ihl= -e version= -e dataofs= -e len=3 -e plen= -e cksum= "$top/tests/golden/scapy.tsv" |
+	# It takes the last address of a routing header for the end also where no segment is left (RFC 8200 8.1).
+	grep -v -e 'routing(addresses' -e chksum= -e len=9 -e ihl= -e version= -e dataofs= -e len=3 -e plen= -e cksum= "$top/tests/golden/scapy.tsv" |
 		grep -e '^ip(' -e '^ipv6(' | cut -f 1 | weir craft -q --file - | weir write -q all.pcap
 	tcpdump -vvnr all.pcap >text 2>/dev/null
 	! grep -i -e 'bad.*cksum' -e 'bad sctp' -e 'incorrect' -e 'cksum 0x[0-9a-f]* (wrong' text || false
