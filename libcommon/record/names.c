@@ -37,10 +37,28 @@ static bool is_name(struct bytes name)
 	return true;
 }
 
-int names_add(struct names *s, struct bytes name)
+static bool has_field(const char *name)
 {
 	struct rec_view *const *type = names_builtin();
 	struct field f;
+
+	while (*type && !field_bind(&f, *type, name))
+		type++;
+	return *type != NULL;
+}
+
+/* A field of a built-in type, also as weir-join calls it that has it from there: "dns.query". It
+ * may be asked for where no record of that type comes. */
+static bool is_builtin(const char *name)
+{
+	const char *dot = strchr(name, '.');
+
+	return has_field(name) ||
+	       (dot && rec_builtin_named(BYTES(name, (size_t)(dot - name))) && has_field(dot + 1));
+}
+
+int names_add(struct names *s, struct bytes name)
+{
 
 	for (size_t i = 0; i < s->n; i++)
 		if (bytes_is(name, s->name[i]))
@@ -50,9 +68,7 @@ int names_add(struct names *s, struct bytes name)
 	s->name[s->n] = strndup((const char *)name.ptr, name.len);
 	if (!s->name[s->n])
 		die("out of memory");
-	while (*type && !field_bind(&f, *type, s->name[s->n]))
-		type++;
-	s->known[s->n] = *type != NULL;
+	s->known[s->n] = is_builtin(s->name[s->n]);
 	return (int)s->n++;
 }
 
