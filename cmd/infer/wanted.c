@@ -26,7 +26,7 @@ static void name_add(const char *name, const struct protocols *names, bool *want
 		known = true;
 	}
 	if (!known)
-		die_usage("--for: there is neither a parser nor a protocol '%s'", name);
+		die_usage("--protocols: there is neither a parser nor a protocol '%s'", name);
 }
 
 void wanted_read(const char *list, const struct protocols *names, bool wanted[PROTOCOLS_MAX])

@@ -1,10 +1,13 @@
 /* wire: frames onto one interface, or packets into the kernel's routing.
  *
- * Opened before the sandbox closes; afterwards it needs sendto, sendmmsg, poll and read. Three
- * ways: WIRE_RING  a TPACKET_V3 TX ring, shared with the kernel WIRE_MMSG  sendmmsg on a packet
- * socket: also where frames have no link header WIRE_ROUTED  raw IP sockets: IP packets, which the
- * kernel gives to the next hop The law: offered = sent + malformed + refused + pending, and pending
- * = 0 behind wire_finish(). */
+ * Opened before the sandbox closes; afterwards it needs sendto, sendmmsg, poll and read. There are
+ * three ways:
+ *
+ * - WIRE_RING: a TPACKET_V3 TX ring, shared with the kernel
+ * - WIRE_MMSG: sendmmsg on a packet socket, also where frames have no link header
+ * - WIRE_ROUTED: raw IP sockets: IP packets, which the kernel gives to the next hop
+ *
+ * The law: offered = sent + malformed + refused + pending, and pending = 0 behind wire_finish(). */
 #ifndef WEIR_SEND_WIRE_H
 #define WEIR_SEND_WIRE_H
 

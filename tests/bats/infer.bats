@@ -218,7 +218,7 @@ parsed() {
 	run weir json -i for.weir --types stream --fields resp_p
 	[[ "$output" == *'"resp_p":50000'* && "$output" != *'"resp_p":21'* ]]
 	run -2 weir infer --protocols dns,mouse -i in.weir
-	[[ "$output" == *"neither a parser nor a protocol 'mouse'"* ]]
+	[[ "$output" == *"--protocols: there is neither a parser nor a protocol 'mouse'"* ]]
 }
 
 # told NAME: port of the responder, protocol and bytes taken, of the guesses that another flow told of.
