@@ -13,7 +13,7 @@
 
 struct config {
 	const char *name, *host;
-	uint64_t ring_size, stop_timeout, backoff;
+	uint64_t ring_size, stop_timeout, backoff, backoff_max;
 	int sandbox;
 	bool quiet;
 };
@@ -31,6 +31,8 @@ static const struct opt options[] = {
 		"how long an orderly stop may take; 0: the file's, else 10s"),
 	OPT_ROW(0, "backoff", OPT_DURATION, struct config, backoff, "TIME",
 		"before a stage that died is started again; 0: the file's, else 50ms"),
+	OPT_ROW(0, "backoff-max", OPT_DURATION, struct config, backoff_max, "TIME",
+		"that which doubles with each death up to here; 0: the file's, else 30s"),
 	OPT_ROW(0, "sandbox", OPT_CHOICE, struct config, sandbox, "require|try|off",
 		"what a stage does where it can't give up rights"),
 	OPT_ROW('q', "quiet", OPT_FLAG, struct config, quiet, NULL, "no books at the end"),
@@ -65,6 +67,19 @@ static uint64_t ms(uint64_t ns)
 	return ns && ns < 1000000 ? 1 : ns / 1000000;
 }
 
+static void backoff_take(struct launch_options *o, const struct graph *g)
+{
+	uint64_t first, most;
+
+	o->backoff_ms = ms(config.backoff);
+	o->backoff_max_ms = ms(config.backoff_max);
+	first = o->backoff_ms ? o->backoff_ms : g->backoff_ms ? g->backoff_ms : GRAPH_BACKOFF_MS;
+	most = o->backoff_max_ms ? o->backoff_max_ms : g->backoff_max_ms;
+	if (most && most < first)
+		die_usage("--backoff-max: %llu ms is less than the back-off, %llu ms",
+			  (unsigned long long)most, (unsigned long long)first);
+}
+
 int main(int argc, char **argv)
 {
 	static char host[256];
@@ -83,7 +98,7 @@ int main(int argc, char **argv)
 	o.host = config.host;
 	o.ring_size = config.ring_size;
 	o.stop_ms = ms(config.stop_timeout);
-	o.backoff_ms = ms(config.backoff);
+	backoff_take(&o, g);
 	o.quiet = config.quiet;
 	code = launch_run(g, load_world(), &o);
 	graph_free(g);

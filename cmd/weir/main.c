@@ -354,32 +354,12 @@ static void list_one(void *ctx, const char *name, const char *path)
 	printf("%-12s %s\n", name, summary);
 }
 
-struct names {
-	const char *v[512];
-	size_t n;
-};
-
-static void name_one(void *ctx, const char *name, const char *path)
-{
-	struct names *names = ctx;
-
-	(void)path;
-	if (names->n < 511)
-		names->v[names->n++] = strdup(name);
-}
-
-/* The nearest command, or NULL. */
-static const char *nearest(const char *word)
-{
-	static struct names names = { { "help", "list", "version" }, 3 };
-
-	lookup_each(name_one, &names);
-	return opt_nearest(word, names.v);
-}
+/* Commands that are no tools. */
+static const char *const commands[] = { "help", "list", "version", NULL };
 
 static _Noreturn void no_tool(const char *name)
 {
-	const char *near = nearest(name);
+	const char *near = lookup_near(name, commands);
 
 	if (near)
 		die_usage("no tool 'weir-%s'; did you mean '%s'?", name, near);
@@ -409,7 +389,7 @@ static int show_help(const char *name)
 
 static int unknown(const char *word)
 {
-	const char *near = nearest(word);
+	const char *near = lookup_near(word, commands);
 
 	if (near)
 		warn("'%s' is no weir command; did you mean '%s'?", word, near);

@@ -15,6 +15,8 @@ enum {
 	GRAPH_NAME = 20, /* of a stage, a link, a pipeline; with its NUL: two make a ring's name */
 	GRAPH_TEXT = 64 * 1024,
 	GRAPH_SHARDS = 16,
+	GRAPH_BACKOFF_MS = 50, /* where nobody says otherwise */
+	GRAPH_BACKOFF_MAX_MS = 30000,
 };
 
 /* A list of words; owned. */
@@ -54,7 +56,7 @@ struct graph_link {
 struct graph {
 	const char *file; /* for messages; "" where it was a line */
 	char name[GRAPH_NAME];
-	uint64_t ring_size, stop_ms, backoff_ms; /* 0: not given */
+	uint64_t ring_size, stop_ms, backoff_ms, backoff_max_ms; /* 0: not given */
 	struct graph_stage stages[GRAPH_STAGES];
 	size_t nstages;
 	struct graph_link links[GRAPH_LINKS];

@@ -21,6 +21,7 @@ struct reader {
 	unsigned section_line;
 	struct graph_stage *stage;
 	struct graph_link *link;
+	unsigned backoff_max_line;
 	bool skip;        /* what is in a section that was refused */
 	const void *last; /* the key before, of the table below */
 };
@@ -158,6 +159,12 @@ static void key_backoff(struct reader *r, const char *v)
 	set_duration(r, v, &r->g->backoff_ms);
 }
 
+static void key_backoff_max(struct reader *r, const char *v)
+{
+	r->backoff_max_line = r->line;
+	set_duration(r, v, &r->g->backoff_max_ms);
+}
+
 static void key_run(struct reader *r, const char *v)
 {
 	r->stage->run_line = r->line;
@@ -282,6 +289,7 @@ static const struct key pipeline_keys[] = {
 	{ "ring-size", key_ring_size, false },
 	{ "stop-timeout", key_stop_timeout, false },
 	{ "backoff", key_backoff, false },
+	{ "backoff-max", key_backoff_max, false },
 	{ 0 },
 };
 static const struct key stage_keys[] = {
@@ -428,6 +436,7 @@ static char *next_line(char *to, int size, void *user)
 bool graph_from_ini(struct graph *g, struct bytes text, const char *file, struct buf *why)
 {
 	struct reader r = { .g = g, .rest = text };
+	uint64_t first;
 	int bad;
 
 	*g = (struct graph){ .file = file, .why = why };
@@ -439,5 +448,9 @@ bool graph_from_ini(struct graph *g, struct bytes text, const char *file, struct
 	if (bad)
 		graph_error(g, bad > 0 ? (unsigned)bad : 0,
 			    "is neither [SECTION] nor KEY = VALUE nor a comment");
+	first = g->backoff_ms ? g->backoff_ms : GRAPH_BACKOFF_MS;
+	if (g->backoff_max_ms && g->backoff_max_ms < first)
+		graph_error(g, r.backoff_max_line, "backoff-max is less than backoff, %llu ms",
+			    (unsigned long long)first);
 	return !g->wrong;
 }

@@ -9,6 +9,7 @@ struct launch_options {
 	uint64_t ring_size;  /* bytes; 0: the graph's */
 	uint64_t stop_ms;    /* how long a stop may take before SIGTERM; 0: the graph's, or 10 s */
 	uint64_t backoff_ms; /* before the first restart; 0: the graph's, or 50 ms */
+	uint64_t backoff_max_ms; /* doubled no further; 0: the graph's, or 30 s */
 	bool quiet;          /* no books at the end */
 };
 

@@ -12,8 +12,6 @@ enum {
 	DEAF_MS = 1000, /* a process that is not ready by then knows signals all the same */
 	STOP_MS = 10000,
 	KILL_AFTER_MS = 2000, /* from SIGTERM to SIGKILL */
-	BACKOFF_MS = 50,
-	BACKOFF_MAX_MS = 30000,
 	STEADY_MS = 10000, /* a stage that ran so long starts anew with the back-off */
 	RESTARTS = 10,     /* within .. */
 	RESTARTS_MS = 60000,

@@ -91,9 +91,15 @@ static void signal_all(struct launch *l, int sig)
 	}
 }
 
+/* By the command line, else by the graph, else by default. */
+static int64_t given(uint64_t option, uint64_t graph, uint64_t otherwise)
+{
+	return (int64_t)(option ? option : graph ? graph : otherwise);
+}
+
 uint64_t launch_stop_ms(const struct launch *l)
 {
-	return l->o->stop_ms ? l->o->stop_ms : l->g->stop_ms ? l->g->stop_ms : STOP_MS;
+	return (uint64_t)given(l->o->stop_ms, l->g->stop_ms, STOP_MS);
 }
 
 /* A source hears that it is to end once it is ready: before that the signal would kill it, or make
@@ -222,9 +228,8 @@ static void give_up(struct launch *l, struct runner *r, const char *what)
 
 static void plan_restart(struct launch *l, struct runner *r, const char *what, int64_t now)
 {
-	int64_t first = (int64_t)(l->o->backoff_ms   ? l->o->backoff_ms
-				  : l->g->backoff_ms ? l->g->backoff_ms
-						     : BACKOFF_MS);
+	int64_t first = given(l->o->backoff_ms, l->g->backoff_ms, GRAPH_BACKOFF_MS);
+	int64_t most = given(l->o->backoff_max_ms, l->g->backoff_max_ms, GRAPH_BACKOFF_MAX_MS);
 
 	if (!r->delay || now - r->started > STEADY_MS)
 		r->delay = first;
@@ -232,7 +237,8 @@ static void plan_restart(struct launch *l, struct runner *r, const char *what, i
 	r->at = now + (l->phase == STOP_NONE ? r->delay : 0);
 	warn("stage '%s' %s: starting it again in %lld ms", r->stage->name, what,
 	     (long long)(r->at - now));
-	r->delay = r->delay * 2 < BACKOFF_MAX_MS ? r->delay * 2 : BACKOFF_MAX_MS;
+	if (r->delay < most)
+		r->delay = r->delay * 2 < most ? r->delay * 2 : most;
 }
 
 /* Signals that a process brings on itself; others come from somebody else. */

@@ -26,7 +26,7 @@ static enum check_program program_here(void *ctx, const char *name)
 static const char *near_here(void *ctx, const char *name)
 {
 	(void)ctx;
-	return lookup_near(name);
+	return lookup_near(name, NULL);
 }
 
 static const char *const *options_here(void *ctx, const char *name, const bool **takes)

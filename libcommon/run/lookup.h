@@ -18,8 +18,8 @@ bool lookup_tool(const char *name, char *path, size_t size);
 enum lookup_kind { LOOKUP_MISSING, LOOKUP_OWN, LOOKUP_OTHER };
 enum lookup_kind lookup_program(const char *word, char *path, size_t size);
 
-/* The tool or program nearest to that word, or NULL. */
-const char *lookup_near(const char *word);
+/* The tool nearest to that word, or other name of those given, a list that NULL ends; or NULL. */
+const char *lookup_near(const char *word, const char *const *others);
 
 /* The options that one of weir's own tools has, as its --help names them ("--only", "-n"), ended
  * by NULL; with (*takes)[i] the i-th has a value. Kept: asked once for each tool. NULL: it says

@@ -142,11 +142,21 @@ static void name_one(void *ctx, const char *name, const char *path)
 		names->v[names->n++] = strdup(name);
 }
 
-const char *lookup_near(const char *word)
+const char *lookup_near(const char *word, const char *const *others)
 {
-	static struct names names;
+	struct names names = { 0 };
+	size_t given;
+	const char *near;
 
-	if (!names.n)
-		lookup_each(name_one, &names);
-	return opt_nearest(word, names.v);
+	while (others && others[names.n]) {
+		names.v[names.n] = others[names.n];
+		names.n++;
+	}
+	given = names.n;
+	lookup_each(name_one, &names);
+	near = opt_nearest(word, names.v);
+	for (size_t i = given; i < names.n; i++)
+		if (names.v[i] != near)
+			free((char *)names.v[i]);
+	return near;
 }

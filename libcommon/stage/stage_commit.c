@@ -74,7 +74,7 @@ void stage_commit_resume(struct stage *st)
 	if (slot->code <= EXIT_BOOKS)
 		stage_exit(st, slot->code);
 	st->cause = slot->cause;
-	++*stage_counter(st, "restarts");
+	*stage_counter(st, "restarts") = st->commit->starts - 1; /* some committed nothing */
 	if (st->ops->kind == STAGE_SOURCE && !st->finished) {
 		if (!st->ops->resume)
 			die("this source cannot go on where another one stopped");

@@ -389,13 +389,42 @@ start() { # start LINE [OPTION...]
 	run = json --types frame
 	in = same
 	END
-	run -0 --separate-stderr env WEIR_PASS_TRAPS="100 101 200" weir run --backoff 1ms p.weir
+	run -0 --separate-stderr env WEIR_PASS_TRAPS="100 101 200" weir run --backoff 1ms --backoff-max 6ms p.weir
+	[ "$(sed -n 's/.*starting it again in \([0-9]*\) ms$/\1/p' <<<"$stderr" | tr '\n' ' ')" = "1 2 4 6 6 6 6 " ]
 	weir read "$top/examples/demo.pcap" | weir json --types frame | jq -c 'select(.n != 100 and .n != 101 and .n != 200)' >want
 	jq -c . <<<"$output" | cmp - want
 	[ "$(grep -c "^weir-run: stage 'pass': a record killed it twice, and was set aside in 'poison-pass-[123].weir'" <<<"$stderr")" -eq 3 ]
 	grep -q '^books balance' <<<"$stderr"
-	grep -Eq 'poison 3' <<<"$stderr"
+	grep -Eq 'restarts 7 .* dropped.poison 3' <<<"$stderr"
 	for i in 1 2 3; do weir json -i poison-pass-$i.weir --types frame; done | jq -c .n | tr '\n' ' ' | grep -qx '100 101 200 '
+}
+
+@test "run: max = N/TIME counts the restarts of that time alone" {
+	stage_program pass
+	cd "$BATS_TEST_TMPDIR"
+	limited() { # limited MAX BACKOFF: the stage dies five times
+		printf '%s\n' '[pipeline]' "backoff = $2" "backoff-max = $2" '[stage read]' "run = read $top/examples/demo.pcap" \
+			'out = frames' '[stage pass]' "run = $BATS_FILE_TMPDIR/weir-pass" 'in = frames' 'out = same' 'join = ring' \
+			"max = $1" '[stage json]' 'run = json --types frame' 'in = same' >p.weir
+	}
+	export WEIR_PASS_TRAPS="100 200"
+	limited 1/60s 1ms
+	run -132 --separate-stderr weir run p.weir
+	[ "$(grep -c 'starting it again in 1 ms' <<<"$stderr")" -eq 1 ]
+	grep -q "stage 'pass' was killed by signal 4 .*: stopping" <<<"$stderr"
+	limited 1/1s 1100ms
+	run -0 --separate-stderr weir run p.weir
+	[ "$(grep -c 'starting it again in 1100 ms' <<<"$stderr")" -eq 5 ]
+}
+
+@test "run: the limit of the back-off is no less than the back-off" {
+	printf '%s\n' '[pipeline]' 'backoff-max = 2ms' 'backoff = 3ms' '[stage read]' "run = read $top/examples/demo.pcap" \
+		'out = a' '[stage json]' 'run = json' 'in = a' >"$BATS_TEST_TMPDIR/p.weir"
+	run -2 weir check "$BATS_TEST_TMPDIR/p.weir"
+	[[ "$output" == *"p.weir:2: backoff-max is less than backoff, 3 ms" ]]
+	run -2 weir run --backoff 20ms --backoff-max 10ms "read x | json"
+	[ "$output" = "weir-run: --backoff-max: 10 ms is less than the back-off, 20 ms" ]
+	run -2 weir run --backoff-max 49ms "read '$top/examples/demo.pcap' | json"
 }
 
 @test "run: no source starts before all that read are ready" {

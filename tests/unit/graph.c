@@ -161,12 +161,13 @@ static void files(void)
 {
 	check_case("a file's sections and keys arrive where they belong");
 	CHECK(file("; comment\n[pipeline]\nname = edge\nring-size = 4M\nstop-timeout = 3s\n"
-		   "backoff = 200ms\n[link a]\nsize = 2M\nreaders = j\n" HEAD TAIL
+		   "backoff = 200ms\nbackoff-max = 2s\n[link a]\nsize = 2M\nreaders = j\n" HEAD TAIL
 		   "cpu = 0,2-3\nnice = -5\nrestart = never\nmax = 5/60s\non-fail = isolate\n"));
 	CHECK(strcmp(g.name, "edge") == 0);
 	CHECK_EQ(g.ring_size, 4 << 20);
 	CHECK_EQ(g.stop_ms, 3000);
 	CHECK_EQ(g.backoff_ms, 200);
+	CHECK_EQ(g.backoff_max_ms, 2000);
 	CHECK_EQ(g.links[0].size, 2 << 20);
 	CHECK(strcmp(g.stages[1].cpu, "0,2-3") == 0);
 	CHECK_EQ(g.stages[1].nice, -5);
@@ -192,6 +193,11 @@ static void files(void)
 	CHECK(!file("[pipeline]\nring-size = 4\n") && said("f:2: a ring's size is 1M to 1G"));
 	CHECK(!file("[pipeline]\nring-size = 99999999999G\n") && said("f:2: a ring's size"));
 	CHECK(!file("[pipeline]\nstop-timeout = 3d\n") && said("f:2: a time is 1ms to 24h"));
+	CHECK(!file("[pipeline]\nbackoff-max = 9ms\nbackoff = 10ms\n" HEAD TAIL) &&
+	      said("f:2: backoff-max is less than backoff, 10 ms"));
+	CHECK(!file("[pipeline]\nbackoff-max = 49ms\n" HEAD TAIL) &&
+	      said("f:2: backoff-max is less than backoff, 50 ms"));
+	CHECK(file("[pipeline]\nbackoff-max = 50ms\n" HEAD TAIL));
 	CHECK(!file("[stage r]\ncpu = 3-2\n") && said("f:2: '3-2' is no list of processors"));
 	CHECK(!file("[stage r]\nnice = 20\n") && said("f:2: nice is -20 to 19"));
 	CHECK(!file("[stage r]\nrestart = maybe\n") &&
