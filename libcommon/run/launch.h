@@ -10,7 +10,7 @@ struct launch_options {
 	uint64_t stop_ms;    /* how long a stop may take before SIGTERM; 0: the graph's, or 10 s */
 	uint64_t backoff_ms; /* before the first restart; 0: the graph's, or 50 ms */
 	uint64_t backoff_max_ms; /* doubled no further; 0: the graph's, or 30 s */
-	bool quiet;          /* no books at the end */
+	bool quiet;              /* no books at the end */
 };
 
 /* Runs a graph that graph_check() has passed, until all its stages have ended. Returns the exit

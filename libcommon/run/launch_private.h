@@ -12,8 +12,8 @@ enum {
 	DEAF_MS = 1000, /* a process that is not ready by then knows signals all the same */
 	STOP_MS = 10000,
 	KILL_AFTER_MS = 2000, /* from SIGTERM to SIGKILL */
-	STEADY_MS = 10000, /* a stage that ran so long starts anew with the back-off */
-	RESTARTS = 10,     /* within .. */
+	STEADY_MS = 10000,    /* a stage that ran so long starts anew with the back-off */
+	RESTARTS = 10,        /* within .. */
 	RESTARTS_MS = 60000,
 	RUNNER_LINKS = 64,
 	CAREFUL_UNITS = 256, /* commits behind a death for which a stage stays careful */
