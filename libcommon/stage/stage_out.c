@@ -1,23 +1,19 @@
-/* stage_out: a stage's outputs: hello, schemas before first use, records, marks, the end. */
+/* stage_out: how records get into a stage's outputs. */
 #include <errno.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <time.h>
-#include <unistd.h>
 
 #include "libcommon/stage/shard.h"
 #include "libcommon/stage/stage_private.h"
 
 enum {
 	SCHEMAS_EVERY = 64 << 20,
-	MARK_BYTES = REC_PREFIX + 9,
 	NAP_NS = 500000,
 	INDEX_HEAD = REC_PREFIX + 2, /* bin 8 */
 	INDEX_BYTES = INDEX_HEAD + 2 * INDEX_RECORDS,
 };
 
 /* An output can take no more: said once (but for a reader that simply went away). */
-static void output_break(struct stage *st, struct output *o)
+void stage_output_break(struct stage *st, struct output *o)
 {
 	int err = 0;
 
@@ -93,7 +89,7 @@ static void flush_others(struct stage *st, const struct output *but)
 }
 
 /* Some output still has bytes that its reader could be waiting for. Broken ones are said. */
-static bool push_others(struct stage *st, const struct output *but)
+bool stage_push_others(struct stage *st, const struct output *but)
 {
 	bool pending = false;
 
@@ -104,7 +100,7 @@ static bool push_others(struct stage *st, const struct output *but)
 			continue;
 		port_out_push(o->port);
 		if (port_out_broken(o->port, NULL))
-			output_break(st, o);
+			stage_output_break(st, o);
 		else
 			pending |= port_out_pending(o->port) > 0;
 	}
@@ -118,9 +114,9 @@ static void nap(void)
 
 /* Several outputs: before waiting for one of them, all are brought as far as they go, together. A
  * reader that joins them may be waiting for any one. */
-static void push_all(struct stage *st)
+void stage_push_all(struct stage *st)
 {
-	while (st->noutputs > 1 && !st->commit && !port_give_up && push_others(st, NULL))
+	while (st->noutputs > 1 && !st->commit && !port_give_up && stage_push_others(st, NULL))
 		nap();
 }
 
@@ -146,7 +142,7 @@ static __attribute__((noinline)) uint8_t *output_space_more(struct stage *st, st
 		at = port_out_reserve(o->port, o->lead + n, true);
 	}
 	if (!at) {
-		output_break(st, o);
+		stage_output_break(st, o);
 		return NULL;
 	}
 	return o->record = at + o->lead;
@@ -209,7 +205,7 @@ static void await_shard(struct stage *st, struct output *o, size_t n, const stru
 			stage_commit_midway(st);
 		else
 			port_out_push(o->port);
-		if ((st->commit || !push_others(st, o)) && told)
+		if ((st->commit || !stage_push_others(st, o)) && told)
 			return;
 		stage_inputs_rest(st);
 		nap();
@@ -234,6 +230,25 @@ static void write_all(struct stage *st, struct bytes raw, bool data)
 		write_one(st, &st->outputs[i], raw, data);
 }
 
+void stage_write_control(struct stage *st, struct output *o, struct bytes raw)
+{
+	write_one(st, o, raw, false);
+}
+
+void stage_write_control_all(struct stage *st, struct bytes raw)
+{
+	write_all(st, raw, false);
+}
+
+void stage_write_mark(struct stage *st, uint64_t n, uint64_t ts)
+{
+	uint8_t mark[MARK_BYTES];
+
+	mark_put(mark, st->at_source, n, ts);
+	write_all(st, BYTES(mark, sizeof(mark)), false);
+	st->marked_n = n;
+}
+
 /* `lost` is the part of out_to that a broken output did not take. */
 static inline void count_out_to(struct output *o)
 {
@@ -250,98 +265,12 @@ static void count_out(struct stage *st, size_t bytes)
 	++*st->out;
 }
 
-/* ---- control records ----------------------------------------------------------------------- */
-
-static void declare_own(struct stage *st, const struct rec_desc *desc);
-
-void stage_hello(struct stage *st, bool continues)
-{
-	static const uint8_t no_offer[PORT_OFFER];
-	struct rec_source *rows;
-	struct rec_head h = { REC_hello, 0, 0, st->last_n };
-	struct buf raw = { 0 };
-	char program[80];
-
-	if (st->ops->kind == STAGE_SINK)
-		return;
-	snprintf(program, sizeof(program), "weir-%s", st->ops->name);
-	rows = xcalloc(st->nnames + 1, sizeof(*rows));
-	for (size_t i = 0; i < st->nnames; i++)
-		rows[i] = (struct rec_source){ st->names[i].source, bytes_str(st->names[i].name),
-					       st->names[i].first_n };
-	rec_pack(&raw, &rec_hello_desc, &h,
-		 &(struct rec_hello){
-			 .offer = BYTES(no_offer, sizeof(no_offer)),
-			 .program = bytes_str(program),
-			 .version = BYTES_LIT(WEIR_VERSION),
-			 .stream = st->stream,
-			 .pipeline = st->pipeline,
-			 .state = continues || st->resumes || st->resuming
-					  ? REC_stream_new_CONTINUES
-					  : REC_stream_new_FRESH,
-			 .live = st->live,
-			 /* a continuing hello names only what is new */
-			 .sources = continues && st->nnames ? LIST_OF(rows + st->nnames - 1, 1)
-							    : LIST_OF(rows, st->nnames),
-			 .command = bytes_str(st->command),
-		 });
-	for (size_t i = 0; i < st->noutputs; i++) {
-		size_t told = st->outputs[i].told;
-
-		st->outputs[i].told = 0;
-		write_one(st, &st->outputs[i], BYTES(raw.ptr + told, raw.len - told), false);
-	}
-	if (!st->hello_sent && !st->resumes) /* its predecessor's is there */
-		for (size_t i = 0; i < st->noutputs; i++)
-			port_out_preamble(st->outputs[i].port, buf_bytes(&raw));
-	st->hello_sent = true;
-	buf_release(&raw);
-	free(rows);
-	if (st->ops->announces)
-		declare_own(st, st->ops->announces);
-}
-
-void stage_declare(struct stage *st, uint16_t id, uint64_t hash, struct bytes schema_raw)
-{
-	if (st->declared_hash[id] == hash)
-		return;
-	st->declared_hash[id] = hash;
-	write_all(st, schema_raw, false);
-	if (st->kept_hash[id] == hash)
-		return;
-	st->kept_hash[id] = hash;
-	for (size_t i = 0; i < st->noutputs; i++)
-		if (!st->outputs[i].broken)
-			port_out_preamble(st->outputs[i].port, schema_raw);
-}
-
 /* A long stream declares its types again from time to time, so that a file can be read from the
  * middle: the next record of each type finds it undeclared. */
 static void schemas_again(struct stage *st)
 {
 	st->since_schemas = 0;
 	memset(st->declared_hash, 0, 65536 * sizeof(*st->declared_hash));
-}
-
-uint64_t stage_schema_hash(struct bytes schema_raw)
-{
-	uint64_t hash = 0xcbf29ce484222325ull;
-
-	for (size_t i = REC_PREFIX; i < schema_raw.len; i++)
-		hash = (hash ^ schema_raw.ptr[i]) * 0x100000001b3ull;
-	return hash | 1;
-}
-
-static void declare_own(struct stage *st, const struct rec_desc *desc)
-{
-	struct buf raw = { 0 };
-
-	if (!st->hello_sent)
-		stage_hello(st, false);
-	rec_pack_schema(&raw, desc, desc->id, 0);
-	st->own_hash[desc->id] = stage_schema_hash(buf_bytes(&raw));
-	stage_declare(st, desc->id, st->own_hash[desc->id], buf_bytes(&raw));
-	buf_release(&raw);
 }
 
 static inline void need_own(struct stage *st, const struct rec_desc *desc)
@@ -351,11 +280,11 @@ static inline void need_own(struct stage *st, const struct rec_desc *desc)
 	if (__builtin_expect(st->since_schemas > SCHEMAS_EVERY, 0))
 		schemas_again(st);
 	if (__builtin_expect(own == 0 || st->declared_hash[desc->id] != own, 0))
-		declare_own(st, desc);
+		stage_declare_own(st, desc);
 }
 
 /* Room for n bytes on every output that is not broken, without waiting. */
-static bool all_have_room(struct stage *st, size_t n)
+bool stage_outputs_room(struct stage *st, size_t n)
 {
 	bool room = true;
 
@@ -368,52 +297,16 @@ static bool all_have_room(struct stage *st, size_t n)
 	return room;
 }
 
-static void flush_all(struct stage *st)
+void stage_flush_all(struct stage *st)
 {
-	push_all(st);
+	stage_push_all(st);
 	for (size_t i = 0; i < st->noutputs; i++)
 		if (!st->outputs[i].broken && !port_out_flush(st->outputs[i].port))
-			output_break(st, &st->outputs[i]);
-}
-
-void stage_mark(struct stage *st)
-{
-	uint64_t n, ts;
-
-	if (st->ops->kind == STAGE_SINK) {
-		stage_text_flush(st);
-		if (st->commit)
-			stage_commit_now(st);
-		return;
-	}
-	if (st->ops->kind == STAGE_SOURCE) {
-		n = st->at_n + 1; /* a source makes one record a frame: this frame is complete */
-		ts = st->at_ts;
-	} else {
-		stage_inputs_low(st, &n, &ts);
-		if (st->held_n < n) {
-			n = st->held_n;
-			ts = st->held_ts < ts ? st->held_ts : ts;
-		}
-	}
-	if (st->hello_sent && n > st->marked_n && n != UINT64_MAX &&
-	    (!st->ops->decouples || all_have_room(st, MARK_BYTES))) {
-		uint8_t mark[MARK_BYTES];
-
-		mark_put(mark, st->at_source, n, ts);
-		write_all(st, BYTES(mark, sizeof(mark)), false);
-		st->marked_n = n;
-	}
-	if (st->ops->decouples)
-		push_others(st, NULL);
-	else
-		flush_all(st);
-	if (st->commit)
-		stage_commit_now(st);
+			stage_output_break(st, &st->outputs[i]);
 }
 
 /* How many data records there were in all, for who missed the last index. */
-static void write_totals(struct stage *st)
+void stage_write_totals(struct stage *st)
 {
 	for (size_t i = 0; i < st->noutputs; i++) {
 		struct output *o = &st->outputs[i];
@@ -426,87 +319,6 @@ static void write_totals(struct stage *st)
 		o->slot = o->slots_end; /* none is open behind it */
 		output_commit(st, o, INDEX_BYTES);
 	}
-}
-
-void stage_write_end(struct stage *st)
-{
-	struct rec_ledger *rows;
-	struct rec_head h = { REC_end, stage_last_ts(st), 0, st->last_n };
-	struct books all = { 0 };
-	struct buf raw = { 0 };
-
-	for (size_t i = 0; i < st->upstream.n; i++)
-		books_add(&all, &st->upstream.rows[i]);
-	books_add_page(&all, st->page);
-	rows = xcalloc(all.n + 1, sizeof(*rows));
-	for (size_t i = 0; i < all.n; i++)
-		rows[i] = (struct rec_ledger){ bytes_str(all.rows[i].stage), all.rows[i].instance,
-					       bytes_str(all.rows[i].counter), all.rows[i].peer,
-					       all.rows[i].value };
-	if (!st->hello_sent)
-		stage_hello(st, false);
-	rec_pack(&raw, &rec_end_desc, &h,
-		 &(struct rec_end){
-			 .cause = st->cause, .records = *st->out, .ledger = LIST_OF(rows, all.n) });
-	write_totals(st);
-	write_all(st, buf_bytes(&raw), false);
-	buf_release(&raw);
-	books_release(&all);
-	free(rows);
-}
-
-/* Closes an output; for a link, what has not arrived at the other side is lost. */
-static bool output_close(struct stage *st, struct output *o)
-{
-	uint64_t confirmed;
-	char *name = strdup(port_out_name(o->port));
-	bool whole = port_out_close_confirmed(o->port, &confirmed);
-
-	if (confirmed < *o->out_to) {
-		o->lost = books_counter(st->page, "lost", (uint64_t)(o - st->outputs));
-		*o->lost = *o->out_to - confirmed;
-		whole = false;
-		if (st->broken_errno != EPIPE) {
-			warn("'%s': %llu of %llu records have not arrived", name ? name : "?",
-			     (unsigned long long)*o->lost, (unsigned long long)*o->out_to);
-			stage_exit(st, EXIT_LOST);
-		}
-	}
-	free(name);
-	o->port = NULL;
-	return whole && !o->broken;
-}
-
-bool stage_outputs_close(struct stage *st)
-{
-	bool whole = true;
-	size_t broken = 0;
-
-	push_all(st);
-	for (size_t i = 0; i < st->noutputs; i++) {
-		struct output *o = &st->outputs[i];
-
-		if (!o->broken && !port_out_flush(o->port))
-			output_break(st, o);
-	}
-	/* Rings last: one with a name waits until all has been read, and its reader may be waiting
-	 * for the end of another output. */
-	for (size_t k = 0; k < 2 * st->noutputs; k++) {
-		struct output *o = &st->outputs[k % st->noutputs];
-
-		if (!o->port || (k < st->noutputs && port_out_longest(o->port)))
-			continue;
-		whole &= output_close(st, o);
-		broken += o->broken;
-	}
-	st->all_broken = broken == st->noutputs;
-	st->noutputs = 0;
-	free(st->declared_hash);
-	free(st->own_hash);
-	free(st->kept_hash);
-	st->declared_hash = st->own_hash = st->kept_hash = NULL;
-	stage_types_free(st);
-	return whole;
 }
 
 /* ---- data records -------------------------------------------------------------------------- */
@@ -596,7 +408,7 @@ void stage_pass_held_to(struct stage *st, size_t output, const struct schema *s,
 
 bool stage_try_held(struct stage *st, const struct schema *s, struct bytes raw)
 {
-	if (!all_have_room(st, raw.len))
+	if (!stage_outputs_room(st, raw.len))
 		return false;
 	stage_pass_held(st, s, raw);
 	return true;
@@ -604,14 +416,9 @@ bool stage_try_held(struct stage *st, const struct schema *s, struct bytes raw)
 
 void stage_pause(struct stage *st, uint64_t n)
 {
-	uint8_t mark[MARK_BYTES];
-
-	if (st->hello_sent && n > st->marked_n && n != UINT64_MAX) {
-		mark_put(mark, st->at_source, n, 0);
-		write_all(st, BYTES(mark, sizeof(mark)), false);
-		st->marked_n = n;
-	}
-	flush_all(st);
+	if (stage_mark_is_new(st, n))
+		stage_write_mark(st, n, 0);
+	stage_flush_all(st);
 	stage_inputs_rest(st);
 }
 

@@ -19,6 +19,7 @@ enum {
 	HELLO_HEAD = REC_PREFIX + 2 + PORT_OFFER, /* bytes of a hello with a fixed layout */
 	INDEX_RECORDS = 64, /* whose lengths an index record of ours has room for */
 	INDEX_MAX = 127,    /* that are read from one */
+	MARK_BYTES = REC_PREFIX + 9,
 };
 
 /* A record type as one input declares it. */
@@ -182,14 +183,35 @@ void stage_input_control(struct stage *st, struct input *in, const struct rec_he
 void stage_input_rise(struct input *in, uint64_t n, uint64_t ts); /* nothing below will follow */
 void stage_in_type_free(struct in_type *t);
 
-/* stage_out.c */
+/* stage_outputs.c */
 void stage_outputs_open(struct stage *st);
+bool stage_outputs_broken(const struct stage *st);
+
+/* stage_out.c: control records go uncounted into outputs that are not broken. */
+void stage_write_control(struct stage *st, struct output *o, struct bytes raw);
+void stage_write_control_all(struct stage *st, struct bytes raw);
+void stage_write_mark(struct stage *st, uint64_t n, uint64_t ts);
+void stage_write_totals(struct stage *st);
+bool stage_outputs_room(struct stage *st, size_t n); /* on every output, without waiting */
+/* As far as they go without waiting, but for one of them; true: some bytes are left. */
+bool stage_push_others(struct stage *st, const struct output *but);
+void stage_push_all(struct stage *st);
+void stage_flush_all(struct stage *st);
+void stage_output_break(struct stage *st, struct output *o);
+
+/* Whether a mark at n would say anything that the outputs don't know. */
+static inline bool stage_mark_is_new(const struct stage *st, uint64_t n)
+{
+	return st->hello_sent && n > st->marked_n && n != UINT64_MAX;
+}
+
+/* stage_out_control.c */
 void stage_hello(struct stage *st, bool continues);
 void stage_declare(struct stage *st, uint16_t id, uint64_t hash, struct bytes schema_raw);
+void stage_declare_own(struct stage *st, const struct rec_desc *desc);
 void stage_mark(struct stage *st); /* before waiting: where the order stands, then flush */
 void stage_write_end(struct stage *st);
 bool stage_outputs_close(struct stage *st); /* false where something was lost */
-bool stage_outputs_broken(const struct stage *st);
 /* stage_types.c */
 void stage_types_free(struct stage *st);
 bool stage_own_id(const struct stage *st, uint16_t id); /* a stage_type_new() has it */
