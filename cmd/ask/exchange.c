@@ -10,6 +10,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "libcommon/base/clock.h"
 #include "libcommon/base/die.h"
 #include "libcommon/net/linktype.h"
 
@@ -77,14 +78,6 @@ void ask_port_close(struct ask_port *p)
 		close(p->raw4);
 	if (p->raw6 >= 0)
 		close(p->raw6);
-}
-
-static uint64_t clock_ns(clockid_t clock)
-{
-	struct timespec t;
-
-	clock_gettime(clock, &t);
-	return (uint64_t)t.tv_sec * 1000000000 + (uint64_t)t.tv_nsec;
 }
 
 /* ---- out ----------------------------------------------------------------------------------- */

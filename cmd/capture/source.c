@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "cmd/capture/keep.h"
+#include "libcommon/base/clock.h"
 #include "libcommon/port/watch.h"
 #include "libcommon/stage/filter_file.h"
 #include "libcommon/stage/sandbox.h"
@@ -55,14 +56,6 @@ struct source {
 	uint64_t *freezes, *clocks[3], *vlan, *csum_unready, *gso, *snapped, *time_back, *damaged;
 	uint64_t *went_down, *came_up, *removed;
 };
-
-static uint64_t now_ns(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (uint64_t)t.tv_sec * 1000000000 + (uint64_t)t.tv_nsec;
-}
 
 /* ---- open ---------------------------------------------------------------------------------- */
 
@@ -190,7 +183,7 @@ void source_open(struct stage *st, int argc, char **argv)
 	s->polls[s->ntaps] = (struct pollfd){ .fd = s->watch, .events = POLLIN };
 	stage_live(st);
 	if (c->duration)
-		s->until = now_ns() + c->duration;
+		s->until = clock_ns(CLOCK_MONOTONIC) + c->duration;
 }
 
 /* ---- taking over --------------------------------------------------------------------------- */
@@ -371,7 +364,8 @@ static void on_error(struct stage *st, struct source *s, struct tap *t)
 static void wait_for_frames(struct stage *st, struct source *s, int ms)
 {
 	if (s->until) {
-		uint64_t now = now_ns(), left = s->until > now ? s->until - now : 0;
+		uint64_t now = clock_ns(CLOCK_MONOTONIC),
+			 left = s->until > now ? s->until - now : 0;
 
 		if (left < (uint64_t)ms * 1000000)
 			ms = (int)((left + 999999) / 1000000);
@@ -479,7 +473,8 @@ bool source_produce(struct stage *st)
 		made++;
 	}
 	s->idle = made == 0;
-	return !(counted_out(s) || (s->over && made == 0) || (s->until && now_ns() >= s->until));
+	return !(counted_out(s) || (s->over && made == 0) ||
+		 (s->until && clock_ns(CLOCK_MONOTONIC) >= s->until));
 }
 
 /* ---- books --------------------------------------------------------------------------------- */
@@ -513,9 +508,9 @@ static void drain(struct stage *st, struct source *s, unsigned i)
 {
 	struct tap *t = &s->taps[i];
 	struct ledger *l = &s->ledgers[i];
-	uint64_t end = now_ns() + (uint64_t)DRAIN_MS * 1000000;
+	uint64_t end = clock_ns(CLOCK_MONOTONIC) + (uint64_t)DRAIN_MS * 1000000;
 
-	while (*l->waiting && now_ns() < end) {
+	while (*l->waiting && clock_ns(CLOCK_MONOTONIC) < end) {
 		if (!tap_peek(t)) {
 			struct pollfd p = { .fd = t->fd, .events = POLLIN };
 

@@ -10,16 +10,9 @@
 #include <unistd.h>
 
 #include "cmd/conform/conform.h"
+#include "libcommon/base/clock.h"
 
 enum { QUIET_MS = 400, HOLD_MS = 1500, OUTPUT_MAX = 64 << 20, READ_SIZE = 64 << 10 };
-
-static uint64_t now_ms(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (uint64_t)t.tv_sec * 1000 + (uint64_t)t.tv_nsec / 1000000;
-}
 
 /* What a process group is: the command and what it starts. */
 struct child {
@@ -108,12 +101,12 @@ static void feed(struct run *r, struct child *c, size_t *fed)
 		shut(&c->in); /* it reads no more: so be it */
 }
 
-static int await(struct child *c, uint64_t deadline, bool *late)
+static int await(struct child *c, int64_t deadline, bool *late)
 {
 	int status = 0;
 
 	while (waitpid(c->pid, &status, WNOHANG) == 0) {
-		if (now_ms() > deadline) {
+		if (clock_ms() > deadline) {
 			*late = true;
 			kill(-c->pid, SIGKILL);
 		}
@@ -124,10 +117,10 @@ static int await(struct child *c, uint64_t deadline, bool *late)
 }
 
 /* What is to be done about its input now: bytes, a signal, a pause, the end. */
-static bool may_feed(struct run *r, struct child *c, size_t fed, uint64_t quiet_since,
+static bool may_feed(struct run *r, struct child *c, size_t fed, int64_t quiet_since,
 		     uint64_t *fed_all)
 {
-	uint64_t now = now_ms();
+	int64_t now = clock_ms();
 
 	if (r->signal_at && fed == r->signal_at) {
 		if (now - quiet_since < QUIET_MS)
@@ -148,12 +141,13 @@ static bool may_feed(struct run *r, struct child *c, size_t fed, uint64_t quiet_
 
 void run(struct run *r)
 {
-	uint64_t deadline = now_ms() + 1000 * (uint64_t)(r->seconds ? r->seconds : 20);
-	uint64_t quiet_since = now_ms(), fed_all = 0;
+	int64_t deadline = clock_ms() + 1000 * (int64_t)(r->seconds ? r->seconds : 20);
+	int64_t quiet_since = clock_ms();
+	uint64_t fed_all = 0;
 	struct child c = start(r->argv, r->step > 0);
 	size_t fed = 0;
 
-	while ((c.out >= 0 || c.err >= 0) && now_ms() < deadline) {
+	while ((c.out >= 0 || c.err >= 0) && clock_ms() < deadline) {
 		bool more = c.in >= 0 && may_feed(r, &c, fed, quiet_since, &fed_all);
 		struct pollfd p[] = { { c.out, POLLIN, 0 },
 				      { c.err, POLLIN, 0 },
@@ -163,10 +157,10 @@ void run(struct run *r)
 			continue;
 		if (p[2].revents && c.in >= 0) {
 			feed(r, &c, &fed);
-			quiet_since = now_ms();
+			quiet_since = clock_ms();
 		}
 		if (c.out >= 0 && p[0].revents && take(&c.out, &r->out))
-			quiet_since = now_ms();
+			quiet_since = clock_ms();
 		if (c.err >= 0 && p[1].revents)
 			take(&c.err, &r->err);
 		if (c.out >= 0 &&

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "cmd/flows/flows.h"
+#include "libcommon/base/clock.h"
 #include "libcommon/base/die.h"
 
 enum { LOOKS = 1000 /* at a page that is being written */ };
@@ -19,14 +20,6 @@ struct asked {
 	struct census_page *page;
 	uint64_t number;
 };
-
-static uint64_t now_ns(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
-}
 
 /* False: this stage has no flows, or no file for them. */
 static bool ask(int dir, const char *stage, struct asked *a)
@@ -103,7 +96,7 @@ size_t flows_take(int dir, uint64_t wait_ns, struct flows_part *parts, size_t *s
 {
 	static struct asked asked[RUN_STAGES];
 	static struct run_page run;
-	uint64_t until = now_ns() + wait_ns;
+	uint64_t until = clock_ns(CLOCK_MONOTONIC) + wait_ns;
 	size_t n = 0, got = 0;
 
 	if (!rundir_read(dir, &run))
@@ -117,7 +110,8 @@ size_t flows_take(int dir, uint64_t wait_ns, struct flows_part *parts, size_t *s
 	}
 	*silent = 0;
 	for (size_t i = 0; i < n; i++) {
-		while (!answered(&asked[i]) && now_ns() < until && rundir_alive(dir))
+		while (!answered(&asked[i]) && clock_ns(CLOCK_MONOTONIC) < until &&
+		       rundir_alive(dir))
 			usleep(2000);
 		if (answered(&asked[i]) && copy(&asked[i], &parts[got])) {
 			got++;

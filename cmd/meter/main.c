@@ -7,6 +7,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "libcommon/base/clock.h"
 #include "libcommon/stage/stage.h"
 
 struct config {
@@ -31,14 +32,6 @@ static struct point now, last, start;
 static volatile sig_atomic_t due;
 static bool on, tty;
 
-static uint64_t clock_ns(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (uint64_t)t.tv_sec * 1000000000 + (uint64_t)t.tv_nsec;
-}
-
 static void on_alarm(int sig)
 {
 	(void)sig;
@@ -62,7 +55,7 @@ static void meter_open(struct stage *st, int argc, char **argv)
 	timer.it_interval.tv_sec = (time_t)(config.every / 1000000000);
 	timer.it_interval.tv_usec = (suseconds_t)(config.every % 1000000000 / 1000);
 	timer.it_value = timer.it_interval;
-	start.ns = last.ns = clock_ns();
+	start.ns = last.ns = clock_ns(CLOCK_MONOTONIC);
 	if (!on)
 		return;
 	sigaction(SIGALRM, &sa, NULL);
@@ -126,7 +119,7 @@ static int meter_turn(struct stage *st)
 	(void)st;
 	if (due && on) {
 		due = 0;
-		now.ns = clock_ns();
+		now.ns = clock_ns(CLOCK_MONOTONIC);
 		show(&last, false);
 		last = now;
 	}
@@ -136,7 +129,7 @@ static int meter_turn(struct stage *st)
 static void meter_finish(struct stage *st)
 {
 	(void)st;
-	now.ns = clock_ns();
+	now.ns = clock_ns(CLOCK_MONOTONIC);
 	if (on)
 		show(&start, true);
 }

@@ -9,8 +9,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/socket.h>
-#include <time.h>
 
+#include "libcommon/base/clock.h"
 #include "libcommon/base/die.h"
 
 enum {
@@ -24,7 +24,7 @@ enum {
 struct connection {
 	struct sockaddr_storage peer;
 	socklen_t len; /* 0: is none */
-	uint64_t since;
+	int64_t since;
 };
 
 struct server {
@@ -34,21 +34,13 @@ struct server {
 	void (*make)(void *ctx, struct buf *out);
 	void *ctx;
 	struct buf text;
-	uint64_t made; /* when; 0 = never */
+	int64_t made; /* when; 0 = never */
 	char address[80];
 	struct connection connections[DESCRIPTORS];
 };
 
 /* The handler has no other way to it. */
 static struct server *the_server;
-
-static uint64_t now_ms(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (uint64_t)t.tv_sec * 1000 + (uint64_t)t.tv_nsec / 1000000;
-}
 
 static void must(int rv, const char *what)
 {
@@ -64,7 +56,7 @@ static void on_request(nng_aio *aio)
 	struct server *s = the_server;
 	nng_http_res *res;
 	int rv = nng_http_res_alloc(&res);
-	uint64_t now = now_ms();
+	int64_t now = clock_ms();
 
 	if (rv) {
 		nng_aio_finish(aio, rv);
@@ -176,7 +168,7 @@ void server_stop(struct server *s)
  * their numbers; one that is shut down is closed by NNG as if the client had gone. */
 void server_tend(struct server *s)
 {
-	uint64_t now = now_ms();
+	int64_t now = clock_ms();
 	unsigned count = 0;
 	int oldest;
 

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <time.h>
 
+#include "libcommon/base/clock.h"
 #include "libcommon/stage/stage.h"
 
 struct config {
@@ -39,14 +40,6 @@ struct plan {
 
 static struct plan plan;
 
-static uint64_t clock_ns(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (uint64_t)t.tv_sec * 1000000000 + (uint64_t)t.tv_nsec;
-}
-
 static void replay_open(struct stage *st, int argc, char **argv)
 {
 	char *end;
@@ -68,7 +61,7 @@ static uint64_t due_at(const struct rec_head *h)
 
 	if (!plan.begun) {
 		plan.begun = true;
-		plan.start = clock_ns();
+		plan.start = clock_ns(CLOCK_MONOTONIC);
 		plan.first = plan.highest = h->ts;
 	}
 	if (h->ts > plan.highest) {
@@ -90,7 +83,7 @@ static uint64_t due_at(const struct rec_head *h)
 static bool await(struct stage *st, uint64_t due, uint64_t n)
 {
 	struct timespec t = { (time_t)(due / 1000000000), (long)(due % 1000000000) };
-	uint64_t now = clock_ns();
+	uint64_t now = clock_ns(CLOCK_MONOTONIC);
 
 	if (now >= due) {
 		if (now - due > config.tolerance)

@@ -14,6 +14,7 @@
 #include "cmd/send/sides.h"
 #include "cmd/send/kept.h"
 #include "cmd/send/wire.h"
+#include "libcommon/base/clock.h"
 #include "libcommon/net/linktype.h"
 #include "libcommon/stage/sandbox.h"
 
@@ -109,14 +110,6 @@ struct sender {
 };
 
 static struct sender sender;
-
-static uint64_t clock_ns(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (uint64_t)t.tv_sec * 1000000000 + (uint64_t)t.tv_nsec;
-}
 
 /* ---- opening ------------------------------------------------------------------------------- */
 
@@ -240,23 +233,23 @@ static void count(struct sender *s)
 /* Sleeps until shortly before it, and looks at the clock from then on. */
 static bool await(struct sender *s, uint64_t due)
 {
-	uint64_t now = clock_ns();
+	uint64_t now = clock_ns(CLOCK_MONOTONIC);
 
 	if (now < due) {
 		push_all(s);
-		now = clock_ns();
+		now = clock_ns(CLOCK_MONOTONIC);
 	}
 	while (now + SPIN_NS < due && !stage_stopping(s->stage)) {
 		uint64_t until = due - SPIN_NS;
 		struct timespec t = { (time_t)(until / 1000000000), (long)(until % 1000000000) };
 
 		clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &t, NULL);
-		now = clock_ns();
+		now = clock_ns(CLOCK_MONOTONIC);
 	}
 	if (stage_stopping(s->stage) && now < due)
 		return false;
 	while (now < due)
-		now = clock_ns();
+		now = clock_ns(CLOCK_MONOTONIC);
 	lateness_add(&s->lateness, now - due);
 	return true;
 }
@@ -267,7 +260,7 @@ static bool transmit(struct sender *s, const struct kept_frame *f)
 	uint64_t due;
 
 	if (!s->begun)
-		s->start = clock_ns();
+		s->start = clock_ns(CLOCK_MONOTONIC);
 	s->begun = true;
 	due = pace_due(&s->pace, f->ts, (uint32_t)f->data.len);
 	if (pace_waits(&s->pace) && !await(s, s->start + due))
@@ -444,7 +437,7 @@ static void on_finish(struct stage *st)
 		send_kept(s);
 	for (unsigned i = 0; i < s->nports; i++)
 		wire_finish(s->ports[i].wire);
-	s->ended = clock_ns();
+	s->ended = clock_ns(CLOCK_MONOTONIC);
 	count(s);
 	report(s);
 }

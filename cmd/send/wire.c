@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "cmd/send/tx_ring.h"
+#include "libcommon/base/clock.h"
 #include "libcommon/base/die.h"
 #include "libcommon/net/linktype.h"
 #include "libcommon/port/watch.h"
@@ -386,17 +387,9 @@ void wire_push(struct wire *w)
 		push_messages(w);
 }
 
-static uint64_t clock_ms(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (uint64_t)t.tv_sec * 1000 + (uint64_t)t.tv_nsec / 1000000;
-}
-
 void wire_finish(struct wire *w)
 {
-	uint64_t until = clock_ms() + FINISH_MS;
+	int64_t until = clock_ms() + FINISH_MS;
 
 	wire_push(w);
 	if (w->way != WIRE_RING)

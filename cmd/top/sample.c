@@ -5,8 +5,9 @@
 #include <stdio.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
-#include <time.h>
 #include <unistd.h>
+
+#include "libcommon/base/clock.h"
 
 /* ---- taking -------------------------------------------------------------------------------- */
 
@@ -66,7 +67,6 @@ static void read_stage(int dir, const char *stage, struct top_counts *c)
 
 bool top_take(int dir, struct top_sample *s)
 {
-	struct timespec t;
 
 	memset(s->counts, 0, sizeof(s->counts));
 	if (!rundir_alive(dir) || !rundir_read(dir, &s->run))
@@ -76,8 +76,7 @@ bool top_take(int dir, struct top_sample *s)
 		if (!strchr(s->run.stages[i].name, '/'))
 			read_stage(dir, s->run.stages[i].name, &s->counts[i]);
 	}
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	s->at_ns = (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
+	s->at_ns = clock_ns(CLOCK_MONOTONIC);
 	return true;
 }
 

@@ -1,23 +1,15 @@
 /* report: progress while a pipeline runs, its closing line, its summary. */
 #include "cmd/weir/report.h"
+#include "libcommon/base/clock.h"
 
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <time.h>
 #include <unistd.h>
 
 enum { PROGRESS_AFTER_MS = 1000 };
 
 static bool progress_shown;
-
-static uint64_t now_ms(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (uint64_t)t.tv_sec * 1000 + (uint64_t)t.tv_nsec / 1000000;
-}
 
 /* Those of the source, whichever it is. */
 static uint64_t frames(const struct pipeline *p)
@@ -27,14 +19,15 @@ static uint64_t frames(const struct pipeline *p)
 
 void report_progress(struct pipeline *p)
 {
-	static uint64_t start;
+	static int64_t start;
 	uint64_t done = pipeline_counter(p, "read", "file_bytes");
 	uint64_t size = pipeline_counter(p, "read", "file_size");
-	uint64_t packets = frames(p), spent;
+	uint64_t packets = frames(p);
+	int64_t spent;
 
 	if (!start)
-		start = now_ms();
-	spent = now_ms() - start;
+		start = clock_ms();
+	spent = clock_ms() - start;
 	if (spent < PROGRESS_AFTER_MS || !isatty(STDERR_FILENO))
 		return;
 	progress_shown = true;

@@ -3,9 +3,9 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "libcommon/base/clock.h"
 #include "libcommon/base/die.h"
 #include "libcommon/port/ring.h"
 #include "libcommon/port/ring_names.h"
@@ -26,14 +26,6 @@ struct tap_port_in {
 	struct port_in port;
 	struct ring_tap *tap;
 };
-
-static int64_t now_ms(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
-}
 
 /* The same file through a description of our own: locks belong to descriptions. */
 static int reopen(int fd, int flags, const char *text)
@@ -157,14 +149,14 @@ static struct bytes ring_kept(const struct port_out *p)
 /* A named ring goes with its producer, so the producer stays until all has been read. */
 static void wait_drained(struct ring_port_out *o)
 {
-	int64_t since = now_ms();
+	int64_t since = clock_ms();
 
 	while (!ring_out_drained(o->ring, RING_NAP_MAX)) {
 		if (port_give_up) {
 			broke(o, EINTR);
 			return;
 		}
-		if (now_ms() - since >= SAY_AFTER_MS)
+		if (clock_ms() - since >= SAY_AFTER_MS)
 			say_missing(o);
 	}
 }

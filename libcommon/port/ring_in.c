@@ -2,9 +2,9 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <sys/mman.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "libcommon/base/clock.h"
 #include "libcommon/base/die.h"
 #include "libcommon/port/ring.h"
 #include "libcommon/port/transport.h"
@@ -26,14 +26,6 @@ struct ring_in {
 	bool dead; /* the producer's process, and what it published has been seen */
 	struct bytes preamble;
 };
-
-static int64_t now_ms(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
-}
 
 /* False where the producer's number can't be. */
 static bool read_head(struct ring_in *in)
@@ -129,9 +121,9 @@ static enum port_state wait_for_data(struct ring_in *in, size_t have, int timeou
 		return state;
 	if (timeout_ms < 0 || timeout_ms > PORT_LOOK_MS)
 		timeout_ms = PORT_LOOK_MS;
-	until = now_ms() + timeout_ms;
+	until = clock_ms() + timeout_ms;
 	while (state == PORT_EMPTY) {
-		int64_t left = until - now_ms();
+		int64_t left = until - clock_ms();
 
 		if (left <= 0 || !nap(in, have, left < ms ? (int)left : ms))
 			return look(in, have);
@@ -220,10 +212,10 @@ static enum ring_word word(const struct ring_in *in)
 
 enum ring_word ring_in_word(struct ring_in *in, int ms)
 {
-	int64_t until = now_ms() + ms;
+	int64_t until = clock_ms() + ms;
 	enum ring_word said;
 
-	while ((said = word(in)) == RING_NO_WORD && now_ms() < until && !port_give_up) {
+	while ((said = word(in)) == RING_NO_WORD && clock_ms() < until && !port_give_up) {
 		uint32_t value = __atomic_load_n(&in->live->data, __ATOMIC_ACQUIRE);
 
 		if (word(in) == RING_NO_WORD &&

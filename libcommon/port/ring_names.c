@@ -13,6 +13,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "libcommon/base/clock.h"
 #include "libcommon/base/die.h"
 #include "libcommon/port/port.h"
 
@@ -31,14 +32,6 @@ static void page_path(char *path, const char *name, const char *reader, uint64_t
 {
 	snprintf(path, PATH_SIZE, "%s/weir.%u.%s~%s~%016llx", folder, (unsigned)getuid(), name,
 		 reader, (unsigned long long)nonce);
-}
-
-static int64_t now_ms(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
 }
 
 static void pause_ms(int ms)
@@ -310,7 +303,7 @@ static int find_ring(const char *path, const char *text)
 
 int ring_await(const struct endpoint *ep, const char *text, int *page)
 {
-	int64_t since = now_ms();
+	int64_t since = clock_ms();
 	char path[PATH_SIZE];
 	bool said = false;
 	int fd;
@@ -325,7 +318,7 @@ int ring_await(const struct endpoint *ep, const char *text, int *page)
 			close(fd);
 		if (port_give_up)
 			die("'%s': interrupted while waiting for the ring", text);
-		if (!said && now_ms() - since >= SAY_AFTER_MS) {
+		if (!said && clock_ms() - since >= SAY_AFTER_MS) {
 			warn("'%s': waiting for the ring", text);
 			said = true;
 		}

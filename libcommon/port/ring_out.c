@@ -2,9 +2,9 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <sys/mman.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "libcommon/base/clock.h"
 #include "libcommon/base/die.h"
 #include "libcommon/port/ring.h"
 
@@ -36,14 +36,6 @@ struct ring_out {
 	int64_t buried; /* when it was last looked for dead readers: ms */
 	struct out_reader r[RING_READERS];
 };
-
-static int64_t now_ms(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
-}
 
 /* ---- readers ---- */
 
@@ -139,7 +131,7 @@ static void nap(struct ring_out *o, int slowest, uint64_t want_tail, int ms)
 static bool wait_for_space(struct ring_out *o, uint64_t need, int timeout_ms, int *err)
 {
 	uint64_t want = need - o->size + o->size / 2;
-	int64_t until = now_ms() + timeout_ms;
+	int64_t until = clock_ms() + timeout_ms;
 	int ms = RING_NAP_MIN;
 
 	if (want > o->head)
@@ -162,7 +154,7 @@ static bool wait_for_space(struct ring_out *o, uint64_t need, int timeout_ms, in
 			*err = EINTR;
 			return false;
 		}
-		if (now_ms() >= until)
+		if (clock_ms() >= until)
 			return false;
 		nap(o, slowest, want, ms);
 		if (ms < RING_NAP_MAX)
@@ -333,7 +325,7 @@ struct bytes ring_out_kept(const struct ring_out *o)
 
 uint64_t ring_out_taken(struct ring_out *o, bool *died)
 {
-	int64_t now = now_ms();
+	int64_t now = clock_ms();
 	int slowest;
 
 	*died = false;

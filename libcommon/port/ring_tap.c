@@ -2,9 +2,9 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <sys/mman.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "libcommon/base/clock.h"
 #include "libcommon/base/die.h"
 #include "libcommon/port/ring.h"
 #include "libcommon/port/transport.h"
@@ -30,14 +30,6 @@ struct ring_tap {
 	bool mapped;
 	bool dead; /* the producer's process, and what it published has been seen */
 };
-
-static int64_t now_ms(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
-}
 
 /* ---- copying what may be overwritten meanwhile ---- */
 
@@ -198,9 +190,9 @@ static enum port_state wait_for_data(struct ring_tap *t, size_t have, int timeou
 
 	if (timeout_ms < 0 || timeout_ms > PORT_LOOK_MS)
 		timeout_ms = PORT_LOOK_MS;
-	until = now_ms() + timeout_ms;
+	until = clock_ms() + timeout_ms;
 	while (state == PORT_EMPTY) {
-		int64_t left = until - now_ms();
+		int64_t left = until - clock_ms();
 
 		if (left <= 0 || !nap(t, have, left < ms ? (int)left : ms))
 			break;

@@ -9,6 +9,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "libcommon/base/clock.h"
 #include "libcommon/base/die.h"
 #include "libcommon/run/launch_private.h"
 
@@ -151,9 +152,9 @@ static void run(struct launch *l)
 			launch_spawn(l, &l->runners[i]);
 	launch_tick(l);
 	while (launch_busy(l)) {
-		if (launch_now() - shown >= TICK_MS) {
+		if (clock_ms() - shown >= TICK_MS) {
 			launch_show(l);
-			shown = launch_now();
+			shown = clock_ms();
 		}
 		wait_for_events(l);
 		launch_tick(l);

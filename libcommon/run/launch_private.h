@@ -82,8 +82,6 @@ struct launch {
 	bool lost; /* a process that commits nothing was replaced: something is gone, or twice */
 };
 
-int64_t launch_now(void); /* ms */
-
 /* launch_build.c: processes, rings and pipes of the graph. */
 void launch_build(struct launch *l);
 

@@ -4,20 +4,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "libcommon/base/clock.h"
 #include "libcommon/base/die.h"
 #include "libcommon/run/launch_private.h"
 #include "libcommon/stage/commit.h"
-
-int64_t launch_now(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
-}
 
 static bool alive(const struct runner *r)
 {
@@ -35,7 +27,7 @@ bool launch_busy(const struct launch *l)
 void launch_spawn(struct launch *l, struct runner *r)
 {
 	pipeline_spawn(&l->pipeline, r->process);
-	r->started = launch_now();
+	r->started = clock_ms();
 	r->at = r->started + READY_MS;
 	r->told = false;
 	/* A source may wait for its input before it is ready: nobody waits for that. */
@@ -133,7 +125,7 @@ static void stop_sources(struct launch *l, int64_t now)
 
 void launch_stop(struct launch *l, const char *why)
 {
-	int64_t now = launch_now();
+	int64_t now = clock_ms();
 
 	if (why)
 		warn("%s", why);
@@ -266,7 +258,7 @@ static void take_code(struct runner *r)
 
 static void on_death(struct launch *l, struct runner *r)
 {
-	int64_t now = launch_now();
+	int64_t now = clock_ms();
 	char what[80];
 
 	take_code(r);
@@ -322,7 +314,7 @@ void launch_ready(struct launch *l, struct runner *r)
 	/* The end alone: it is about to be seen dead. */
 	if (n == 1 && r->state == RUN_STARTING)
 		r->state = RUN_RUNNING;
-	tell_source(l, r, launch_now());
+	tell_source(l, r, clock_ms());
 	if (n == 1 && r->swap == SWAP_TRIED)
 		launch_swap_done(l, r);
 }
@@ -359,7 +351,7 @@ static void one_tick(struct launch *l, struct runner *r, int64_t now)
 
 void launch_tick(struct launch *l)
 {
-	int64_t now = launch_now();
+	int64_t now = clock_ms();
 
 	pipeline_reap(&l->pipeline);
 	for (size_t i = 0; i < l->n; i++) {

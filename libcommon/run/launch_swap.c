@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "libcommon/base/clock.h"
 #include "libcommon/base/die.h"
 #include "libcommon/run/launch_private.h"
 #include "libcommon/run/lookup.h"
@@ -74,7 +75,7 @@ static void ask_to_leave(const struct launch *l, struct runner *r)
 	bool able = r->page && r->state == RUN_RUNNING && !r->source;
 
 	r->swap = SWAP_ASKED;
-	r->at = launch_now() + (int64_t)launch_stop_ms(l);
+	r->at = clock_ms() + (int64_t)launch_stop_ms(l);
 	if (able)
 		commit_of(r->page)->leave = 1;
 	kill(r->process->pid, able ? SIGTERM : SIGKILL);

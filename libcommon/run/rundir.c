@@ -10,9 +10,9 @@
 #include <sys/file.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "libcommon/base/clock.h"
 #include "libcommon/base/die.h"
 #include "libcommon/stage/census.h"
 
@@ -145,7 +145,6 @@ static void reclaim(int base)
 static void make_page(struct rundir *d, const char *name)
 {
 	int fd = openat(d->fd, "launcher", O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-	struct timespec t;
 
 	if (fd < 0 || ftruncate(fd, sizeof(*d->page)) < 0)
 		die_errno("cannot make '%s/launcher'", d->path);
@@ -153,10 +152,9 @@ static void make_page(struct rundir *d, const char *name)
 	if (d->page == MAP_FAILED)
 		die_errno("cannot map '%s/launcher'", d->path);
 	close(fd);
-	clock_gettime(CLOCK_REALTIME, &t);
 	d->page->version = RUN_VERSION;
 	d->page->pid = (uint32_t)getpid();
-	d->page->started_ns = (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
+	d->page->started_ns = clock_ns(CLOCK_REALTIME);
 	snprintf(d->page->name, sizeof(d->page->name), "%s", name);
 }
 
@@ -227,10 +225,7 @@ void rundir_begin(struct run_page *page)
 
 void rundir_end(struct run_page *page)
 {
-	struct timespec t;
-
-	clock_gettime(CLOCK_REALTIME, &t);
-	page->updated_ns = (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
+	page->updated_ns = clock_ns(CLOCK_REALTIME);
 	__atomic_store_n(&page->magic, RUN_MAGIC, __ATOMIC_RELAXED);
 	__atomic_store_n(&page->sequence, page->sequence + 1, __ATOMIC_RELEASE);
 }

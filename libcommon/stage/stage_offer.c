@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <time.h>
 
+#include "libcommon/base/clock.h"
 #include "libcommon/stage/stage_private.h"
 
 enum {
@@ -15,14 +16,6 @@ enum {
 	OTHERS_MS = 100, /* for the heads of further inputs, when one can be read */
 	LOOK_US = 200,
 };
-
-static int64_t now_ms(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
-}
 
 static bool wanted(const struct stage *st)
 {
@@ -140,7 +133,7 @@ void stage_offers(struct stage *st)
 	/* Work that is committed goes ways that a successor can take up: a pipe's ring is none. */
 	if (!wanted(st) || port_gated)
 		return;
-	until = now_ms() + offer_ms();
+	until = clock_ms() + offer_ms();
 	offers = offer_all(st, open);
 	for (size_t i = 0; i < st->ninputs; i++) {
 		fds[i] = (struct pollfd){ port_in_pipe(st->inputs[i].port), POLLIN, 0 };
@@ -150,10 +143,10 @@ void stage_offers(struct stage *st)
 		struct timespec wait = { 0, offers ? LOOK_US * 1000 : 10000000 };
 
 		heads = heads_poll(st, fds, st->ninputs, &wait);
-		offers = offers_look(st, open, now_ms() >= until);
+		offers = offers_look(st, open, clock_ms() >= until);
 		if (heads < st->ninputs && others == INT64_MAX)
-			others = now_ms() + OTHERS_MS;
-		if (stage_sigterm || port_give_up || now_ms() >= others)
+			others = clock_ms() + OTHERS_MS;
+		if (stage_sigterm || port_give_up || clock_ms() >= others)
 			heads = 0;
 	}
 }
