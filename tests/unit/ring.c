@@ -572,7 +572,7 @@ static void test_word(void)
 
 int main(void)
 {
-	alarm(120);
+	alarm(280);
 	tool_name = "weir-test";
 	test_basics();
 	test_readers();

@@ -44,7 +44,7 @@ static pid_t child_begin(void)
 
 	if (pid == 0) {
 		prctl(PR_SET_PDEATHSIG, SIGKILL);
-		alarm(60);
+		alarm(240);
 	}
 	if (pid < 0)
 		abort();
@@ -576,7 +576,7 @@ int main(void)
 {
 	int p[2];
 
-	alarm(110);
+	alarm(280);
 	signal(SIGPIPE, SIG_IGN);
 	tool_name = "weir-test";
 	snprintf(name, sizeof(name), "test%d", (int)getpid());

@@ -308,7 +308,7 @@ static void test_threads(void)
 
 int main(void)
 {
-	alarm(120);
+	alarm(280);
 	tool_name = "weir-test";
 	test_basics();
 	test_overrun();
