@@ -43,17 +43,15 @@ static void edit_open(struct stage *st, int argc, char **argv)
 static void refuse(struct stage *st, enum pkt_edited r, uint64_t n)
 {
 	static bool said[PKT_EDIT_RESULTS];
+	struct bytes what = pkt_edit_refused(edit);
 	char name[40];
 
 	snprintf(name, sizeof(name), "refused_%s", pkt_edited_name(r));
 	++*stage_counter(st, name);
 	if (!said[r])
-		warn("frame %llu was left as it is: %s (counted from now on)",
-		     (unsigned long long)n,
-		     r == PKT_REFUSED_FRAGMENT  ? "it is a fragment"
-		     : r == PKT_REFUSED_SNAPPED ? "it was not captured whole"
-		     : r == PKT_REFUSED_LENGTH  ? "it would be too long for its headers"
-						: "its bytes can't be made again otherwise");
+		warn("frame %llu was left as it is: %s (for '%.*s'; counted from now on)",
+		     (unsigned long long)n, pkt_edited_why(r), (int)what.len,
+		     (const char *)what.ptr);
 	said[r] = true;
 }
 

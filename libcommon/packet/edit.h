@@ -1,11 +1,11 @@
 /* edit: statements that change packets, and nothing that they do not imply.
  *
  *   edits  = edit { ";" edit }
- *   edit   = path ("=" | "+=" | "-=") value            ip.ttl-=1
+ *   edit   = path ("=" | "+=" | "-=") value            ip.ttl-=1, dns.an[0].rdata=10.0.0.1
  *          | path "=" map(prefix, prefix)              ip.src=map(10.0.0.0/8, 192.0.0.0/8)
  *          | path "=" anon("key")                      prefix-preserving
  *          | list "+=" item                            tcp.options+=mss(1400)
- *          | "swap" path path | "pop" layer | "push" layer [("after" | "before") layer]
+ *          | "swap" path path | "pop" layer or item | "push" layer [("after" | "before") layer]
  *          | "payload" "~" "s/from/to/" ["g"]
  *
  * An edit whose layer or field a packet has not leaves it as it is. Checksums follow by RFC 1624:
@@ -23,6 +23,8 @@ enum pkt_edited {
 	PKT_REFUSED_SNAPPED,  /* or was not captured */
 	PKT_REFUSED_LENGTH,   /* it would be longer than its headers can say */
 	PKT_REFUSED_UNKNOWN,  /* its bytes are none that its fields make again */
+	PKT_REFUSED_VALUE,    /* the field that is there takes no such value */
+	PKT_REFUSED_NAMES,    /* other names of the message point into what changes */
 	PKT_EDIT_RESULTS,
 };
 
@@ -44,5 +46,9 @@ enum pkt_edited pkt_edit_apply(struct pkt_edit *e, uint32_t link_type, struct by
 			       struct bytes *out);
 /* "fragment", .. */
 const char *pkt_edited_name(enum pkt_edited r);
+/* Of a refusal, "it is a fragment", ..; and the text of the statement that the last one was about.
+ */
+const char *pkt_edited_why(enum pkt_edited r);
+struct bytes pkt_edit_refused(const struct pkt_edit *e);
 
 #endif

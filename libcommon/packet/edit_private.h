@@ -4,6 +4,8 @@
 
 #include "libcommon/base/digest_aes.h"
 #include "libcommon/packet/edit.h"
+#include "libcommon/packet/sums.h"
+#include "libcommon/packet/value.h"
 
 enum { PKT_STATEMENTS = 64 };
 
@@ -21,22 +23,49 @@ enum pkt_verb {
 };
 
 struct pkt_statement {
+	struct bytes text; /* in pkt_edit.text */
 	struct pkt_path path, other;
-	uint64_t number;
-	uint8_t verb;
+	uint8_t verb, kind;         /* MAP: of the fields whose addresses are mapped */
 	bool all, before, anywhere; /* PUSH: without after or before: at the bottom */
 	unsigned prefix;            /* MAP: bits of `from` */
-	struct buf from, to;        /* bytes: the value; MAP, REPLACE */
+	uint32_t value, values;     /* ASSIGN, ADD, SUBTRACT: of pkt_edit.values, one a field */
+	struct buf from, to;        /* MAP, REPLACE */
 	struct pkt_model layer;     /* PUSH, APPEND */
 	struct anon *anon;
 };
 
 struct pkt_edit {
 	struct pkt_statement statement[PKT_STATEMENTS];
-	unsigned n;
+	unsigned n, refused; /* the statement at hand */
 	enum pkt_sums sums;
+	struct buf text;
+	struct pkt_values values;
 	struct pkt_printer printer;
-	struct buf bytes, spare;
+	struct buf bytes, spare; /* the frame, and as it was before the statement at hand */
 };
+
+/* ---- edit_sums ---- */
+
+uint32_t pkt_sum_stored(const struct packet *p, const struct pkt_sum_of *s);
+/* What the sum of a node becomes where `before` became `after`. False: it can't follow. */
+bool pkt_sum_next(enum pkt_sums mode, const struct pkt_sum_of *s, uint32_t was, uint32_t before,
+		  uint32_t after, uint32_t *now);
+/* Bytes at `changed` of e->bytes became others than e->spare has: the sums over them, from the
+ * innermost outwards. */
+enum pkt_edited pkt_sums_follow(struct pkt_edit *e, const struct packet *p,
+				struct pkt_place changed);
+
+/* ---- edit_model ---- */
+
+/* Is what follows the first `upto` headers in several fragments? */
+bool pkt_edit_fragment(const struct packet *p, unsigned upto);
+/* A statement that moves bytes, at that spot of p; SWAP: with the node `other`. */
+enum pkt_edited pkt_edit_rebuild(struct pkt_edit *e, const struct pkt_statement *s,
+				 const struct packet *p, const struct pkt_spot *at, unsigned other,
+				 struct bytes value);
+/* Do all other names of the message still point to what they did with this name, of the same
+ * length, in place? */
+bool pkt_edit_name_in_place(struct pkt_edit *e, const struct pkt_statement *s,
+			    const struct packet *p, const struct pkt_spot *at, struct bytes name);
 
 #endif

@@ -74,6 +74,10 @@ static inline bool pkt_kind_is_number(enum pkt_kind kind)
 {
 	return kind <= PKT_IP4;
 }
+static inline bool pkt_kind_is_address(enum pkt_kind kind)
+{
+	return kind == PKT_MAC || kind == PKT_IP4 || kind == PKT_IP6;
+}
 /* Does the value `v` of the field it hangs on bring it along? */
 bool pkt_field_when(const struct pkt_field *f, uint64_t v);
 

@@ -5,6 +5,8 @@
 #include <stdlib.h>
 
 #include "libcommon/base/die.h"
+#include "libcommon/packet/name.h"
+#include "libcommon/packet/value.h"
 
 enum { NODES = 64, DEPTH = 16 };
 
@@ -12,9 +14,8 @@ enum op { OP_OR, OP_AND, OP_NOT, OP_HAS, OP_EQ, OP_NE, OP_LT, OP_LE, OP_GT, OP_G
 
 struct node {
 	struct pkt_path path;
-	uint64_t number;
-	size_t at, len;  /* the value's bytes */
-	unsigned prefix; /* bits that count, 0: all */
+	uint32_t value, values; /* the first of m->values, and how many: one a field */
+	unsigned prefix;        /* bits that count, 0: all */
 	uint8_t op;
 	uint8_t left, right;
 };
@@ -22,7 +23,7 @@ struct node {
 struct pkt_match {
 	struct node node[NODES];
 	unsigned n, root, depth;
-	struct buf bytes;
+	struct pkt_values values;
 };
 
 static bool add(struct pkt_text *t, struct pkt_match *m, struct node n, unsigned *at)
@@ -34,40 +35,32 @@ static bool add(struct pkt_text *t, struct pkt_match *m, struct node n, unsigned
 	return true;
 }
 
+/* Of which fields an address is meant: the widest that the path may mean. */
+static unsigned address_bits(const struct pkt_path *path)
+{
+	unsigned bits = 0;
+
+	for (unsigned l = 0, i = 0; pkt_path_field(path, &l, &i); i++) {
+		const struct pkt_field *f = &pkt_layers[l].fields[i];
+
+		if ((f->kind == PKT_IP4 || f->kind == PKT_IP6) && f->bits > bits)
+			bits = f->bits;
+	}
+	return bits;
+}
+
 static bool read_value(struct pkt_text *t, struct pkt_match *m, struct node *n)
 {
-	const struct pkt_field *f = &pkt_layers[n->path.layer].fields[n->path.field];
-	const char *why = "it is no such value", *from, *dots;
-	struct bytes w;
+	unsigned bits = address_bits(&n->path);
 
-	n->at = m->bytes.len;
-	pkt_text_skip(t);
-	from = t->p;
-	if (t->p < t->end && (*t->p == '"' || (*t->p == 'x' && t->p[1] == '"'))) {
-		if (!pkt_text_bytes(t, &m->bytes))
-			return pkt_text_wrong(t, "the bytes have no end");
-		n->len = m->bytes.len - n->at;
-		return true;
-	}
-	w = pkt_text_word(t, ".:+-");
-	dots = memmem(w.ptr, w.len, "..", 2);
-	if (dots) { /* of a range: the other end is a value, too */
-		w.len = (size_t)(dots - from);
-		t->p = dots;
-	}
-	if (!pkt_value_parse(f, w, &n->number, &m->bytes, &why) &&
-	    !pkt_value_announces(&pkt_layers[n->path.layer], n->path.field,
-				 pkt_layer_find(w, PKT_NONE), &n->number)) {
-		t->p = from;
-		return pkt_text_wrong(t, "'%.*s': %s", (int)w.len, (const char *)w.ptr, why);
-	}
-	n->len = m->bytes.len - n->at;
-	if ((f->kind == PKT_IP4 || f->kind == PKT_IP6) && t->p < t->end && *t->p == '/')
+	n->value = (uint32_t)pkt_values_count(&m->values);
+	if (!pkt_values_read(&m->values, t, &n->path))
+		return false;
+	n->values = (uint32_t)pkt_values_count(&m->values) - n->value;
+	if (bits && t->p < t->end && *t->p == '/')
 		for (t->p++; t->p < t->end && isdigit((uint8_t)*t->p) && n->prefix <= 128; t->p++)
 			n->prefix = n->prefix * 10 + (unsigned)(*t->p - '0');
-	if (n->prefix > (f->kind == PKT_IP4 ? 32u : 128u))
-		return pkt_text_wrong(t, "no prefix is so long");
-	return true;
+	return n->prefix <= bits || pkt_text_wrong(t, "no prefix is so long");
 }
 
 /* One condition of two. */
@@ -228,7 +221,7 @@ struct pkt_match *pkt_match_new(const char *text, char *why)
 void pkt_match_free(struct pkt_match *m)
 {
 	if (m)
-		buf_release(&m->bytes);
+		pkt_values_release(&m->values);
 	free(m);
 }
 
@@ -259,39 +252,52 @@ static bool judge(enum op op, int c)
 			     : c >= 0;
 }
 
+/* A name, however it is written, and whatever the case of its letters. */
+static bool name_is(const struct packet *p, const struct pkt_spot *s, struct bytes name)
+{
+	const struct pkt_node *n = &p->node[s->node];
+
+	return pkt_name_equal(BYTES(p->data.ptr + n->at, n->end - n->at), s->place.at / 8 - n->at,
+			      name);
+}
+
 static bool test(const struct pkt_match *m, const struct node *n, const struct packet *p)
 {
-	struct bytes value = BYTES(n->len ? m->bytes.ptr + n->at : NULL, n->len), have;
+	const struct pkt_value *v;
+	struct bytes value, have;
 	const struct pkt_field *f;
-	struct pkt_place place;
-	unsigned field;
+	struct pkt_spot s;
 	uint8_t four[4];
-	uint64_t v;
-	int node;
+	uint64_t number;
 
-	if (n->path.field == PKT_NO_FIELD)
-		return pkt_path_node(p, &n->path) >= 0;
-	if (!pkt_path_place(p, &n->path, &node, &field, &place))
+	if (!pkt_path_find(p, &n->path, &s))
 		return false;
 	if (n->op == OP_HAS)
 		return true;
-	f = &pkt_layers[n->path.layer].fields[field];
-	have = BYTES(p->data.ptr + place.at / 8, place.bits / 8);
+	f = pkt_spot_field(&s);
+	v = pkt_values_for(&m->values, n->value, n->values, f);
+	if (!v)
+		return n->op == OP_NE;
+	value = pkt_value_bytes(&m->values, v);
+	have = BYTES(p->data.ptr + s.place.at / 8, s.place.bits / 8);
 	if (n->prefix) {
-		be32_put(four, (uint32_t)n->number);
-		if (have.len * 8 < n->prefix)
+		be32_put(four, (uint32_t)v->number);
+		if (!v->bytes)
+			value = BYTES(four, sizeof(four));
+		if (have.len * 8 < n->prefix || value.len * 8 < n->prefix)
 			return false;
-		return prefix_equal(have.ptr, f->kind == PKT_IP4 ? four : value.ptr, n->prefix) ==
-		       (n->op == OP_EQ);
+		return prefix_equal(have.ptr, value.ptr, n->prefix) == (n->op == OP_EQ);
 	}
 	if (n->op == OP_IN)
 		return value.len && memmem(have.ptr, have.len, value.ptr, value.len);
-	if (!pkt_kind_is_number(f->kind) || n->len)
+	if (f->kind == PKT_NAME && (n->op == OP_EQ || n->op == OP_NE))
+		return name_is(p, &s, value) == (n->op == OP_EQ);
+	if (v->bytes)
 		return n->op != OP_BITS && judge(n->op, order(have, value));
-	v = pkt_bits_get(p->data.ptr, place.at, place.bits > 64 ? 64 : place.bits);
+	number = pkt_bits_get(p->data.ptr, s.place.at, s.place.bits > 64 ? 64 : s.place.bits);
 	if (n->op == OP_BITS)
-		return v & n->number;
-	return judge(n->op, v < n->number ? -1 : v > n->number);
+		return number & v->number;
+	return judge(n->op, number < v->number ? -1 : number > v->number);
 }
 
 static bool eval(const struct pkt_match *m, unsigned at, const struct packet *p)

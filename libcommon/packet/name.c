@@ -1,6 +1,8 @@
 /* name: domain names in a message. */
 #include "libcommon/packet/name.h"
 
+#include <strings.h>
+
 enum { JUMPS = 64, POINTER = 0xc0, LABEL_MAX = 63 };
 
 size_t pkt_name_size(const uint8_t *p, size_t len)
@@ -104,4 +106,30 @@ size_t pkt_name_shorten(const struct pkt_names *names, struct bytes message, str
 	}
 	to[n] = 0;
 	return n + 1;
+}
+
+bool pkt_name_equal(struct bytes m, size_t at, struct bytes name)
+{
+	size_t i = 0;
+
+	for (int jumps = 0; at < m.len && i < name.len && jumps < JUMPS;) {
+		uint8_t n = m.ptr[at];
+
+		if (n >= POINTER) {
+			if (at + 2 > m.len)
+				return false;
+			at = (n & 0x3fu) << 8 | m.ptr[at + 1];
+			jumps++;
+			continue;
+		}
+		if (n != name.ptr[i] || n > LABEL_MAX || i + 1 + n > name.len || at + 1 + n > m.len)
+			return false;
+		if (n == 0)
+			return true;
+		if (strncasecmp((const char *)m.ptr + at + 1, (const char *)name.ptr + i + 1, n))
+			return false;
+		at += 1u + n;
+		i += 1u + n;
+	}
+	return false;
 }

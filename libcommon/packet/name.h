@@ -27,6 +27,10 @@ void pkt_names_add(struct pkt_names *names, size_t at);
 size_t pkt_name_shorten(const struct pkt_names *names, struct bytes message, struct bytes name,
 			uint8_t *to);
 
+/* Does the name at that offset of the message read as this one, which points nowhere, without
+ * regard to the case of letters? RFC 1035, 2.3.3. */
+bool pkt_name_equal(struct bytes message, size_t at, struct bytes name);
+
 /* Does the name end with PKT_NAME_SHORT? */
 bool pkt_name_is_short(struct bytes name);
 /* Where the name points to; PKT_NAME_POINTS: it ends by itself. */

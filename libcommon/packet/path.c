@@ -89,59 +89,244 @@ bool pkt_text_bytes(struct pkt_text *t, struct buf *out)
 	return true;
 }
 
+/* ---- reading ---- */
+
+/* Is it one of the headers that the path leads to, by what is read of it so far? */
+static bool leads_to(const struct pkt_path *path, unsigned layer)
+{
+	const struct pkt_step *last = path->nsteps ? &path->step[path->nsteps - 1] : NULL;
+
+	if (!last)
+		return layer == path->layer;
+	return last->kind != PKT_NONE ? layer == last->kind
+				      : layer == last->family || pkt_family(layer) == last->family;
+}
+
+/* The first of them that has such a field. */
+static unsigned first_field(const struct pkt_path *path, struct bytes name, unsigned *layer)
+{
+	for (*layer = 0; *layer < PKT_LAYERS; ++*layer) {
+		unsigned field = leads_to(path, *layer)
+					 ? pkt_field_find(&pkt_layers[*layer], name, 0)
+					 : PKT_NO_FIELD;
+
+		if (field != PKT_NO_FIELD)
+			return field;
+	}
+	return PKT_NO_FIELD;
+}
+
+bool pkt_path_field(const struct pkt_path *path, unsigned *layer, unsigned *field)
+{
+	const struct pkt_field *f = &pkt_layers[path->of].fields[path->field];
+	struct bytes name = bytes_str(pkt_field_name(f));
+
+	for (; *layer < PKT_LAYERS; ++*layer, *field = 0) {
+		unsigned at = leads_to(path, *layer)
+				      ? pkt_field_find(&pkt_layers[*layer], name, *field)
+				      : PKT_NO_FIELD;
+
+		if (at != PKT_NO_FIELD) {
+			*field = at;
+			return true;
+		}
+	}
+	return false;
+}
+
+/* [n], where it stands next. */
+static bool read_nth(struct pkt_text *t, int *nth, bool *given)
+{
+	char *end;
+
+	*nth = 0;
+	*given = t->p < t->end && *t->p == '[';
+	if (!*given)
+		return true;
+	*nth = (int)strtol(t->p + 1, &end, 10);
+	if (end == t->p + 1 || end >= t->end || *end != ']')
+		return pkt_text_wrong(t, "a number and ']' are missing here");
+	t->p = end + 1;
+	return true;
+}
+
+static bool accept_dot(struct pkt_text *t)
+{
+	if (t->p >= t->end || *t->p != '.')
+		return false;
+	t->p++;
+	return true;
+}
+
+static bool not_there(struct pkt_text *t, struct bytes w, const char *of, const char *what,
+		      const char *near)
+{
+	t->p = (const char *)w.ptr;
+	return pkt_text_wrong(t, "%s%s '%.*s'%s%s%s", of, what, (int)w.len, (const char *)w.ptr,
+			      near ? "; is it '" : "", near ? near : "", near ? "'?" : "");
+}
+
+static bool no_field(struct pkt_text *t, const struct pkt_path *path, struct bytes w)
+{
+	const struct pkt_step *last = path->nsteps ? &path->step[path->nsteps - 1] : NULL;
+	const char *near = NULL;
+
+	for (unsigned l = 0; l < PKT_LAYERS && !near; l++)
+		if (leads_to(path, l))
+			near = pkt_field_nearest(&pkt_layers[l], w);
+	return not_there(t, w,
+			 pkt_layers[!last                   ? path->layer
+				    : last->kind < PKT_NONE ? last->kind
+							    : last->family]
+				 .id,
+			 " has no field", near);
+}
+
+/* Behind a list's name: which of its items, if one is named. */
+static bool read_step(struct pkt_text *t, struct pkt_path *path, const struct pkt_field *list,
+		      bool *stepped)
+{
+	struct pkt_step s = { pkt_field_name(list), list->family, PKT_NONE, 0 };
+	struct bytes w;
+
+	if (!read_nth(t, &s.nth, stepped))
+		return false;
+	if (!*stepped && accept_dot(t)) {
+		w = pkt_text_word(t, "");
+		s.kind = (uint8_t)pkt_layer_find(w, list->family);
+		if (s.kind == PKT_NONE && pkt_layer_find(w, PKT_NONE) == list->family)
+			s.kind = list->family;
+		if (s.kind == PKT_NONE)
+			return not_there(t, w, pkt_layers[list->family].title, "s: none is called",
+					 NULL);
+		if (!read_nth(t, &s.nth, stepped))
+			return false;
+		*stepped = true;
+	}
+	if (!*stepped)
+		return true;
+	if (path->nsteps == PKT_STEPS)
+		return pkt_text_wrong(t, "lists are too deep here");
+	path->step[path->nsteps++] = s;
+	path->of = s.kind != PKT_NONE ? s.kind : s.family;
+	return true;
+}
+
 bool pkt_path_read(struct pkt_text *t, struct pkt_path *path)
 {
 	struct bytes w = pkt_text_word(t, "");
 	enum pkt_layer_id id = pkt_layer_find(w, PKT_NONE);
-	const char *near;
-	unsigned field;
-	char *end;
+	bool stepped;
 
-	*path = (struct pkt_path){ (uint8_t)id, PKT_NO_FIELD, 0 };
-	if (id == PKT_NONE || pkt_layers[id].item) {
-		near = pkt_layer_nearest(w);
-		t->p = (const char *)w.ptr;
-		return pkt_text_wrong(t, "there is no layer '%.*s'%s%s%s", (int)w.len,
-				      (const char *)w.ptr, near ? "; is it '" : "",
-				      near ? near : "", near ? "'?" : "");
-	}
-	if (t->p < t->end && *t->p == '[') {
-		path->nth = (int)strtol(t->p + 1, &end, 10);
-		if (end == t->p + 1 || end >= t->end || *end != ']')
-			return pkt_text_wrong(t, "a number and ']' are missing here");
-		t->p = end + 1;
-	}
+	*path = (struct pkt_path){ .layer = (uint8_t)id, .of = (uint8_t)id, .field = PKT_NO_FIELD };
+	if (id == PKT_NONE || pkt_layers[id].item)
+		return not_there(t, w, "there is no layer", "", pkt_layer_nearest(w));
+	if (!read_nth(t, &path->nth, &stepped))
+		return false;
 	if (id == PKT_raw)
 		path->field = PKT_raw_load;
-	if (t->p >= t->end || *t->p != '.')
+	while (accept_dot(t)) {
+		unsigned of, field;
+
+		w = pkt_text_word(t, "");
+		field = first_field(path, w, &of);
+		if (field == PKT_NO_FIELD)
+			return no_field(t, path, w);
+		stepped = false;
+		if (pkt_layers[of].fields[field].kind == PKT_ITEMS &&
+		    !read_step(t, path, &pkt_layers[of].fields[field], &stepped))
+			return false;
+		if (stepped)
+			continue;
+		path->of = (uint8_t)of;
+		path->field = (uint8_t)field;
 		return true;
-	t->p++;
-	w = pkt_text_word(t, "");
-	field = pkt_field_find(&pkt_layers[id], w, 0);
-	if (field == PKT_NO_FIELD) {
-		near = pkt_field_nearest(&pkt_layers[id], w);
-		t->p = (const char *)w.ptr;
-		return pkt_text_wrong(t, "%s has no field '%.*s'%s%s%s", pkt_layers[id].id,
-				      (int)w.len, (const char *)w.ptr, near ? "; is it '" : "",
-				      near ? near : "", near ? "'?" : "");
 	}
-	path->field = (uint8_t)field;
 	return true;
 }
 
-bool pkt_path_place(const struct packet *p, const struct pkt_path *path, int *node, unsigned *field,
-		    struct pkt_place *place)
-{
-	const struct pkt_layer *l = &pkt_layers[path->layer];
-	struct bytes name;
+/* ---- looking up ---- */
 
-	*node = pkt_path_node(p, path);
-	if (*node < 0 || path->field == PKT_NO_FIELD)
-		return false;
-	name = bytes_str(pkt_field_name(&l->fields[path->field]));
-	for (*field = path->field; *field != PKT_NO_FIELD;
-	     *field = pkt_field_find(l, name, *field + 1))
-		if (pkt_place_of(p, (unsigned)*node, *field, place) == PKT_FOUND)
+/* The field of that name, or of those that are conditional the one that is there. */
+static bool find_field(const struct pkt_header *h, struct bytes name, unsigned from,
+		       unsigned *field, struct pkt_place *place)
+{
+	for (*field = from; *field != PKT_NO_FIELD;
+	     *field = pkt_field_find(h->layer, name, *field + 1))
+		if (pkt_field_place(h, *field, place) == PKT_FOUND)
 			return true;
 	return false;
+}
+
+/* The nth item of that kind in the list at `b`; *nth becomes its place among all. */
+static bool find_item(struct bytes b, const struct pkt_step *s, struct pkt_header *item,
+		      unsigned *nth)
+{
+	unsigned wanted = (unsigned)s->nth, found = 0, all = 0;
+	struct pkt_items it = { b.ptr, b.len, 0, s->family };
+
+	if (s->nth < 0) {
+		while (pkt_items_next(&it, item))
+			found += s->kind == PKT_NONE || item->layer == &pkt_layers[s->kind];
+		if (found < 0u - wanted)
+			return false;
+		wanted += found;
+		it = (struct pkt_items){ b.ptr, b.len, 0, s->family };
+		found = 0;
+	}
+	for (; pkt_items_next(&it, item); all++)
+		if ((s->kind == PKT_NONE || item->layer == &pkt_layers[s->kind]) &&
+		    found++ == wanted) {
+			*nth = all;
+			return true;
+		}
+	return false;
+}
+
+/* Goes down into the list. */
+static bool step_into(const struct packet *p, const struct pkt_step *s, struct pkt_spot *spot)
+{
+	struct bytes name = bytes_str(s->list);
+	struct pkt_place list;
+	unsigned field, nth;
+
+	if (!find_field(&spot->header, name, pkt_field_find(spot->header.layer, name, 0), &field,
+			&list) ||
+	    spot->header.layer->fields[field].kind != PKT_ITEMS)
+		return false;
+	if (!find_item(BYTES(spot->header.ptr + list.at / 8, list.bits / 8), s, &spot->header,
+		       &nth))
+		return false;
+	spot->item[spot->depth].field = (uint8_t)field;
+	spot->item[spot->depth++].nth = nth;
+	spot->place = (struct pkt_place){ (size_t)(spot->header.ptr - p->data.ptr) * 8,
+					  spot->header.len * 8 };
+	return true;
+}
+
+bool pkt_path_find(const struct packet *p, const struct pkt_path *path, struct pkt_spot *spot)
+{
+	int node = pkt_find(p, path->layer, path->nth);
+	const struct pkt_layer *of = &pkt_layers[path->of];
+	struct bytes name;
+	unsigned from = path->field;
+
+	if (node < 0)
+		return false;
+	*spot = (struct pkt_spot){ .node = (unsigned)node,
+				   .header = pkt_header_of(p, (unsigned)node),
+				   .field = PKT_NO_FIELD };
+	spot->place = (struct pkt_place){ (size_t)p->node[node].at * 8, spot->header.len * 8 };
+	for (unsigned i = 0; i < path->nsteps; i++)
+		if (!step_into(p, &path->step[i], spot))
+			return false;
+	if (path->field == PKT_NO_FIELD)
+		return true;
+	name = bytes_str(pkt_field_name(&of->fields[path->field]));
+	if (spot->header.layer != of)
+		from = pkt_field_find(spot->header.layer, name, 0);
+	if (!find_field(&spot->header, name, from, &spot->field, &spot->place))
+		return false;
+	spot->place.at += (size_t)(spot->header.ptr - p->data.ptr) * 8;
+	return true;
 }

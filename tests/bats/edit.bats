@@ -50,6 +50,48 @@ edits() { local from=$1 how=$2; shift 2; weir craft -q "$from" | weir edit -q "$
 	[ "$(edits 'ip(ttl=1)/ip(ttl=2)/udp' 'ip[1].ttl=8; ip[-2].ttl=9; ip[5].ttl=7; tcp.dport=1')" = 'ip(ttl=9)/ip(ttl=8)/udp' ]
 }
 
+@test "edit: items of lists are set by place or kind, and names, lengths and sums follow" {
+	tcp='ip/tcp(options=[mss,sackok,ts(1,2),nop,wscale(7)])/"x"'
+	[ "$(edits "$tcp" 'tcp.options.mss.mss=1400; tcp.options[-1].shift=3; swap tcp.options.ts.val tcp.options.ts.ecr')" = 'ip/tcp(options=[mss(1400),sackok,ts(2,1),nop,wscale(3)])/"x"' ]
+	[ "$(edits "$tcp" 'pop tcp.options.ts')" = 'ip/tcp(options=[mss,sackok,nop,wscale(7),eol])/"x"' ]
+	[ "$(edits 'ip/tcp(options=[nop,nop,sack([block(1,2)])])' 'tcp.options.sack.blocks+=block(3,4); tcp.options.sack.blocks[0].left=9')" = 'ip/tcp(options=[nop,nop,sack([sackblock(9,2),sackblock(3,4)])])' ]
+	[ "$(edits 'ip(options=[rtralt])/udp' 'ip.options.rtralt.alert=4')" = 'ip(options=[iprtralt(4)])/udp' ]
+	[ "$(edits 'ip/sctp/data(tsn=1,data="hi")' 'sctp.chunks[0].tsn+=1; sctp.chunks.data.data="hello"')" = 'ip/sctp(chunks=[data(tsn=2,data="hello")])' ]
+	dns='ip/udp/dns(qd=[q(qname="www.a.org")],an=[rr(rrname="@12",type=CNAME,rdata="b.@16"),rr(rrname="@39",rdata=1.2.3.4)])'
+	[ "$(edits "$dns" 'dns.qd[0].qname=longer.a.org; dns.an[1].rdata=5.6.7.8; dns.an[-1].ttl=60')" = 'ip/udp/dns(qd=[dnsqr("longer.a.org")],an=[dnsrr("@12",CNAME,rdata="b.@19"),dnsrr("@42",ttl=60,rdata=5.6.7.8)])' ]
+	# what is read is what was asked for, and tcpdump finds every sum right
+	weir craft -q "eth/$dns" "; eth/$tcp" | weir edit -q 'dns.qd[0].qname="longer.a.org"; dns.an[1].rdata=5.6.7.8; tcp.options.mss.mss=1400' |
+		weir write -q "$BATS_TEST_TMPDIR/x.pcap"
+	tcpdump -vvnr "$BATS_TEST_TMPDIR/x.pcap" 2>/dev/null >text
+	grep -q 'longer.a.org. CNAME b.a.org., b.a.org. A 5.6.7.8' text
+	grep -q 'mss 1400' text
+	[ "$(grep -c 'bad\|incorrect' text)" = 0 ]
+	weir craft -q "$dns" | weir filter -q --frame 'dns.an[0].rrname=="WWW.A.ORG" and dns.an[1].rdata==1.2.3.0/24' | weir craft --from - -q | grep -q 'dns('
+}
+
+@test "edit: what can't be set in a frame is refused and counted, with the edit that it was" {
+	dns='ip/udp/dns(qd=[q(qname="www.a.org")],an=[rr(rrname="@16",type=CNAME,rdata="b.@16")])'
+	cd "$BATS_TEST_TMPDIR"
+	for edit in 'dns.qd[0].qname="www.b.org"' 'pop dns.qd[0]' 'dns.an[0].rdata=1.2.3.4' 'dns.an[0].rdata=anon("k")'; do
+		weir craft -q "$dns" >in
+		weir edit "ip.id=1; $edit" -i in 2>err >out
+		weir craft --from - -q <out | diff - <(weir craft --from - -q <in)
+		case $edit in *qd*) why=names ;; *) why=value ;; esac
+		grep -qF "(for '$edit'; counted from now on)" err
+		weir books -i out | grep -q "refused_$why 1"
+	done
+	run -2 weir edit 'tcp.options=3'
+	[[ "$output" == *"column 13: a list takes '+='; an item of it is options[0]"* ]]
+	run -2 weir edit 'tcp.options.mss=3'
+	[[ "$output" == *"column 16: mss by itself can't be set: name a field of it"* ]]
+	run -2 weir edit 'tcp.options.mss.msss=3'
+	[[ "$output" == *"column 17: mss has no field 'msss'; is it 'mss'?"* ]]
+	run -2 weir edit 'tcp.options.data.tsn=3'
+	[[ "$output" == *"TCP options: none is called 'data'"* ]]
+	run -2 weir edit 'dns.an[0].ttl="x"'
+	run -2 weir edit 'tcp.options.mss.mss=65536'
+}
+
 @test "edit: anon() is Crypto-PAn, by its published vector, and keeps prefixes" {
 	key=$(printf '%02x' 21 34 23 141 51 164 207 128 19 10 91 22 73 144 125 16 216 152 143 131 121 121 101 39 98 87 76 45 42 132 34 2)
 	# the sample trace of the authors' implementation

@@ -146,6 +146,152 @@ static void names_are_short(void)
 	CARRIES(p.data, "\300\14\0\1\0\1\1x\0\0\1");
 }
 
+/* What the edit makes of the expression's packet is the packet of another expression. */
+static void becomes(const char *from, const char *edit, const char *to)
+{
+	struct pkt_edit *e = pkt_edit_new(edit, PKT_SUMS_FIX, why);
+	struct packet p = build(from);
+	struct bytes out = { 0 };
+	struct buf have = { 0 };
+
+	CHECK(e != NULL && p.n > 0);
+	if (!e)
+		return;
+	CHECK(pkt_edit_apply(e, 1, p.data, &out) == PKT_EDITED);
+	buf_add(&have, out.ptr, out.len);
+	p = build(to);
+	CHECK(p.n > 0 && bytes_equal(buf_bytes(&have), p.data));
+	buf_release(&have);
+	pkt_edit_free(e);
+}
+
+static enum pkt_edited result(const char *from, const char *edit)
+{
+	struct pkt_edit *e = pkt_edit_new(edit, PKT_SUMS_FIX, why);
+	struct packet p = build(from);
+	enum pkt_edited r = PKT_EDIT_RESULTS;
+	struct bytes out;
+
+	if (e) {
+		r = pkt_edit_apply(e, 1, p.data, &out);
+		CHECK(r == PKT_EDITED || bytes_equal(out, p.data));
+		pkt_edit_free(e);
+	}
+	return r;
+}
+
+#define ANSWER(qd, an, ar) "eth/ip/udp/dns(qr=1,qd=[q(qname=" qd ")],an=[" an "],ar=[" ar "])"
+
+static void items(void)
+{
+	static const char syn[] =
+		"eth/ip/tcp(options=[mss(1460),sackok,ts(1,2),nop,wscale(7)])/\"x\"";
+	static const char acks[] = "eth/ip/tcp(options=[nop,nop,sack([block(1,2),block(3,4)])])";
+
+	check_case(
+		"a field of an item is set, by the item's place or its kind, and the sums follow");
+	becomes(syn, "tcp.options.mss.mss=1400; tcp.options[-1].shift=3; tcp.options.ts.val+=9",
+		"eth/ip/tcp(options=[mss(1400),sackok,ts(10,2),nop,wscale(3)])/\"x\"");
+	becomes(syn, "swap tcp.options.ts.val tcp.options[2].ecr",
+		"eth/ip/tcp(options=[mss(1460),sackok,ts(2,1),nop,wscale(7)])/\"x\"");
+	becomes(acks, "tcp.options.sack.blocks[1].left=7; tcp.options.sack[0].blocks[-2].right-=1",
+		"eth/ip/tcp(options=[nop,nop,sack([block(1,1),block(7,4)])])");
+	becomes("eth/ip(options=[rtralt(alert=3),rr])/udp",
+		"ip.options.rtralt.alert=4; ip.options[1].pointer=8",
+		"eth/ip(options=[rtralt(alert=4),rr(pointer=8)])/udp");
+	becomes("eth/ip/"
+		"sctp(chunks=[init(params=[param(type=5,data=\"abcd\")]),data(tsn=1,data=\"hi\")])",
+		"sctp.chunks.data.tsn=6; sctp.chunks[0].params[0].type=6; "
+		"sctp.chunks.data[-1].data=\"ho\"",
+		"eth/ip/"
+		"sctp(chunks=[init(params=[param(type=6,data=\"abcd\")]),data(tsn=6,data=\"ho\")]"
+		")");
+	becomes("eth/ipv6/icmpv6(type=ra,options=[srclladdr(lladdr=02:00:00:00:00:01),ndmtu])",
+		"icmpv6.options.srclladdr.lladdr=anon(\"k\"); "
+		"icmpv6.options.srclladdr.lladdr=2:0:0:0:0:5; "
+		"icmpv6.options.mtu.mtu=1400",
+		"eth/ipv6/"
+		"icmpv6(type=ra,options=[srclladdr(lladdr=02:00:00:00:00:05),ndmtu(mtu=1400)])");
+
+	check_case("where an item's length changes, lengths and padding are those of the new one");
+	becomes("eth/ip/"
+		"sctp(chunks=[init(params=[param(type=5,data=\"abcd\")]),data(tsn=1,data=\"hi\")])",
+		"sctp.chunks.data.data=\"hello\"; sctp.chunks.init.params[0].data=\"x\"",
+		"eth/ip/"
+		"sctp(chunks=[init(params=[param(type=5,data=\"x\")]),data(tsn=1,data=\"hello\")]"
+		")");
+	becomes(acks, "tcp.options.sack.blocks+=block(5,6)",
+		"eth/ip/tcp(options=[nop,nop,sack([block(1,2),block(3,4),block(5,6)])])");
+	becomes(syn, "pop tcp.options.ts; pop tcp.options[2]",
+		"eth/ip/tcp(options=[mss(1460),sackok,wscale(7),eol])/\"x\"");
+	becomes("eth/ip(options=[rr(routers=x\"0102030405060708\")])/udp",
+		"ip.options.rr.routers=x\"01020304\"",
+		"eth/ip(options=[rr(routers=x\"01020304\")])/udp");
+
+	check_case("a DNS record's data is set as what it is, and its name written anew");
+	becomes(ANSWER("\"a.org\"", "rr(rrname=\"a.org@\",ttl=9,rdata=1.2.3.4)", ""),
+		"dns.an[0].rdata=5.6.7.8; dns.an[0].ttl=60; dns.id=0",
+		ANSWER("\"a.org\"", "rr(rrname=\"a.org@\",ttl=60,rdata=5.6.7.8)", ""));
+	becomes(ANSWER("\"a.org\"", "rr(rrname=\"a.org@\",type=AAAA,rdata=::1)", ""),
+		"dns.an[0].rdata=2001:db8::7",
+		ANSWER("\"a.org\"", "rr(rrname=\"a.org@\",type=AAAA,rdata=2001:db8::7)", ""));
+	becomes(ANSWER("\"a.org\"", "rr(type=CNAME,rdata=\"b.org\"),rr(rdata=1.1.1.1)", ""),
+		"dns.an[0].rdata=\"c.a.org@\"; dns.an.rr[-1].rdata=map(1.0.0.0/8,2.0.0.0/8)",
+		ANSWER("\"a.org\"", "rr(type=CNAME,rdata=\"c.a.org@\"),rr(rdata=2.1.1.1)", ""));
+
+	check_case("names that point to or behind a name that became longer or shorter still do");
+	becomes(ANSWER("\"www.a.org\"",
+		       "rr(rrname=\"@12\",type=CNAME,rdata=\"b.@16\"),rr(rrname=\"@39\")",
+		       "rr(rrname=\"@39\")"),
+		"dns.qd[0].qname=\"longer.a.org\"",
+		ANSWER("\"longer.a.org\"",
+		       "rr(rrname=\"@12\",type=CNAME,rdata=\"b.@19\"),rr(rrname=\"@42\")",
+		       "rr(rrname=\"@42\")"));
+	becomes(ANSWER("\"www.a.org\"", "rr(rrname=\"@16\")", ""), "dns.qd[0].qname=\"xyz.a.org\"",
+		ANSWER("\"xyz.a.org\"", "rr(rrname=\"@16\")", ""));
+	becomes(ANSWER("\"www.a.org\"", "rr(rrname=\"b.org\")", "rr(rrname=\"@27\")"),
+		"pop dns.qd[0]",
+		"eth/ip/udp/dns(qr=1,an=[rr(rrname=\"b.org\")],ar=[rr(rrname=\"@12\")])");
+
+	check_case("what can't be right is refused: names that would read otherwise, wrong kinds "
+		   "of data");
+	CHECK_EQ(result(ANSWER("\"www.a.org\"", "rr(rrname=\"@16\")", ""),
+			"dns.qd[0].qname=\"www.b.org\""),
+		 PKT_REFUSED_NAMES);
+	CHECK_EQ(result(ANSWER("\"www.a.org\"", "rr(rrname=\"@16\")", ""),
+			"dns.qd[0].qname=\"b.org\""),
+		 PKT_REFUSED_NAMES);
+	CHECK_EQ(result(ANSWER("\"www.a.org\"", "rr(rrname=\"@12\")", ""), "pop dns.qd[0]"),
+		 PKT_REFUSED_NAMES);
+	CHECK_EQ(result(ANSWER("\"a\"", "rr(rdata=1.2.3.4)", ""), "dns.an[0].rdata=\"b.org\""),
+		 PKT_REFUSED_VALUE);
+	CHECK_EQ(result(ANSWER("\"a\"", "rr(type=CNAME,rdata=\"b\")", ""),
+			"dns.an[0].rdata=1.2.3.4"),
+		 PKT_REFUSED_VALUE);
+	CHECK_EQ(result(ANSWER("\"a\"", "rr(type=CNAME,rdata=\"b\")", ""),
+			"dns.an[0].rdata=anon(\"k\")"),
+		 PKT_REFUSED_VALUE);
+	CHECK_EQ(result("eth/ip/tcp(options=[sack([block(1,2),block(1,2),block(1,2),block(1,2)])])",
+			"tcp.options.sack.blocks+=block(5,6)"),
+		 PKT_REFUSED_LENGTH);
+	CHECK_EQ(result("eth/ip/arp(plen=2,psrc=x\"0a00\")", "arp.psrc=1.2.3.4"), PKT_SAME);
+	CHECK_EQ(result("eth/arp(plen=2,psrc=x\"0a00\",pdst=x\"0a00\")", "arp.psrc=1.2.3.4"),
+		 PKT_REFUSED_VALUE);
+	check_case("an item that is not there is no match, whatever the list");
+	CHECK_EQ(result(syn, "tcp.options.sack.blocks[0].left=1; tcp.options[9].len=1; "
+			     "tcp.options[-6].len=1; dns.an[0].ttl=1; pop tcp.options.md5"),
+		 PKT_SAME);
+	check_case("what no packet could have is refused when it is read, with the column");
+	CHECK(!pkt_edit_new("tcp.options.mss=1", PKT_SUMS_FIX, why) &&
+	      !strncmp(why, "column 16", 9));
+	CHECK(!pkt_edit_new("tcp.options.mss.mss=65536", PKT_SUMS_FIX, why));
+	CHECK(!pkt_edit_new("tcp.options[0].tsn=1", PKT_SUMS_FIX, why));
+	CHECK(!pkt_edit_new("tcp.options.init.len=1", PKT_SUMS_FIX, why));
+	CHECK(!pkt_edit_new("tcp.options[1=1", PKT_SUMS_FIX, why));
+	CHECK(!pkt_edit_new("pop ip.ttl", PKT_SUMS_FIX, why));
+	CHECK(!pkt_edit_new("dns.an[0].ttl=\"x\"", PKT_SUMS_FIX, why));
+}
+
 static void others_stay(void)
 {
 	struct pkt_edit *e = pkt_edit_new("ip.ttl=7", PKT_SUMS_FIX, why);
@@ -195,6 +341,21 @@ static void conditions(void)
 	CHECK(matches("tcp.flags&SA && (tcp.flags==SA)", "eth/ip/tcp(flags=SA)"));
 	CHECK(matches("payload~\"bc\"", "eth/ip/udp/\"abcd\""));
 	CHECK(matches("ip.proto==udp && eth.type==ip", "eth/ip/udp"));
+	check_case("items of lists are compared by place or kind, names however they are written");
+	CHECK(matches("tcp.options.mss.mss==1460 && tcp.options[1].shift>5",
+		      "eth/ip/tcp(options=[mss(1460),wscale(7)])"));
+	CHECK(matches("tcp.options.wscale && !tcp.options.ts", "eth/ip/tcp(options=[wscale])"));
+	CHECK(matches("dns.an[-1].rdata==10.0.0.0/8 && dns.an[0].rdata!=10.0.0.0/8",
+		      "eth/ip/udp/dns(an=[rr(type=CNAME,rdata=\"a\"),rr(rdata=10.1.1.1)])"));
+	CHECK(matches(
+		"dns.an[0].rrname==\"WWW.a.org\" && dns.qd[0].qname==www.A.org",
+		"eth/ip/udp/dns(qd=[q(qname=\"www.a.org\")],an=[rr(rrname=\"www.a.org@\")])"));
+	CHECK(!matches("dns.qd[0].qname==\"a.org\"",
+		       "eth/ip/udp/dns(qd=[q(qname=\"www.a.org\")])"));
+	CHECK(matches("dns.an[0].rdata==2001:db8::/32 and dns.an[0].type==AAAA",
+		      "eth/ip/udp/dns(an=[rr(type=AAAA,rdata=2001:db8::1)])"));
+	CHECK(!matches("tcp.options[7].len==0", "eth/ip/tcp"));
+	CHECK(!pkt_match_new("tcp.options[0].nothing==1", why));
 	check_case("words stand for marks, sets and ranges for many comparisons");
 	CHECK(matches("tcp and not udp or arp", "eth/ip/tcp"));
 	CHECK(!matches("not (tcp or udp)", "eth/ip/udp"));
@@ -262,6 +423,7 @@ int main(void)
 	faults_of_pkts();
 	sums_stay();
 	names_are_short();
+	items();
 	others_stay();
 	conditions();
 	return check_end();
