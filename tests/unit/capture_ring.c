@@ -2,6 +2,8 @@
 #include "cmd/capture/ring.h"
 
 #include <linux/if_packet.h>
+#include <pthread.h>
+#include <sched.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
@@ -120,6 +122,92 @@ static void test_laps(void)
 	end(&r);
 }
 
+/* ---- a kernel of ours in a thread of its own ---- */
+
+enum { ROUNDS = 20000 };
+
+static void *be_kernel(void *none)
+{
+	(void)none;
+	for (unsigned lap = 0; lap < ROUNDS; lap++) {
+		while (__atomic_load_n(&block(lap % BLOCKS)->hdr.bh1.block_status,
+				       __ATOMIC_ACQUIRE) != TP_STATUS_KERNEL)
+			sched_yield();
+		fill(lap % BLOCKS, 3, (uint8_t)lap);
+	}
+	return NULL;
+}
+
+/* Under the thread sanitizer also: no read or write of a block that the status does not order. */
+static void test_order_of_memory(void)
+{
+	uint64_t wrong = 0;
+	pthread_t kernel;
+	struct ring r;
+	struct rx f;
+
+	begin();
+	check_case("rscap's fault 4: status words are read with acquire and stored with release: a "
+		   "block is whole when it is seen, and not touched once it is given back");
+	CHECK(ring_resume(&r, fd, &shape, 0));
+	munmap(r.map, BLOCK * BLOCKS);
+	r.map = memory; /* one mapping: the thread sanitizer goes by addresses */
+	for (unsigned i = 0; i < BLOCKS; i++)
+		__atomic_store_n(&block(i)->hdr.bh1.block_status, TP_STATUS_KERNEL,
+				 __ATOMIC_RELEASE);
+	CHECK(pthread_create(&kernel, NULL, be_kernel, NULL) == 0);
+	while (r.frames < 3 * ROUNDS) {
+		uint64_t at = r.frames;
+
+		if (!ring_next(&r, &f)) {
+			sched_yield();
+			continue;
+		}
+		wrong += f.data.len != 8 || f.data.ptr[0] != (uint8_t)(at / 3 + at % 3) ||
+			 f.ts != 5000000000 + at % 3;
+		ring_release(&r, r.frames);
+	}
+	pthread_join(kernel, NULL);
+	CHECK_EQ(wrong, 0);
+	CHECK_EQ(r.damaged, 0);
+	r.map = NULL;
+	end(&r);
+}
+
+static void test_clocks(void)
+{
+	static const struct {
+		uint32_t status;
+		enum rx_clock clock;
+	} stamped[] = {
+		{ TP_STATUS_TS_RAW_HARDWARE, RX_CLOCK_ADAPTER },
+		{ TP_STATUS_TS_SOFTWARE, RX_CLOCK_KERNEL },
+		{ 0, RX_CLOCK_SOCKET },
+		/* the older of the kernel's two words for it, which no kernel sets any more */
+		{ TP_STATUS_TS_SYS_HARDWARE, RX_CLOCK_SOCKET },
+	};
+	struct ring r;
+	struct rx f;
+
+	begin();
+	check_case("rscap's fault 7: each frame says whose clock stamped it: the card's, the "
+		   "kernel's, "
+		   "the socket's");
+	CHECK(ring_resume(&r, fd, &shape, 0));
+	for (unsigned i = 0; i < sizeof(stamped) / sizeof(stamped[0]); i++) {
+		struct tpacket3_hdr *h = (void *)(memory + i % BLOCKS * BLOCK +
+						  sizeof(struct tpacket_block_desc) + PRIV);
+
+		fill(i % BLOCKS, 1, 0);
+		h->tp_status = TP_STATUS_USER | stamped[i].status;
+		CHECK(ring_next(&r, &f));
+		CHECK_EQ(f.clock, stamped[i].clock);
+		CHECK_EQ(f.ts, 5000000000);
+		ring_release(&r, r.frames);
+	}
+	end(&r);
+}
+
 static void test_successor(void)
 {
 	struct ring r, s;
@@ -184,6 +272,8 @@ static void test_damage(void)
 int main(void)
 {
 	test_laps();
+	test_order_of_memory();
+	test_clocks();
 	test_successor();
 	test_damage();
 	return check_end();

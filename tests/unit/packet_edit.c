@@ -374,53 +374,8 @@ static void conditions(void)
 	CHECK(!pkt_match_new("", why) && !pkt_match_new("ip==5", why));
 }
 
-static bool hex_is(const char *text, const char *hex)
-{
-	struct packet p = build(text);
-	char have[512];
-
-	for (size_t i = 0; i < p.data.len && i < 255; i++)
-		snprintf(have + 2 * i, 3, "%02x", p.data.ptr[i]);
-	return p.data.len && !strcmp(have, hex);
-}
-
-/* Faults of pkts 0.2.1, each as the bytes that are right. */
-static void faults_of_pkts(void)
-{
-	check_case("pkts: an IPv4 packet with a payload can be written (it panicked)");
-	CHECK(hex_is("ip(src=10.0.0.2,dst=10.0.0.1)/udp(sport=1,dport=2)/\"hi\"",
-		     "4500001e00010000401166cc0a0000020a00000100010002000a836b6869"));
-	check_case("pkts: Ethernet's type is that of its payload, behind dst and src");
-	CHECK(hex_is("eth(dst=01:02:03:04:05:06,src=0a:0b:0c:0d:0e:0f)/ipv6(nh=59,src=::1,dst=::2)",
-		     "0102030405060a0b0c0d0e0f86dd6000000000003b40"
-		     "0000000000000000000000000000000100000000000000000000000000000002"));
-	check_case("pkts: TCP keeps seq, data offset, urgent pointer, options and payload");
-	CHECK(hex_is(
-		"tcp(sport=20,dport=80,seq=1,ack=2,flags=A,urgptr=3,options=[mss(1460)])/\"x\"",
-		"00140050000000010000000260102000000000030204"
-		"05b478"));
-	check_case("pkts: checksums are stored, not written to a copy");
-	{
-		struct packet p = build("ip/tcp/\"abc\"");
-
-		CHECK_EQ(off_by(&p, 0), 0);
-		CHECK_EQ(off_by(&p, 1), 0);
-		CHECK(be16_get(p.data.ptr + 10) && be16_get(p.data.ptr + 36));
-	}
-	check_case("pkts: SCTP's CRC32c is computed (it was 0)");
-	{
-		struct packet p = build("ip/sctp(sport=1,dport=2,tag=3)/data(tsn=1,data=\"x\")");
-
-		CHECK_EQ(off_by(&p, 1), 0);
-		CHECK(be32_get(p.data.ptr + 28) != 0);
-	}
-	check_case("pkts: a bad sum that was asked for is sent");
-	CHECK_EQ(be16_get(build("ip(chksum=!0xdead)/udp").data.ptr + 10), 0xdead);
-}
-
 int main(void)
 {
-	faults_of_pkts();
 	sums_stay();
 	names_are_short();
 	items();

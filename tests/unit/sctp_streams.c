@@ -5,6 +5,46 @@
 #include "tests/unit/sctp_model.h"
 #include "tests/unit/sctp_talk.h"
 
+/* Those of pkts 0.2.1's SctpSequence; pkts_faults.c has the rest. */
+static void test_pkts_faults(void)
+{
+	check_case(
+		"pkts: the second message in order comes out, and each one after it (it ended the "
+		"program)");
+	begin((struct sctp_limits){ 0 });
+	data(BUILD_BE, 100, 1, 0, "one");
+	data(BUILD_BE, 101, 1, 1, "two");
+	data(BUILD_BE, 102, 1, 2, "three");
+	CHECK(said("1:0=one 1:1=two 1:2=three "));
+	check_case(
+		"pkts: an unordered message in one chunk comes out at once (it ended the program)");
+	data(BUILD_BE | BUILD_U, 104, 1, 0, "now");
+	CHECK(said("1:u0=now "));
+	check_case("pkts: a message begins by the B bit, ordered or not (the U bit was looked at)");
+	begin((struct sctp_limits){ 0 });
+	data(BUILD_B, 100, 1, 0, "a");
+	data(BUILD_E, 101, 1, 0, "b");
+	data(BUILD_B | BUILD_U, 102, 1, 0, "c");
+	data(BUILD_E | BUILD_U, 103, 1, 0, "d");
+	CHECK(said("1:0=a 1:0=b 1:u0=c 1:u0=d "));
+	CHECK_EQ(s.messages, 2);
+	check_case("pkts: the first message that is seen is not the first one where a TSN lacks "
+		   "before "
+		   "it");
+	begin((struct sctp_limits){ 0 });
+	data(BUILD_BE, 101, 1, 1, "two");
+	CHECK(said(""));
+	data(BUILD_BE, 100, 1, 0, "one");
+	CHECK(said("1:0=one 1:1=two "));
+	check_case("pkts: more than may wait is a gap that is told, never dropped in silence");
+	begin((struct sctp_limits){ 0 });
+	for (uint32_t i = 1; i < 40; i++)
+		data(BUILD_BE, 100 + i, 1, (uint16_t)i, "x");
+	CHECK_EQ(s.held, 39);
+	sctp_streams_flush(g, &s, SCTP_GAP_CLOSE);
+	CHECK(gaps + stream_gaps > 0 && pieces == 39);
+}
+
 static void test_order(void)
 {
 	check_case("what is next in its stream leaves at once, with its attributes");
@@ -642,6 +682,7 @@ static void test_linear(void)
 int main(void)
 {
 	poison_all();
+	test_pkts_faults();
 	test_order();
 	test_sizes();
 	test_repeats();
