@@ -106,22 +106,25 @@ static uint32_t link_of(const struct packet *p)
 	return link == UINT32_MAX ? (uint32_t)craft.config->link : link;
 }
 
-static void emit(struct stage *st, const struct pkt_model *m)
+static void emit(struct stage *st, struct pkt_template *t)
 {
+	const struct pkt_model *m = &t->model;
 	struct rec_head h = { REC_frame, craft.ts, 0, ++craft.n };
 	struct rec_frame r = { .file_n = craft.n };
+	const struct packet *p;
+	struct packet own;
 	const char *why;
-	struct packet p;
 
-	if (!pkt_build(m, craft.bytes, PKT_BUILD_MAX, &p, &why))
+	p = pkt_template_make(t, craft.bytes, PKT_BUILD_MAX, &own, &why);
+	if (!p)
 		die("packet %llu: %s", (unsigned long long)craft.n, why);
 	h.ts = meta(m, PKT_frame_time, craft.ts);
 	craft.ts = h.ts + craft.config->gap;
-	r.payload = p.data;
-	r.link_type = (uint32_t)meta(m, PKT_frame_link, link_of(&p));
-	r.wire_len = (uint32_t)meta(m, PKT_frame_len, p.data.len);
-	rec_frame_put(stage_reserve(st, &rec_frame_desc, rec_frame_wire + p.data.len), &h, &r);
-	stage_commit(st, rec_frame_wire + p.data.len);
+	r.payload = p->data;
+	r.link_type = (uint32_t)meta(m, PKT_frame_link, link_of(p));
+	r.wire_len = (uint32_t)meta(m, PKT_frame_len, p->data.len);
+	rec_frame_put(stage_reserve(st, &rec_frame_desc, rec_frame_wire + p->data.len), &h, &r);
+	stage_commit(st, rec_frame_wire + p->data.len);
 	stage_at(st, 0, h.n, h.ts);
 }
 
@@ -155,7 +158,7 @@ bool make_produce(struct stage *st)
 		t = next_template();
 		if (!t)
 			return false;
-		emit(st, &t->model);
+		emit(st, t);
 	}
 	return true;
 }

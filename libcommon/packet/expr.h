@@ -20,7 +20,9 @@ struct pkt_template {
 	struct pkt_gen *gen;
 	size_t ngens;
 	bool started;
-	uint64_t random; /* state of rand() */
+	unsigned made;
+	struct pkt_stamp *stamp; /* once several were made */
+	uint64_t random;         /* state of rand() */
 };
 
 struct pkt_expr {
@@ -44,6 +46,10 @@ void pkt_expr_release(struct pkt_expr *e);
 /* Gives the template's model its next values; false: there are no more, and it starts over. Fields
  * of one value each: true once. */
 bool pkt_template_next(struct pkt_template *t, const struct pkt_expr *e, bool zip);
+/* The packet of the values at hand, valid until the next call: in `own`, its bytes in `to`, or
+ * where it is made of the one before it. NULL: it can't be built, *why says so. */
+const struct packet *pkt_template_make(struct pkt_template *t, uint8_t *to, size_t room,
+				       struct packet *own, const char **why);
 void pkt_template_seed(struct pkt_template *t, uint64_t seed);
 
 #endif

@@ -1,7 +1,11 @@
 /* expr_values: the values of a template's fields, one packet after the other. */
 #include <stdlib.h>
 
+#include "libcommon/base/die.h"
 #include "libcommon/packet/expr_private.h"
+#include "libcommon/packet/stamp.h"
+
+enum { STAMP_AFTER = 16 };
 
 /* splitmix64: the same seed gives the same packets. */
 static uint64_t random_next(uint64_t *state)
@@ -96,11 +100,36 @@ bool pkt_template_next(struct pkt_template *t, const struct pkt_expr *e, bool zi
 	return true;
 }
 
+static struct pkt_stamp *stamp_of(struct pkt_template *t)
+{
+	size_t *sets = xcalloc(t->ngens + 1, sizeof(*sets));
+	struct pkt_stamp *stamp;
+
+	for (size_t i = 0; i < t->ngens; i++)
+		sets[i] = t->gen[i].set;
+	stamp = pkt_stamp_new(&t->model, sets, t->ngens);
+	free(sets);
+	return stamp;
+}
+
+const struct packet *pkt_template_make(struct pkt_template *t, uint8_t *to, size_t room,
+				       struct packet *own, const char **why)
+{
+	const struct packet *p = t->stamp ? pkt_stamp_next(t->stamp, &t->model) : NULL;
+
+	if (p)
+		return p;
+	if (t->made < STAMP_AFTER && ++t->made == STAMP_AFTER)
+		t->stamp = stamp_of(t);
+	return pkt_build(&t->model, to, room, own, why) ? own : NULL;
+}
+
 void pkt_expr_release(struct pkt_expr *e)
 {
 	for (size_t i = 0; i < e->n; i++) {
 		pkt_model_release(&e->v[i].model);
 		free(e->v[i].gen);
+		pkt_stamp_free(e->v[i].stamp);
 	}
 	free(e->v);
 	buf_release(&e->alternatives);

@@ -22,7 +22,7 @@ ROWS = [
     ("reasm_allocated", "blocks allocated by reassembly in steady state",
      r"^reasm steady_blocks_allocated (\d+)", 0, False),
     ("scapy_parse", "a frame taken apart and six fields read, against scapy: rate", r"^scapy: ([\d.]+)x in parsing", 50, True),
-    ("scapy_make", "a frame made, against scapy: rate", r"^scapy: .*, ([\d.]+)x in making", 1000, True),
+    ("scapy_make", "a frame made by craft, against scapy: rate", r"^scapy: ([\d.]+)x in making", 1000, True),
     ("capture_drops", "frames that capture dropped where tcpdump or netsniff-ng dropped none",
      r"^weir-capture dropped where another dropped none: (\d+)", 0, False),
     ("write_tcpdump", "write against tcpdump -w, 400 bytes: CPU", r"^write against tcpdump -w: ([\d.]+)", None, True)]

@@ -1,5 +1,5 @@
 /* packet_expr: whatever a text is, it says packets that can be made or are refused with a reason,
- * or it is refused with a column. */
+ * or it is refused with a column; and a packet that is made of the one before it is the same. */
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -9,11 +9,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	static uint8_t built[PKT_BUILD_MAX];
+	static uint8_t built[PKT_BUILD_MAX], made[PKT_BUILD_MAX];
 	char why[PKT_WHY] = "";
 	const char *reason;
 	struct pkt_expr e;
-	struct packet p;
+	struct packet p, own;
 
 	if (size > 4096)
 		return 0;
@@ -22,10 +22,20 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 			abort();
 		return 0;
 	}
-	for (size_t i = 0; i < e.n && i < 8; i++)
-		for (int k = 0; k < 8 && pkt_template_next(&e.v[i], &e, k & 1); k++)
-			if (!pkt_build(&e.v[i].model, built, sizeof(built), &p, &reason) && !reason)
+	for (size_t i = 0; i < e.n && i < 8; i++) {
+		struct pkt_template *t = &e.v[i];
+
+		for (int k = 0; k < 24 && pkt_template_next(t, &e, k & 1); k++) {
+			bool good = pkt_build(&t->model, built, sizeof(built), &p, &reason);
+			const struct packet *q;
+
+			if (!good && !reason)
 				abort();
+			q = pkt_template_make(t, made, sizeof(made), &own, &reason);
+			if (good != (q != NULL) || (good && !bytes_equal(p.data, q->data)))
+				abort();
+		}
+	}
 	pkt_expr_release(&e);
 	return 0;
 }
