@@ -10,15 +10,16 @@ import struct
 import subprocess
 import time
 
-PAGE = 32768  # BOOKS_PAGE; behind it the commit area: magic, careful, number, starts
+PAGE = 32768  # BOOKS_PAGE; behind it the commit area: magic, careful, number, starts, and two slots
+SLOT = 8192
 RECORDS_A_KILL = 2500
 
 
 class Graph:
-    """What a run is: stages, the texts it writes, and what must hold of them."""
+    """What a run is: stages, the texts it writes, and what must hold of them. frames: how many the source gives."""
 
-    def __init__(self, name, stages, texts, same=False, held=False):
-        self.name, self.texts, self.same, self.held = name, texts, same, held
+    def __init__(self, name, frames, stages, texts, same=False, held=False):
+        self.name, self.frames, self.texts, self.same, self.held = name, frames, texts, same, held
         self.text = "[pipeline]\nbackoff = 1ms\nbackoff-max = 2ms\nring-size = 1M\n"
         for stage, run, source, out in stages:
             self.text += f"[stage {stage}]\nrun = {run}\nmax = 100000\nrestart = on-failure\n"
@@ -26,7 +27,7 @@ class Graph:
         self.stages = [s[0] for s in stages]
 
 
-def graphs(at, mix, packets):
+def graphs(at, mix, packets, n):
     def out(name):
         return os.path.join(at, name)
 
@@ -36,33 +37,33 @@ def graphs(at, mix, packets):
              ("reasm", "reasm", "packets", "streams")]
     frames = "--types frame --exclude payload"
     return [
-        Graph("a chain with flow state",
+        Graph("a chain with flow state", n,
               first + parsers + [("filter", "filter 'n > 0'", "tls", "some"),
                                  ("json", f"json -o {out('chain.json')}", "some", "")], ["chain.json"]),
-        Graph("a fan-out that is joined",
+        Graph("a fan-out that is joined", n,
               first + only + [("json", f"json -o {out('fan.json')}", "streams dns http tls", "")], ["fan.json"]),
-        Graph("branches of frames",
+        Graph("branches of frames", n,
               [first[0], ("some", "filter 'wire_len > 60'", "frames", "some"),
                ("sample", "sample -r 1/2", "frames", "sampled"), ("merge", "merge", "some sampled", "merged"),
                ("tee", "tee", "merged", "left right"), ("cut", "cut --drop payload", "left", "cut"),
                ("json", f"json {frames} -o {out('left.json')}", "cut", ""),
                ("more", f"json {frames} -o {out('right.json')}", "right", "")],
               ["left.json", "right.json"], same=True),
-        Graph("shards of packets",
+        Graph("shards of packets", n,
               [("tee", f"tee -i {packets}", "", "packets"), ("shard", "shard", "packets", "s1 s2"),
                ("one", "filter 'n > 0'", "s1", "f1"), ("two", "filter 'n > 0'", "s2", "f2"),
                ("merge", "merge", "f1 f2", "merged"),
                ("json", f"json --types packet,flow --exclude payload -o {out('shard.json')}", "merged", "")],
               ["shard.json"], same=True),
-        Graph("records held back",
+        Graph("records held back", n,
               [first[0], ("sort", "sort --window 50ms", "frames", "sorted"),
                ("json", f"json {frames} -o {out('sort.json')}", "sorted", "")], ["sort.json"], held=True),
     ]
 
 
-def long_graph(at, captures):
+def long_graph(at, captures, n):
     """Every record through four stages that keep none."""
-    return Graph("a chain of rings",
+    return Graph("a chain of rings", n,
                  [("read", "read" + "".join("\n  " + c for c in captures), "", "frames"), ("filter", "filter 'n > 0'", "frames", "some"),
                   ("cut", "cut --drop payload", "some", "cut"),
                   ("json", f"json --types frame -o {os.path.join(at, 'long.json')}", "cut", "")],
@@ -70,11 +71,13 @@ def long_graph(at, captures):
 
 
 class Run:
-    """One run of a graph; `kills` says how often and how stages die: one, two at a time, at their end."""
+    """One run of a graph; `kills` says how often and how stages die: one, two at a time, at their end. The first
+    two at frames that the source has come to, so that there is progress between them."""
 
     def __init__(self, weir, at, graph, rng, kills, how):
         self.graph, self.rng, self.left, self.how = graph, rng, kills, how
-        self.killed, self.pages, self.times, self.asked = 0, {}, [], None
+        self.killed, self.pages, self.times, self.dead = 0, {}, [], set()
+        self.when = sorted((rng.randrange(graph.frames) for _ in range(kills)), reverse=True)
         self.dir = os.path.join(at, "run")
         file, self.err = os.path.join(at, "graph.weir"), os.path.join(at, "err")
         open(file, "w").write(graph.text)
@@ -89,7 +92,7 @@ class Run:
         if stage not in self.pages:
             try:
                 with open(os.path.join(self.dir, "chaos", stage + ".page"), "rb") as f:
-                    self.pages[stage] = mmap.mmap(f.fileno(), PAGE + 4096, prot=mmap.PROT_READ)
+                    self.pages[stage] = mmap.mmap(f.fileno(), PAGE + 4096 + 2 * SLOT, prot=mmap.PROT_READ)
             except (OSError, ValueError):
                 return None
         return self.pages[stage]
@@ -103,20 +106,42 @@ class Run:
         page = self.page(stage)
         return struct.unpack_from("<QI", page, PAGE + 8) if page else (0, 0)
 
-    def children(self):
+    def frame(self):
+        """What the source has committed."""
+        page, (number, _) = self.page(self.graph.stages[0]), self.commits(self.graph.stages[0])
+        if not number:
+            return 0
+        n, _, last_n = struct.unpack_from("<QQQ", page, PAGE + 4096 + (number & 1) * SLOT + 40)
+        return max(n, last_n)
+
+    def alive(self):
+        """The stages' processes, but for those that have ended or were killed, and nobody has waited for yet."""
+        found = []
         try:
-            return [int(p) for p in open(f"/proc/{self.p.pid}/task/{self.p.pid}/children").read().split()]
+            for pid in open(f"/proc/{self.p.pid}/task/{self.p.pid}/children").read().split():
+                state = open(f"/proc/{pid}/stat").read().rsplit(")", 1)[1].split()[0]
+                if state != "Z" and int(pid) not in self.dead:
+                    found.append(int(pid))
         except OSError:
-            return []
+            pass
+        return found
 
     def kill(self, pid):
-        if self.left > 0 and pid in self.children():
+        if self.left > 0 and pid in self.alive():
             try:
                 os.kill(pid, signal.SIGKILL)
             except ProcessLookupError:
                 return
+            self.dead.add(pid)
             self.left -= 1
             self.killed += 1
+
+    def kill_again(self, stage):
+        """The successor, while it starts or soon after."""
+        begin, wait = time.monotonic(), self.rng.random() * 0.03
+        while time.monotonic() - begin < wait:
+            time.sleep(0.0005)
+        self.kill(self.pid_state(stage)[0])
 
     def kill_and_time(self):
         """From a death to what the successor shows first."""
@@ -151,14 +176,22 @@ class Run:
             self.kill_at_end(over)
             time.sleep(0.0002)
             return
-        time.sleep(self.rng.random() * 0.012)
-        if self.how == "one" and self.rng.randrange(4) == 0:
-            self.kill_and_time()
+        if self.frame() < self.when[-1]:
+            time.sleep(0.0005)
             return
-        there = self.children()
-        self.rng.shuffle(there)
-        for pid in there[:2 if self.how == "two" else 1]:
-            self.kill(pid)
+        how = self.rng.randrange(4) if self.how == "one" else 4
+        del self.when[-2 if how == 4 else -1:]
+        if how == 0:
+            self.kill_and_time()
+        elif how == 1:
+            stage = self.rng.choice(self.graph.stages)
+            self.kill(self.pid_state(stage)[0])
+            self.kill_again(stage)
+        else:
+            there = self.alive()
+            self.rng.shuffle(there)
+            for pid in there[:2 if how == 4 else 1]:
+                self.kill(pid)
 
     def wait(self, timeout=1200 if os.environ.get("LONG") else 120):
         over, begin = set(), time.monotonic()
@@ -167,7 +200,7 @@ class Run:
                 self.p.kill()
                 self.p.wait()
                 return -1, open(self.err).read()
-            if self.left > 0:
+            if self.left > 0 and self.when:
                 self.step(over)
             else:
                 time.sleep(0.005)
