@@ -2,6 +2,7 @@
 #include "cmd/metrics/pages.h"
 
 #include <dirent.h>
+#include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -21,11 +22,18 @@ static const char suffix[] = ".page";
 void pages_open_dir(struct pages *p, const char *given)
 {
 	struct stat st;
+	int fd;
 
 	if (given)
 		snprintf(p->dir, sizeof(p->dir), "%s", given);
 	else
 		rundir_base(p->dir, sizeof(p->dir));
+	if (!given && stat(p->dir, &st) < 0 && errno == ENOENT) {
+		fd = rundir_base_open(p->dir, sizeof(p->dir));
+		if (fd < 0)
+			die_errno("cannot make the run directory '%s'", p->dir);
+		close(fd);
+	}
 	if (stat(p->dir, &st) < 0)
 		die_errno("no run directory '%s'", p->dir);
 	if (!S_ISDIR(st.st_mode))

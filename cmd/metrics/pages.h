@@ -18,8 +18,9 @@ struct pages {
 	size_t n, left_out;
 };
 
-/* The run directory: `given`, or $WEIR_RUNDIR, or $XDG_RUNTIME_DIR/weir, or /run/weir for root,
- * or /tmp/weir-UID. Ends the process (1) where it is not there. */
+/* The run directory: `given`, which is there, or $WEIR_RUNDIR, or $XDG_RUNTIME_DIR/weir, or
+ * /run/weir for root, or /tmp/weir-UID, which is made where it is missing. Else ends the process
+ * (1). */
 void pages_open_dir(struct pages *p, const char *given);
 /* Opens the files instead; ends the process (1, 2) where one can't be. */
 void pages_open_files(struct pages *p, const struct opt_strings *files);

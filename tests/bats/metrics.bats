@@ -271,7 +271,7 @@ END
 	one 2 weir metrics --page x --rundir y
 	one 1 weir metrics --once --page nothing
 	one 1 weir metrics --once --rundir nothing
-	WEIR_RUNDIR=$PWD/nothing one 1 weir metrics --once
+	WEIR_RUNDIR=$PWD/nothing/yet one 1 weir metrics --once
 	one 2 weir metrics --rundir "$run" --listen localhost:9273
 	one 2 weir metrics --rundir "$run" --listen 127.0.0.1
 	one 2 weir metrics --rundir "$run" --listen 127.0.0.1:99999
@@ -283,6 +283,27 @@ END
 	status=0
 	weir metrics --rundir "$run" --once >/dev/full 2>said || status=$?
 	[ "$status" -eq 1 ]
+}
+
+@test "metrics: it may be there before the first pipeline is, and then shows it" {
+	export WEIR_RUNDIR=$BATS_TEST_TMPDIR/first
+	serve
+	[ "$(stat -c %a first)" = 700 ]
+	get "$url" >none
+	[ "$(grep -v '^#' none)" = "$(printf '%s\n' '200 application/openmetrics-text; version=1.0.0; charset=utf-8' \
+		'weir_pages{stage="metrics"} 0' 'weir_pages_left_out{stage="metrics"} 0')" ]
+	mkfifo in
+	weir run -q --name later "read in | flow | json -o null:" 3>&- 8>&- &
+	launcher=$!
+	exec 8>in
+	for _ in $(seq 200); do
+		get "$url" >some
+		grep -q 'pipeline="later"' some && break || sleep 0.05
+	done
+	grep -q 'pipeline="later",stage="json"' some
+	cat "$top/examples/demo.pcap" >&8
+	exec 8>&-
+	wait $launcher
 }
 
 @test "metrics: what the launcher says of processes and rings is with their stages" {
