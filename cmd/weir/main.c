@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "libcommon/run/lookup.h"
@@ -275,6 +276,17 @@ static void build(struct pipeline *p, int n, char **files)
 	source_args(source, n, files);
 }
 
+/* A program of the user's own may have said nothing, or not that it is a stage of this. */
+static void say_failed(const struct pipeline *p)
+{
+	for (size_t i = 0; i < p->nstages; i++) {
+		const struct pipe_stage *s = &p->stages[i];
+
+		if (s->out_fd >= 0 && WIFEXITED(s->status) && WEXITSTATUS(s->status))
+			warn("stage '%s' ended with %d", s->name, WEXITSTATUS(s->status));
+	}
+}
+
 /* What the stages' pages say in sum. A stage that was killed has said nothing final. */
 static int check_books(const struct pipeline *p, int code)
 {
@@ -325,6 +337,7 @@ static int run_all(int argc, char **argv)
 	pipeline_start(&p);
 	pipeline_wait(&p, config.quiet ? NULL : report_progress);
 	report_progress_end();
+	say_failed(&p);
 	code = pipeline_code(&p);
 	if (code < 0) {
 		signal(SIGPIPE, SIG_DFL);

@@ -271,6 +271,22 @@ static bool parse_plain(struct endpoint_scan *s)
 	return true;
 }
 
+/* from=NAME is only there to be said in messages, which name an endpoint by its text. */
+static bool parse_fd_endpoint(struct endpoint_scan *s, struct endpoint *ep, bool output)
+{
+	bool more;
+
+	if (!endpoint_word(s, &more) || !parse_fd_whole(s, s->word, &ep->fd))
+		return false;
+	if (!more)
+		return true;
+	if (!endpoint_word(s, &more))
+		return false;
+	if (output || more || strncmp(s->word, "from=", 5) != 0 || !s->word[5])
+		return endpoint_wrong(s, "'%.40s' is no option of it", s->word);
+	return true;
+}
+
 bool endpoint_parse(struct endpoint *ep, const char *text, bool output, char *why, size_t size)
 {
 	struct endpoint_scan s = { .pos = text, .why = why, .why_size = size };
@@ -292,12 +308,12 @@ bool endpoint_parse(struct endpoint *ep, const char *text, bool output, char *wh
 							  : ENDPOINT_TLS;
 		return endpoint_link(&s, ep, output);
 	}
-	if (!parse_plain(&s))
-		return false;
 	if (bytes_is(name, "fd")) {
 		ep->kind = ENDPOINT_FD;
-		return parse_fd_whole(&s, s.word, &ep->fd);
+		return parse_fd_endpoint(&s, ep, output);
 	}
+	if (!parse_plain(&s))
+		return false;
 	if (bytes_is(name, "null")) {
 		ep->kind = ENDPOINT_NULL;
 		return s.word[0] ? endpoint_wrong(&s, "null: has nothing behind it") : true;

@@ -2,7 +2,8 @@
  * a reader gets contiguous bytes and says how many it is done with.
  *
  * Endpoint grammar, the same for -i and -o; options behind commas, ",," is a literal comma:
- *     -              standard input / output         fd:N      inherited descriptor
+ *     -              standard input / output         fd:N      inherited descriptor; ,from=NAME
+ *                    behind -i says who writes there, for messages
  *     PATH           a file (as input also a FIFO)    null:     discard
  *     shm:NAME       ring in /dev/shm.  -o shm:x,readers=a,b   -i shm:x,reader=a   ,size=4M
  *         readers=a,b:drop: b is not waited for, and may lose records. So may a tap, which is any

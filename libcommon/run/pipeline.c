@@ -145,13 +145,17 @@ void pipeline_pipe_in(struct pipeline *p, struct pipe_stage *from, struct pipe_s
 
 void pipeline_pipe_out(struct pipeline *p, struct pipe_stage *from, struct pipe_stage *to)
 {
+	struct buf name = { 0 };
 	int fds[2];
 
 	new_pipe(p, fds);
 	from->out_fd = fds[1];
 	stage_fd(to, fds[0]);
 	stage_arg(to, "-i");
-	stage_arg(to, "fd:%d", fds[0]);
+	for (const char *at = from->name; *at; at++)
+		buf_printf(&name, *at == ',' ? ",," : "%c", *at);
+	stage_arg(to, "fd:%d,from=%.*s", fds[0], (int)name.len, (const char *)name.ptr);
+	buf_release(&name);
 }
 
 void pipeline_pipe(struct pipeline *p, struct pipe_stage *from, struct pipe_stage *to)

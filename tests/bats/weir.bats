@@ -47,8 +47,7 @@ load helper
 }
 
 @test "weir: an unknown command names the nearest, exit 127" {
-	run weir raed
-	[ "$status" -eq 127 ]
+	run -127 weir raed
 	[[ "$output" == *"did you mean 'read'"* ]]
 }
 
@@ -140,6 +139,18 @@ load helper
 	[ "$(WEIR_TEST_WRITE=7 bash -c "$pipeline" | sha256sum)" = "$want" ]
 }
 
+@test "weir --with: a program that ends without a stream is named, with its exit" {
+	cd "$BATS_TEST_TMPDIR"
+	for code in 0 1; do
+		printf '#!/bin/sh\nexit %d\n' $code >"end,s"
+		chmod +x "end,s"
+		run weir "$top/examples/demo.pcap" -q --with "./end,s"
+		[ "$status" -eq $((code ? 1 : 4)) ]
+		grep -q '^weir-json: fd:[0-9]*,from=./end,,s: offset 0: no stream$' <<<"$output"
+		[ "$(grep '^weir: ' <<<"$output")" = "$([ $code -eq 0 ] || echo "weir: stage './end,s' ended with 1")" ]
+	done
+}
+
 @test "weir: with text on a pipe no colour appears unless asked" {
 	run bash -c "weir '$top/examples/demo.pcap' -q --format text | grep -c \$'\033'"
 	[ "$output" = 0 ]
@@ -170,7 +181,8 @@ load helper
 		rm "$BATS_TEST_TMPDIR/own/weir-$stage"
 		printf '#!/nowhere/at/all\n' >"$BATS_TEST_TMPDIR/own/weir-$stage"
 		chmod +x "$BATS_TEST_TMPDIR/own/weir-$stage"
-		WEIR_EXEC_PATH=$BATS_TEST_TMPDIR/own run timeout 10 weir -q "$top/examples/demo.pcap"
+		status=0
+		output=$(WEIR_EXEC_PATH=$BATS_TEST_TMPDIR/own timeout 10 weir -q "$top/examples/demo.pcap" 2>&1) || status=$?
 		[ "$status" -eq 127 ] || [ "$status" -eq 1 ] # 1: of the stage that was to feed it
 		[[ "$output" == *"cannot run '$BATS_TEST_TMPDIR/own/weir-$stage'"* ]]
 		printf '#!/bin/sh\nkill -9 $$\n' >"$BATS_TEST_TMPDIR/own/weir-$stage"

@@ -53,6 +53,7 @@ static void test_grammar(void)
 	CHECK(parses("-", true) && ep.kind == ENDPOINT_STDIO);
 	CHECK(parses("fd:7", false) && ep.kind == ENDPOINT_FD && ep.fd == 7);
 	CHECK(parses("fd:0", false) && ep.fd == 0);
+	CHECK(parses("fd:8,from=./a,,b", false) && ep.kind == ENDPOINT_FD && ep.fd == 8);
 	CHECK(parses("null:", true) && ep.kind == ENDPOINT_NULL);
 	CHECK(parses("a/b.weir", false) && ep.kind == ENDPOINT_FILE &&
 	      !strcmp(ep.path, "a/b.weir"));
@@ -73,6 +74,10 @@ static void test_grammar(void)
 	CHECK(refused("fd:07", false, "descriptor"));
 	CHECK(refused("fd:99999999999999999999", false, "descriptor"));
 	CHECK(refused("fd:3x", false, "descriptor"));
+	CHECK(refused("fd:3,to=x", false, "'to=x' is no option"));
+	CHECK(refused("fd:3,from=", false, "'from=' is no option"));
+	CHECK(refused("fd:3,from=x,from=y", false, "is no option"));
+	CHECK(refused("fd:3,from=x", true, "'from=x' is no option"));
 	CHECK(refused("null:x", true, "nothing behind"));
 	CHECK(refused("ftp:x", true, "'ftp:'"));
 	CHECK(refused("C:\\x", true, "'./C:..'"));
