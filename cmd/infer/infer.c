@@ -401,6 +401,7 @@ void infer_end(struct stage *st)
 {
 	infer_finish(self.engine, stage_last_n(st));
 	counters_set();
+	stage_check_before(st, false);
 	if (self.truth) {
 		buf_clear(&self.text);
 		truth_print(self.truth, &self.text);

@@ -392,6 +392,7 @@ void reasm_end(struct stage *st)
 
 	stream_engine_finish(s->engine, stage_last_n(st));
 	counters_set(s);
+	stage_check_before(st, false);
 	if (stream_engine_stats(s->engine)->law_broken) {
 		warn("%llu directions whose bytes do not add up",
 		     (unsigned long long)stream_engine_stats(s->engine)->law_broken);

@@ -8,10 +8,12 @@
 #include "libcommon/stage/l7_set.h"
 #include "libcommon/stage/stage.h"
 
-enum { AHEAD = 4 /* records */ };
+enum { AHEAD = 4 /* records */, LOOKS = 64 };
 
 struct l7_tool {
 	bool only, payload, follows;
+	bool tcp; /* among the first packets that came was one of TCP: nobody has put it in order */
+	unsigned looked;
 	uint64_t max_flows, max_memory;
 	const struct l7_parser *const *parsers; /* NULL-ended */
 	const char *protocols;                  /* of several, those that are wanted */
@@ -192,6 +194,15 @@ static bool stream_end_decode(struct stage *st, const struct stage_rec *r, struc
 	return true;
 }
 
+static void packet_look(const struct stage_rec *r)
+{
+	struct rec_packet p;
+	struct rec_head h;
+
+	tool.looked++;
+	tool.tcp = rec_packet_get(r->raw, &h, &p) && p.proto == IPPROTO_TCP;
+}
+
 static void tool_record(struct stage *st, const struct stage_rec *r)
 {
 	union {
@@ -213,6 +224,8 @@ static void tool_record(struct stage *st, const struct stage_rec *r)
 		ours = l7_set_stream(tool.set, &h, &u.stream);
 		break;
 	case REC_packet:
+		if (tool.looked < LOOKS && !tool.tcp)
+			packet_look(r);
 		if (!l7_set_takes_datagrams(tool.set) || l7_set_is_other(tool.set, r->head.flow))
 			break;
 		if (!stage_decode(st, &rec_packet_desc, r, &h, &u.packet))
@@ -294,6 +307,8 @@ static void tool_finish(struct stage *st)
 {
 	l7_set_finish(tool.set, stage_last_n(st));
 	counters_set();
+	if (!*tool.claimed || tool.parsers[1])
+		stage_check_before(st, tool.tcp);
 }
 
 static void tool_leave(struct stage *st, uint64_t n, uint64_t ts)

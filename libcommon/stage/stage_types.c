@@ -112,6 +112,19 @@ void stage_check_types(struct stage *st, const struct names *types)
 		     name, near);
 }
 
+void stage_check_before(struct stage *st, bool tcp)
+{
+	bool packets = stage_schema(st, REC_packet), streams = stage_schema(st, REC_stream);
+
+	if (stage_quiet(st) || !any_came(st) || streams)
+		return;
+	if (!packets && stage_schema(st, REC_frame))
+		warn("frames came in, and no packets: before this stage 'weir flow' is missing");
+	else if (packets && tcp)
+		warn("TCP packets came in, and no streams: before this stage 'weir reasm' is "
+		     "missing");
+}
+
 bool stage_check_names(struct stage *st, const struct names *names)
 {
 	const char *near = NULL, *name = names_unknown(names, &near);

@@ -243,3 +243,19 @@ fan_out() {
 	exec 8>&-
 	wait $! || [ $? -eq 4 ]
 }
+
+@test "stage: a chain from which flow or reasm is missing is told so in one line, by who misses it" {
+	demo=$top/examples/demo.pcap
+	said() { bash -c "set -o pipefail; $1" 2>&1 >/dev/null; }
+	run -0 said "weir read '$demo' | weir dns | weir json"
+	[ "$output" = "weir-dns: frames came in, and no packets: before this stage 'weir flow' is missing" ]
+	run -0 said "weir read '$demo' | weir reasm | weir json"
+	[ "$output" = "weir-reasm: frames came in, and no packets: before this stage 'weir flow' is missing" ]
+	run -0 said "weir read '$demo' | weir flow | weir http | weir json"
+	[ "$output" = "weir-http: TCP packets came in, and no streams: before this stage 'weir reasm' is missing" ]
+	# Nothing is said where all is there, where UDP is enough, where nothing came, or where it is not wanted.
+	for chain in "weir flow | weir reasm | weir http | weir parse" "weir flow | weir dns" "weir filter 'n > 1000' | weir dns" "weir dns -q"; do
+		run -0 said "weir read '$demo' | $chain | weir json"
+		[ -z "$output" ]
+	done
+}
