@@ -173,6 +173,7 @@ static void open_counters(struct state *s)
 	add_figure(s, "anomalies_suppressed", &c->anomalies_suppressed);
 	add_figure(s, "time_back", &c->time_back);
 	add_figure(s, "time_jump", &c->time_jump);
+	add_figure(s, "checksum_hosts.open", &c->checksum_hosts);
 	add_figure(s, "checksum_hosts_full", &c->checksum_hosts_full);
 	s->nhot = s->nfigures;
 	open_flow_counters(s, c);
@@ -330,13 +331,25 @@ static void flow_census(struct stage *st, struct census *c)
 		flow_engine_each(s->engine, census_flow, c);
 }
 
-/* What the end of the input makes is no batch, behind which they would be told. */
+static uint8_t kept[FLOW_ENGINE_KEPT];
+
+/* What the end of the input makes is no batch, behind which counters would be told. */
 static void flow_settle(struct stage *st)
 {
 	struct state *s = *stage_user(st);
 
 	if (s && s->finishing)
 		set_counters(s, true);
+	if (s)
+		flow_engine_keep(s->engine, kept);
+}
+
+static void flow_resume(struct stage *st, uint64_t n)
+{
+	struct state *s = *stage_user(st);
+
+	(void)n;
+	flow_engine_take_up(s->engine, kept);
 }
 
 static void flow_finish(struct stage *st)
@@ -371,6 +384,7 @@ static void flow_open(struct stage *st, int argc, char **argv)
 	sigaction(SIGUSR2, &(struct sigaction){ .sa_handler = on_signal, .sa_flags = SA_RESTART },
 		  NULL);
 	*stage_user(st) = state_new(st);
+	stage_keep(st, kept, sizeof(kept));
 }
 
 static const struct rec_desc *const flow_reads[] = { &rec_frame_desc, NULL };
@@ -389,6 +403,7 @@ const struct stage_ops flow_stage = {
 	.mark = flow_mark,
 	.finish = flow_finish,
 	.settle = flow_settle,
+	.resume = flow_resume,
 	.census = flow_census,
 	.leave = flow_leave,
 };

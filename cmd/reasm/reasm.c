@@ -10,7 +10,7 @@
 #include "libcommon/stage/census.h"
 #include "libcommon/stage/stream_engine.h"
 
-enum { COUNTERS = 22, AHEAD = 4 /* records */ };
+enum { COUNTERS = 23, AHEAD = 4 /* records */ };
 enum { SCTP_MEMORY_LEAST = 8 * 1024 * 1024 };
 
 enum { SIDE_FIGURES = 2 * (5 + ASSEMBLY_GAPS + METRIC_BUCKETS + 2) };
@@ -89,6 +89,7 @@ static const char *const counter_names[COUNTERS] = {
 	"anomalies_suppressed",
 	"flows",
 	"evicted",
+	"flows_late",
 	"memcap_hits",
 	"not_compared",
 	"blocks_refused",
@@ -182,6 +183,7 @@ static void counters_set(struct reasm_stage *s)
 		r->anomalies_suppressed,
 		r->flows,
 		r->evicted,
+		r->flows_late,
 		g->memcap_hits,
 		g->uncompared,
 		g->blocks_refused,

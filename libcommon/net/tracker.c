@@ -26,7 +26,7 @@ struct tracker {
 	uint32_t half_open_max;
 	bool plain; /* the key is the 5-tuple, in its usual way */
 	struct host hosts[HOSTS];
-	uint64_t hosts_full, half_open_evicted;
+	uint64_t nhosts, hosts_full, half_open_evicted;
 };
 
 static size_t round_up(size_t n)
@@ -64,6 +64,11 @@ struct tracker *tracker_init(void *memory, const struct tracker_config *config)
 uint32_t tracker_count(const struct tracker *t)
 {
 	return flow_table_count(t->table);
+}
+
+uint64_t tracker_hosts(const struct tracker *t)
+{
+	return t->nhosts;
 }
 
 uint64_t tracker_hosts_full(const struct tracker *t)
@@ -295,6 +300,7 @@ static bool host_is_news(struct tracker *t, const struct layers *l)
 		if (!host->version) {
 			host->version = l->ip_version;
 			memcpy(host->addr, l->src, 16);
+			t->nhosts++;
 			return true;
 		}
 		if (host->version == l->ip_version && !memcmp(host->addr, l->src, 16))

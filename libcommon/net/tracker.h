@@ -98,6 +98,8 @@ uint32_t tracker_count(const struct tracker *t);
 const struct paths *tracker_paths(const struct tracker *t); /* NULL: none are kept */
 uint64_t tracker_pressures(const struct tracker *t);        /* times that the table filled up */
 uint64_t tracker_half_open_evicted(const struct tracker *t);
+/* Hosts that leave checksums to their cards, so that nobody is told again. */
+uint64_t tracker_hosts(const struct tracker *t);
 /* Bad checksums of a host that could not be remembered: nobody was told. */
 uint64_t tracker_hosts_full(const struct tracker *t);
 

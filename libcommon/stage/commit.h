@@ -12,9 +12,10 @@
  *     committed = the last slot stored; shown <= committed, on every ring
  *
  * and whoever takes its place sets all of them to the slot: heads and tails of its own sides of the
- * rings, the length of an output file, the place in an input file, the counters. What the process
- * knew of flows is gone; it goes on as with a capture that began in the middle. A pipe shows at
- * once what is written to it: there it is at least once.
+ * rings, the length of an output file, the place in an input file, the counters, and the little
+ * that the stage keeps (stage_keep). What the process knew of flows is gone; it goes on as with a
+ * capture that began in the middle. A pipe shows at once what is written to it: there it is at
+ * least once.
  *
  * It commits when an output has a batch to show, when it has taken 64 KiB of an input, and before
  * it waits. A unit whose records do not fit into a ring at once commits in its midst: then a death
@@ -25,10 +26,11 @@
 #include "libcommon/stage/books.h"
 
 enum {
-	COMMIT_MAGIC = 0x57434d31, /* WCM1 */
+	COMMIT_MAGIC = 0x57434d32, /* WCM2 */
 	COMMIT_ENDS = 64,          /* inputs, and outputs */
 	COMMIT_SLOT = 8192,
 	COMMIT_NOTE = 4096,
+	COMMIT_KEPT = 2048,
 	COMMIT_AT = BOOKS_PAGE, /* in the page */
 	COMMIT_PAGE = BOOKS_PAGE + 4096 + 2 * COMMIT_SLOT + COMMIT_NOTE,
 };
@@ -44,7 +46,13 @@ struct commit_slot {
 	uint64_t source, n, ts, last_n; /* where the order stands */
 	uint64_t in[COMMIT_ENDS], out[COMMIT_ENDS];
 	uint64_t values[BOOKS_SLOTS]; /* of the page's counters, in their order */
+	/* What the stage of that name keeps beside them: its clock, say. */
+	char kept_by[BOOKS_NAME];
+	uint32_t nkept;
+	uint8_t kept[COMMIT_KEPT];
 };
+
+_Static_assert(sizeof(struct commit_slot) <= COMMIT_SLOT, "a slot has room for it");
 
 struct commit {
 	uint32_t magic;

@@ -460,8 +460,47 @@ void flow_engine_clock(struct flow_engine *e, uint64_t ts)
 		e->now.ts = ts;
 }
 
+struct kept {
+	uint64_t clock, timer, begun;
+	struct {
+		uint64_t highest, ahead;
+	} sources[32];
+	uint64_t due[FLOW_ANOMALIES], suppressed[FLOW_ANOMALIES];
+};
+_Static_assert(sizeof(struct kept) <= FLOW_ENGINE_KEPT, "kept");
+
+void flow_engine_keep(const struct flow_engine *e, void *to)
+{
+	struct kept k = { .clock = e->clock, .timer = e->timer, .begun = e->begun };
+
+	for (size_t i = 0; i < sizeof(k.sources) / sizeof(k.sources[0]); i++) {
+		k.sources[i].highest = e->sources[i].highest;
+		k.sources[i].ahead = e->sources[i].ahead;
+	}
+	memcpy(k.due, e->due, sizeof(k.due));
+	memcpy(k.suppressed, e->suppressed, sizeof(k.suppressed));
+	memcpy(to, &k, sizeof(k));
+}
+
+void flow_engine_take_up(struct flow_engine *e, const void *from)
+{
+	struct kept k;
+
+	memcpy(&k, from, sizeof(k));
+	e->clock = k.clock;
+	e->timer = k.timer;
+	e->begun = k.begun != 0;
+	for (size_t i = 0; i < sizeof(k.sources) / sizeof(k.sources[0]); i++) {
+		e->sources[i].highest = k.sources[i].highest;
+		e->sources[i].ahead = k.sources[i].ahead;
+	}
+	memcpy(e->due, k.due, sizeof(e->due));
+	memcpy(e->suppressed, k.suppressed, sizeof(e->suppressed));
+}
+
 void flow_engine_finish(struct flow_engine *e, uint64_t n)
 {
+	e->finished = true;
 	e->now.n = n;
 	defrag_finish(e->defrag);
 	flow_report_suppressed(e);
@@ -473,7 +512,6 @@ void flow_engine_leave(struct flow_engine *e, uint64_t n)
 {
 	e->now.n = n;
 	defrag_finish(e->defrag);
-	flow_report_suppressed(e);
 	tracker_finish(e->tracker, FLOW_END_SWAPPED);
 }
 
@@ -487,6 +525,7 @@ const struct flow_engine_counters *flow_engine_counters(struct flow_engine *e)
 	c->half_open_evicted = tracker_half_open_evicted(e->tracker);
 	c->pressures = tracker_pressures(e->tracker);
 	c->paths_refused = paths ? paths_refused(paths) : 0;
+	c->checksum_hosts = e->finished ? 0 : tracker_hosts(e->tracker);
 	c->checksum_hosts_full = tracker_hosts_full(e->tracker);
 	return c;
 }

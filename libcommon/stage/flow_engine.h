@@ -59,8 +59,9 @@ struct flow_engine_counters {
 	uint64_t pressures;         /* times that the flow table filled up to nine tenths */
 	uint64_t paths_refused;     /* flows that could not keep their tunnel path */
 	uint64_t anomalies_suppressed;
-	uint64_t time_back; /* frames whose time lay before that of an earlier one */
-	uint64_t time_jump; /* frames by which time went on by more than a minute */
+	uint64_t time_back;      /* frames whose time lay before that of an earlier one */
+	uint64_t time_jump;      /* frames by which time went on by more than a minute */
+	uint64_t checksum_hosts; /* known now as ones that leave checksums to their cards */
 	uint64_t checksum_hosts_full;
 	/* The flows once more, by protocol; and what is known of those that have ended. What stands
 	 * below here has not changed while `changes` has not. */
@@ -99,6 +100,12 @@ void flow_engine_each(struct flow_engine *e, void (*each)(void *ctx, const struc
 /* Frames up to this time, ns, have gone to others that share the input with us: what is written
  * from now on is not from before. */
 void flow_engine_clock(struct flow_engine *e, uint64_t ts);
+/* What is not a flow's: how far time has come, for the first 32 sources, and which anomalies are so
+ * many that they are left out. Into FLOW_ENGINE_KEPT bytes; an engine that goes on where another
+ * one stopped takes it up before its first frame. */
+enum { FLOW_ENGINE_KEPT = 1600 };
+void flow_engine_keep(const struct flow_engine *e, void *to);
+void flow_engine_take_up(struct flow_engine *e, const void *from);
 /* Ends all flows, by ascending id, and the input; n: the number of the last frame. Nothing may
  * follow. */
 void flow_engine_finish(struct flow_engine *e, uint64_t n);

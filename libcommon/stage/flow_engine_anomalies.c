@@ -167,5 +167,6 @@ void flow_report_suppressed(struct flow_engine *e)
 
 		if (e->suppressed[a])
 			emit(e, a, 0, &r);
+		e->suppressed[a] = 0;
 	}
 }

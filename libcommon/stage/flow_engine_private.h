@@ -37,7 +37,7 @@ struct flow_engine {
 	struct defrag *defrag;
 	struct dedup *dedup;
 	unsigned parse_flags;
-	bool begun;
+	bool begun, finished;
 	struct rec_head now; /* ts and n at which records go out */
 	uint64_t clock;      /* highest time of all sources */
 	uint64_t timer;      /* the clock of the timeouts */

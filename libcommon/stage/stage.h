@@ -87,7 +87,7 @@ struct stage_ops {
 	/* STAGE_SOURCE: a predecessor made the frames up to number n: the next is n + 1. Called
 	 * before the sandbox. NULL: the source can't go on where another one stopped. A sink that
 	 * has files of its own: the counters are those of its last commit, and so its files are
-	 * to be. */
+	 * to be. Others: what they keep (stage_keep) is there. */
 	void (*resume)(struct stage *st, uint64_t n);
 	/* Adds a row for each flow that the stage has now (census.h). May be NULL. */
 	void (*census)(struct stage *st, struct census *c);
@@ -207,7 +207,12 @@ void stage_truncated(struct stage *st, const char *file, uint64_t offset, const 
 void stage_enough(struct stage *st);
 bool stage_stopping(struct stage *st); /* first SIGINT (sources) or SIGTERM came, outputs broke */
 
-/* ---- sources that another process may have to go on with (commit.h) ---- */
+/* ---- what another process may have to go on with (commit.h) ---- */
+/* In open: the n bytes at memory, at most STAGE_KEPT, belong to what is committed, as settle()
+ * leaves them. A successor of the same name finds them there before its first record, others and
+ * the first process zeroes. No pointers, and nothing of flows. */
+enum { STAGE_KEPT = 2048 };
+void stage_keep(struct stage *st, void *memory, size_t n);
 /* STAGE_NOTE bytes that outlive the process, zero at first; NULL where nothing does. What is
  * written there is not undone with what was not committed. */
 enum { STAGE_NOTE = 4096 };

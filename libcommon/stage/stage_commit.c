@@ -7,6 +7,7 @@
 #include "libcommon/stage/stage_private.h"
 
 _Static_assert((int)STAGE_NOTE == (int)COMMIT_NOTE, "note");
+_Static_assert((int)STAGE_KEPT == (int)COMMIT_KEPT, "kept");
 
 enum { SHOW_BYTES = 32 * 1024, UNIT_RELEASE = 64 * 1024 };
 
@@ -34,6 +35,21 @@ static bool text_settle(struct stage *st, uint64_t text)
 	       lseek(st->text_fd, (off_t)text, SEEK_SET) >= 0;
 }
 
+void stage_keep(struct stage *st, void *memory, size_t n)
+{
+	if (n > STAGE_KEPT)
+		die("a stage may keep %d bytes", STAGE_KEPT);
+	st->kept = memory;
+	st->nkept = n;
+}
+
+static void kept_settle(struct stage *st, const struct commit_slot *slot)
+{
+	if (st->kept && slot->nkept == st->nkept &&
+	    strncmp(slot->kept_by, st->ops->name, sizeof(slot->kept_by)) == 0)
+		memcpy(st->kept, slot->kept, st->nkept);
+}
+
 /* The record that killed two predecessors is left out. */
 static void poison_find(struct stage *st)
 {
@@ -54,6 +70,7 @@ void stage_commit_resume(struct stage *st)
 	if (!commit_restore(st->page) || slot->nin != st->ninputs || slot->nout != st->noutputs)
 		die("cannot go on: the page is not that of a predecessor");
 	poison_find(st);
+	kept_settle(st, slot);
 	for (size_t i = 0; i < st->ninputs; i++)
 		if (port_in_settle(st->inputs[i].port, slot->in[i] + st->inputs[i].poison)) {
 			st->inputs[i].again_to = slot->in[i];
@@ -79,7 +96,7 @@ void stage_commit_resume(struct stage *st)
 		if (!st->ops->resume)
 			die("this source cannot go on where another one stopped");
 		st->ops->resume(st, slot->n);
-	} else if (st->ops->kind == STAGE_SINK && st->ops->resume && !st->finished) {
+	} else if (st->ops->resume && !st->finished) {
 		st->ops->resume(st, slot->last_n);
 	}
 }
@@ -117,6 +134,11 @@ static void prepare(struct stage *st, bool cut)
 		st->outputs[i].slot = st->outputs[i].slots_end;
 	}
 	slot->text = st->text_written + st->text.len;
+	slot->nkept = (uint32_t)st->nkept;
+	if (st->kept) {
+		books_name(slot->kept_by, st->ops->name, sizeof(slot->kept_by));
+		memcpy(slot->kept, st->kept, st->nkept);
+	}
 	st->prepared = true;
 }
 

@@ -146,6 +146,8 @@ struct stage {
 
 	struct books_page *page;
 	struct census *census; /* NULL: it has no flows, or nobody can ask */
+	void *kept;            /* stage_keep() */
+	size_t nkept;
 	struct commit *commit; /* NULL: nobody would go on where this process stops */
 	bool resuming;         /* a predecessor's work is gone on with */
 	size_t unit;           /* records of the batch at hand; 0: there is none */

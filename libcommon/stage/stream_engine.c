@@ -284,8 +284,11 @@ static void take_data(struct stream_engine *e, struct tcp_flow *t, int d, const 
 		e->stats.late++;
 		return;
 	}
-	if (f->late && !f->used[d])
+	if (f->late && !f->used[d]) {
 		assembly_start_at(&e->group, a, p->offset);
+		e->stats.flows_late += p->offset && !f->late_counted;
+		f->late_counted |= p->offset > 0;
+	}
 	f->used[d] = true;
 	/* At offset 0 a part may have been cut off in front, so a later segment says it better. */
 	if (p->offset || !f->has_base[d])

@@ -39,6 +39,7 @@ struct stream_stats {
 	uint64_t retransmitted, out_of_order, overlaps, ignored, late, beyond_fin;
 	uint64_t chunks, lost_chunks, messages; /* SCTP */
 	uint64_t anomalies_suppressed, flows, flows_now, flows_peak, evicted;
+	uint64_t flows_late; /* taken up in their midst: bytes before were not seen here */
 	/* The directions that have ended once more: originators', responders'. */
 	struct stream_side_stats {
 		uint64_t gap, gap_reasons[ASSEMBLY_GAPS]; /* bytes; gap is the sum of the reasons */

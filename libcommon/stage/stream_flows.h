@@ -23,6 +23,7 @@ struct __attribute__((aligned(64))) stream_flow {
 	bool has_base[2], used[2], ended[2];
 	uint8_t late : 1; /* its first packets were not seen here */
 	uint8_t kind : 2;
+	uint8_t late_counted : 1;
 	uint8_t anomalies;
 
 	uint64_t ignored[2];

@@ -416,6 +416,29 @@ static void test_time(void)
 	CHECK_EQ(finish()->time_back, 1);
 }
 
+static void test_kept(void)
+{
+	static uint8_t kept[FLOW_ENGINE_KEPT];
+
+	prepare("an engine that goes on where another one stopped goes on in its time");
+	start();
+	send_udp(1, 1, 2, 2, "x");
+	frame_ts += 3600 * second;
+	send_udp(1, 3, 2, 4, "x"); /* far ahead: the next is to say the same */
+	flow_engine_keep(engine, kept);
+	CHECK_EQ(finish()->time_jump, 1);
+	start();
+	flow_engine_take_up(engine, kept);
+	frame_ts = begin_ts + 3600 * second + 1000;
+	send_udp(1, 5, 2, 6, "x");
+	frame_ts = begin_ts;
+	send_udp(1, 7, 2, 8, "x");
+	CHECK_EQ(made.packet_head[0].ts, begin_ts + 3600 * second + 1000);
+	CHECK_EQ(made.packet_head[1].ts, begin_ts + 3600 * second + 1000);
+	CHECK_EQ(flow_engine_counters(engine)->time_jump, 0);
+	CHECK_EQ(finish()->time_back, 1);
+}
+
 static void test_sources(void)
 {
 	prepare("--monotonic: time goes back for no source where another is ahead, else it may");
@@ -535,6 +558,7 @@ int main(void)
 	test_labels();
 	test_pairs();
 	test_time();
+	test_kept();
 	test_sources();
 	test_rules();
 	test_snapshot();
