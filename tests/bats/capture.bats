@@ -203,7 +203,7 @@ rx() { # IFACE: frames that arrived there
 	ip netns exec "$b" timeout 5 "$capture" -I eth0 --for 50ms -o null:
 }
 
-@test "capture: without a ring the same frames come on a link" {
+@test "capture: without a ring the same frames come on a link (rscap: a socket with a ring received none)" {
 	start ring -I eth0
 	start messages -I eth0 --receive messages
 	flood "$a" eth0 40 1200
@@ -245,6 +245,26 @@ rx() { # IFACE: frames that arrived there
 	[ $((stat[13] + stat[14])) -le 10 ] # ticks of 10 ms: it sleeps while nothing comes
 }
 
+@test "capture: rscap's fault 7: a card that has a clock is asked to stamp every frame on a link, and its time to be told" {
+	command -v strace >/dev/null || skip "no strace"
+	traced() { # NAME [INJECT...]: what is asked of the kernel, where no card has a clock
+		ip netns exec "$b" strace -o "$1.trace" -e trace=ioctl,setsockopt "${@:2}" "$capture" -I eth1 --time-source adapter --for 0.2s -o "$1.weir" 2>"$1.log" || {
+			grep -q ptrace "$1.log" && skip "no ptrace here"
+			cat "$1.log"
+			false
+		}
+	}
+	traced without
+	grep -q "its card stamps no time for us" without.log
+	nth=$(grep '^ioctl' without.trace | grep -n SIOCSHWTSTAMP | cut -d: -f1)
+	traced with -e inject=ioctl:retval=0:when="$nth" # a card that has one
+	grep -q 'SIOCSHWTSTAMP.*INJECTED' with.trace
+	[ "$(grep -c "stamps no time" with.log)" = 0 ]
+	for of in with without; do
+		grep -q 'PACKET_TIMESTAMP, \[64\], 4) *= 0' $of.trace # SOF_TIMESTAMPING_RAW_HARDWARE
+	done
+}
+
 @test "capture: a filter on a link is the kernel's, a snapshot length cuts, and both are locked" {
 	tcpdump -ddd -y EN10MB 'ether proto 0xaaaa' >f.bpf 2>/dev/null
 	start x -I eth0 -F f.bpf -s 30
@@ -254,6 +274,14 @@ rx() { # IFACE: frames that arrived there
 	[ "$(frames x wire_len '#payload' | sort | uniq -c | tr -s ' ')" = " 3 60 30" ]
 	[ "$(counter x eth0.in)" -eq 3 ]
 	[ "$(counter x snapped)" -eq 3 ]
+	ip netns exec "$b" "$capture" -I eth0 -F - --log info -o y.weir <f.bpf 2>y.log 3>&- &
+	pid=$!
+	pids+=" $pid"
+	until_said y "start:"
+	flood "$a" eth0 20
+	flood "$a" eth0 3 60 020000000002020000000001aaaa
+	stop
+	[ "$(counter y eth0.in)" -eq 3 ]
 }
 
 @test "capture: a VLAN tag on a link is where it was on the wire" {
@@ -265,7 +293,7 @@ rx() { # IFACE: frames that arrived there
 	[ "$(counter x vlan_put_back)" -eq 2 ]
 }
 
-@test "capture: lo and tun on a link have their own link types, and any has all" {
+@test "capture: lo and tun on a link have their own link types, and any has all (rscap: todo!)" {
 	start any -I any
 	start lo -I lo
 	ip netns exec "$b" python3 - >/dev/null 3>&- <<-'EOF' &
@@ -444,12 +472,15 @@ serve_dns() {
 	mkdir www && seq 20000 >www/numbers && echo hello >www/hello
 	openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 -subj /CN=weir.test -keyout key -out crt 2>/dev/null
 	dropbearkey -t ed25519 -f host >/dev/null 2>&1
+	printf '%s\n' 'daemon off; master_process off; user root; pid nginx.pid; error_log stderr;' 'events { }' \
+		'http { access_log off; client_body_temp_path t; proxy_temp_path t; fastcgi_temp_path t; uwsgi_temp_path t; scgi_temp_path t;' \
+		"server { listen 80; root $PWD/www; } }" >nginx.conf
 	start sums -I eth0
 	sums=$pid
 	setsid ip netns exec "$b" weir -I eth0 --log info -o live.json 2>live.log 3>&- &
 	pid=$!
 	pids+=" $dump $pid"
-	serve 80 python3 -m http.server --directory www 80
+	serve 80 nginx -p "$PWD" -c nginx.conf
 	serve 443 openssl s_server -quiet -accept 443 -key key -cert crt -www
 	serve 22 dropbear -F -E -s -r host -p 22 -P "$PWD/pid"
 	serve_dns

@@ -10,7 +10,7 @@ teardown() {
 	ip netns del "$ns" 2>/dev/null || true
 }
 
-@test "interfaces: state, MTU, link, driver, counters and addresses, as a table and as JSON" {
+@test "interfaces: state, MTU, link, driver, counters and addresses, as a table and as JSON (rscap: todo!)" {
 	[ "$(id -u)" = 0 ] && command -v ip >/dev/null && ip netns add "$ns" || skip "no network namespaces here (root and ip are needed)"
 	in=(ip netns exec "$ns")
 	"${in[@]}" sysctl -qw net.ipv6.conf.default.disable_ipv6=1

@@ -102,7 +102,9 @@ int main(int argc, char **argv)
 	read = median(READ, &m, p.data);
 	make = median(BUILD, &m, p.data);
 	stamp = median(STAMP, &m, p.data);
-	printf("taken apart, validated  %8.1f ns\n", parse);
+	printf("taken apart, validated  %8.1f ns (pkts 0.2.1, IPv4/TCP alone, on its machine: 20 "
+	       "ns)\n",
+	       parse);
 	printf("and six fields read     %8.1f ns\n", read);
 	printf("made anew, with sums    %8.1f ns\n", make);
 	printf("made of the one before  %8.1f ns\n", stamp);
