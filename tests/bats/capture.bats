@@ -133,21 +133,40 @@ rx() { # IFACE: frames that arrived there
 	    if kind == 32:
 	        print((time.time_ns() - ts) // 1000000, flush=True)
 	EOF
-	python3 reader.py >took 3>&- &
-	reader=$!
-	pids+=" $reader"
-	start x -I eth0
-	for i in 1 2 3; do
-		flood "$a" eth0 1
-		for _ in $(seq 100); do
-			[ "$(wc -l <took)" -lt $i ] || break
-			sleep 0.01
+	three() { # ARGS...: how long each of three frames took, one after the other
+		python3 reader.py >took 3>&- &
+		reader=$!
+		pids+=" $reader"
+		start x -I eth0 "$@"
+		for i in 1 2 3; do
+			flood "$a" eth0 1
+			for _ in $(seq 500); do
+				[ "$(wc -l <took)" -lt $i ] || break
+				sleep 0.01
+			done
 		done
-	done
-	[ "$(wc -l <took)" -eq 3 ] # before the capture ends
-	stop
-	cat took
+		[ "$(wc -l <took)" -eq 3 ] # before the capture ends
+		stop
+		wait "$reader"
+		cat took
+	}
+	three
 	[ "$(sort -n took | head -n 1)" -le 100 ]
+	three --retire 2s # the second is sent soon after the block of the first was handed over
+	[ "$(sort -n took | tail -n 1)" -gt 100 ]
+}
+
+@test "capture: a socket on a link has its ring and filter before it is bound, and its filter is locked" {
+	command -v strace >/dev/null || skip "no strace"
+	tcpdump -ddd -y EN10MB ip >f.bpf 2>/dev/null
+	ip netns exec "$b" strace -o trace -e trace=socket,setsockopt,bind,mmap "$capture" -I eth0 -F f.bpf --for 0.1s -o x.weir 2>x.log || {
+		grep -q ptrace x.log && skip "no ptrace here"
+		cat x.log
+		false
+	}
+	got=$(sed -n 's/.*socket(AF_PACKET.*htons(0 .*/protocol-0/p; s/.*PACKET_RX_RING.*, 28) = 0/ring/p; s/^mmap.*MAP_SHARED.*/map/p
+		s/.*SO_ATTACH_FILTER.*/filter/p; s/^bind(.*AF_PACKET.*/bind/p; s/.*SO_LOCK_FILTER, \[1\].*= 0/lock/p' trace | tr '\n' ' ')
+	[[ "$got" == "protocol-0 ring map filter bind lock "* ]] || { cat trace; false; }
 }
 
 @test "capture: not one frame of another interface on a link comes in" {
