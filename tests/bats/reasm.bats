@@ -160,7 +160,7 @@ sctp() {
 	[[ "$output" == *'"bytes":9,'*'"gap_bytes":0,"sid":1,"lost_messages":1}' ]]
 }
 
-@test "reasm: W2: the bytes of a connection are the same in tunnels and in fragments of them" {
+@test "reasm: W2: the bytes of a connection are the same in tunnels and in fragments of them (pkts: a second sequence upon the first lost all)" {
 	want=$(weir read "$(sctp plain)" | weir flow | weir reasm | weir streams --digest)
 	[ "$(grep -c sha256 <<<"$want")" -eq 2 ]
 	for scenario in in_vxlan in_gre in_gtp in_mpls in_fragments in_gtp_fragments; do

@@ -559,8 +559,28 @@ static void test_words(void)
 	CHECK(conn_is("RSTRH"));
 }
 
+/* pkts' Session validates nothing: no state of any protocol is kept, nothing is ever refused. */
+static void test_pkts_sessions(void)
+{
+	begin("pkts: what a connection's state does not allow is refused, with the reason");
+	open_connection(1000, 5000);
+	send(R, S | A, 9000, 1001, 0);
+	CHECK_EQ(r.verdict, TCP_BAD_SYN);
+	send(O, S, 90000, 0, 0);
+	CHECK_EQ(r.verdict, TCP_BAD_SYN);
+	send(O, A, 1001, 5001, 10);
+	DELIVERED(0, 10);
+	send(O, F | A, 1011, 5001, 0);
+	send(O, A, 1012, 5001, 10);
+	CHECK_EQ(r.verdict, TCP_AFTER_FIN);
+	send(R, X, 5001, 0, 0);
+	send(R, A, 5001, 1012, 10);
+	CHECK_EQ(r.verdict, TCP_AFTER_RESET);
+}
+
 int main(void)
 {
+	test_pkts_sessions();
 	poison_all();
 	test_window();
 	test_ignored();
