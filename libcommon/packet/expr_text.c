@@ -148,7 +148,7 @@ static bool repeat(struct pkt_in *in)
 	in->p = end;
 	if (n == 0)
 		buf_clear(&in->bytes);
-	for (; n > 1; n--) {
+	for (; n > 1 && len; n--) {
 		buf_reserve(&in->bytes, len);
 		buf_add(&in->bytes, in->bytes.ptr, len);
 	}
