@@ -5,6 +5,8 @@
 #include "libcommon/packet/edit_private.h"
 #include "libcommon/packet/name.h"
 
+enum { NAMES = 64 }; /* that may be written out for one statement */
+
 const char *pkt_edited_name(enum pkt_edited r)
 {
 	static const char *const names[] = { "same",   "edited",  "fragment", "snapped",
@@ -21,7 +23,7 @@ const char *pkt_edited_why(enum pkt_edited r)
 		[PKT_REFUSED_LENGTH] = "it would be too long for its headers",
 		[PKT_REFUSED_UNKNOWN] = "its bytes can't be made again otherwise",
 		[PKT_REFUSED_VALUE] = "its field takes no such value",
-		[PKT_REFUSED_NAMES] = "other names of the message point into what changes",
+		[PKT_REFUSED_NAMES] = "another name of the message can't be written out",
 	};
 
 	return why[r];
@@ -222,21 +224,37 @@ struct bytes pkt_edit_refused(const struct pkt_edit *e)
 	return e->n ? e->statement[e->refused].text : BYTES("", 0);
 }
 
+/* The statement; names that are in its way are written out before. */
+static enum pkt_edited perform(struct pkt_edit *e, uint32_t link_type,
+			       const struct pkt_statement *s)
+{
+	enum pkt_edited r;
+	struct packet p;
+
+	for (unsigned names = 0;; names++) {
+		buf_clear(&e->spare);
+		buf_add(&e->spare, e->bytes.ptr, e->bytes.len);
+		pkt_dissect(&p, link_type, buf_bytes(&e->spare));
+		r = apply(e, s, &p);
+		if (r != PKT_REFUSED_NAMES || names == NAMES)
+			return r;
+		r = pkt_edit_spell_out(e, &p);
+		if (r != PKT_EDITED)
+			return r;
+	}
+}
+
 enum pkt_edited pkt_edit_apply(struct pkt_edit *e, uint32_t link_type, struct bytes frame,
 			       struct bytes *out)
 {
 	enum pkt_edited r;
-	struct packet p;
 
 	*out = frame;
 	buf_clear(&e->bytes);
 	buf_add(&e->bytes, frame.ptr, frame.len);
 	for (unsigned i = 0; i < e->n; i++) {
-		buf_clear(&e->spare);
-		buf_add(&e->spare, e->bytes.ptr, e->bytes.len);
-		pkt_dissect(&p, link_type, buf_bytes(&e->spare));
 		e->refused = i;
-		r = apply(e, &e->statement[i], &p);
+		r = perform(e, link_type, &e->statement[i]);
 		if (r > PKT_EDITED)
 			return r;
 	}

@@ -24,7 +24,7 @@ enum pkt_edited {
 	PKT_REFUSED_LENGTH,   /* it would be longer than its headers can say */
 	PKT_REFUSED_UNKNOWN,  /* its bytes are none that its fields make again */
 	PKT_REFUSED_VALUE,    /* the field that is there takes no such value */
-	PKT_REFUSED_NAMES,    /* other names of the message point into what changes */
+	PKT_REFUSED_NAMES,    /* another name would read otherwise, and can't be written out */
 	PKT_EDIT_RESULTS,
 };
 

@@ -258,35 +258,30 @@ bool pkt_edit_fragment(const struct packet *p, unsigned upto)
 
 /* ---- pointers of names ---- */
 
-/* Bytes of a message from start to end that became others, so that what follows moved. */
-struct move {
-	size_t start, end, by;
-	bool gone;             /* nothing came for them */
-	struct bytes was, now; /* where they are a name */
-	uint16_t head;         /* what is new points to where it is to point already */
-	unsigned field;
-};
-
-/* Where what stood at `to` stands now; PKT_NAME_POINTS: nowhere. */
-static size_t moved(const struct move *mv, size_t to)
+/* Where what a name points to at `to` stands now; PKT_NAME_POINTS: nowhere. `whole`: the name is
+ * but the pointer: it reads what the changed name reads, as it did. */
+static size_t moved(const struct pkt_move *mv, size_t to, bool whole)
 {
 	size_t left = mv->end - to, at = 0;
 
-	if (to < mv->start || (to == mv->start && !mv->gone && mv->end > to))
+	if (to < mv->start)
 		return to;
 	if (to >= mv->end)
 		return to + mv->by < PKT_NAME_POINTS ? to + mv->by : PKT_NAME_POINTS;
-	/* within: the end of the old name, which may be that of the new one, too */
+	if (mv->same || (to == mv->start && whole && mv->now.len))
+		return to;
+	/* the end of the old name, which may be that of the new one, too */
 	while (at < mv->now.len && mv->now.len - at > left)
 		at += 1u + mv->now.ptr[at];
-	if (mv->gone || mv->was.len < left || mv->now.len - at != left ||
+	if (mv->was.len < left || mv->now.len - at != left ||
 	    memcmp(mv->was.ptr + (to - mv->start), mv->now.ptr + at, left) != 0)
 		return PKT_NAME_POINTS;
 	return mv->start + at;
 }
 
 /* The header's pointers go on pointing to what they did. *others: one has become another. */
-static bool move_pointers(struct pkt_model *m, uint16_t head, const struct move *mv, bool *others)
+static bool move_pointers(struct pkt_model *m, uint16_t head, const struct pkt_move *mv,
+			  bool *others)
 {
 	const struct pkt_layer *l = &pkt_layers[m->head[head].layer];
 	bool done = true;
@@ -303,7 +298,7 @@ static bool move_pointers(struct pkt_model *m, uint16_t head, const struct move 
 			from = pkt_name_pointer(pkt_set_bytes(m, s));
 		if (from == PKT_NAME_POINTS)
 			continue;
-		to = moved(mv, from);
+		to = moved(mv, from, s->len == 2);
 		*others |= to != from;
 		done &= to != PKT_NAME_POINTS;
 		be16_put(m->bytes.ptr + s->at + s->len - 2, (uint16_t)(0xc000 | to));
@@ -312,15 +307,15 @@ static bool move_pointers(struct pkt_model *m, uint16_t head, const struct move 
 }
 
 /* The part of a message that the statement is about. */
-static struct move move_of(const struct pkt_statement *s, const struct packet *p,
-			   const struct pkt_spot *at, uint16_t head)
+static struct pkt_move move_of(const struct pkt_statement *s, const struct packet *p,
+			       const struct pkt_spot *at, uint16_t head)
 {
 	size_t start = at->place.at / 8 - p->node[at->node].at, end = start + at->place.bits / 8;
-	struct move mv = { start, end, 0, false, { 0 }, { 0 }, head, at->field };
+	struct pkt_move mv = { .start = start, .end = end, .head = head, .field = at->field };
 
 	if (s->verb == PKT_APPEND)
 		mv.start = end;
-	mv.gone = s->verb == PKT_POP;
+	mv.same = s->verb == PKT_SPELL;
 	if (at->field != PKT_NO_FIELD && pkt_spot_field(at)->kind == PKT_NAME)
 		mv.was = BYTES(p->data.ptr + at->place.at / 8, at->place.bits / 8);
 	return mv;
@@ -331,7 +326,7 @@ bool pkt_edit_name_in_place(struct pkt_edit *e, const struct pkt_statement *s,
 {
 	struct pkt_model *m = &e->printer.model;
 	bool others = false;
-	struct move mv;
+	struct pkt_move mv;
 	uint16_t head;
 
 	pkt_model_of(m, p);
@@ -377,22 +372,82 @@ static bool change_model(struct pkt_model *m, const struct pkt_statement *s,
 /* Do statements of the kind move what stands behind them in the same message? */
 static bool within_message(const struct pkt_statement *s, const struct pkt_spot *at)
 {
-	return s->verb == PKT_APPEND || s->verb == PKT_ASSIGN || (s->verb == PKT_POP && at->depth);
+	return s->verb == PKT_APPEND || s->verb == PKT_ASSIGN || s->verb == PKT_SPELL ||
+	       (s->verb == PKT_POP && at->depth);
 }
 
-static enum pkt_edited follow_names(struct pkt_model *m, const struct pkt_statement *s,
+static enum pkt_edited follow_names(struct pkt_edit *e, const struct pkt_statement *s,
 				    const struct packet *was, const struct packet *is,
 				    const struct pkt_spot *at)
 {
-	struct move mv = move_of(s, was, at, s->verb == PKT_ASSIGN ? item_head(m, at) : PKT_NIL);
+	struct pkt_model *m = &e->printer.model;
+	bool set = s->verb == PKT_ASSIGN || s->verb == PKT_SPELL, others = false;
+	struct pkt_move mv = move_of(s, was, at, set ? item_head(m, at) : PKT_NIL);
 	struct pkt_spot now;
-	bool others = false;
 
-	mv.by = (size_t)is->node[at->node].len - was->node[at->node].len; /* perhaps below 0 */
-	if (mv.was.len && pkt_path_find(is, &s->path, &now))
+	/* perhaps below 0 */
+	mv.by = (size_t)is->node[at->node].len - was->node[at->node].len;
+	if (s->verb == PKT_ASSIGN && mv.was.len && pkt_path_find(is, &s->path, &now))
 		mv.now = BYTES(is->data.ptr + now.place.at / 8, now.place.bits / 8);
-	return move_pointers(m, head_at(m, at->node), &mv, &others) ? PKT_EDITED
-								    : PKT_REFUSED_NAMES;
+	if (move_pointers(m, head_at(m, at->node), &mv, &others))
+		return PKT_EDITED;
+	e->in_way = mv;
+	e->in_way_of = at->node;
+	return PKT_REFUSED_NAMES;
+}
+
+/* The first name that points to what is nowhere any more. */
+static bool find_pointer(const struct pkt_header *h, const struct pkt_move *mv,
+			 struct pkt_spot *spot)
+{
+	struct pkt_place place;
+	struct pkt_walk walk;
+	unsigned field;
+
+	pkt_walk_start(&walk, h);
+	while (pkt_walk_next(&walk, &field, &place)) {
+		const struct pkt_field *f = &h->layer->fields[field];
+		struct bytes b = BYTES(h->ptr + place.at / 8, place.bits / 8);
+		struct pkt_items it = { b.ptr, b.len, 0, f->family };
+		unsigned to, depth = spot->depth;
+		struct pkt_header item;
+
+		if (f->kind == PKT_NAME) {
+			to = pkt_name_pointer(b);
+			spot->header = *h;
+			spot->field = field;
+			spot->place = place;
+			if (to != PKT_NAME_POINTS && moved(mv, to, b.len == 2) == PKT_NAME_POINTS)
+				return true;
+		}
+		if (f->kind != PKT_ITEMS || depth == PKT_STEPS)
+			continue;
+		for (unsigned nth = 0; pkt_items_next(&it, &item); nth++) {
+			spot->item[depth].field = (uint8_t)field;
+			spot->item[depth].nth = nth;
+			spot->depth = depth + 1;
+			if (find_pointer(&item, mv, spot))
+				return true;
+		}
+		spot->depth = depth;
+	}
+	return false;
+}
+
+enum pkt_edited pkt_edit_spell_out(struct pkt_edit *e, const struct packet *p)
+{
+	static const struct pkt_statement spell = { .verb = PKT_SPELL };
+	struct pkt_spot at = { .node = e->in_way_of };
+	struct pkt_header h = pkt_header_of(p, at.node);
+	uint8_t name[PKT_NAME_MAX];
+	size_t len;
+
+	if (!find_pointer(&h, &e->in_way, &at))
+		return PKT_REFUSED_NAMES;
+	len = pkt_name_expand(BYTES(h.ptr, h.len),
+			      (size_t)(at.header.ptr - h.ptr) + at.place.at / 8, name);
+	at.place.at += (size_t)(at.header.ptr - p->data.ptr) * 8;
+	return len ? pkt_edit_rebuild(e, &spell, p, &at, 0, BYTES(name, len)) : PKT_REFUSED_NAMES;
 }
 
 static bool must_stay(const struct pkt_statement *s, const struct packet *p,
@@ -424,7 +479,7 @@ enum pkt_edited pkt_edit_rebuild(struct pkt_edit *e, const struct pkt_statement 
 	if (!pkt_build(m, e->printer.built, PKT_BUILD_MAX, &is, &why))
 		return PKT_REFUSED_LENGTH;
 	if (within_message(s, at))
-		r = follow_names(m, s, p, &is, at);
+		r = follow_names(e, s, p, &is, at);
 	if (r != PKT_EDITED)
 		return r;
 	grow_lengths(m, p, &is, &o);

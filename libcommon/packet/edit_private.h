@@ -20,6 +20,7 @@ enum pkt_verb {
 	PKT_POP,
 	PKT_PUSH,
 	PKT_REPLACE,
+	PKT_SPELL, /* a name without its pointer, which another statement is in need of */
 };
 
 struct pkt_statement {
@@ -34,6 +35,15 @@ struct pkt_statement {
 	struct anon *anon;
 };
 
+/* Bytes of a message from start to end that became others, so that what follows moved. */
+struct pkt_move {
+	size_t start, end, by;
+	bool same;             /* a name that reads as before */
+	struct bytes was, now; /* where they were, or are, a name */
+	uint16_t head;         /* what is new points to where it is to point already */
+	unsigned field;
+};
+
 struct pkt_edit {
 	struct pkt_statement statement[PKT_STATEMENTS];
 	unsigned n, refused; /* the statement at hand */
@@ -41,6 +51,9 @@ struct pkt_edit {
 	struct buf text;
 	struct pkt_values values;
 	struct pkt_printer printer;
+	struct pkt_move
+		in_way;     /* what PKT_REFUSED_NAMES was said for; valid until the next rebuild */
+	unsigned in_way_of; /* the node */
 	struct buf bytes, spare; /* the frame, and as it was before the statement at hand */
 };
 
@@ -63,6 +76,8 @@ bool pkt_edit_fragment(const struct packet *p, unsigned upto);
 enum pkt_edited pkt_edit_rebuild(struct pkt_edit *e, const struct pkt_statement *s,
 				 const struct packet *p, const struct pkt_spot *at, unsigned other,
 				 struct bytes value);
+/* Behind PKT_REFUSED_NAMES: writes one of the names that are in the way without its pointer. */
+enum pkt_edited pkt_edit_spell_out(struct pkt_edit *e, const struct packet *p);
 /* Do all other names of the message still point to what they did with this name, of the same
  * length, in place? */
 bool pkt_edit_name_in_place(struct pkt_edit *e, const struct pkt_statement *s,

@@ -133,3 +133,28 @@ bool pkt_name_equal(struct bytes m, size_t at, struct bytes name)
 	}
 	return false;
 }
+
+size_t pkt_name_expand(struct bytes m, size_t at, uint8_t *to)
+{
+	size_t len = 0;
+
+	for (int jumps = 0; at < m.len && jumps < JUMPS;) {
+		uint8_t n = m.ptr[at];
+
+		if (n >= POINTER) {
+			if (at + 2 > m.len)
+				return 0;
+			at = (n & 0x3fu) << 8 | m.ptr[at + 1];
+			jumps++;
+			continue;
+		}
+		if (n > LABEL_MAX || at + 1 + n > m.len || len + 1 + n > PKT_NAME_MAX)
+			return 0;
+		memcpy(to + len, m.ptr + at, 1u + n);
+		len += 1u + n;
+		if (n == 0)
+			return len;
+		at += 1u + n;
+	}
+	return 0;
+}

@@ -31,6 +31,10 @@ size_t pkt_name_shorten(const struct pkt_names *names, struct bytes message, str
  * regard to the case of letters? RFC 1035, 2.3.3. */
 bool pkt_name_equal(struct bytes message, size_t at, struct bytes name);
 
+/* Writes the name at that offset of the message without a pointer into `to`, of PKT_NAME_MAX bytes.
+ * Its bytes; 0: it has no end, or is too long. */
+size_t pkt_name_expand(struct bytes message, size_t at, uint8_t *to);
+
 /* Does the name end with PKT_NAME_SHORT? */
 bool pkt_name_is_short(struct bytes name);
 /* Where the name points to; PKT_NAME_POINTS: it ends by itself. */

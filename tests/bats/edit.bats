@@ -58,6 +58,7 @@ edits() { local from=$1 how=$2; shift 2; weir craft -q "$from" | weir edit -q "$
 	[ "$(edits 'ip(options=[rtralt])/udp' 'ip.options.rtralt.alert=4')" = 'ip(options=[iprtralt(4)])/udp' ]
 	[ "$(edits 'ip/sctp/data(tsn=1,data="hi")' 'sctp.chunks[0].tsn+=1; sctp.chunks.data.data="hello"')" = 'ip/sctp(chunks=[data(tsn=2,data="hello")])' ]
 	dns='ip/udp/dns(qd=[q(qname="www.a.org")],an=[rr(rrname="@12",type=CNAME,rdata="b.@16"),rr(rrname="@39",rdata=1.2.3.4)])'
+	[ "$(edits "$dns" 'dns.qd[0].qname=c.net; pop dns.an[1]')" = 'ip/udp/dns(qd=[dnsqr("c.net")],an=[dnsrr("@12",CNAME,rdata="b.a.org")])' ]
 	[ "$(edits "$dns" 'dns.qd[0].qname=longer.a.org; dns.an[1].rdata=5.6.7.8; dns.an[-1].ttl=60')" = 'ip/udp/dns(qd=[dnsqr("longer.a.org")],an=[dnsrr("@12",CNAME,rdata="b.@19"),dnsrr("@42",ttl=60,rdata=5.6.7.8)])' ]
 	# what is read is what was asked for, and tcpdump finds every sum right
 	weir craft -q "eth/$dns" "; eth/$tcp" | weir edit -q 'dns.qd[0].qname="longer.a.org"; dns.an[1].rdata=5.6.7.8; tcp.options.mss.mss=1400' |
@@ -70,7 +71,7 @@ edits() { local from=$1 how=$2; shift 2; weir craft -q "$from" | weir edit -q "$
 }
 
 @test "edit: what can't be set in a frame is refused and counted, with the edit that it was" {
-	dns='ip/udp/dns(qd=[q(qname="www.a.org")],an=[rr(rrname="@16",type=CNAME,rdata="b.@16")])'
+	dns='ip/udp/dns(qd=[q(qname="www.@16")],an=[rr(rrname="@16",type=CNAME,rdata="b.@16")])' # without an end
 	cd "$BATS_TEST_TMPDIR"
 	for edit in 'dns.qd[0].qname="www.b.org"' 'pop dns.qd[0]' 'dns.an[0].rdata=1.2.3.4' 'dns.an[0].rdata=anon("k")'; do
 		weir craft -q "$dns" >in

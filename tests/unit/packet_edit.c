@@ -253,15 +253,32 @@ static void items(void)
 		"pop dns.qd[0]",
 		"eth/ip/udp/dns(qr=1,an=[rr(rrname=\"b.org\")],ar=[rr(rrname=\"@12\")])");
 
+	check_case(
+		"names that would read otherwise are written out, and those that are but a pointer "
+		"to the name follow it");
+	becomes(ANSWER("\"www.a.org\"", "rr(rrname=\"@16\"),rr(rrname=\"n.@12\")",
+		       "rr(rrname=\"@12\")"),
+		"dns.qd[0].qname=\"www.b.org\"",
+		ANSWER("\"www.b.org\"", "rr(rrname=\"a.org\"),rr(rrname=\"n.www.a.org\")",
+		       "rr(rrname=\"@12\")"));
+	becomes(ANSWER("\"www.a.org\"", "rr(rrname=\"x.@16\"),rr(rrname=\"@29\")",
+		       "rr(rrname=\"@27\")"),
+		"dns.qd[0].qname=\"b.org\"",
+		ANSWER("\"b.org\"", "rr(rrname=\"x.a.org\"),rr(rrname=\"@25\")",
+		       "rr(rrname=\"@23\")"));
+	becomes(ANSWER("\"www.a.org\"", "rr(rrname=\"n.@12\")", ""),
+		"dns.qd[0].qname=\"u.www.a.org\"",
+		ANSWER("\"u.www.a.org\"", "rr(rrname=\"n.@14\")", ""));
+	becomes(ANSWER("\"www.a.org\"", "rr(rrname=\"@12\")", "rr(rrname=\"@16\")"),
+		"pop dns.qd[0]",
+		"eth/ip/udp/dns(qr=1,an=[rr(rrname=\"www.a.org\")],ar=[rr(rrname=\"a.org\")])");
+
 	check_case("what can't be right is refused: names that would read otherwise, wrong kinds "
 		   "of data");
-	CHECK_EQ(result(ANSWER("\"www.a.org\"", "rr(rrname=\"@16\")", ""),
-			"dns.qd[0].qname=\"www.b.org\""),
-		 PKT_REFUSED_NAMES);
-	CHECK_EQ(result(ANSWER("\"www.a.org\"", "rr(rrname=\"@16\")", ""),
+	CHECK_EQ(result(ANSWER("\"www.@16\"", "rr(rrname=\"@16\")", ""),
 			"dns.qd[0].qname=\"b.org\""),
-		 PKT_REFUSED_NAMES);
-	CHECK_EQ(result(ANSWER("\"www.a.org\"", "rr(rrname=\"@12\")", ""), "pop dns.qd[0]"),
+		 PKT_REFUSED_NAMES); /* it has no end */
+	CHECK_EQ(result(ANSWER("\"www.@16\"", "rr(rrname=\"@12\")", ""), "pop dns.qd[0]"),
 		 PKT_REFUSED_NAMES);
 	CHECK_EQ(result(ANSWER("\"a\"", "rr(rdata=1.2.3.4)", ""), "dns.an[0].rdata=\"b.org\""),
 		 PKT_REFUSED_VALUE);
