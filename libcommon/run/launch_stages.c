@@ -35,6 +35,18 @@ void launch_spawn(struct launch *l, struct runner *r)
 										 : RUN_RUNNING;
 }
 
+/* A printer writes before it commits, and no successor takes back what stands behind the commit. */
+static void say_beyond(const struct runner *r, const struct commit_slot *slot)
+{
+	uint64_t to = commit_of(r->page)->text_to;
+
+	if (to <= slot->text)
+		return;
+	*books_counter(r->page, "text_beyond", 0) = to - slot->text;
+	warn("stage '%s' may have written up to %llu bytes for records that the books have as lost",
+	     r->stage->name, (unsigned long long)(to - slot->text));
+}
+
 /* What a successor would set to the last commit (commit.h), of a dead stage that gets none: the
  * counters in its page, and how far its rings show what it wrote. True: its stream has its end. */
 static bool settle(struct runner *r)
@@ -52,6 +64,8 @@ static bool settle(struct runner *r)
 			 ring_set_settle(r->out[i], slot->out[r->out_at[i]]);
 	if (!whole)
 		warn("stage '%s' left a page of counters that can't be", r->stage->name);
+	else if (!slot->ended)
+		say_beyond(r, slot);
 	return whole && slot->ended;
 }
 

@@ -69,7 +69,8 @@ struct commit {
 	/* Set by a launcher, who then sends SIGTERM: the stage leaves for a successor
 	 * (stage_ops.leave) and does not end its stream. */
 	uint32_t leave;
-	uint8_t pad[4096 - 52];
+	uint64_t text_to; /* a sink: up to where its text may be written already */
+	uint8_t pad[4096 - 64];
 	union {
 		struct commit_slot slot;
 		uint8_t size[COMMIT_SLOT];

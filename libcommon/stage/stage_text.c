@@ -92,6 +92,8 @@ bool stage_text_flush(struct stage *st)
 {
 	size_t done = 0;
 
+	if (st->commit)
+		st->commit->text_to = st->text_written + st->text.len;
 	while (!st->text_broken && done < st->text.len) {
 		ssize_t n = write(st->text_fd, st->text.ptr + done, st->text.len - done);
 

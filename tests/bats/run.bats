@@ -483,3 +483,33 @@ whole() {
 	echo "$output" >out
 	whole out
 }
+
+@test "run: of a printer that is given up it is said how much may stand behind its last commit" {
+	cd "$BATS_TEST_TMPDIR"
+	mkfifo out
+	for _ in $(seq 40); do weir read "$top/examples/demo.pcap"; done >in.weir
+	printf '%s\n' '[stage tee]' 'run = tee -i in.weir' 'out = frames' '[stage json]' 'run = json --types frame' 'in = frames' \
+		'restart = never' >p.weir
+	weir run --name test p.weir >out 2>err 3>&- 8>&- &
+	pid=$!
+	echo $pid >pid
+	exec 8<out # which nobody reads: the pipe fills up, and the printer waits in the midst of a unit
+	waits() { [ -n "$(stage_pid json)" ] && grep -qE '^1 0x1 ' "/proc/$(stage_pid json)/syscall"; }
+	for _ in $(seq 200); do waits && break || sleep 0.05; done
+	waits
+	kill -9 "$(stage_pid json)"
+	cat <&8 >lines &
+	exec 8<&-
+	wait $pid || [ $? -eq 137 ]
+	wait $!
+	beyond=$(sed -n "s/^weir-run: stage 'json' may have written up to \([0-9]*\) records more than its books say$/\1/p" err)
+	booked=$(awk '/^json/ { print $5 }' err)
+	booked=$(awk '/^json/ { print $5 }' err)
+	beyond=$(sed -n "s/^weir-run: stage 'json' may have written up to \([0-9]*\) bytes for records .*/\1/p" err)
+	[ "$(wc -l <lines)" -gt "$booked" ]
+	over=$(tail -n "+$((booked + 1))" lines | wc -c)
+	[ "$over" -gt 0 ]
+	[ "$over" -le "$beyond" ]
+	grep -q "text_beyond $beyond" err
+	grep -q '^books balance' err
+}
