@@ -147,7 +147,8 @@ static bool read_test(struct pkt_text *t, struct pkt_match *m, unsigned *at)
 	if (n.op == OP_HAS)
 		return add(t, m, n, at);
 	if (n.path.field == PKT_NO_FIELD)
-		return pkt_text_wrong(t, "a layer by itself has no value");
+		return pkt_text_wrong(t, "%s by itself has no value: name a field of it",
+				      pkt_layers[n.path.of].id);
 	if (in)
 		return none ? read_no_set(t, m, &n.path, at) : read_set(t, m, &n.path, at);
 	return read_value(t, m, &n) && add(t, m, n, at);

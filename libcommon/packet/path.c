@@ -247,13 +247,13 @@ bool pkt_path_read(struct pkt_text *t, struct pkt_path *path)
 
 /* ---- looking up ---- */
 
-/* The field of that name, or of those that are conditional the one that is there. */
-static bool find_field(const struct pkt_header *h, struct bytes name, unsigned from,
-		       unsigned *field, struct pkt_place *place)
+/* The field, or of those that are called so and are conditional the one that is there. */
+static bool find_field(const struct pkt_header *h, const char *name, unsigned from,
+		       struct pkt_spot *spot)
 {
-	for (*field = from; *field != PKT_NO_FIELD;
-	     *field = pkt_field_find(h->layer, name, *field + 1))
-		if (pkt_field_place(h, *field, place) == PKT_FOUND)
+	for (spot->field = from; spot->field != PKT_NO_FIELD;
+	     spot->field = pkt_field_find(h->layer, bytes_str(name), spot->field + 1))
+		if (pkt_field_place(h, spot->field, &spot->place) == PKT_FOUND)
 			return true;
 	return false;
 }
@@ -286,21 +286,18 @@ static bool find_item(struct bytes b, const struct pkt_step *s, struct pkt_heade
 /* Goes down into the list. */
 static bool step_into(const struct packet *p, const struct pkt_step *s, struct pkt_spot *spot)
 {
-	struct bytes name = bytes_str(s->list);
-	struct pkt_place list;
-	unsigned field, nth;
+	const struct pkt_header *h = &spot->header;
+	unsigned first = pkt_field_find(h->layer, bytes_str(s->list), 0), nth;
 
-	if (!find_field(&spot->header, name, pkt_field_find(spot->header.layer, name, 0), &field,
-			&list) ||
-	    spot->header.layer->fields[field].kind != PKT_ITEMS)
+	if (!find_field(h, s->list, first, spot) || pkt_spot_field(spot)->kind != PKT_ITEMS)
 		return false;
-	if (!find_item(BYTES(spot->header.ptr + list.at / 8, list.bits / 8), s, &spot->header,
+	spot->item[spot->depth].field = (uint8_t)spot->field;
+	if (!find_item(BYTES(h->ptr + spot->place.at / 8, spot->place.bits / 8), s, &spot->header,
 		       &nth))
 		return false;
-	spot->item[spot->depth].field = (uint8_t)field;
 	spot->item[spot->depth++].nth = nth;
-	spot->place = (struct pkt_place){ (size_t)(spot->header.ptr - p->data.ptr) * 8,
-					  spot->header.len * 8 };
+	spot->field = PKT_NO_FIELD;
+	spot->place = (struct pkt_place){ (size_t)(h->ptr - p->data.ptr) * 8, h->len * 8 };
 	return true;
 }
 
@@ -308,24 +305,25 @@ bool pkt_path_find(const struct packet *p, const struct pkt_path *path, struct p
 {
 	int node = pkt_find(p, path->layer, path->nth);
 	const struct pkt_layer *of = &pkt_layers[path->of];
-	struct bytes name;
 	unsigned from = path->field;
+	const char *name;
 
 	if (node < 0)
 		return false;
-	*spot = (struct pkt_spot){ .node = (unsigned)node,
-				   .header = pkt_header_of(p, (unsigned)node),
-				   .field = PKT_NO_FIELD };
+	spot->node = (unsigned)node;
+	spot->header = pkt_header_of(p, (unsigned)node);
+	spot->field = PKT_NO_FIELD;
 	spot->place = (struct pkt_place){ (size_t)p->node[node].at * 8, spot->header.len * 8 };
+	spot->depth = 0;
 	for (unsigned i = 0; i < path->nsteps; i++)
 		if (!step_into(p, &path->step[i], spot))
 			return false;
 	if (path->field == PKT_NO_FIELD)
 		return true;
-	name = bytes_str(pkt_field_name(&of->fields[path->field]));
+	name = pkt_field_name(&of->fields[path->field]);
 	if (spot->header.layer != of)
-		from = pkt_field_find(spot->header.layer, name, 0);
-	if (!find_field(&spot->header, name, from, &spot->field, &spot->place))
+		from = pkt_field_find(spot->header.layer, bytes_str(name), 0);
+	if (!find_field(&spot->header, name, from, spot))
 		return false;
 	spot->place.at += (size_t)(spot->header.ptr - p->data.ptr) * 8;
 	return true;
