@@ -67,16 +67,22 @@ void context_expect(struct context *c, uint64_t now, uint64_t ttl, const struct 
 {
 	struct expect_key k = { endpoint_key(at), address_key(peer) };
 
-	if (at->ip.len && e->protocol)
-		memo_put(c->expected, now, ttl, &k, e);
+	if (!at->ip.len || !e->protocol)
+		return;
+	c->expected_ports[at->port / 8] |= (uint8_t)(1u << at->port % 8);
+	memo_put(c->expected, now, ttl, &k, e);
 }
 
 bool context_expected(struct context *c, uint64_t now, const struct endpoint *at,
 		      const struct ip *peer, struct expectation *e)
 {
-	struct expect_key k = { endpoint_key(at), address_key(peer) };
-	const struct expectation *found = memo_get(c->expected, now, &k);
+	struct expect_key k;
+	const struct expectation *found;
 
+	if (!(c->expected_ports[at->port / 8] >> at->port % 8 & 1))
+		return false;
+	k = (struct expect_key){ endpoint_key(at), address_key(peer) };
+	found = memo_get(c->expected, now, &k);
 	if (!found) {
 		k.peer = (struct address_key){ 0 };
 		found = memo_get(c->expected, now, &k);
@@ -131,6 +137,7 @@ void context_named(struct context *c, uint64_t now, uint64_t ttl, const struct i
 	struct name_key k = { address_key(client), address_key(server) };
 	char text[CONTEXT_NAME];
 
+	c->named_for_all |= !client->len;
 	name_copy(text, name);
 	memo_put(c->named, now, ttl, &k, text);
 }
@@ -141,7 +148,7 @@ const char *context_name(struct context *c, uint64_t now, const struct ip *clien
 	struct name_key k = { address_key(client), address_key(server) };
 	const char *name = memo_get(c->named, now, &k);
 
-	if (!name) {
+	if (!name && c->named_for_all) {
 		k.client = (struct address_key){ 0 };
 		name = memo_get(c->named, now, &k);
 	}

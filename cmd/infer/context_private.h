@@ -37,6 +37,9 @@ struct context {
 	struct memo *expected, *services, *named, *targets;
 	struct context_rule rules[CONTEXT_RULES];
 	size_t nrules;
+	/* Most flows are to ports at which none was ever expected, and no name is for everybody. */
+	uint8_t expected_ports[65536 / 8];
+	bool named_for_all;
 };
 
 #endif

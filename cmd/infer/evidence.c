@@ -91,24 +91,26 @@ static struct candidate candidate_of(const struct evidence_list *l, uint16_t pro
 {
 	struct candidate c = { protocol, EVIDENCE_CLASSES, 0 };
 	double against[EVIDENCE_CLASSES], all = 1;
+	unsigned there = 0; /* bits 1 << class */
 
-	for (unsigned i = 0; i < EVIDENCE_CLASSES; i++)
-		against[i] = 1;
 	for (unsigned i = 0; i < l->count; i++) {
 		const struct evidence *e = &l->items[i];
 		unsigned class;
 
 		if (e->protocol != protocol || !evidence_class(l, e, &class))
 			continue;
-		against[class] *= 1 - e->weight / 100.0;
-		if (class < c.class)
-			c.class = class;
+		against[class] =
+			(there >> class & 1 ? against[class] : 1) * (1 - e->weight / 100.0);
+		there |= 1u << class;
 	}
-	for (unsigned i = 0; i < EVIDENCE_CLASSES; i++) {
-		double p = 1 - against[i];
+	for (unsigned left = there; left; left &= left - 1) {
+		unsigned class = (unsigned)__builtin_ctz(left);
+		double p = 1 - against[class];
 
-		all *= 1 - (p > caps[i] / 100.0 ? caps[i] / 100.0 : p);
+		all *= 1 - (p > caps[class] / 100.0 ? caps[class] / 100.0 : p);
 	}
+	if (there)
+		c.class = (unsigned)__builtin_ctz(there);
 	c.p = 1 - all;
 	return c;
 }

@@ -20,6 +20,7 @@ struct infer_config infer_config = {
 	.max_flows = 65536,
 	.first_bytes = 16 << 20,
 	.context = 65536,
+	.payload = true,
 };
 
 const struct opt infer_options[] = {
@@ -27,6 +28,10 @@ const struct opt infer_options[] = {
 		"write only guesses; pass nothing on"),
 	OPT_ROW(0, "protocols", OPT_STRING, struct infer_config, wanted, "LIST",
 		"pass payload on to these parsers alone: of flows that may be theirs"),
+	OPT_ROW(0, "parse", OPT_FLAG, struct infer_config, parse, NULL,
+		"make the records of these parsers, too, as weir-parse behind it would"),
+	OPT_ROW(0, "payload", OPT_FLAG, struct infer_config, payload, NULL,
+		"with --parse: pass on payload, too (on; --no-payload)"),
 	OPT_ROW(0, "explain", OPT_FLAG, struct infer_config, explain, NULL,
 		"print the reasoning instead of records"),
 	OPT_ROW(0, "calibrate", OPT_STRING, struct infer_config, calibrate, "FILE",
@@ -75,8 +80,9 @@ static const struct rec_desc parsed[] = { PARSED(dns),  PARSED(http), PARSED(tls
 enum { NPARSED = sizeof(parsed) / sizeof(parsed[0]) };
 
 const struct rec_desc *const infer_reads[] = {
-	&rec_stream_desc, &rec_packet_desc, &rec_flow_desc, &parsed[0], &parsed[1], &parsed[2],
-	&parsed[3],       &parsed[4],       &parsed[5],     &parsed[6], NULL
+	&rec_stream_desc, &rec_packet_desc, &rec_stream_end_desc, &rec_flow_desc,
+	&parsed[0],       &parsed[1],       &parsed[2],           &parsed[3],
+	&parsed[4],       &parsed[5],       &parsed[6],           NULL
 };
 
 static struct {
@@ -196,6 +202,8 @@ static void on_guess(void *ctx, const struct rec_head *h, const struct rec_guess
 		explain(&self.text, h, g);
 		stage_text(st, buf_bytes(&self.text));
 	}
+	if (infer_config.parse)
+		parse_guess(h, g);
 	if (!self.truth && !infer_config.explain)
 		stage_emit(st, &rec_guess_desc, h, g);
 }
@@ -234,12 +242,13 @@ static void counters_set(void)
 void infer_open(struct stage *st, int argc, char **argv)
 {
 	const struct infer_config *c = &infer_config;
+	const char *wanted = c->wanted ? c->wanted : c->parse ? "all" : NULL;
 	const struct infer_limits limits = { .flows = c->max_flows,
 					     .first_bytes = c->first_bytes,
 					     .depth = (unsigned)c->depth,
 					     .packets = (unsigned)c->packets,
 					     .least = (unsigned)c->min_confidence,
-					     .wanted = c->wanted ? self.wanted : NULL };
+					     .wanted = wanted ? self.wanted : NULL };
 	struct infer_host host = { st, on_guess };
 	const char *why;
 	unsigned line;
@@ -252,9 +261,14 @@ void infer_open(struct stage *st, int argc, char **argv)
 	    c->first_bytes < 4 * INFER_DEPTH || c->min_confidence > 100)
 		die_usage("--max-flows, --context, --first-bytes or --min-confidence is out of "
 			  "range");
+	if (c->parse && (c->explain || c->calibrate))
+		die_usage("--parse makes records: not with --explain or --calibrate");
+	if (!c->parse && !c->payload)
+		die_usage("--no-payload is for --parse");
 	tables_open();
-	if (c->wanted)
-		wanted_read(c->wanted, self.names, self.wanted);
+	infer_config.wanted = wanted;
+	if (wanted)
+		wanted_read(wanted, self.names, self.wanted);
 	self.engine = infer_new(
 		&(struct infer_tables){ self.names, self.signatures, self.ports, self.context },
 		&host, &limits);
@@ -270,6 +284,8 @@ void infer_open(struct stage *st, int argc, char **argv)
 		self.counters[i] = stage_counter(st, counter_names[i]);
 	self.not_wanted = stage_counter(st, "not_wanted");
 	self.stage = st;
+	if (c->parse)
+		parse_open(st);
 }
 
 static void fate(struct stage *st, struct bytes raw, bool wanted)
@@ -299,8 +315,7 @@ static bool decode(struct stage *st, const struct rec_desc *desc, const struct s
 	return stage_decode(st, desc, r, &h, rec);
 }
 
-/* All of it where a flow starts; most only end. */
-static bool flow_decode(struct stage *st, const struct stage_rec *r, struct rec_flow *f)
+bool infer_flow_decode(struct stage *st, const struct stage_rec *r, struct rec_flow *f)
 {
 	static struct brief fields = { .names = { "event", "reason" } };
 	uint8_t v[BRIEF_MAX];
@@ -308,17 +323,32 @@ static bool flow_decode(struct stage *st, const struct stage_rec *r, struct rec_
 	if (!brief_read(st, &fields, r, v) || v[0] == REC_flow_event_START)
 		return decode(st, &rec_flow_desc, r, f);
 	f->event = v[0];
+	f->reason = v[1];
 	return true;
 }
 
-/* False where the record was malformed, and has had its fate. */
+/* A parser's record upstream. False where it was malformed, and has had its fate. */
+bool infer_other(struct stage *st, const struct stage_rec *r)
+{
+	struct rec_key key;
+
+	for (size_t i = 0; i < NPARSED; i++) {
+		if (parsed[i].id != r->head.type)
+			continue;
+		if (!decode(st, &parsed[i], r, &key))
+			return false;
+		infer_parsed(self.engine, &r->head, &key, parsed[i].name);
+	}
+	return true;
+}
+
+/* The same of any record. */
 static bool look(struct stage *st, const struct stage_rec *r)
 {
 	union {
 		struct rec_packet packet;
 		struct rec_stream stream;
 		struct rec_flow flow;
-		struct rec_key key;
 	} u;
 
 	switch (r->head.type) {
@@ -334,19 +364,12 @@ static bool look(struct stage *st, const struct stage_rec *r)
 			infer_packet(self.engine, &r->head, &u.packet);
 		break;
 	case REC_flow:
-		if (!flow_decode(st, r, &u.flow))
+		if (!infer_flow_decode(st, r, &u.flow))
 			return false;
 		infer_flow(self.engine, &r->head, &u.flow);
 		break;
 	default:
-		for (size_t i = 0; i < NPARSED; i++) {
-			if (parsed[i].id != r->head.type)
-				continue;
-			if (!decode(st, &parsed[i], r, &u.key))
-				return false;
-			infer_parsed(self.engine, &r->head, &u.key, parsed[i].name);
-		}
-		break;
+		return infer_other(st, r);
 	}
 	return true;
 }
@@ -363,6 +386,11 @@ static void payload_take(struct stage *st, const struct stage_rec *r)
 
 void infer_batch(struct stage *st, const struct stage_rec *recs, size_t n)
 {
+	if (infer_config.parse) {
+		parse_batch(st, self.engine, recs, n);
+		counters_set();
+		return;
+	}
 	for (size_t i = 0; i < n; i++)
 		infer_ahead(self.engine, recs[i].head.flow, INFER_AHEAD_TABLE);
 	for (size_t i = 0; i < n; i++) {
@@ -400,6 +428,8 @@ static void dump_write(void)
 void infer_end(struct stage *st)
 {
 	infer_finish(self.engine, stage_last_n(st));
+	if (infer_config.parse)
+		parse_finish(st);
 	counters_set();
 	stage_check_before(st, false);
 	if (self.truth) {

@@ -8,7 +8,7 @@
 struct infer_config {
 	struct opt_strings signatures, ports, rules;
 	const char *load, *dump, *calibrate, *wanted;
-	bool only, explain;
+	bool only, explain, parse, payload;
 	uint64_t depth, packets, max_flows, first_bytes, context, min_confidence;
 };
 
@@ -19,6 +19,19 @@ void infer_open(struct stage *st, int argc, char **argv);
 void infer_batch(struct stage *st, const struct stage_rec *recs, size_t n);
 void infer_end(struct stage *st);
 extern const struct rec_desc *const infer_reads[];
+/* All of it where a flow starts; of others `event` and `reason`. False: malformed, and dropped. */
+bool infer_flow_decode(struct stage *st, const struct stage_rec *r, struct rec_flow *f);
+/* Looks at a record of a type that is neither flow nor payload. False: as above. */
+bool infer_other(struct stage *st, const struct stage_rec *r);
+
+/* ---- parse.c: --parse ---- */
+
+/* Where these are passed on their names have their parser's in front. */
+size_t parse_options(struct opt_group groups[]);
+void parse_open(struct stage *st);
+void parse_guess(const struct rec_head *h, const struct rec_guess *g);
+void parse_batch(struct stage *st, struct infer *engine, const struct stage_rec *recs, size_t n);
+void parse_finish(struct stage *st);
 
 /* ---- wanted.c ---- */
 

@@ -64,19 +64,25 @@ static uint8_t *value_of(const struct memo *m, struct entry *e)
 	return e->bytes + ((m->key + 7) & ~(size_t)7);
 }
 
+static uint64_t hash_step(uint64_t h, uint64_t word)
+{
+	h = (h ^ word) * 0xbf58476d1ce4e5b9ull;
+	return h ^ h >> 32;
+}
+
 static uint32_t hash_of(const struct memo *m, const void *key)
 {
 	const uint8_t *p = key;
-	uint64_t h = m->seed ^ 0x9e3779b97f4a7c15ull;
+	uint64_t h = m->seed ^ 0x9e3779b97f4a7c15ull, word;
+	size_t i = 0;
 
-	for (size_t i = 0; i < m->key; i += 8) {
-		uint64_t word = 0;
-
-		memcpy(&word, p + i, m->key - i < 8 ? m->key - i : 8);
-		h = (h ^ word) * 0xbf58476d1ce4e5b9ull;
-		h ^= h >> 32;
+	for (; i + 8 <= m->key; i += 8) {
+		memcpy(&word, p + i, 8);
+		h = hash_step(h, word);
 	}
-	return (uint32_t)h;
+	word = 0;
+	memcpy(&word, p + i, m->key - i);
+	return (uint32_t)hash_step(h, word);
 }
 
 static void list_remove(struct memo *m, struct entry *e)

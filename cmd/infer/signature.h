@@ -5,8 +5,8 @@
  *     variant NAME NAME L4 PORT
  *
  * A look at some bytes costs one step a byte for all floating texts together, and for those
- * signatures whose first byte fits one comparison of a word and, where that fits too, one step for
- * each byte of the pattern. Nothing is tried twice, nothing goes back. Pure. */
+ * signatures whose first byte fits one comparison of 16 bytes and, where that fits too, one step
+ * for each byte of the pattern. Nothing is tried twice, nothing goes back. Pure. */
 #ifndef WEIR_INFER_SIGNATURE_H
 #define WEIR_INFER_SIGNATURE_H
 
@@ -48,6 +48,11 @@ struct signature_condition {
 	int32_t add;
 };
 
+/* What the first bytes must be, as far as it is certain: compared before anything else. */
+struct signature_front {
+	uint64_t bits[2], mask[2];
+};
+
 struct signature {
 	uint16_t protocol;
 	uint8_t l4s; /* bits 1 << enum signature_l4 */
@@ -61,7 +66,7 @@ struct signature {
 	bool change_any;
 	uint16_t within; /* packets */
 	uint16_t condition, conditions;
-	uint32_t word, mask; /* of the first four bytes */
+	struct signature_front front;
 	char label[40];
 };
 

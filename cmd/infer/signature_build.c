@@ -90,7 +90,7 @@ static void list_add(const struct signatures *s, struct signature_list *l, size_
 	if (l->n == SIGNATURE_BUCKET)
 		die("more than %d signatures for one first byte", SIGNATURE_BUCKET);
 	l->keys = array_grow(l->keys, l->n, sizeof(*l->keys));
-	l->keys[l->n++] = (struct signature_key){ g->word, g->mask, (uint16_t)number, g->from };
+	l->keys[l->n++] = (struct signature_key){ g->front, (uint16_t)number, g->from };
 }
 
 static void line_place(struct signatures *s, size_t number, enum signature_l4 l4)
@@ -103,6 +103,34 @@ static void line_place(struct signatures *s, size_t number, enum signature_l4 l4
 			list_add(s, &s->bucket[l4][c], number);
 	if (!says)
 		list_add(s, &s->floating[l4], number);
+}
+
+static bool byte_may(const struct signature_front *f, size_t at, unsigned byte)
+{
+	const uint8_t *bits = (const uint8_t *)f->bits, *mask = (const uint8_t *)f->mask;
+
+	return !((bits[at] ^ byte) & mask[at]);
+}
+
+static size_t left_by(const struct signature_list *l, size_t at)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < l->n; i++)
+		n += 256u >> __builtin_popcount(((const uint8_t *)l->keys[i].front.mask)[at]);
+	return n;
+}
+
+static void pivot_set(const struct signature_list *l, struct signature_pivot *p)
+{
+	*p = (struct signature_pivot){ 0 };
+	for (size_t at = 1; at < sizeof(l->keys->front.bits); at++)
+		if (left_by(l, at) < left_by(l, p->at))
+			p->at = at;
+	for (unsigned byte = 0; byte < 256; byte++)
+		for (size_t i = 0; i < l->n; i++)
+			if (byte_may(&l->keys[i].front, p->at, byte))
+				p->may[byte][i / 64] |= 1ull << i % 64;
 }
 
 void signatures_compile(struct signatures *s)
@@ -123,6 +151,8 @@ void signatures_compile(struct signatures *s)
 				s->changes_of[g->protocol] = (uint8_t)g->within;
 		}
 	}
+	for (enum signature_l4 l4 = 0; l4 < SIGNATURE_L4S; l4++)
+		pivot_set(&s->floating[l4], &s->pivot[l4]);
 	text_automatons_build(s);
 }
 

@@ -155,33 +155,52 @@ static enum answer signature_fits(const struct signatures *s, const struct signa
 	return all;
 }
 
-/* Asks those of a list that have said neither yes nor no. True where one said yes that needs no
- * other to be believed. */
+/* Bytes that are not there fit whatever is asked for: their mask is 0. */
+static struct signature_front front_of(struct bytes b)
+{
+	struct signature_front f = { 0 };
+	size_t n = b.len < sizeof(f.bits) ? b.len : sizeof(f.bits);
+
+	memcpy(f.bits, b.ptr, n);
+	memset(f.mask, 0xff, n);
+	return f;
+}
+
+static bool front_fits(const struct signature_front *wants, const struct signature_front *has)
+{
+	return !(((has->bits[0] ^ wants->bits[0]) & wants->mask[0] & has->mask[0]) |
+		 ((has->bits[1] ^ wants->bits[1]) & wants->mask[1] & has->mask[1]));
+}
+
+/* Asks those of a list that have said neither yes nor no, and that are among `may`. True where one
+ * said yes that needs no other to be believed. */
 static bool list_match(const struct signatures *s, const struct signature_list *list,
-		       const struct signature_look *look, struct bytes b,
+		       const uint64_t *may, const struct signature_look *look, struct bytes b,
 		       struct signature_scan *scan, uint64_t *said,
 		       void (*hit)(void *ctx, uint16_t number), void *ctx)
 {
-	uint32_t word = 0;
+	struct signature_front front = front_of(b);
 	bool any = false;
 
-	for (size_t i = 0; i < 4 && i < b.len; i++)
-		word |= (uint32_t)b.ptr[i] << (24 - 8 * i);
-	for (size_t i = 0; i < list->n; i++) {
-		const struct signature_key *key = &list->keys[i];
-		const struct signature *g = &s->lines[key->number];
-		enum answer a = NO;
+	for (size_t base = 0; base < list->n; base += 64) {
+		size_t n = list->n - base < 64 ? list->n - base : 64;
+		uint64_t left = may[base / 64] & ~said[base / 64] & UINT64_MAX >> (64 - n);
 
-		if (said[i / 64] >> i % 64 & 1)
-			continue;
-		if ((key->from & look->from) && (b.len < 4 || (word & key->mask) == key->word))
-			a = signature_fits(s, look, g, b, scan);
-		if (a == MORE && !look->whole && b.len < SIGNATURE_DEPTH)
-			continue;
-		said[i / 64] |= 1ull << i % 64;
-		if (a == YES) {
-			any |= g->weight >= 75 && !g->both;
-			hit(ctx, key->number);
+		for (; left; left &= left - 1) {
+			const struct signature_key *key =
+				&list->keys[base + (size_t)__builtin_ctzll(left)];
+			const struct signature *g = &s->lines[key->number];
+			enum answer a = NO;
+
+			if ((key->from & look->from) && front_fits(&key->front, &front))
+				a = signature_fits(s, look, g, b, scan);
+			if (a == MORE && !look->whole && b.len < SIGNATURE_DEPTH)
+				continue;
+			said[base / 64] |= left & -left;
+			if (a == YES) {
+				any |= g->weight >= 75 && !g->both;
+				hit(ctx, key->number);
+			}
 		}
 	}
 	return any;
@@ -191,17 +210,21 @@ void signatures_match(const struct signatures *s, const struct signature_look *l
 		      struct signature_scan *scan, void (*hit)(void *ctx, uint16_t number),
 		      void *ctx)
 {
+	static const uint64_t all[SIGNATURE_BUCKET / 64] = { UINT64_MAX, UINT64_MAX };
+	const struct signature_pivot *pivot = &s->pivot[look->l4];
 	struct bytes b = look->bytes;
 
 	if (b.len == 0)
 		return;
 	if (b.len > SIGNATURE_DEPTH && !look->whole)
 		b.len = SIGNATURE_DEPTH;
-	scan->fits |=
-		list_match(s, &s->bucket[look->l4][b.ptr[0]], look, b, scan, scan->said, hit, ctx);
+	scan->fits |= list_match(s, &s->bucket[look->l4][b.ptr[0]], all, look, b, scan, scan->said,
+				 hit, ctx);
 	/* What may stand anywhere counts where nothing else fits. */
 	if (!scan->fits)
-		list_match(s, &s->floating[look->l4], look, b, scan, scan->said_floating, hit, ctx);
+		list_match(s, &s->floating[look->l4],
+			   b.len > pivot->at ? pivot->may[b.ptr[pivot->at]] : all, look, b, scan,
+			   scan->said_floating, hit, ctx);
 }
 
 const struct signature *signatures_change(const struct signatures *s, uint16_t protocol,

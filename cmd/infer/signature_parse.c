@@ -445,23 +445,53 @@ static bool plain_line(struct draft *d, const struct line_reader *r, size_t *nex
 	return true;
 }
 
-/* What the first four bytes must be, as far as it is certain. */
-static void word_set(struct draft *d)
+/* The bits that all numbers from low to high have in common: those in front. */
+static uint64_t common_bits(uint64_t low, uint64_t high)
+{
+	uint64_t differ = low ^ high;
+
+	return differ ? ~(UINT64_MAX >> __builtin_clzll(differ)) : UINT64_MAX;
+}
+
+static void front_add(struct draft *d, size_t at, uint8_t bits, uint8_t mask)
+{
+	if (at >= sizeof(d->g.front.bits))
+		return;
+	((uint8_t *)d->g.front.bits)[at] |= bits & mask;
+	((uint8_t *)d->g.front.mask)[at] |= mask;
+}
+
+static void front_place(struct draft *d, size_t at, const struct signature_place *p)
+{
+	bool letter = p->low >= 'a' && p->low <= 'z';
+
+	if (!p->fold)
+		front_add(d, at, p->low, p->mask & (uint8_t)common_bits(p->low, p->high));
+	else if (p->low == p->high && p->mask == 0xff)
+		front_add(d, at, p->low, letter ? 0xdf : 0xff);
+}
+
+static void front_number(struct draft *d, const struct signature_condition *c)
+{
+	uint64_t mask = common_bits(c->low, c->high);
+
+	for (unsigned i = 0; i < c->width; i++) {
+		unsigned shift = 8 * (c->little ? i : c->width - 1u - i);
+
+		front_add(d, c->offset + i, (uint8_t)(c->low >> shift), (uint8_t)(mask >> shift));
+	}
+}
+
+static void front_set(struct draft *d)
 {
 	for (size_t i = 0; i < d->g.conditions; i++) {
 		const struct signature_condition *c = &d->conditions[i];
 
-		for (size_t k = 0; c->kind == CONDITION_AT && k < c->places; k++) {
-			const struct signature_place *p = &d->places[i][k];
-			unsigned shift = 24 - 8 * (unsigned)(c->offset + k);
-
-			if (c->offset + k > 3 || p->low != p->high || p->fold)
-				continue;
-			d->g.word |= (uint32_t)p->low << shift;
-			d->g.mask |= (uint32_t)p->mask << shift;
-		}
+		for (size_t k = 0; c->kind == CONDITION_AT && k < c->places; k++)
+			front_place(d, c->offset + k, &d->places[i][k]);
+		if (c->kind == CONDITION_RANGE && !c->behind)
+			front_number(d, c);
 	}
-	d->g.word &= d->g.mask;
 }
 
 static bool line_take(struct draft *d, const struct line_reader *r)
@@ -487,7 +517,7 @@ static bool line_take(struct draft *d, const struct line_reader *r)
 	if (d->s->count == SIGNATURES_MAX)
 		return refuse(d, "too many lines");
 	d->g.weak = d->bits < 2 * 20;
-	word_set(d);
+	front_set(d);
 	return true;
 }
 

@@ -25,7 +25,7 @@ struct text_automaton {
 
 /* What tells most signatures of a list apart, side by side. */
 struct signature_key {
-	uint32_t word, mask; /* of the first four bytes */
+	struct signature_front front;
 	uint16_t number;
 	uint8_t from;
 };
@@ -33,6 +33,13 @@ struct signature_key {
 struct signature_list {
 	struct signature_key *keys;
 	size_t n;
+};
+
+/* The byte among the first 16 that leaves the fewest of the floating ones, and for each of its
+ * values which ones: bits by their place in the list. */
+struct signature_pivot {
+	size_t at;
+	uint64_t may[256][SIGNATURE_BUCKET / 64];
 };
 
 struct signatures {
@@ -45,6 +52,7 @@ struct signatures {
 	struct text_automaton automaton[SIGNATURE_L4S]; /* TCP's has those of `change` lines, too */
 	/* By first byte, and those that any first byte may have. */
 	struct signature_list bucket[SIGNATURE_L4S][256], floating[SIGNATURE_L4S];
+	struct signature_pivot pivot[SIGNATURE_L4S];
 	uint16_t *changes; /* numbers of `change` lines */
 	size_t nchanges;
 	uint16_t *variants; /* numbers of `variant` lines */

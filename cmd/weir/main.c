@@ -205,6 +205,13 @@ static bool in_line(void)
 	return !config.split && !payload_printed();
 }
 
+/* What guesses has the parsers in its process. Not beside a parser of the user's own: that one is
+ * to be told of guesses, too, ahead of the payload. */
+static bool guess_and_parse(void)
+{
+	return config.infer && in_line() && !config.with.n;
+}
+
 /* The parsers: one process reads each record once for all of them, or each by itself. Returns how
  * many stages they are. */
 static size_t parsers(struct pipeline *p, struct pipe_stage **to)
@@ -219,7 +226,9 @@ static size_t parsers(struct pipeline *p, struct pipe_stage **to)
 	else
 		memset(picked, true, sizeof(picked));
 	if (!config.split)
-		to[n++] = own_stage(p, "parse");
+		to[n++] = own_stage(p, guess_and_parse() ? "infer" : "parse");
+	if (guess_and_parse())
+		stage_arg(to[0], "--parse");
 	for (size_t i = 0; config.split && names[i]; i++)
 		if (picked[i])
 			to[n++] = own_stage(p, names[i]);
@@ -252,7 +261,7 @@ static void build(struct pipeline *p, int n, char **files)
 	json = own_stage(p, "json");
 	pipeline_ring(p, source, &flow, 1, 0);
 	pipeline_ring(p, flow, &reasm, 1, 0);
-	if (config.infer) { /* in line: a guess is read before the bytes that it is about */
+	if (config.infer && !guess_and_parse()) { /* in line: a guess is read before the bytes */
 		infer = own_stage(p, "infer");
 		/* A parser of the user's own may want what no guess gives it, and a summary counts
 		 * all there is. */

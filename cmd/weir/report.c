@@ -78,7 +78,13 @@ void report_closing(const struct pipeline *p)
 		pipeline_counter(p, "json", "seen.anomaly"), losses(p));
 }
 
-/* By the printer, and by the parsers of what ends with them. */
+/* The printer counts what there was, and the parsers, wherever they run, what ended with them. */
+static bool counts_records(const char *stage)
+{
+	return strcmp(stage, "json") == 0 || strcmp(stage, "parse") == 0 ||
+	       strcmp(stage, "infer") == 0;
+}
+
 static void print_group(const struct books *b, const char *prefix, const char *title)
 {
 	size_t n = strlen(prefix);
@@ -87,8 +93,7 @@ static void print_group(const struct books *b, const char *prefix, const char *t
 	for (size_t i = 0; i < b->n; i++) {
 		const struct books_row *r = &b->rows[i];
 
-		if ((strcmp(r->stage, "json") != 0 && strcmp(r->stage, "parse") != 0) ||
-		    strncmp(r->counter, prefix, n) != 0 || !r->value)
+		if (!counts_records(r->stage) || strncmp(r->counter, prefix, n) != 0 || !r->value)
 			continue;
 		if (!any)
 			printf("%s\n", title);

@@ -19,6 +19,11 @@ static const char *name_of(const struct l7_parser *p, struct bytes protocol)
 	return NULL;
 }
 
+bool l7_guess_settles(const struct rec_guess *g)
+{
+	return g->state >= REC_guess_state_LIKELY && g->state <= REC_guess_state_GAVE_UP;
+}
+
 /* ---- first bytes --------------------------------------------------------------------------- */
 
 void l7_first_taken(struct l7_flow *f)
@@ -120,7 +125,7 @@ void l7_guess(struct l7 *l7, const struct rec_head *h, const struct rec_guess *g
 	}
 	name = name_of(l7->parser, g->protocol);
 	if (!name) {
-		if (!sure && g->state != REC_guess_state_GAVE_UP)
+		if (!l7_guess_settles(g))
 			return; /* it may yet be ours */
 		if (f)
 			l7_flow_leave(f, h);

@@ -136,6 +136,8 @@ static inline bool l7_flow_waits(const struct l7_flow *f)
 {
 	return f->mode == MODE_UNDECIDED && f->l7->follows && !f->asks;
 }
+/* Is a guess of another's protocol the end of asking? Else the flow may yet be the parser's. */
+bool l7_guess_settles(const struct rec_guess *g);
 /* Keeps first bytes until a guess comes. */
 void l7_first_keep(struct l7_flow *f, enum l7_dir dir, struct bytes data);
 /* What the flow has kept is no longer counted among first bytes. */

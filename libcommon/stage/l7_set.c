@@ -2,6 +2,7 @@
 #include "libcommon/stage/l7_set.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #include "libcommon/base/die.h"
 #include "libcommon/stage/l7_others.h"
@@ -10,8 +11,14 @@
 /* Of most flows most engines want nothing. Which ones want something is remembered here, a bit
  * each; an engine without its bit knows nothing of the flow, not even that it is somebody else's.
  */
+enum { NAMES_MOST = 4 * L7_SET_MOST };
+
 struct l7_set {
 	size_t n;
+	/* What guesses call what the parsers follow, and whose that is, a bit each. */
+	struct bytes names[NAMES_MOST];
+	uint64_t named[NAMES_MOST];
+	size_t nnames;
 	struct l7 *engines[L7_SET_MOST];
 	const struct l7_parser *parsers[L7_SET_MOST];
 	struct l7_others known; /* flows, */
@@ -19,6 +26,30 @@ struct l7_set {
 	uint64_t evicted;       /* flows of which this is no longer remembered */
 	bool datagrams;
 };
+
+static void names_add(struct l7_set *s, size_t engine)
+{
+	const char *const *names = s->parsers[engine]->protocols;
+
+	for (size_t i = 0; names && names[i]; i++) {
+		if (s->nnames == NAMES_MOST)
+			die("the parsers follow more than %d protocols", NAMES_MOST);
+		s->names[s->nnames] = bytes_str(names[i]);
+		s->named[s->nnames++] = 1ull << engine;
+	}
+}
+
+/* Who follows guesses of that protocol. */
+static uint64_t followers(const struct l7_set *s, struct bytes protocol)
+{
+	uint64_t who = 0;
+
+	for (size_t i = 0; i < s->nnames; i++)
+		if (s->names[i].len == protocol.len &&
+		    memcmp(s->names[i].ptr, protocol.ptr, protocol.len) == 0)
+			who |= s->named[i];
+	return who;
+}
 
 struct l7_set *l7_set_new(const struct l7_parser *const *parsers, size_t n,
 			  const struct l7_host *host, const struct l7_limits *limits)
@@ -28,6 +59,7 @@ struct l7_set *l7_set_new(const struct l7_parser *const *parsers, size_t n,
 	for (; s->n < n; s->n++) {
 		s->parsers[s->n] = parsers[s->n];
 		s->engines[s->n] = l7_new(parsers[s->n], host, limits);
+		names_add(s, s->n);
 		s->datagrams |= parsers[s->n]->datagram != NULL;
 	}
 	if (n > 1) {
@@ -197,26 +229,38 @@ bool l7_set_packet(struct l7_set *s, const struct rec_head *h, const struct rec_
 	return taken;
 }
 
+/* Engines that a guess is new to, and that it is not for, need not hear of it: they know nothing of
+ * the flow, and where it settles the matter they are to know nothing. */
 void l7_set_guess(struct l7_set *s, const struct rec_head *h, const struct rec_guess *g)
 {
-	uint64_t *wants;
+	uint64_t *wants, named, asked;
 
 	if (s->n == 1) {
 		l7_guess(s->engines[0], h, g);
 		return;
 	}
+	named = followers(s, g->protocol);
 	wants = wants_find(s, h->flow);
-	for (size_t i = 0; i < s->n; i++) {
-		if (wants && !(*wants >> i & 1))
+	if (!wants) {
+		wants = wants_make(s, h);
+		for (size_t i = 0; i < s->n; i++)
+			if (!l7_guess_settles(g) || !s->engines[i]->follows ||
+			    !engine_is_new(s, i, h->flow))
+				*wants |= 1ull << i;
+		*wants |= named;
+	}
+	asked = *wants | named;
+	for (; asked; asked &= asked - 1) {
+		size_t i = (size_t)__builtin_ctzll(asked);
+
+		if (!(*wants >> i & 1))
 			l7_other_add(s->engines[i], h);
 		l7_guess(s->engines[i], h, g);
-	}
-	if (!wants)
-		wants = wants_make(s, h);
-	*wants = 0;
-	for (size_t i = 0; i < s->n; i++)
-		if (!engine_left(s, i, h->flow))
+		if (engine_left(s, i, h->flow))
+			*wants &= ~(1ull << i);
+		else
 			*wants |= 1ull << i;
+	}
 }
 
 void l7_set_stream_end(struct l7_set *s, const struct rec_head *h, const struct rec_stream_end *e)

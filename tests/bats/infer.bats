@@ -221,6 +221,56 @@ parsed() {
 	[[ "$output" == *"--protocols: there is neither a parser nor a protocol 'mouse'"* ]]
 }
 
+@test "infer --parse: the same records as those of infer and parse in a row, the books balance" {
+	cd "$BATS_TEST_TMPDIR"
+	local name file list
+	for name in demo http_on_ssh starttls connect websocket ftp tftp random_443 turned mysql_mid; do
+		file=$top/examples/demo.pcap
+		[ "$name" = demo ] || file=$(guess "$name")
+		weir read "$file" | weir flow | weir reasm -o in.weir
+		for list in dns,ftp,http,smtp,ssh,tftp,tls dns,http,tls ftp; do
+			weir infer -i in.weir | weir parse --no-payload --protocols="$list" | weir json >apart
+			weir infer --parse --no-payload --protocols="$list" -i in.weir -o one.weir
+			weir json -i one.weir | cmp - apart
+			weir books -i one.weir | grep -q '^books balance'
+		done
+		weir infer -i in.weir | weir parse | weir json >apart
+		weir infer --parse -i in.weir | weir json | cmp - apart
+		weir infer --only -i in.weir | cat - <(weir infer -i in.weir | weir parse --only) | weir json | sort >apart
+		weir infer --parse --only -i in.weir | weir json | sort | cmp - apart
+	done
+}
+
+@test "infer --parse: the parsers' options, by their names, and no words instead of records" {
+	cd "$BATS_TEST_TMPDIR"
+	weir read "$top/examples/demo.pcap" | weir flow | weir reasm -o in.weir
+	weir infer --parse --http-headers -i in.weir | weir json --types http >a
+	grep -q '"req_headers":' a
+	weir infer -i in.weir | weir http --headers | weir json --types http | cmp - a
+	weir infer --parse --no-payload -i in.weir -o lean.weir
+	run -1 grep -E '^(frame|packet|stream) ' <(weir info lean.weir)
+	weir books -i lean.weir | grep -q "seen.stream $(weir json -i in.weir --types stream | wc -l)"
+	run -2 weir infer --parse --protocols dns,mouse -i in.weir
+	[[ "$output" == *"mouse"* ]]
+	run -2 weir infer --http-headers -i in.weir
+	run -2 weir infer --parse --explain -i in.weir
+	[[ "$output" == *"--parse makes records: not with --explain or --calibrate"* ]]
+	run -2 weir infer --no-payload -i in.weir
+	[[ "$output" == *"--no-payload is for --parse"* ]]
+}
+
+@test "infer: weir FILE --infer counts and prints the same whichever way its parsers run" {
+	cd "$BATS_TEST_TMPDIR"
+	local file=$top/examples/demo.pcap
+	weir "$file" -q --infer >a
+	weir "$file" -q --infer --split | cmp - a
+	weir "$file" -q --infer --with "http" --protocols dns,ftp,smtp,ssh,tftp,tls | cmp - a
+	weir "$file" -q --infer --summary | sed -n '/^records/,/^$/p' >a
+	weir "$file" -q --infer --with http --protocols dns,ftp,smtp,ssh,tftp,tls --summary | sed -n '/^records/,/^$/p' >b
+	grep -q ' stream ' a
+	cmp a b
+}
+
 # told NAME: port of the responder, protocol and bytes taken, of the guesses that another flow told of.
 told() {
 	weir read "$(guess "$1")" | weir flow | weir reasm | weir infer --only |

@@ -345,11 +345,13 @@ class Bench:
         self.page.goal("streams_cpu", "streams to files against tcpflow: CPU, but for the files' making",
                        (mine - least) / (theirs - least), 0.4, False)
 
-    def whole_with(self, infer=False, protocols=WEIR_TYPES, foreign=None):
-        """weir FILE stage by stage, so that each one's CPU is known; with a stage of one's own beside the parsers, by
-        pipes. It comes last."""
-        stages = [["read", self.mix], ["flow"], ["reasm"]] + [["infer", "--protocols=" + protocols]] * infer
-        stages += [["parse", "--no-payload", "--protocols=" + protocols], ["json", "-o", os.path.join(self.out, "json")]]
+    def whole_with(self, infer=None, protocols=WEIR_TYPES, foreign=None):
+        """weir FILE stage by stage, so that each one's CPU is known; infer: "before" the parsers, or "with" them in its
+        process; foreign: a stage of one's own beside the parsers, by pipes. It comes last."""
+        parse = ["infer", "--parse"] if infer == "with" else ["parse"]
+        stages = [["read", self.mix], ["flow"], ["reasm"]]
+        stages += [["infer", "--protocols=" + protocols]] * (infer == "before")
+        stages += [parse + ["--no-payload", "--protocols=" + protocols], ["json", "-o", os.path.join(self.out, "json")]]
         if not foreign:
             return self.chain(stages)
         ways = [os.path.join(self.out, name) for name in ("to", "from")]
@@ -363,12 +365,15 @@ class Bench:
     def infer(self):
         """The same records, each flow's protocol guessed first. Guesses are records, too, and are printed."""
         plain = Side("weir FILE, its stages", self.whole_with())
-        guessed = Side("the same with weir-infer", self.whole_with(infer=True))
-        self.compare([plain, guessed])
-        for side in (plain, guessed):
+        guessed = Side("the same with guesses", self.whole_with(infer="with"))
+        apart = Side("the same by two processes", self.whole_with(infer="before"))
+        self.compare([plain, guessed, apart])
+        for side in (plain, guessed, apart):
             self.page.figure("flows, dns, http, tls", side, self.packets)
         self.page.goal("infer_cost", "flows, DNS, HTTP and TLS with guesses against without: CPU",
                        guessed.median("cpu") / plain.median("cpu"), 1.1, False)
+        self.page.ratio("infer_apart", "the same, the parsers in a process of their own: CPU",
+                        apart.median("cpu") / plain.median("cpu"))
 
     def parsers(self):
         """What a parser costs flows that are not its own: one more in weir-parse, and one by a pipe, to which all
