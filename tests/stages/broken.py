@@ -63,12 +63,10 @@ if fault in ("drop", "double", "alter", "reorder"):
     out = Out()
 
     def pass_on():
-        raw, schema = weir.stream.current
-        weir.stream.current = None
-        weir.stream.count["filtered" if weir.only else "out"] += 1
         if not weir.only:
-            weir.announce(schema)
-            out.write(raw)
+            out.write(weir.stream.raw)
+        weir.stream.count["filtered" if weir.only else "out"] += 1
+        weir.stream.raw = None
 
     weir.pass_on = pass_on
 if fault == "ignores_only":
@@ -118,8 +116,8 @@ if fault == "n_back":
 
     def late(rec):
         if rec[0] == weir.END and weir.stream.count["in"]:
-            schema = next(s for s in weir.stream.schemas.values() if s[5] == "conform_probe")
-            raw_write(msgpack.packb([schema[4], 1, 1, 1, 1, b"x", []], use_bin_type=True))
+            probe = next(i for i, s in weir.stream.schemas.items() if s[0] == "conform_probe")
+            raw_write(msgpack.packb([probe, 1, 1, 1, 1, b"x", []], use_bin_type=True))
             weir.stream.count["made"] += 1
             weir.stream.count["out"] += 1
         control(rec)
