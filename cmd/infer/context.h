@@ -6,6 +6,10 @@
  *     10.0.0.0/8 tcp 7777 = mysql                      a rule; ports also 8000-8999, any host: any
  *     service ADDRESS tcp|udp|sctp PORT PROTOCOL COUNT UNTIL
  *     name CLIENT SERVER NAME UNTIL
+ *
+ * and for what is told while packets come, so that its time is theirs:
+ *
+ *     expect ADDRESS tcp|udp|sctp PORT PROTOCOL SECONDS [FLOW]
  */
 #ifndef WEIR_INFER_CONTEXT_H
 #define WEIR_INFER_CONTEXT_H
@@ -70,6 +74,9 @@ uint16_t context_rule(const struct context *c, const struct endpoint *at);
 
 /* Adds lines. False where one is wrong: *why and *line say what and where. */
 bool context_load(struct context *c, struct bytes text, const char **why, unsigned *line);
+/* The same of a text that is told at that time, in which `expect` may stand, too. */
+bool context_tell(struct context *c, uint64_t now, struct bytes text, const char **why,
+		  unsigned *line);
 void context_dump(const struct context *c, struct buf *out);
 
 struct context_stats {

@@ -112,19 +112,60 @@ static const char *name_take(struct context *c, const struct line_reader *r)
 	return NULL;
 }
 
-bool context_load(struct context *c, struct bytes text, const char **why, unsigned *line)
+static const char *expect_take(struct context *c, uint64_t now, const struct line_reader *r)
+{
+	struct expectation e = { .weight = 85 };
+	struct endpoint at;
+	uint64_t port, seconds;
+
+	if (r->count < 6 || r->count > 7 || !address_of(r->words[1], &at.ip) || !at.ip.len ||
+	    !l4_of(r->words[2]) || !word_number(r->words[3], 65535, &port) ||
+	    !word_number(r->words[5], 86400, &seconds) ||
+	    (r->count == 7 && !word_number(r->words[6], UINT64_MAX, &e.by)))
+		return "what is expected is ADDRESS tcp|udp|sctp PORT PROTOCOL SECONDS [FLOW]";
+	at.port = (uint16_t)port;
+	at.l4 = l4_of(r->words[2]);
+	e.protocol = protocol_number(c->names, r->words[4]);
+	if (!e.protocol)
+		return "no name of a protocol";
+	context_expect(c, now, seconds * 1000000000ull, &at, &(struct ip){ 0 }, &e);
+	return NULL;
+}
+
+static const char *line_take(struct context *c, const uint64_t *now, const struct line_reader *r)
+{
+	if (now && bytes_is(r->words[0], "expect"))
+		return expect_take(c, *now, r);
+	if (bytes_is(r->words[0], "service"))
+		return service_take(c, r);
+	if (bytes_is(r->words[0], "name"))
+		return name_take(c, r);
+	return rule_take(c, r);
+}
+
+static bool text_take(struct context *c, const uint64_t *now, struct bytes text, const char **why,
+		      unsigned *line)
 {
 	struct line_reader r = { .rest = text };
 
 	while (line_next(&r)) {
 		*line = r.number;
-		*why = bytes_is(r.words[0], "service") ? service_take(c, &r)
-		       : bytes_is(r.words[0], "name")  ? name_take(c, &r)
-						       : rule_take(c, &r);
+		*why = line_take(c, now, &r);
 		if (*why)
 			return false;
 	}
 	return true;
+}
+
+bool context_load(struct context *c, struct bytes text, const char **why, unsigned *line)
+{
+	return text_take(c, NULL, text, why, line);
+}
+
+bool context_tell(struct context *c, uint64_t now, struct bytes text, const char **why,
+		  unsigned *line)
+{
+	return text_take(c, &now, text, why, line);
 }
 
 struct dump {

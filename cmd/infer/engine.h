@@ -55,6 +55,11 @@ void infer_flow(struct infer *in, const struct rec_head *h, const struct rec_flo
 /* A parser upstream made a record of that protocol out of the flow. */
 void infer_parsed(struct infer *in, const struct rec_head *h, const struct rec_key *key,
 		  const char *protocol);
+/* A line of context_tell() from outside at that time, while records come: flows that began last and
+ * are undecided are judged anew, as what is told of them comes late. False: it is wrong, *why says
+ * how.
+ */
+bool infer_tell(struct infer *in, uint64_t now, struct bytes line, const char **why);
 /* End of input: what is undecided is given up, by ascending flow. */
 void infer_finish(struct infer *in, uint64_t last_n);
 

@@ -1,7 +1,7 @@
 /* engine_facts: what a flow's bytes say of other flows goes into the context. */
 #include "cmd/infer/engine_private.h"
 
-enum { FACTS_TTL_LEAST = 60 };
+enum { FACTS_TTL_LEAST = 60, LATE_FLOWS = 64 };
 
 struct finding {
 	struct infer *in;
@@ -69,4 +69,21 @@ void infer_facts(struct infer *in, struct infer_flow *f, unsigned dir, struct by
 	if (!f->facts && facts_remembers(input.kind))
 		f->facts = l7_pool_take(&in->facts);
 	facts_scan(f->facts, &input);
+}
+
+bool infer_tell(struct infer *in, uint64_t now, struct bytes line, const char **why)
+{
+	struct infer_flow *f = in->newest;
+	unsigned number;
+
+	if (!context_tell(in->t.context, now > in->now ? now : in->now, line, why, &number))
+		return false;
+	for (unsigned i = 0; i < LATE_FLOWS && f; i++, f = f->older) {
+		if (f->mode != INFER_OPEN || f->was_expected)
+			continue;
+		infer_expected_sign(in, f);
+		if (f->evidence.news)
+			infer_judge(in, f);
+	}
+	return true;
 }

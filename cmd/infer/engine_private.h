@@ -93,6 +93,8 @@ void infer_facts(struct infer *in, struct infer_flow *f, unsigned dir, struct by
 /* ---- engine_signs.c ---- */
 
 struct endpoint infer_endpoint(const struct infer_flow *f, unsigned dir);
+/* Has another flow announced this one? */
+void infer_expected_sign(struct infer *in, struct infer_flow *f);
 /* What is known before the first byte. */
 void infer_start_signs(struct infer *in, struct infer_flow *f);
 /* Looks at bytes of a direction, and adds the signs found in them; turns the flow round where they

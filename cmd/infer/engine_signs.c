@@ -69,7 +69,7 @@ static void memory_signs(struct infer *in, struct infer_flow *f)
 							       .weight = WEIGHT_NAME });
 }
 
-static void expected_sign(struct infer *in, struct infer_flow *f)
+void infer_expected_sign(struct infer *in, struct infer_flow *f)
 {
 	struct expectation x;
 
@@ -105,7 +105,7 @@ static void side_signs(struct infer *in, struct infer_flow *f)
 void infer_start_signs(struct infer *in, struct infer_flow *f)
 {
 	f->client = (uint8_t)client_of(in, f);
-	expected_sign(in, f);
+	infer_expected_sign(in, f);
 	side_signs(in, f);
 }
 

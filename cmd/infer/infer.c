@@ -46,6 +46,8 @@ const struct opt infer_options[] = {
 		"begin with what an earlier run learnt"),
 	OPT_ROW(0, "dump", OPT_STRING, struct infer_config, dump, "FILE",
 		"write at the end what was learnt"),
+	OPT_ROW(0, "facts", OPT_STRING, struct infer_config, facts, "FILE",
+		"read lines there as they come, like expect 192.0.2.1 tcp 5000 mine 60"),
 	OPT_ROW(0, "min-confidence", OPT_UINT, struct infer_config, min_confidence, "N",
 		"write no guess below it"),
 	OPT_ROW(0, "depth", OPT_SIZE, struct infer_config, depth, "BYTES",
@@ -284,6 +286,8 @@ void infer_open(struct stage *st, int argc, char **argv)
 		self.counters[i] = stage_counter(st, counter_names[i]);
 	self.not_wanted = stage_counter(st, "not_wanted");
 	self.stage = st;
+	if (c->facts)
+		told_open(st, c->facts);
 	if (c->parse)
 		parse_open(st);
 }
@@ -386,6 +390,7 @@ static void payload_take(struct stage *st, const struct stage_rec *r)
 
 void infer_batch(struct stage *st, const struct stage_rec *recs, size_t n)
 {
+	told_read(self.engine, recs[0].head.ts);
 	if (infer_config.parse) {
 		parse_batch(st, self.engine, recs, n);
 		counters_set();

@@ -7,7 +7,7 @@
 
 struct infer_config {
 	struct opt_strings signatures, ports, rules;
-	const char *load, *dump, *calibrate, *wanted;
+	const char *load, *dump, *calibrate, *wanted, *facts;
 	bool only, explain, parse, payload;
 	uint64_t depth, packets, max_flows, first_bytes, context, min_confidence;
 };
@@ -37,6 +37,12 @@ void parse_finish(struct stage *st);
 
 /* Of a list of parsers, or protocols, or `all` for all parsers: the protocols of their guesses. */
 void wanted_read(const char *list, const struct protocols *names, bool wanted[PROTOCOLS_MAX]);
+
+/* ---- told.c: --facts ---- */
+
+void told_open(struct stage *st, const char *path);
+/* Takes the lines that are there, at that packet time. */
+void told_read(struct infer *engine, uint64_t now);
 
 /* ---- explain.c ---- */
 

@@ -290,6 +290,60 @@ told() {
 	[ "$output" = 50000,ftp-data,0,1,orig ]
 }
 
+# A stage of one's own says what its protocol announces: here each line "open PORT" of a server.
+announcer() {
+	cat >announcer.py <<-END
+		#!/usr/bin/python3
+		import sys
+		sys.path.insert(0, "$top/examples/python")
+		import weir
+		facts = open(sys.argv[1], "a", buffering=1)
+		for rec in weir.records(types=["stream"]):
+		    weir.pass_on()
+		    said = rec["payload"].split()
+		    if said[:1] == [b"open"]:
+		        host = ".".join(map(str, rec["resp_h"][:4]))
+		        print("expect", host, "tcp", said[1].decode(), "mine", 60, rec["flow"], file=facts)
+	END
+	chmod +x announcer.py
+}
+
+@test "infer --facts: what another stage tells of a flow that will come names it, live" {
+	announcer
+	weir read "$(guess announced)" | weir flow | weir reasm >in.weir
+	: >facts
+	mkfifo in
+	weir infer --no-ring --facts facts -i in -o - 3>&- | ./announcer.py facts 3>&- >out.weir &
+	exec 9>in
+	# In the middle of the first record that has port 5556.
+	cut=$(python3 -c 'print(open("in.weir", "rb").read().index(b"\xcd\x15\xb4"))')
+	head -c "$cut" in.weir >&9
+	for _ in $(seq 200); do [ -s facts ] && break; sleep 0.05; done
+	grep -q '^expect .* tcp 5556 mine 60 ' facts
+	tail -c "+$((cut + 1))" in.weir >&9
+	exec 9>&-
+	wait
+	run weir json -i out.weir --types guess --fields resp_p,protocol,state,expected_by,why
+	[[ "$output" == *'"resp_p":5556,"protocol":"mine","state":"likely","why":[{"class":"expected","what":"flow 1 announced it"'* ]]
+	weir books -i out.weir | grep -qE 'facts_told 1( |$)'
+}
+
+@test "infer --facts: lines that were there before, a wrong one said once and counted, a file that is not there" {
+	weir read "$(guess random_443)" | weir flow | weir reasm >in.weir
+	host=$(weir json -i in.weir --types flow --fields resp_h | head -n 1 | cut -d'"' -f8)
+	printf 'expect %s tcp 443 mine 60\nnonsense\nexpect nobody tcp 1 a 1\nany tcp 443 = other\nexpect' "$host" >facts
+	run --separate-stderr weir infer --facts facts --only -i in.weir -o out.weir
+	[ "$status" -eq 0 ]
+	[ "${#stderr_lines[@]}" -eq 1 ]
+	[[ "$stderr" == *"facts: a rule is ADDRESS"*"'nonsense'" ]]
+	weir books -i out.weir >books
+	grep -qE 'facts_told 2( |$)' books
+	grep -qE 'facts_wrong 2( |$)' books
+	weir json -i out.weir --fields protocol,state | grep -q '"protocol":"other","state":"confirmed"'
+	run -1 weir infer --facts not/there -i in.weir
+	[[ "$output" == *"cannot open 'not/there'"* ]]
+}
+
 @test "infer: SIP and RTSP tell of RTP and RTCP" {
 	run told sip
 	[[ "${lines[0]}" == 50000,rtp,0,1,* && "${lines[1]}" == 50001,rtcp,0,1,* ]]

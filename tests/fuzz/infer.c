@@ -222,6 +222,7 @@ static void run_text(const uint8_t *data, size_t size)
 	}
 	ports_add(p, BYTES(data, size), &why, &line);
 	context_load(c, BYTES(data, size), &why, &line);
+	context_tell(c, size, BYTES(data, size), &why, &line);
 	context_dump(c, &out);
 	buf_release(&out);
 	context_free(c);

@@ -214,10 +214,16 @@ def turned():
     return c.close().cap
 
 
+def announced():
+    """A protocol of nobody's says which port it goes on at; a second later the client is there."""
+    c = connection(5555).open().send(0, b"hello\n").send(1, b"open 5556\n").close()
+    return connection(5556, c.cap, cport=40001, t=START + SECOND).open().send(0, noise("data", 300)).close().cap
+
+
 def main():
     table = {f.__name__: f for f in (http_on_ssh, http_8443, ssh_443, starttls, connect, websocket, postgres_tls,
                                      dns_and_http, ftp, ftp_active, ftp_split, sip, rtsp, tftp, portmap, names, srv,
-                                     mysql, mysql_mid, random_443, turned)}
+                                     mysql, mysql_mid, random_443, turned, announced)}
     if sys.argv[1:] == ["--list"]:
         print("\n".join(table))
     elif len(sys.argv) == 2 and sys.argv[1] in table:

@@ -235,6 +235,14 @@ static void test_limits(void)
 	SAID(0, "mysql likely");
 	CHECK_EQ(highest(), 85);
 	CHECK_EQ(t.said[0].rec.expected_by.v, 9);
+	check_case("what is told from outside of a flow that has begun comes late, but counts");
+	begin(&roomy);
+	tcp_piece(1, 7777, ORIG, noise(200), 0);
+	CHECK(infer_tell(t.in, 0, bytes_str("expect 192.0.2.2 tcp 7777 mysql 60 9"), &why));
+	SAID(0, "mysql likely");
+	CHECK_EQ(highest(), 85);
+	CHECK_EQ(t.said[0].rec.expected_by.v, 9);
+	CHECK(!infer_tell(t.in, 0, bytes_str("expect 192.0.2.2 tcp"), &why));
 	check_case(
 		"what the server's port served before gives at most 70, at most with its name 70");
 	begin(&roomy);
