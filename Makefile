@@ -68,8 +68,8 @@ $(B)/made/parsers.h: $(PARSERS:%=cmd/%/main.c) Makefile
 	printf '%s\n' '/* parsers: those that libweir-parsers.a has. */' '#pragma once' $(foreach p,$(PARSERS),'#include "cmd/$p/$p.h"') \
 		'#define WEIR_PARSERS $(subst $() $(),$(comma) ,$(PARSERS:%=&%_parser))' >$@
 	printf '#define WEIR_PROTOCOLS %s\n' '$(PARSERS:%="%",)' >$(@D)/protocols.h
-$(B)/cmd/parse/main.o $(B)/cmd/weir/main.o $(B)/cmd/infer/wanted.o $(B)/cmd/infer/parse.o: $(B)/made/parsers.h
-$(B)/cmd/parse/main.o $(B)/cmd/weir/main.o $(B)/cmd/infer/wanted.o $(B)/cmd/infer/parse.o: CPPFLAGS += -I$(B)
+$(B)/cmd/parse/main.o $(B)/cmd/weir/main.o $(B)/cmd/infer/wanted.o: $(B)/made/parsers.h
+$(B)/cmd/parse/main.o $(B)/cmd/weir/main.o $(B)/cmd/infer/wanted.o: CPPFLAGS += -I$(B)
 $(B)/%.o: %.c
 	@mkdir -p $(@D)
 	$(CC) $(CPPFLAGS) $(CFLAGS) $(LTO) $(SANFLAGS) -MMD -MP -c -o $@ $<

@@ -71,21 +71,41 @@ static const struct rec_field key_fields[] = {
 	{ "resp_p", REC_U16, REC_ONE, offsetof(struct rec_key, resp_p), NULL, NULL, "" },
 };
 
-/* Of parsers' records the key is enough. */
-#define PARSED(type)                                                                               \
-	{                                                                                          \
-		.name = #type, .id = REC_##type, .major = 1, .size = sizeof(struct rec_key),       \
-		.fields = key_fields, .nfields = sizeof(key_fields) / sizeof(key_fields[0]),       \
-	}
-static const struct rec_desc parsed[] = { PARSED(dns),  PARSED(http), PARSED(tls), PARSED(ssh),
-					  PARSED(smtp), PARSED(ftp),  PARSED(tftp) };
-enum { NPARSED = sizeof(parsed) / sizeof(parsed[0]) };
+/* Of parsers' records the key is enough; they are named as the parsers. */
+static struct rec_desc parsed[L7_SET_MOST];
+static size_t nparsed;
 
-const struct rec_desc *const infer_reads[] = {
-	&rec_stream_desc, &rec_packet_desc, &rec_stream_end_desc, &rec_flow_desc,
-	&parsed[0],       &parsed[1],       &parsed[2],           &parsed[3],
-	&parsed[4],       &parsed[5],       &parsed[6],           NULL
-};
+static const struct rec_desc *builtin(const char *name)
+{
+	for (size_t i = 0; rec_builtin[i]; i++)
+		if (strcmp(rec_builtin[i]->name, name) == 0)
+			return rec_builtin[i];
+	return NULL;
+}
+
+const struct rec_desc *const *infer_reads(void)
+{
+	static const struct rec_desc *reads[4 + L7_SET_MOST + 1] = {
+		&rec_stream_desc, &rec_packet_desc, &rec_stream_end_desc, &rec_flow_desc
+	};
+
+	for (size_t i = 0; infer_parsers[i] && nparsed < L7_SET_MOST; i++) {
+		const struct rec_desc *d = builtin(infer_parsers[i]->name);
+
+		if (!d)
+			continue;
+		parsed[nparsed] =
+			(struct rec_desc){ .name = d->name,
+					   .id = d->id,
+					   .major = d->major,
+					   .size = sizeof(struct rec_key),
+					   .fields = key_fields,
+					   .nfields = sizeof(key_fields) / sizeof(key_fields[0]) };
+		reads[4 + nparsed] = &parsed[nparsed];
+		nparsed++;
+	}
+	return reads;
+}
 
 static struct {
 	struct protocols *names;
@@ -336,7 +356,7 @@ bool infer_other(struct stage *st, const struct stage_rec *r)
 {
 	struct rec_key key;
 
-	for (size_t i = 0; i < NPARSED; i++) {
+	for (size_t i = 0; i < nparsed; i++) {
 		if (parsed[i].id != r->head.type)
 			continue;
 		if (!decode(st, &parsed[i], r, &key))

@@ -3,6 +3,7 @@
 #define WEIR_INFER_H
 
 #include "cmd/infer/engine.h"
+#include "libcommon/stage/l7_set.h"
 #include "libcommon/stage/stage.h"
 
 struct infer_config {
@@ -18,7 +19,8 @@ extern const struct opt infer_options[];
 void infer_open(struct stage *st, int argc, char **argv);
 void infer_batch(struct stage *st, const struct stage_rec *recs, size_t n);
 void infer_end(struct stage *st);
-extern const struct rec_desc *const infer_reads[];
+/* For the stage; called once. */
+const struct rec_desc *const *infer_reads(void);
 /* All of it where a flow starts; of others `event` and `reason`. False: malformed, and dropped. */
 bool infer_flow_decode(struct stage *st, const struct stage_rec *r, struct rec_flow *f);
 /* Looks at a record of a type that is neither flow nor payload. False: as above. */
@@ -34,6 +36,9 @@ void parse_batch(struct stage *st, struct infer *engine, const struct stage_rec 
 void parse_finish(struct stage *st);
 
 /* ---- wanted.c ---- */
+
+/* All parsers of the tree, NULL-ended. */
+extern const struct l7_parser *const infer_parsers[];
 
 /* Of a list of parsers, or protocols, or `all` for all parsers: the protocols of their guesses. */
 void wanted_read(const char *list, const struct protocols *names, bool wanted[PROTOCOLS_MAX]);

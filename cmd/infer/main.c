@@ -31,7 +31,7 @@ int main(int argc, char **argv)
 		.kind = prints ? STAGE_SINK : STAGE_FILTER,
 		.options = infer_options,
 		.config = &infer_config,
-		.reads = infer_reads,
+		.reads = infer_reads(),
 		.announces = &rec_guess_desc,
 		.skims = true,
 		.open = infer_open,

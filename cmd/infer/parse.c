@@ -5,16 +5,14 @@
 
 #include "cmd/infer/infer.h"
 #include "libcommon/stage/l7_part.h"
-#include "made/parsers.h"
 
 enum { AHEAD = 4 /* records */ };
 
-static const struct l7_parser *const parsers[] = { WEIR_PARSERS, NULL };
 static uint64_t last_n; /* of a guess */
 
 size_t parse_options(struct opt_group groups[])
 {
-	return l7_part_options(parsers, groups);
+	return l7_part_options(infer_parsers, groups);
 }
 
 void parse_open(struct stage *st)
@@ -23,7 +21,7 @@ void parse_open(struct stage *st)
 	l7_part_config.payload = infer_config.payload;
 	if (strcmp(infer_config.wanted, "all") != 0)
 		l7_part_config.protocols = infer_config.wanted;
-	l7_part_open(st, parsers);
+	l7_part_open(st, infer_parsers);
 	l7_set_follow(l7_part_set());
 }
 

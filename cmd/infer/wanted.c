@@ -5,7 +5,7 @@
 #include "libcommon/stage/l7.h"
 #include "made/parsers.h"
 
-static const struct l7_parser *const parsers[] = { WEIR_PARSERS, NULL };
+const struct l7_parser *const infer_parsers[] = { WEIR_PARSERS, NULL };
 
 static void parser_add(const struct l7_parser *p, const struct protocols *names, bool *wanted)
 {
@@ -19,10 +19,10 @@ static void name_add(const char *name, const struct protocols *names, bool *want
 	bool all = strcmp(name, "all") == 0, known = protocol || all;
 
 	wanted[protocol] = true;
-	for (size_t i = 0; parsers[i]; i++) {
-		if (!all && strcmp(name, parsers[i]->name) != 0)
+	for (size_t i = 0; infer_parsers[i]; i++) {
+		if (!all && strcmp(name, infer_parsers[i]->name) != 0)
 			continue;
-		parser_add(parsers[i], names, wanted);
+		parser_add(infer_parsers[i], names, wanted);
 		known = true;
 	}
 	if (!known)
