@@ -3,11 +3,15 @@
 
 #include "libcommon/stage/l7_private.h"
 
-enum { FIRST_MEMORY = 16 << 20 };
-
 void l7_follow(struct l7 *l7)
 {
+	l7_follow_within(l7, L7_FIRST_MEMORY);
+}
+
+void l7_follow_within(struct l7 *l7, size_t memory)
+{
 	l7->follows = l7->parser->protocols != NULL;
+	l7->first_memory = memory;
 }
 
 /* Its name where the protocol is one of the parser's, else NULL. */
@@ -85,7 +89,7 @@ void l7_first_keep(struct l7_flow *f, enum l7_dir dir, struct bytes data)
 	s->segments++;
 	f->firsts += (uint32_t)data.len;
 	l7->stats.first_bytes += data.len;
-	while (l7->stats.first_bytes > FIRST_MEMORY && l7->first_holder != l7->last_holder)
+	while (l7->stats.first_bytes > l7->first_memory && l7->first_holder != l7->last_holder)
 		oldest_leave(l7, f);
 }
 

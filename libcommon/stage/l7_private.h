@@ -69,7 +69,8 @@ struct l7 {
 	size_t scratch_used;
 	/* Most records belong to flows that are somebody else's, and most flows are. */
 	struct l7_others others;
-	bool follows; /* guesses come */
+	bool follows;        /* guesses come.. */
+	size_t first_memory; /* ..and until they do first bytes have so much */
 	struct l7_flow *first_holder, *last_holder;
 };
 
@@ -130,6 +131,11 @@ int l7_flow_by_id(const void *a, const void *b);
 void l7_flow_finish(struct l7_flow *f, uint64_t last_n);
 
 /* ---- l7_follow.c ---- */
+
+enum { L7_FIRST_MEMORY = 16 << 20 }; /* for first bytes, of a process */
+
+/* l7_follow() with a part of that memory. */
+void l7_follow_within(struct l7 *l7, size_t memory);
 
 /* Must the flow wait for a guess? */
 static inline bool l7_flow_waits(const struct l7_flow *f)

@@ -88,15 +88,14 @@ bool l7_set_takes_datagrams(const struct l7_set *s)
 
 bool l7_set_follow(struct l7_set *s)
 {
-	bool any = false;
+	size_t n = 0;
 
-	for (size_t i = 0; i < s->n; i++) {
-		if (!s->parsers[i]->protocols)
-			continue;
-		l7_follow(s->engines[i]);
-		any = true;
-	}
-	return any;
+	for (size_t i = 0; i < s->n; i++)
+		n += s->parsers[i]->protocols != NULL;
+	for (size_t i = 0; i < s->n; i++)
+		if (s->parsers[i]->protocols)
+			l7_follow_within(s->engines[i], L7_FIRST_MEMORY / n);
+	return n > 0;
 }
 
 /* ---- who wants a flow ----------------------------------------------------------------------- */

@@ -14,7 +14,8 @@ struct l7_set *l7_set_new(const struct l7_parser *const *parsers, size_t n,
 			  const struct l7_host *host, const struct l7_limits *limits);
 /* Does any of them read datagrams? */
 bool l7_set_takes_datagrams(const struct l7_set *s);
-/* Those with `protocols` follow guesses from now on; false: none has any. */
+/* Those with `protocols` follow guesses from now on, and share the memory for first bytes that one
+ * would have; false: none has any. */
 bool l7_set_follow(struct l7_set *s);
 
 /* As the calls of the engine: the record belongs to one of them; it is none's; one knows of it. */

@@ -3,7 +3,11 @@
  * Input: steps [what, flow and direction, n] and n bytes. A step's bytes may stand behind one of
  * the words that signatures and fact scanners look for. Whatever comes, memory has its limits, a
  * flow's guesses are numbered through, no confidence is above what its class allows, and the same
- * input gives the same guesses again. The first byte chooses: text for the tables instead. */
+ * input gives the same guesses again. The first byte chooses: text for the tables instead, its own
+ * signatures looked for in the bytes behind its first NUL, at once and byte by byte.
+ *
+ * Mutation works on whole steps, and on whole lines made of the words that tables have. */
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "cmd/infer/engine.h"
@@ -11,6 +15,7 @@
 #include "cmd/infer/texts.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+size_t LLVMFuzzerCustomMutator(uint8_t *data, size_t size, size_t max, unsigned seed);
 
 enum { FLOWS = 16 };
 
@@ -91,12 +96,6 @@ static void on_guess(void *ctx, const struct rec_head *h, const struct rec_guess
 	mix(&g->confidence, 1);
 	mix(&g->state, sizeof(g->state));
 	mix(&h->n, sizeof(h->n));
-}
-
-static void on_hit(void *ctx, uint16_t number)
-{
-	(void)ctx;
-	mix(&number, sizeof(number));
 }
 
 struct input {
@@ -200,29 +199,54 @@ static uint64_t run(const uint8_t *data, size_t size, const bool *wanted)
 	return digest;
 }
 
+static void on_hit(void *ctx, uint16_t number)
+{
+	((bool *)ctx)[number] = true;
+}
+
+/* What is found in the bytes of a stream at once is also found where they come one by one. */
+static void look(const struct signatures *s, struct bytes b)
+{
+	bool whole[SIGNATURES_MAX] = { false }, pieces[SIGNATURES_MAX] = { false };
+	struct signature_look l = { SIGNATURE_TCP, FROM_ANY, false, b };
+	struct signature_scan scan = { 0 };
+
+	signatures_match(s, &l, &scan, on_hit, whole);
+	scan = (struct signature_scan){ 0 };
+	for (size_t n = 1; n <= b.len; n++) {
+		l.bytes.len = n;
+		signatures_match(s, &l, &scan, on_hit, pieces);
+	}
+	for (size_t i = 0; i < SIGNATURES_MAX; i++)
+		if (whole[i] && !pieces[i])
+			abort();
+	for (unsigned l4 = SIGNATURE_UDP; l4 < SIGNATURE_L4S; l4++) {
+		l = (struct signature_look){ (enum signature_l4)l4, FROM_ANY, true, b };
+		scan = (struct signature_scan){ 0 };
+		signatures_match(s, &l, &scan, on_hit, whole);
+	}
+}
+
 static void run_text(const uint8_t *data, size_t size)
 {
 	struct protocols *own = protocols_new();
 	struct signatures *s = signatures_new(own);
 	struct ports *p = ports_new(own);
 	struct context *c = context_new(own, 16, 1);
-	struct signature_scan scan = { 0 };
+	const uint8_t *nul = size ? memchr(data, 0, size) : NULL;
+	struct bytes text = BYTES(data, nul ? (size_t)(nul - data) : size);
 	struct buf out = { 0 };
 	const char *why;
 	unsigned line;
 
-	signatures_add(s, BYTES(data, size), &why, &line);
+	signatures_add(s, text, &why, &line);
 	signatures_compile(s);
-	for (unsigned l4 = 0; l4 < SIGNATURE_L4S; l4++) {
-		struct signature_look look = { (enum signature_l4)l4, FROM_ANY, l4 == SIGNATURE_UDP,
-					       BYTES(data, size) };
-
-		scan = (struct signature_scan){ 0 };
-		signatures_match(s, &look, &scan, on_hit, NULL);
-	}
-	ports_add(p, BYTES(data, size), &why, &line);
-	context_load(c, BYTES(data, size), &why, &line);
-	context_tell(c, size, BYTES(data, size), &why, &line);
+	look(s, text);
+	if (nul)
+		look(s, BYTES(nul + 1, size - text.len - 1));
+	ports_add(p, text, &why, &line);
+	context_load(c, text, &why, &line);
+	context_tell(c, size, text, &why, &line);
 	context_dump(c, &out);
 	buf_release(&out);
 	context_free(c);
@@ -252,4 +276,125 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	else if (size && run(data, size, NULL) != run(data, size, wanted))
 		abort();
 	return 0;
+}
+
+/* ---- mutation ----------------------------------------------------------------------------- */
+
+static unsigned draw(unsigned *seed, unsigned below)
+{
+	*seed = *seed * 1103515245u + 12345u;
+	return below ? (*seed >> 16) % below : 0;
+}
+
+/* Puts `add` bytes in the place of `gone`; 0 where there is no room. */
+static size_t splice(uint8_t *data, size_t size, size_t max, size_t at, size_t gone,
+		     struct bytes add)
+{
+	if (size - gone + add.len > max)
+		return 0;
+	memmove(data + at + add.len, data + at + gone, size - at - gone);
+	memcpy(data + at, add.ptr, add.len);
+	return size - gone + add.len;
+}
+
+/* Where the part that holds a byte begins and ends: a step.. */
+static size_t step_end(const uint8_t *data, size_t size, size_t at)
+{
+	size_t n = at + 2 < size ? at + 3 + (data[at + 2] & 127u) : size;
+
+	return n < size ? n : size;
+}
+
+/* ..or a line; behind a NUL all that is left. */
+static size_t line_end(const uint8_t *data, size_t size, size_t at)
+{
+	const uint8_t *nul = memchr(data, 0, size), *end = memchr(data + at, '\n', size - at);
+
+	if (nul && at > (size_t)(nul - data))
+		return size;
+	return end ? (size_t)(end - data) + 1 : size;
+}
+
+static size_t step_make(uint8_t out[160], unsigned *seed)
+{
+	static const char signs[] = "0123456789,.:;\r\n =|(";
+	size_t n = draw(seed, 4) ? draw(seed, 8) : draw(seed, 128);
+
+	out[0] = (uint8_t)(draw(seed, WORDS + BINARY) << 3 |
+			   (draw(seed, 12) ? 2 + draw(seed, 6) : draw(seed, 2)));
+	out[1] = (uint8_t)draw(seed, 2 * FLOWS);
+	out[2] = (uint8_t)n;
+	for (size_t i = 0; i < n; i++)
+		out[3 + i] = draw(seed, 2) ? (uint8_t)signs[draw(seed, sizeof(signs) - 1)]
+					   : (uint8_t)draw(seed, 256);
+	return 3 + n;
+}
+
+static size_t line_make(uint8_t out[160], unsigned *seed)
+{
+	static const char *const heads[] = { "a.x tcp any 80",
+					     "a.y udp client 70",
+					     "b tcp,udp server 60",
+					     "c.z sctp any 99",
+					     "change a b client",
+					     "change a any server within=3",
+					     "variant a b tcp 7",
+					     "10.0.0.0/8 tcp 7-9 = a",
+					     "expect 1.2.3.4 udp 5 a 9 1",
+					     "service 1.2.3.4 tcp 1 a 2 99",
+					     "name - 1.2.3.4 x.y 99" };
+	static const char *const conditions[] = {
+		"0:\"GET \"",   "0:[&c0=80]..01", "4:00[00-1f]",     "+0:\"ab\"",
+		"+1:[61-7a]0d", "find:\"ab\"",    "find:\"Host\"",   "line:\" HTTP\"",
+		"line:\"b\"",   "be16@0=3..9",    "be24@1=0..65535", "le32@4=7",
+		"u8@3=rest",    "be16@2=len-2",   "ber@1=0..300",    "be16@+2=1..",
+		"len=4..90",    "both",           "0:\"a\"",         "1:..\"c\"",
+		"8:00000002",   "12:[00-03]"
+	};
+	size_t n = (size_t)sprintf((char *)out, "%s",
+				   heads[draw(seed, sizeof(heads) / sizeof(heads[0]))]);
+
+	for (unsigned k = draw(seed, 5); k; k--)
+		n += (size_t)sprintf(
+			(char *)out + n, " %s",
+			conditions[draw(seed, sizeof(conditions) / sizeof(conditions[0]))]);
+	out[n++] = '\n';
+	return n;
+}
+
+/* Puts in, takes out, repeats or changes a step, or a line. */
+size_t LLVMFuzzerCustomMutator(uint8_t *data, size_t size, size_t max, unsigned seed)
+{
+	bool text = size && data[0] == 't';
+	size_t at = text ? 1 : 0, end = at, made = 0;
+	uint8_t part[160];
+
+	for (unsigned k = draw(&seed, 24) + 1; k && end < size; k--) {
+		at = end;
+		end = text ? line_end(data, size, at) : step_end(data, size, at);
+	}
+	switch (draw(&seed, 5)) {
+	case 0:
+		made = splice(data, size, max, at, end - at, BYTES(part, 0));
+		break;
+	case 1:
+	case 2:
+		made = text ? line_make(part, &seed) : step_make(part, &seed);
+		made = splice(data, size, max, at, draw(&seed, 3) ? 0 : end - at,
+			      BYTES(part, made));
+		break;
+	case 3:
+		memcpy(part, data + at, end - at < sizeof(part) ? end - at : sizeof(part));
+		made = splice(data, size, max, at, 0,
+			      BYTES(part, end - at < sizeof(part) ? end - at : sizeof(part)));
+		break;
+	default:
+		if (end > at)
+			data[at + draw(&seed, (unsigned)(end - at))] = (uint8_t)draw(&seed, 256);
+		break;
+	}
+	if (!made && !draw(&seed, 8) && max > 8) /* the other kind */
+		made = splice(data, size, max, 0, 0,
+			      text ? BYTES_LIT("\x12\x00\x00") : BYTES_LIT("t"));
+	return made ? made : size;
 }

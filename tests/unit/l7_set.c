@@ -236,6 +236,28 @@ static void order(void)
 	l7_set_free(r.sets[0]);
 }
 
+static void first_bytes(void)
+{
+	static uint8_t bytes[1000];
+	const struct l7_parser *const all[] = { &parser_a, &parser_b };
+	struct l7_set *set = l7_set_new(all, 2, &(struct l7_host){ &logs[0], on_record }, NULL);
+
+	check_case("first bytes have 16 MiB over all parsers; what goes is counted");
+	CHECK(l7_set_follow(set));
+	for (uint64_t id = 1; id <= 10000; id++) {
+		struct rec_head h = { REC_stream, id, id, id };
+		struct rec_stream s = { .ip_version = 4,
+					.proto = 6,
+					.payload = BYTES(bytes, sizeof(bytes)) };
+
+		l7_set_stream(set, &h, &s);
+	}
+	CHECK(l7_set_stats(set).first_bytes <= 16 << 20);
+	CHECK(l7_set_stats(set).first_bytes > 15 << 20);
+	CHECK(l7_set_stats(set).first_bytes_evicted > 0);
+	l7_set_free(set);
+}
+
 int main(void)
 {
 	check_case("what two parsers make side by side is what each makes alone");
@@ -246,6 +268,7 @@ int main(void)
 	compare(false, (uint64_t)L7_OTHER_SETS * L7_OTHER_WAYS);
 	compare(true, (uint64_t)L7_OTHER_SETS * L7_OTHER_WAYS);
 	order();
+	first_bytes();
 	for (int i = 0; i < 3; i++)
 		buf_release(&logs[i]);
 	return check_end();
