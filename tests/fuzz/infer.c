@@ -362,7 +362,31 @@ static size_t line_make(uint8_t out[160], unsigned *seed)
 	return n;
 }
 
-/* Puts in, takes out, repeats or changes a step, or a line. */
+/* Bytes that such lines look for: in front of those behind the NUL, where there is one, or behind.
+ */
+static size_t bytes_put(uint8_t *data, size_t size, size_t max, unsigned *seed)
+{
+	static const struct bytes sought[] = { BYTES_LIT("GET "),
+					       BYTES_LIT("ab"),
+					       BYTES_LIT(" HTTP\n"),
+					       BYTES_LIT("Host"),
+					       BYTES_LIT("\x80\x00\x01"),
+					       BYTES_LIT("\x00\x07"),
+					       BYTES_LIT("\x00\x00\x00\x02"),
+					       BYTES_LIT("abc"),
+					       BYTES_LIT("a\x0d") };
+	const struct bytes add = sought[draw(seed, sizeof(sought) / sizeof(sought[0]))];
+	const uint8_t *nul = memchr(data, 0, size);
+	size_t made;
+
+	if (nul)
+		return splice(data, size, max, draw(seed, 2) ? (size_t)(nul - data) + 1 : size, 0,
+			      add);
+	made = splice(data, size, max, size, 0, BYTES_LIT("\0"));
+	return made ? splice(data, made, max, made, 0, add) : 0;
+}
+
+/* Puts in, takes out, repeats or changes a step, a line, or what lines look for. */
 size_t LLVMFuzzerCustomMutator(uint8_t *data, size_t size, size_t max, unsigned seed)
 {
 	bool text = size && data[0] == 't';
@@ -373,7 +397,10 @@ size_t LLVMFuzzerCustomMutator(uint8_t *data, size_t size, size_t max, unsigned 
 		at = end;
 		end = text ? line_end(data, size, at) : step_end(data, size, at);
 	}
-	switch (draw(&seed, 5)) {
+	switch (draw(&seed, text ? 6 : 5)) {
+	case 5:
+		made = bytes_put(data, size, max, &seed);
+		break;
 	case 0:
 		made = splice(data, size, max, at, end - at, BYTES(part, 0));
 		break;
