@@ -129,3 +129,26 @@ frames() { # frames SEED KILLS OUT: read, pass twice, print
 	[ "$(sort out.json | uniq -d | wc -l)" -eq 0 ]
 	grep -q "^books balance" err
 }
+
+@test "commit: the time of flow goes on where its clock was, also in a capture whose clock goes back" {
+	export WEIR_RUNDIR=$BATS_TEST_TMPDIR/run
+	mkfifo in
+	printf '%s\n' '[pipeline]' 'name = p' 'backoff = 1ms' '[stage read]' 'run = read in' 'out = frames' '[stage flow]' 'run = flow' \
+		'in = frames' 'out = packets' '[stage json]' 'run = json --types packet --fields ts,raw_ts -o out.json' 'in = packets' >p.weir
+	weir run p.weir 2>err 3>&- 8>&- &
+	launcher=$!
+	exec 8>in
+	demo=$top/examples/demo.pcap
+	cat "$demo" >&8
+	stage() { weir top p --once --json --every 10ms | jq -r --arg s "$1" ".stages[] | select(.stage == \$s) | .$2"; }
+	await() { for _ in $(seq 400); do [ "$("${@:2}")" = "$1" ] && return 0 || sleep 0.02; done; return 1; }
+	await 236 stage flow in
+	kill -9 "$(stage flow pid)"
+	await 1 stage flow restarts
+	tail -c +25 "$demo" >&8 # the same once more: eight seconds back
+	exec 8>&-
+	wait $launcher
+	cat "$demo" <(tail -c +25 "$demo") >twice.pcap
+	weir read twice.pcap | weir flow | weir json --types packet --fields ts,raw_ts | cmp - out.json
+	[ "$(jq -c 'select(.ts != (.raw_ts | tonumber / 1e9))' out.json | wc -l)" -gt 200 ]
+}

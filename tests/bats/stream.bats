@@ -141,6 +141,14 @@ many_frames() {
 	done
 }
 
+@test "ring: 64 MiB of /dev/shm are enough for the rings of a pipeline" {
+	unshare -m true 2>/dev/null || skip "no mount namespaces here"
+	weir plan --name "m$$" "read '$demo' | flow | reasm | { dns, http, tls } | json" >plan
+	[ "$(grep -o -- '-o shm:' plan | wc -l)" -eq 6 ]
+	unshare -m bash -c "mount -t tmpfs -o size=64m none /dev/shm && bash plan" >out
+	weir "$demo" -q --protocols dns,http,tls | cmp - out
+}
+
 @test "ring: a full /dev/shm is refused at the start, in one line" {
 	unshare -m true 2>/dev/null || skip "no mount namespaces here"
 	run unshare -m bash -c "mount -t tmpfs -o size=256k none /dev/shm &&
