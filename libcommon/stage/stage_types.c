@@ -116,7 +116,7 @@ void stage_check_before(struct stage *st, bool tcp)
 {
 	bool packets = stage_schema(st, REC_packet), streams = stage_schema(st, REC_stream);
 
-	if (stage_quiet(st) || !any_came(st) || streams)
+	if (stage_quiet(st) || st->code || !any_came(st) || streams)
 		return;
 	if (!packets && stage_schema(st, REC_frame))
 		warn("frames came in, and no packets: before this stage 'weir flow' is missing");

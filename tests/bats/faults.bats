@@ -84,7 +84,8 @@ weir dns -i "$ring-c,reader=dns" -o "$ring-d,readers=http" & jobs="$jobs $!"
 weir http -i "$ring-d,reader=http" -o "$ring-e,readers=tls" & jobs="$jobs $!"
 weir tls -i "$ring-e,reader=tls" -o out.weir & jobs="$jobs $!"
 for job in $jobs; do # a wait ends with the signal, too
-	while wait "$job"; code=$?; [ $code -gt 128 ] && kill -0 "$job" 2>/dev/null; do :; done
+	# bash may say -1 where the signal came as the job ended; asked again, it knows the job's own.
+	while wait "$job"; code=$?; [ $code -lt 0 ] || { [ $code -gt 128 ] && kill -0 "$job" 2>/dev/null; }; do :; done
 	codes="$codes $code"
 done
 echo ${codes# } >codes
