@@ -4,25 +4,9 @@
 #include "libcommon/packet/match.h"
 #include "libcommon/packet/sums.h"
 #include "tests/unit/check.h"
+#include "tests/unit/packet_made.h"
 
-static uint8_t made[PKT_BUILD_MAX];
 static char why[PKT_WHY];
-
-/* The expression's first packet, in `made`. */
-static struct packet build(const char *text)
-{
-	struct packet p = { 0 };
-	const char *reason;
-	struct pkt_expr e;
-
-	if (!pkt_expr_parse(&e, bytes_str(text), NULL, why))
-		return p;
-	pkt_template_next(&e.v[0], &e, false);
-	if (!pkt_build(&e.v[0].model, made, sizeof(made), &p, &reason))
-		p.n = 0;
-	pkt_expr_release(&e);
-	return p;
-}
 
 /* By how much the node's sum is off, in one's complement. */
 static uint32_t off_by(const struct packet *p, unsigned node)

@@ -5,27 +5,10 @@
 #include "libcommon/packet/expr.h"
 #include "libcommon/packet/sums.h"
 #include "tests/unit/check.h"
+#include "tests/unit/packet_made.h"
 #include "tests/unit/stream_talk.h"
 
 /* ---- layers ---- */
-
-static uint8_t made[PKT_BUILD_MAX];
-static char why[PKT_WHY];
-
-static struct packet build(const char *text)
-{
-	struct packet p = { 0 };
-	const char *reason;
-	struct pkt_expr e;
-
-	if (!pkt_expr_parse(&e, bytes_str(text), NULL, why))
-		return p;
-	pkt_template_next(&e.v[0], &e, false);
-	if (!pkt_build(&e.v[0].model, made, sizeof(made), &p, &reason))
-		p.n = 0;
-	pkt_expr_release(&e);
-	return p;
-}
 
 static bool hex_is(const char *text, const char *hex)
 {
