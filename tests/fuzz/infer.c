@@ -13,9 +13,9 @@
 #include "cmd/infer/engine.h"
 #include "cmd/infer/evidence.h"
 #include "cmd/infer/texts.h"
+#include "tests/fuzz/parts.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-size_t LLVMFuzzerCustomMutator(uint8_t *data, size_t size, size_t max, unsigned seed);
 
 enum { FLOWS = 16 };
 
@@ -280,24 +280,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
 /* ---- mutation ----------------------------------------------------------------------------- */
 
-static unsigned draw(unsigned *seed, unsigned below)
-{
-	*seed = *seed * 1103515245u + 12345u;
-	return below ? (*seed >> 16) % below : 0;
-}
-
-/* Puts `add` bytes in the place of `gone`; 0 where there is no room. */
-static size_t splice(uint8_t *data, size_t size, size_t max, size_t at, size_t gone,
-		     struct bytes add)
-{
-	if (size - gone + add.len > max)
-		return 0;
-	memmove(data + at + add.len, data + at + gone, size - at - gone);
-	memcpy(data + at, add.ptr, add.len);
-	return size - gone + add.len;
-}
-
-/* Where the part that holds a byte begins and ends: a step.. */
+/* Where a part ends: a step.. */
 static size_t step_end(const uint8_t *data, size_t size, size_t at)
 {
 	size_t n = at + 2 < size ? at + 3 + (data[at + 2] & 127u) : size;
@@ -315,7 +298,7 @@ static size_t line_end(const uint8_t *data, size_t size, size_t at)
 	return end ? (size_t)(end - data) + 1 : size;
 }
 
-static size_t step_make(uint8_t out[160], unsigned *seed)
+static size_t step_make(uint8_t *out, unsigned *seed)
 {
 	static const char signs[] = "0123456789,.:;\r\n =|(";
 	size_t n = draw(seed, 4) ? draw(seed, 8) : draw(seed, 128);
@@ -330,7 +313,7 @@ static size_t step_make(uint8_t out[160], unsigned *seed)
 	return 3 + n;
 }
 
-static size_t line_make(uint8_t out[160], unsigned *seed)
+static size_t line_make(uint8_t *out, unsigned *seed)
 {
 	static const char *const heads[] = { "a.x tcp any 80",
 					     "a.y udp client 70",
@@ -381,47 +364,21 @@ static size_t bytes_put(uint8_t *data, size_t size, size_t max, unsigned *seed)
 
 	if (nul)
 		return splice(data, size, max, draw(seed, 2) ? (size_t)(nul - data) + 1 : size, 0,
-			      add);
-	made = splice(data, size, max, size, 0, BYTES_LIT("\0"));
-	return made ? splice(data, made, max, made, 0, add) : 0;
+			      add.ptr, add.len);
+	made = splice(data, size, max, size, 0, "", 1);
+	return made > size ? splice(data, made, max, made, 0, add.ptr, add.len) : size;
 }
 
-/* Puts in, takes out, repeats or changes a step, a line, or what lines look for. */
 size_t LLVMFuzzerCustomMutator(uint8_t *data, size_t size, size_t max, unsigned seed)
 {
+	static const struct parts steps = { .next = step_end, .make = step_make };
+	static const struct parts lines = { .head = 1, .next = line_end, .make = line_make };
 	bool text = size && data[0] == 't';
-	size_t at = text ? 1 : 0, end = at, made = 0;
-	uint8_t part[160];
 
-	for (unsigned k = draw(&seed, 24) + 1; k && end < size; k--) {
-		at = end;
-		end = text ? line_end(data, size, at) : step_end(data, size, at);
-	}
-	switch (draw(&seed, text ? 6 : 5)) {
-	case 5:
-		made = bytes_put(data, size, max, &seed);
-		break;
-	case 0:
-		made = splice(data, size, max, at, end - at, BYTES(part, 0));
-		break;
-	case 1:
-	case 2:
-		made = text ? line_make(part, &seed) : step_make(part, &seed);
-		made = splice(data, size, max, at, draw(&seed, 3) ? 0 : end - at,
-			      BYTES(part, made));
-		break;
-	case 3:
-		memcpy(part, data + at, end - at < sizeof(part) ? end - at : sizeof(part));
-		made = splice(data, size, max, at, 0,
-			      BYTES(part, end - at < sizeof(part) ? end - at : sizeof(part)));
-		break;
-	default:
-		if (end > at)
-			data[at + draw(&seed, (unsigned)(end - at))] = (uint8_t)draw(&seed, 256);
-		break;
-	}
-	if (!made && !draw(&seed, 8) && max > 8) /* the other kind */
-		made = splice(data, size, max, 0, 0,
-			      text ? BYTES_LIT("\x12\x00\x00") : BYTES_LIT("t"));
-	return made ? made : size;
+	if (draw(&seed, 64) == 0) /* the other kind */
+		return text ? splice(data, size, max, 0, 0, "\x12\0\0", 3)
+			    : splice(data, size, max, 0, 0, "t", 1);
+	if (text && draw(&seed, 6) == 0)
+		return bytes_put(data, size, max, &seed);
+	return parts_mutate(text ? &lines : &steps, data, size, max, seed);
 }

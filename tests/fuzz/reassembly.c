@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "libcommon/net/assembly.h"
+#include "tests/fuzz/parts.h"
 
 enum { TEXT = 70000, SIDES = 2, HEAD = 2, STEP = 6 /* bytes of a script */ };
 
@@ -109,36 +110,25 @@ static void check(struct assembly_group *g)
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-size_t LLVMFuzzerMutate(uint8_t *data, size_t size, size_t max) __attribute__((weak));
-size_t LLVMFuzzerCustomMutator(uint8_t *data, size_t size, size_t max, unsigned seed);
 
-/* Changes a script by whole steps: one goes, comes again elsewhere, or is made next to another. */
+/* ---- mutation ----------------------------------------------------------------------------- */
+
+/* Next to where it was, or over its end. */
+static void step_tweak(uint8_t *step, size_t len, unsigned *seed)
+{
+	static const int16_t by[] = { 0, 1, -1, -100, 4096, 1460 };
+
+	if (len < STEP)
+		return;
+	be16_put(step + 1, (uint16_t)(be16_get(step + 1) + be16_get(step + 3) + by[draw(seed, 6)]));
+	be16_put(step + 3, (uint16_t)(1 + draw(seed, 5000)));
+}
+
 size_t LLVMFuzzerCustomMutator(uint8_t *data, size_t size, size_t max, unsigned seed)
 {
-	size_t steps = size < HEAD ? 0 : (size - HEAD) / STEP, from, to, at;
-	uint8_t step[STEP], *place;
+	static const struct parts parts = { .head = HEAD, .step = STEP, .tweak = step_tweak };
 
-	if (seed % 4 == 0 || !steps || size + STEP > max)
-		return LLVMFuzzerMutate(data, size, max);
-	from = seed / 16 % steps;
-	to = seed / 16 / steps % (steps + 1);
-	memcpy(step, data + HEAD + from * STEP, STEP);
-	place = data + HEAD + (seed % 4 == 1 ? from : to) * STEP;
-	size = HEAD + steps * STEP;
-	if (seed % 4 == 1) { /* it goes */
-		memmove(place, place + STEP, (size_t)(data + size - place) - STEP);
-		return size - STEP;
-	}
-	if (seed % 4 == 2) { /* next to it, or over its end */
-		static const int16_t by[] = { 0, 1, -1, -100, 4096, 1460 };
-
-		at = (size_t)(be16_get(step + 1) + be16_get(step + 3) + by[seed / 4 % 6]);
-		be16_put(step + 1, (uint16_t)at);
-		be16_put(step + 3, (uint16_t)(1 + seed / 64 % 5000));
-	}
-	memmove(place + STEP, place, (size_t)(data + size - place));
-	memcpy(place, step, STEP);
-	return size + STEP;
+	return parts_mutate(&parts, data, size, max, seed);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

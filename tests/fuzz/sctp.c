@@ -1,9 +1,12 @@
 /* Fuzz target: sctp. The input's first byte says what the rest is: a script of messages that are
  * sent in some order (checked against what was sent), or raw packets for the association and both
- * directions' streams (checked against the laws). */
+ * directions' streams (checked against the laws).
+ *
+ * Mutation works on steps, or on packets of chunks that belong to one association. */
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "tests/fuzz/parts.h"
 #include "tests/unit/sctp_model.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -124,4 +127,181 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		abort();
 	}
 	return 0;
+}
+
+/* ---- mutation ----------------------------------------------------------------------------- */
+
+static size_t packet_next(const uint8_t *data, size_t size, size_t at)
+{
+	size_t n = size - at > 2 ? 3u + data[at + 2] : 3;
+
+	return size - at > n ? at + n : size;
+}
+
+/* Each side's TSNs begin here, the second time just below the wrap. */
+static uint32_t tsn_draw(unsigned *seed)
+{
+	return (draw(seed, 8) ? 1000 : 0xfffffff8) + draw(seed, draw(seed, 4) ? 8 : 40);
+}
+
+static void reconfig_make(struct sctp_build *b, unsigned *seed)
+{
+	static const uint8_t types[] = {
+		SCTP_OUTGOING_RESET, SCTP_INCOMING_RESET, SCTP_TSN_RESET,
+		SCTP_RESPONSE,       SCTP_ADD_OUTGOING,   SCTP_ADD_INCOMING
+	};
+	uint8_t v[28] = { 0 };
+	unsigned type = types[draw(seed, sizeof(types))], n = 16;
+
+	be16_put(v, (uint16_t)type);
+	be32_put(v + 4, tsn_draw(seed));
+	if (type == SCTP_OUTGOING_RESET) {
+		be32_put(v + 8, tsn_draw(seed));
+		be32_put(v + 12, tsn_draw(seed));
+		be16_put(v + 16, (uint16_t)draw(seed, 4));
+		n = draw(seed, 2) ? 18 : 16;
+	} else if (type == SCTP_RESPONSE) {
+		be32_put(v + 8, draw(seed, 8) ? SCTP_PERFORMED : draw(seed, 8));
+		be32_put(v + 12, tsn_draw(seed));
+		be32_put(v + 16, tsn_draw(seed));
+		n = draw(seed, 2) ? 20 : 12;
+	} else if (type == SCTP_INCOMING_RESET) {
+		be16_put(v + 8, (uint16_t)draw(seed, 4));
+		n = 10;
+	} else if (type == SCTP_TSN_RESET) {
+		n = 8;
+	} else {
+		be16_put(v + 8, (uint16_t)draw(seed, 4));
+		n = 12;
+	}
+	be16_put(v + 2, (uint16_t)n);
+	build_chunk(b, SCTP_RE_CONFIG, 0, v, n);
+}
+
+static void chunk_make(struct sctp_build *b, unsigned *seed)
+{
+	static const uint8_t bare[] = { SCTP_COOKIE_ACK, SCTP_SHUTDOWN_ACK, SCTP_SHUTDOWN_COMPLETE,
+					SCTP_ABORT,      SCTP_HEARTBEAT,    SCTP_HEARTBEAT_ACK,
+					SCTP_ERROR,      SCTP_COOKIE_ECHO,  SCTP_COOKIE_ACK };
+	uint8_t v[32] = { 0 }, flags = (uint8_t)draw(seed, 8);
+	uint16_t sid = (uint16_t)draw(seed, 4);
+	unsigned len = draw(seed, 4) ? 1 + draw(seed, 9) : draw(seed, 90);
+	uint32_t tsn = tsn_draw(seed), mid = draw(seed, 4);
+
+	flags = draw(seed, 2) ? BUILD_BE : flags;
+	switch (draw(seed, 12)) {
+	case 0:
+		build_init(b, draw(seed, 2) ? SCTP_INIT : SCTP_INIT_ACK, 1 + draw(seed, 3),
+			   (uint16_t)draw(seed, 9), (uint16_t)draw(seed, 9),
+			   draw(seed, 8) ? 1000 : 0xfffffff8);
+		break;
+	case 1:
+		build_chunk(b, bare[draw(seed, sizeof(bare))], (uint8_t)draw(seed, 2), v,
+			    draw(seed, 2) ? 0 : draw(seed, 9));
+		break;
+	case 2: /* SACK with gap blocks, SHUTDOWN */
+		be32_put(v, tsn);
+		be16_put(v + 8, (uint16_t)draw(seed, 3));
+		be16_put(v + 12, 2);
+		be16_put(v + 14, (uint16_t)(2 + draw(seed, 4)));
+		build_chunk(b, draw(seed, 4) ? SCTP_SACK : SCTP_SHUTDOWN, 0, v,
+			    draw(seed, 4) ? 12 + 4 * draw(seed, 3) : 4);
+		break;
+	case 3:
+		be32_put(v, tsn);
+		be16_put(v + 4, sid);
+		be16_put(v + 6, (uint16_t)draw(seed, 4));
+		be32_put(v + 8, mid);
+		build_chunk(b, draw(seed, 2) ? SCTP_FORWARD_TSN : SCTP_I_FORWARD_TSN, 0, v,
+			    4 + 4 * draw(seed, 4));
+		break;
+	case 4:
+		reconfig_make(b, seed);
+		break;
+	case 5:
+	case 6:
+	case 7:
+		build_i_data(b, flags, tsn, sid, mid, draw(seed, 4),
+			     "abcdefghijklmnopqrstuvwxyz"
+			     "abcdefghijklmnopqrstuvwxyzabcdefghijklmnopqrstuvwxyzabcdefghijkl",
+			     len);
+		break;
+	default:
+		build_data(b, flags, tsn, sid, (uint16_t)mid, draw(seed, 3),
+			   "abcdefghijklmnopqrstuvwxyz"
+			   "abcdefghijklmnopqrstuvwxyzabcdefghijklmnopqrstuvwxyzabcdefghijkl",
+			   len);
+	}
+}
+
+/* One chunk to three, mostly with the tag that the receiver chose. */
+static size_t packet_make(uint8_t *out, unsigned *seed)
+{
+	static struct sctp_build b;
+	size_t whole = 0;
+
+	b.len = 0;
+	for (unsigned n = 1 + draw(seed, 3); n; n--) {
+		chunk_make(&b, seed);
+		if (b.len > 255)
+			break;
+		whole = b.len;
+	}
+	out[0] = (uint8_t)(draw(seed, 2) | (draw(seed, 8) ? 0 : draw(seed, 256)));
+	out[1] = (uint8_t)(draw(seed, 6) ? 1 : draw(seed, 256));
+	out[2] = (uint8_t)whole;
+	memcpy(out + 3, b.at, whole);
+	return 3 + whole;
+}
+
+/* A number of a chunk becomes another near it, a chunk another kind, or the packet the other
+ * side's. */
+static void packet_tweak(uint8_t *packet, size_t len, unsigned *seed)
+{
+	size_t at = 3, chunk = 0, n;
+
+	if (len < 3)
+		return;
+	for (unsigned k = 1; len - at >= 4; k++) {
+		if (!draw(seed, k))
+			chunk = at;
+		n = ((size_t)be16_get(packet + at + 2) + 3) & ~(size_t)3;
+		if (n < 4 || n > len - at)
+			break;
+		at += n;
+	}
+	if (!chunk || draw(seed, 8) == 0) {
+		packet[draw(seed, 2)] ^= (uint8_t)(1u << draw(seed, 8));
+		return;
+	}
+	n = be16_get(packet + chunk + 2);
+	n = n < len - chunk ? n : len - chunk;
+	switch (draw(seed, 4)) {
+	case 0:
+		if (packet[chunk] == SCTP_DATA || packet[chunk] == SCTP_I_DATA)
+			packet[chunk + 1] ^= (uint8_t)(1u << draw(seed, 3));
+		else
+			packet[chunk] = (uint8_t)draw(seed, 20);
+		break;
+	case 1:
+		if (n >= 12)
+			be16_put(packet + chunk + 8,
+				 (uint16_t)(be16_get(packet + chunk + 8) + draw(seed, 5) - 2));
+		break;
+	default:
+		n = n < 8 ? 0 : draw(seed, (unsigned)(n < 24 ? n : 24) / 4 - 1) * 4 + 4;
+		if (n)
+			be32_put(packet + chunk + n,
+				 be32_get(packet + chunk + n) + draw(seed, 9) - 4);
+	}
+}
+
+size_t LLVMFuzzerCustomMutator(uint8_t *data, size_t size, size_t max, unsigned seed)
+{
+	static const struct parts steps = { .head = 3, .step = 1 };
+	static const struct parts packets = {
+		.head = 1, .next = packet_next, .make = packet_make, .tweak = packet_tweak
+	};
+
+	return parts_mutate(size && data[0] & 1 ? &packets : &steps, data, size, max, seed);
 }

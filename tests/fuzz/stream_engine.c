@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "libcommon/stage/stream_engine.h"
+#include "tests/fuzz/parts.h"
 #include "tests/unit/sctp_build.h"
 
 enum { HEAD = 2, STEP = 8, FLOWS = 8, MEMORY = 3 << 20, FRONT = 600 << 10 };
@@ -139,30 +140,21 @@ static struct stream_limits limits_of(uint8_t mode, uint8_t more)
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-size_t LLVMFuzzerMutate(uint8_t *data, size_t size, size_t max) __attribute__((weak));
-size_t LLVMFuzzerCustomMutator(uint8_t *data, size_t size, size_t max, unsigned seed);
 
-/* Changes a script by whole steps: one goes, comes again, or comes again for what follows it. */
+/* ---- mutation ----------------------------------------------------------------------------- */
+
+/* What follows it in its flow. */
+static void step_tweak(uint8_t *step, size_t len, unsigned *seed)
+{
+	if (len >= STEP)
+		be16_put(step + 3, (uint16_t)(be16_get(step + 3) + 1 + draw(seed, 3) * 500));
+}
+
 size_t LLVMFuzzerCustomMutator(uint8_t *data, size_t size, size_t max, unsigned seed)
 {
-	size_t steps = size < HEAD ? 0 : (size - HEAD) / STEP;
-	uint8_t step[STEP], *from, *to;
+	static const struct parts parts = { .head = HEAD, .step = STEP, .tweak = step_tweak };
 
-	if (seed % 4 == 0 || !steps || size + STEP > max)
-		return LLVMFuzzerMutate(data, size, max);
-	from = data + HEAD + seed / 16 % steps * STEP;
-	to = data + HEAD + seed / 16 / steps % (steps + 1) * STEP;
-	size = HEAD + steps * STEP;
-	memcpy(step, from, STEP);
-	if (seed % 4 == 1) {
-		memmove(from, from + STEP, (size_t)(data + size - from) - STEP);
-		return size - STEP;
-	}
-	if (seed % 4 == 2)
-		be16_put(step + 3, (uint16_t)(be16_get(step + 3) + 1 + seed / 64 % 3 * 500));
-	memmove(to + STEP, to, (size_t)(data + size - to));
-	memcpy(to, step, STEP);
-	return size + STEP;
+	return parts_mutate(&parts, data, size, max, seed);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

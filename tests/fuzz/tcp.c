@@ -8,9 +8,9 @@
 #include <string.h>
 
 #include "libcommon/net/tcp.h"
+#include "tests/fuzz/parts.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-size_t LLVMFuzzerCustomMutator(uint8_t *data, size_t size, size_t max, unsigned seed);
 
 enum { STEP = 8, STEPS_MAX = 4096 };
 
@@ -230,48 +230,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
 /* ---- mutation ----------------------------------------------------------------------------- */
 
-static unsigned draw(unsigned *seed, unsigned below)
-{
-	*seed = *seed * 1103515245u + 12345u;
-	return below ? (*seed >> 16) % below : 0;
-}
-
-/* Puts in, takes out, repeats, swaps or changes steps; the rest of a step is cut off. */
+/* The rest of a step is cut off. */
 size_t LLVMFuzzerCustomMutator(uint8_t *data, size_t size, size_t max, unsigned seed)
 {
-	unsigned n = (unsigned)(size / STEP), room = (unsigned)(max / STEP);
+	static const struct parts parts = { .step = STEP };
 
-	for (unsigned times = 1 + draw(&seed, 4); times; times--) {
-		unsigned at = draw(&seed, n), other = draw(&seed, n);
-		uint8_t kept[STEP];
-
-		switch (n ? draw(&seed, 6) : 0) {
-		case 0: /* a new one */
-		case 1: /* one again */
-			if (n == room)
-				break;
-			memmove(data + (at + 1) * STEP, data + at * STEP, (n - at) * STEP);
-			n++;
-			if (n > 1 && draw(&seed, 2))
-				break; /* the one that was there, twice */
-			for (unsigned i = 0; i < STEP; i++)
-				data[at * STEP + i] = (uint8_t)draw(&seed, 256);
-			break;
-		case 2:
-			memmove(data + at * STEP, data + (at + 1) * STEP, (n - at - 1) * STEP);
-			n--;
-			break;
-		case 3:
-			memcpy(kept, data + at * STEP, STEP);
-			memmove(data + at * STEP, data + other * STEP, STEP);
-			memcpy(data + other * STEP, kept, STEP);
-			break;
-		case 4:
-			data[at * STEP + draw(&seed, STEP)] = (uint8_t)draw(&seed, 256);
-			break;
-		default:
-			data[at * STEP + draw(&seed, STEP)] ^= (uint8_t)(1u << draw(&seed, 8));
-		}
-	}
-	return n * STEP;
+	size = parts_mutate(&parts, data, size, max, seed);
+	return size < STEP ? size : size - size % STEP;
 }

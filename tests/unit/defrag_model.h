@@ -278,6 +278,12 @@ static inline void model_on_gone(void *user, const struct defrag_gone *g)
 		}                                                                                  \
 	} while (0)
 
+/* How many bytes of the script a piece takes that begins with these. */
+static inline size_t model_piece_len(uint8_t how)
+{
+	return 4u + (how & 1 ? 2 : 0) + (how & 2) + (how >> 3 & 1) + ((how & 0x30) == 0x30);
+}
+
 /* A piece from the script: where, how long, with which bytes. */
 static inline void model_piece(struct cursor *c, struct defrag_piece *p, uint8_t *text,
 			       uint8_t ends[2][16])
@@ -305,8 +311,8 @@ static inline void model_piece(struct cursor *c, struct defrag_piece *p, uint8_t
 		text[i] = (uint8_t)((p->offset + i) * 7 / 8);
 	if (p->ip_version == 6 && !p->offset)
 		text[0] = p->id ? 60 : 17, text[1] = p->proto == 60 && len >= 0xf0;
-	if ((how & 0x30) == 0x30 && p->claimed)
-		text[cursor_u8(c) % p->claimed] ^= 0x55;
+	if ((how & 0x30) == 0x30)
+		text[cursor_u8(c) % (p->claimed ? p->claimed : 1)] ^= 0x55;
 	p->data = BYTES(text, p->claimed);
 	if ((how & 0xc0) == 0xc0)
 		p->data.len = p->data.len * (len >> 4) / 16;
