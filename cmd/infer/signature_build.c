@@ -9,6 +9,9 @@ struct signatures *signatures_new(struct protocols *names)
 	struct signatures *s = xcalloc(1, sizeof(*s));
 
 	s->names = names;
+	/* A signature without conditions or bytes points into them, too. */
+	buf_reserve(&s->conditions, 1);
+	buf_reserve(&s->places, 1);
 	return s;
 }
 
