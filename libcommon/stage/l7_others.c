@@ -1,24 +1,27 @@
 /* l7_others: a set of flow ids with eight places for each eight ids in a row. */
 #include "libcommon/stage/l7_others.h"
 
-#include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 
 #include "libcommon/base/die.h"
 
 enum { LINE = L7_OTHER_WAYS * sizeof(uint64_t), BYTES_ALL = L7_OTHER_SETS * LINE };
 
-/* Zeroed pages that nothing touches cost nothing, so no aligned_alloc(). */
+/* Zeroed pages that nothing touches cost nothing. */
 void l7_others_init(struct l7_others *o)
 {
-	o->memory = xcalloc(1, BYTES_ALL + LINE);
-	o->ids = (uint64_t *)(((uintptr_t)o->memory + LINE - 1) / LINE * LINE);
+	o->ids = mmap(NULL, BYTES_ALL, PROT_READ | PROT_WRITE,
+		      MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	if (o->ids == MAP_FAILED)
+		die_errno("no memory for the flows of others");
 	o->count = 0;
 }
 
 void l7_others_release(struct l7_others *o)
 {
-	free(o->memory);
+	if (o->ids)
+		munmap(o->ids, BYTES_ALL);
 	*o = (struct l7_others){ 0 };
 }
 

@@ -13,8 +13,7 @@
 enum { L7_OTHER_WAYS = 8, L7_OTHER_SETS = 65536 /* a power of two */ };
 
 struct l7_others {
-	uint64_t *ids; /* id + 1; 0 = free */
-	void *memory;  /* they lie in it */
+	uint64_t *ids; /* id + 1; 0 = free; in pages of their own */
 	size_t count;
 };
 
