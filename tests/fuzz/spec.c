@@ -1,8 +1,11 @@
 /* spec: specs put together from statements, each run over bytes: as a datagram, and as a stream in
- * pieces of several sizes, which must all give the same. */
+ * pieces of several sizes, which must all give the same.
+ *
+ * Mutation works on whole statements, or on the bytes. */
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "tests/fuzz/parts.h"
 #include "tests/unit/spec_build.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -53,7 +56,6 @@ static const char *const simple[] = {
 	"over",
 	"u16 n%c[]",
 	"bytes b%c rest keep 9",
-
 };
 static const char *const blocks[] = {
 	"if %c > %c",
@@ -182,4 +184,113 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	spec_free(s);
 	buf_release(&source.text);
 	return 0;
+}
+
+/* ---- mutation ----------------------------------------------------------------------------- */
+
+/* How many bytes a form takes. */
+static size_t form_len(const char *form)
+{
+	size_t n = 0;
+
+	for (; *form; form++)
+		n += form[0] == '%' && form[1] == 'c';
+	return n;
+}
+
+static bool is_close(uint8_t b)
+{
+	return b >= 250;
+}
+
+static bool is_block(uint8_t b)
+{
+	return b >= SIMPLE * 4 && !is_close(b);
+}
+
+/* A block begins with its form and its first statement, which takes a byte. */
+static size_t statement_next(const uint8_t *data, size_t size, size_t at)
+{
+	uint8_t b = data[at];
+	size_t n = is_close(b)   ? 1
+		   : is_block(b) ? 2 + form_len(blocks[b % BLOCKS])
+				 : 1 + form_len(simple[b % SIMPLE]);
+
+	return size - at > n ? at + n : size;
+}
+
+/* A block ends behind its close. */
+static size_t statement_end(const uint8_t *data, size_t size, size_t at)
+{
+	unsigned depth = 0;
+
+	do {
+		if (is_close(data[at]))
+			depth -= depth != 0;
+		else
+			depth += is_block(data[at]);
+		at = statement_next(data, size, at);
+	} while (depth && at < size);
+	return at;
+}
+
+static size_t simple_make(uint8_t *out, unsigned *seed)
+{
+	size_t n;
+
+	out[0] = (uint8_t)draw(seed, SIMPLE);
+	n = 1 + form_len(simple[out[0]]);
+	for (size_t i = 1; i < n; i++)
+		out[i] = (uint8_t)draw(seed, 8);
+	return n;
+}
+
+static size_t statement_make(uint8_t *out, unsigned *seed)
+{
+	size_t n = 1;
+
+	if (draw(seed, 5))
+		return simple_make(out, seed);
+	out[0] = (uint8_t)(SIMPLE * 4 + draw(seed, 250 - SIMPLE * 4));
+	for (size_t i = form_len(blocks[out[0] % BLOCKS]) + 1; i; i--)
+		out[n++] = (uint8_t)draw(seed, 8);
+	for (unsigned i = 1 + draw(seed, 3); i; i--)
+		n += simple_make(out + n, seed);
+	out[n++] = 255;
+	return n;
+}
+
+/* Other names in the same statement. */
+static void statement_tweak(uint8_t *part, size_t len, unsigned *seed)
+{
+	size_t n = statement_next(part, len, 0);
+
+	if (n > 1)
+		part[1 + draw(seed, (unsigned)n - 1)] = (uint8_t)draw(seed, 8);
+}
+
+size_t LLVMFuzzerCustomMutator(uint8_t *data, size_t size, size_t max, unsigned seed)
+{
+	static const struct parts statements = { .head = 1,
+						 .next = statement_next,
+						 .end = statement_end,
+						 .make = statement_make,
+						 .tweak = statement_tweak };
+	static uint8_t rest[1 << 16];
+	size_t at = 1, n;
+
+	while (at < size && !is_close(data[at]))
+		at = statement_end(data, size, at);
+	at = at < size ? at + 1 : size;
+	n = size - at;
+	if (n > sizeof(rest) || max - size < 64 || draw(&seed, 8) == 0)
+		return LLVMFuzzerMutate ? LLVMFuzzerMutate(data, size, max) : size;
+	if (n && draw(&seed, 2) && LLVMFuzzerMutate)
+		return at + LLVMFuzzerMutate(data + at, n, max - at);
+	if (n)
+		memcpy(rest, data + at, n);
+	at = parts_mutate(&statements, data, at, max - n, seed);
+	if (n)
+		memcpy(data + at, rest, n);
+	return at + n;
 }

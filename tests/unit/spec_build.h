@@ -36,8 +36,12 @@ static inline void log_number(struct buf *log, const struct rec_field *f, uint64
 
 static inline void log_bytes(struct buf *log, struct bytes b)
 {
-	for (size_t i = 0; i < b.len; i++)
-		buf_printf(log, b.ptr[i] >= ' ' && b.ptr[i] < 127 ? "%c" : "\\x%02x", b.ptr[i]);
+	for (size_t i = 0; i < b.len; i++) {
+		if (b.ptr[i] >= ' ' && b.ptr[i] < 127)
+			buf_add_byte(log, b.ptr[i]);
+		else
+			buf_printf(log, "\\x%02x", b.ptr[i]);
+	}
 }
 
 static inline void log_fields(struct buf *log, const struct rec_desc *desc, const uint8_t *rec);
