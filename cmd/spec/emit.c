@@ -177,4 +177,5 @@ void spec_emit(struct l7_flow *f, const struct spec *s, const struct spec_msg *r
 	if (o.cut || (request && request->cut) || (m && m->cut))
 		rec->cut = SOME(true);
 	l7_emit_rec(f, first->ts, &s->desc, rec);
+	l7_scratch_drop(f); /* more messages may come in the same callback */
 }

@@ -141,6 +141,8 @@ void l7_skip(struct l7_flow *f, enum l7_dir dir, uint64_t n);
 /* Scratch that is valid until the callback returns, for lists and texts of a record. Bounded by
  * 1 MiB per callback; NULL beyond. */
 void *l7_scratch(struct l7_flow *f, size_t n);
+/* Gives all of it back before that: for callbacks that make many records, one after another. */
+void l7_scratch_drop(struct l7_flow *f);
 
 /* l7_emit(f, dns, .trans_id = 7): one record with this flow's key; n is the frame at hand, ts
  * its time. l7_emit_at: with another ts (start of the thing described). */

@@ -130,6 +130,11 @@ void *l7_scratch(struct l7_flow *f, size_t n)
 	return s->bytes + s->used - n;
 }
 
+void l7_scratch_drop(struct l7_flow *f)
+{
+	l7_scratch_reset(f->l7);
+}
+
 void l7_emit_rec(struct l7_flow *f, uint64_t ts, const struct rec_desc *desc, void *rec)
 {
 	struct rec_head h = { desc->id, ts, f->id, f->n };

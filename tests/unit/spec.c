@@ -271,6 +271,23 @@ static void streams(void)
 	}
 }
 
+/* What a stage gets at once is a window of a stream, in which many messages may lie. */
+static void many(void)
+{
+	static uint8_t zero[100000];
+	struct spec *s = compile("protocol p \"x\"\ntcp 7\nmessage\n\tu8 k\n\tu8 l[]\n");
+	struct run r;
+
+	check_case(
+		"fifty thousand messages that come at once are as many records, with their lists");
+	run_start(&r, s, IPPROTO_TCP, 7);
+	run_pieces(&r, 0, 1, BYTES(zero, sizeof(zero)), sizeof(zero));
+	CHECK_EQ(r.records, sizeof(zero) / 2);
+	CHECK(!strstr(run_log(&r), "cut"));
+	run_free(&r);
+	spec_free(s);
+}
+
 static void gaps(void)
 {
 	struct spec *s =
@@ -463,6 +480,7 @@ int main(void)
 	fields();
 	blocks();
 	streams();
+	many();
 	gaps();
 	pairs();
 	claims();
