@@ -69,10 +69,9 @@ static unsigned dirs_of(const struct evidence_list *l, uint16_t protocol, bool a
 	return dirs;
 }
 
-bool evidence_class(const struct evidence_list *l, const struct evidence *e, unsigned *class)
+/* dirs: in which its protocol's signatures were seen. */
+static bool class_of(const struct evidence *e, unsigned dirs, unsigned *class)
 {
-	unsigned dirs = dirs_of(l, e->protocol, true);
-
 	*class = e->class;
 	if (e->both && dirs != 3)
 		return false;
@@ -81,23 +80,30 @@ bool evidence_class(const struct evidence_list *l, const struct evidence *e, uns
 	return true;
 }
 
+bool evidence_class(const struct evidence_list *l, const struct evidence *e, unsigned *class)
+{
+	return class_of(e, dirs_of(l, e->protocol, true), class);
+}
+
 struct candidate {
 	uint16_t protocol;
+	uint8_t own; /* dirs_of() those that stand for themselves */
 	unsigned class;
 	double p;
 };
 
 static struct candidate candidate_of(const struct evidence_list *l, uint16_t protocol)
 {
-	struct candidate c = { protocol, EVIDENCE_CLASSES, 0 };
+	struct candidate c = { .protocol = protocol, .class = EVIDENCE_CLASSES };
 	double against[EVIDENCE_CLASSES], all = 1;
+	unsigned dirs = dirs_of(l, protocol, true);
 	unsigned there = 0; /* bits 1 << class */
 
 	for (unsigned i = 0; i < l->count; i++) {
 		const struct evidence *e = &l->items[i];
 		unsigned class;
 
-		if (e->protocol != protocol || !evidence_class(l, e, &class))
+		if (e->protocol != protocol || !class_of(e, dirs, &class))
 			continue;
 		against[class] =
 			(there >> class & 1 ? against[class] : 1) * (1 - e->weight / 100.0);
@@ -112,6 +118,8 @@ static struct candidate candidate_of(const struct evidence_list *l, uint16_t pro
 	if (there)
 		c.class = (unsigned)__builtin_ctz(there);
 	c.p = 1 - all;
+	if (dirs)
+		c.own = (uint8_t)dirs_of(l, protocol, false);
 	return c;
 }
 
@@ -136,8 +144,7 @@ static size_t candidates_of(const struct evidence_list *l, struct candidate *c)
 
 /* Certain things first, then what is likelier; of two that are equally so the server's word counts,
  * as it is what is spoken there. */
-static bool before(const struct evidence_list *l, const struct candidate *a,
-		   const struct candidate *b)
+static bool before(const struct candidate *a, const struct candidate *b)
 {
 	bool sa = a->class <= REC_evidence_class_USER, sb = b->class <= REC_evidence_class_USER;
 
@@ -145,7 +152,7 @@ static bool before(const struct evidence_list *l, const struct candidate *a,
 		return sa && (!sb || a->class < b->class);
 	if (a->p != b->p)
 		return a->p > b->p;
-	return (dirs_of(l, a->protocol, false) & 2) > (dirs_of(l, b->protocol, false) & 2);
+	return (a->own & 2) > (b->own & 2);
 }
 
 static uint8_t confidence_of(const struct candidate *c, double share)
@@ -166,7 +173,7 @@ struct verdict evidence_judge(const struct evidence_list *l)
 	double sum = 1;
 
 	for (size_t i = 1; i < n; i++)
-		for (size_t k = i; k && before(l, &c[k], &c[k - 1]); k--) {
+		for (size_t k = i; k && before(&c[k], &c[k - 1]); k--) {
 			struct candidate swap = c[k];
 
 			c[k] = c[k - 1];
@@ -184,11 +191,8 @@ struct verdict evidence_judge(const struct evidence_list *l)
 	v.class = (uint8_t)c[0].class;
 	v.confidence = confidence_of(&c[0], c[0].p / sum);
 	for (size_t i = 1; i < n; i++) {
-		unsigned mine = dirs_of(l, v.protocol, false), other;
-
-		other = dirs_of(l, c[i].protocol, false);
 		if (c[i].class == REC_evidence_class_ONE && v.class == REC_evidence_class_ONE &&
-		    mine != 3 && other != 3 && (mine | other) == 3)
+		    c[0].own != 3 && c[i].own != 3 && (c[0].own | c[i].own) == 3)
 			v.conflict = true;
 		if (v.nothers < VERDICT_OTHERS) {
 			v.others[v.nothers].protocol = c[i].protocol;

@@ -134,7 +134,8 @@ static void https_take(const struct facts_input *in, struct bytes message, const
 		target(in, name, port, IPPROTO_UDP, "quic", ttl);
 }
 
-static void record_take(const struct facts_input *in, struct bytes message, struct cursor *c,
+/* True where it says what is spoken at some target. */
+static bool record_take(const struct facts_input *in, struct bytes message, struct cursor *c,
 			struct bytes asked)
 {
 	struct name owner;
@@ -145,14 +146,14 @@ static void record_take(const struct facts_input *in, struct bytes message, stru
 
 	if (!name_read(message, c, &owner)) {
 		c->failed = true;
-		return;
+		return false;
 	}
 	type = cursor_be16(c);
 	cursor_be16(c);
 	ttl = cursor_be32(c);
 	data = cursor_bytes(c, cursor_be16(c));
 	if (c->failed)
-		return;
+		return false;
 	if (ttl > 86400)
 		ttl = 86400;
 	d = cursor_of(data);
@@ -175,6 +176,7 @@ static void record_take(const struct facts_input *in, struct bytes message, stru
 	} else if (type == HTTPS) {
 		https_take(in, message, &owner, d, ttl);
 	}
+	return type == SRV || type == HTTPS;
 }
 
 void facts_dns_message(const struct facts_input *in)
@@ -183,6 +185,7 @@ void facts_dns_message(const struct facts_input *in)
 	struct cursor c;
 	struct name asked = { .len = 0 };
 	unsigned questions, records;
+	bool targets = true;
 
 	if (in->key->proto == IPPROTO_TCP && message.len > 2)
 		message = BYTES(message.ptr + 2, message.len - 2);
@@ -199,10 +202,11 @@ void facts_dns_message(const struct facts_input *in)
 			return;
 	}
 	/* An SRV record may come behind the address of its target: so twice. */
-	for (int round = 0; round < 2; round++) {
+	for (int round = 0; round < 2 && targets; round++) {
 		struct cursor again = c;
 
+		targets = false;
 		for (unsigned i = 0; i < records && i < RECORDS && !again.failed; i++)
-			record_take(in, message, &again, BYTES(asked.bytes, asked.len));
+			targets |= record_take(in, message, &again, BYTES(asked.bytes, asked.len));
 	}
 }

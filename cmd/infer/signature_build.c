@@ -124,16 +124,24 @@ static size_t left_by(const struct signature_list *l, size_t at)
 	return n;
 }
 
-static void pivot_set(const struct signature_list *l, struct signature_pivot *p)
+/* The bytes that tell most, one after another. */
+static void pivots_set(const struct signature_list *l, struct signature_pivot p[SIGNATURE_PIVOTS])
 {
-	*p = (struct signature_pivot){ 0 };
-	for (size_t at = 1; at < sizeof(l->keys->front.bits); at++)
-		if (left_by(l, at) < left_by(l, p->at))
-			p->at = at;
-	for (unsigned byte = 0; byte < 256; byte++)
-		for (size_t i = 0; i < l->n; i++)
-			if (byte_may(&l->keys[i].front, p->at, byte))
-				p->may[byte][i / 64] |= 1ull << i % 64;
+	unsigned taken = 1; /* the first byte has its buckets */
+
+	for (unsigned k = 0; k < SIGNATURE_PIVOTS; k++) {
+		size_t best = 0;
+
+		for (size_t at = 1; at < sizeof(l->keys->front.bits); at++)
+			if (!(taken >> at & 1) && (!best || left_by(l, at) < left_by(l, best)))
+				best = at;
+		taken |= 1u << best;
+		p[k] = (struct signature_pivot){ .at = best };
+		for (unsigned byte = 0; byte < 256; byte++)
+			for (size_t i = 0; i < l->n; i++)
+				if (byte_may(&l->keys[i].front, best, byte))
+					p[k].may[byte][i / 64] |= 1ull << i % 64;
+	}
 }
 
 void signatures_compile(struct signatures *s)
@@ -155,7 +163,7 @@ void signatures_compile(struct signatures *s)
 		}
 	}
 	for (enum signature_l4 l4 = 0; l4 < SIGNATURE_L4S; l4++)
-		pivot_set(&s->floating[l4], &s->pivot[l4]);
+		pivots_set(&s->floating[l4], s->pivots[l4]);
 	text_automatons_build(s);
 }
 

@@ -206,12 +206,22 @@ static bool list_match(const struct signatures *s, const struct signature_list *
 	return any;
 }
 
+/* Those of the floating ones that bytes of the front leave. */
+static void pivots_look(const struct signature_pivot p[SIGNATURE_PIVOTS], struct bytes b,
+			uint64_t may[SIGNATURE_BUCKET / 64])
+{
+	memset(may, 0xff, SIGNATURE_BUCKET / 8);
+	for (unsigned k = 0; k < SIGNATURE_PIVOTS; k++)
+		for (size_t i = 0; b.len > p[k].at && i < SIGNATURE_BUCKET / 64; i++)
+			may[i] &= p[k].may[b.ptr[p[k].at]][i];
+}
+
 void signatures_match(const struct signatures *s, const struct signature_look *look,
 		      struct signature_scan *scan, void (*hit)(void *ctx, uint16_t number),
 		      void *ctx)
 {
 	static const uint64_t all[SIGNATURE_BUCKET / 64] = { UINT64_MAX, UINT64_MAX };
-	const struct signature_pivot *pivot = &s->pivot[look->l4];
+	uint64_t may[SIGNATURE_BUCKET / 64];
 	struct bytes b = look->bytes;
 
 	if (b.len == 0)
@@ -221,10 +231,10 @@ void signatures_match(const struct signatures *s, const struct signature_look *l
 	scan->fits |= list_match(s, &s->bucket[look->l4][b.ptr[0]], all, look, b, scan, scan->said,
 				 hit, ctx);
 	/* What may stand anywhere counts where nothing else fits. */
-	if (!scan->fits)
-		list_match(s, &s->floating[look->l4],
-			   b.len > pivot->at ? pivot->may[b.ptr[pivot->at]] : all, look, b, scan,
-			   scan->said_floating, hit, ctx);
+	if (scan->fits)
+		return;
+	pivots_look(s->pivots[look->l4], b, may);
+	list_match(s, &s->floating[look->l4], may, look, b, scan, scan->said_floating, hit, ctx);
 }
 
 const struct signature *signatures_change(const struct signatures *s, uint16_t protocol,

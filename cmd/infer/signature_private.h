@@ -37,6 +37,8 @@ struct signature_list {
 
 /* The byte among the first 16 that leaves the fewest of the floating ones, and for each of its
  * values which ones: bits by their place in the list. */
+enum { SIGNATURE_PIVOTS = 4 };
+
 struct signature_pivot {
 	size_t at;
 	uint64_t may[256][SIGNATURE_BUCKET / 64];
@@ -52,7 +54,7 @@ struct signatures {
 	struct text_automaton automaton[SIGNATURE_L4S]; /* TCP's has those of `change` lines, too */
 	/* By first byte, and those that any first byte may have. */
 	struct signature_list bucket[SIGNATURE_L4S][256], floating[SIGNATURE_L4S];
-	struct signature_pivot pivot[SIGNATURE_L4S];
+	struct signature_pivot pivots[SIGNATURE_L4S][SIGNATURE_PIVOTS]; /* of `floating` */
 	uint16_t *changes; /* numbers of `change` lines */
 	size_t nchanges;
 	uint16_t *variants; /* numbers of `variant` lines */
