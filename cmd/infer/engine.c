@@ -75,6 +75,7 @@ static void flow_settle(struct infer *in, struct infer_flow *f)
 	uint64_t id = f->id, out;
 	bool wanted = f->wanted == WANTED_YES || !in->limits.wanted;
 
+	infer_last_word(in, f);
 	flow_forget(in, f);
 	in->stats.settled++;
 	/* One too many in its set is forgotten: its records will not look like a start. */
@@ -473,6 +474,7 @@ void infer_flow(struct infer *in, const struct rec_head *h, const struct rec_flo
 	if (!f)
 		return;
 	infer_give_up(in, f);
+	infer_last_word(in, f);
 	flow_forget(in, f);
 }
 
@@ -517,6 +519,7 @@ void infer_finish(struct infer *in, uint64_t last_n)
 	for (size_t k = 0; k < i; k++) {
 		in->n = last_n + (all[k]->id & 0xffffffffffffull);
 		infer_give_up(in, all[k]);
+		infer_last_word(in, all[k]);
 		flow_forget(in, all[k]);
 	}
 	free(all);

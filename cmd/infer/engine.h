@@ -17,6 +17,7 @@ struct infer_limits {
 	unsigned packets;   /* pieces of a direction that are looked at */
 	unsigned least;     /* confidence below which a guess is not written */
 	const bool *wanted; /* by protocol: whose payload is; NULL: everybody's */
+	bool final;         /* write only the last word about each flow */
 };
 
 struct infer_tables {
@@ -28,8 +29,10 @@ struct infer_tables {
 
 struct infer_host {
 	void *ctx;
-	/* rec is a struct rec_guess. */
 	void (*guess)(void *ctx, const struct rec_head *h, const struct rec_guess *rec);
+	/* NULL, or whom parsers are told by: each guess, also one that is not written, before it
+	 * is. Its evidence, alternatives and names are not there. */
+	void (*follow)(void *ctx, const struct rec_head *h, const struct rec_guess *rec);
 };
 
 struct infer;

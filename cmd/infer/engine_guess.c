@@ -166,6 +166,20 @@ static void wanted_set(const struct infer *in, struct infer_flow *f, uint16_t pr
 		f->wanted = WANTED_NO;
 }
 
+/* What parsers need to know of it. */
+static struct rec_guess guess_head(const struct infer *in, const struct infer_flow *f,
+				   const struct verdict *v, enum rec_guess_state state)
+{
+	return (struct rec_guess){ .key = f->key,
+				   .protocol = bytes_str(protocol_name(in->t.names, v->protocol)),
+				   .state = state,
+				   .confidence = v->confidence,
+				   .client = f->client,
+				   .orig_offset = f->begins[0],
+				   .resp_offset = f->begins[1],
+				   .expected_by = { .v = f->expected_by, .set = f->was_expected } };
+}
+
 static void guess_write(struct infer *in, struct infer_flow *f, const struct verdict *v,
 			enum rec_guess_state state, enum rec_guess_cause cause)
 {
@@ -174,21 +188,12 @@ static void guess_write(struct infer *in, struct infer_flow *f, const struct ver
 			client = infer_endpoint(f, f->client);
 	struct draft d;
 
-	in->stats.states[state]++;
-	if (v->confidence < in->limits.least)
-		return;
 	in->stats.guesses++;
-	d.g = (struct rec_guess){ .key = f->key,
-				  .rev = ++f->rev,
-				  .protocol = bytes_str(protocol_name(in->t.names, v->protocol)),
-				  .state = state,
-				  .confidence = v->confidence,
-				  .cause = cause,
-				  .client = f->client,
-				  .packets = f->packets,
-				  .bytes = f->bytes,
-				  .orig_offset = f->begins[0],
-				  .resp_offset = f->begins[1] };
+	d.g = guess_head(in, f, v, state);
+	d.g.rev = ++f->rev;
+	d.g.cause = cause;
+	d.g.packets = f->took_packets;
+	d.g.bytes = f->took_bytes;
 	if (f->over)
 		d.g.over = bytes_str(protocol_name(in->t.names, f->over));
 	if (f->rev > 1 && f->protocol != v->protocol && cause != REC_guess_cause_UPGRADE) {
@@ -204,17 +209,35 @@ static void guess_write(struct infer *in, struct infer_flow *f, const struct ver
 		};
 	d.g.alternatives = (struct rec_list)LIST_OF(d.others, v->nothers);
 	port_says(in, f, v->protocol, &d);
-	if (state == REC_guess_state_GAVE_UP && looks_random(f))
+	if (f->random)
 		d.g.encrypted = SOME(true);
-	if (f->was_expected)
-		d.g.expected_by = SOME(f->expected_by);
 	if (f->named) {
 		const char *name = context_name(in->t.context, in->now, &client.ip, &server.ip);
 
 		d.g.server_name = name ? bytes_str(name) : BYTES(NULL, 0);
 	}
-	wanted_set(in, f, v->protocol, state);
 	in->host.guess(in->host.ctx, &h, &d.g);
+}
+
+static void guess_tell(struct infer *in, struct infer_flow *f, const struct verdict *v,
+		       enum rec_guess_state state, enum rec_guess_cause cause)
+{
+	in->stats.states[state]++;
+	if (v->confidence < in->limits.least)
+		return;
+	f->took_packets = f->packets;
+	f->took_bytes = f->bytes;
+	f->random = state == REC_guess_state_GAVE_UP && looks_random(f);
+	wanted_set(in, f, v->protocol, state);
+	if (in->host.follow) {
+		struct rec_head h = { REC_guess, in->now, f->id, in->n };
+		struct rec_guess g = guess_head(in, f, v, state);
+
+		in->host.follow(in->host.ctx, &h, &g);
+	}
+	f->unsaid = in->limits.final;
+	if (!f->unsaid)
+		guess_write(in, f, v, state, cause);
 }
 
 static void guess_take(struct infer *in, struct infer_flow *f, const struct verdict *v,
@@ -222,9 +245,10 @@ static void guess_take(struct infer *in, struct infer_flow *f, const struct verd
 {
 	struct endpoint server = infer_endpoint(f, !f->client);
 
-	guess_write(in, f, v, state, cause);
+	guess_tell(in, f, v, state, cause);
 	f->protocol = v->protocol;
 	f->state = (uint8_t)state;
+	f->cause = (uint8_t)cause;
 	f->confidence = v->confidence;
 	f->class = v->class;
 	if ((state == REC_guess_state_LIKELY || state == REC_guess_state_CONFIRMED) && !f->over &&
@@ -233,6 +257,19 @@ static void guess_take(struct infer *in, struct infer_flow *f, const struct verd
 		f->served = v->protocol;
 		context_served(in->t.context, in->now, &server, v->protocol);
 	}
+}
+
+void infer_last_word(struct infer *in, struct infer_flow *f)
+{
+	struct verdict v;
+
+	if (!f->unsaid)
+		return;
+	f->unsaid = false;
+	v = evidence_judge(&f->evidence);
+	v.protocol = f->protocol;
+	v.confidence = f->confidence;
+	guess_write(in, f, &v, (enum rec_guess_state)f->state, (enum rec_guess_cause)f->cause);
 }
 
 void infer_judge(struct infer *in, struct infer_flow *f)

@@ -38,11 +38,13 @@ struct infer_flow {
 	uint8_t wanted;       /* enum infer_wanted, by the guesses that were written */
 	bool forgotten;       /* parsers wait for its guess no longer */
 	bool midstream, flipped, named;
-	uint16_t served;              /* what the context was told of its server */
-	uint16_t rev, protocol, over; /* protocol: of the last guess */
-	uint8_t state, confidence, class;
-	uint32_t packets, bytes;
-	uint64_t begins[2]; /* offsets */
+	uint16_t served;                         /* what the context was told of its server */
+	uint16_t rev, protocol, over;            /* protocol: of the last guess */
+	uint8_t state, confidence, class, cause; /* of the last guess, too */
+	bool unsaid;                             /* it was not written, as it may not be final */
+	bool random;                             /* given up, and its bytes are as if encrypted */
+	uint32_t packets, bytes, took_packets, took_bytes; /* until then */
+	uint64_t begins[2];                                /* offsets */
 	struct evidence_list evidence;
 	struct infer_side side[2];
 	uint16_t armed; /* 1 + number of a `change` line whose words were seen */
@@ -80,8 +82,10 @@ static inline enum signature_l4 infer_l4(const struct infer_flow *f)
 
 /* Judges anew, and writes a guess where that is a change of mind. */
 void infer_judge(struct infer *in, struct infer_flow *f);
-/* The last word of a flow that nothing was found out about. */
+/* The last guess about a flow that nothing was found out about. */
 void infer_give_up(struct infer *in, struct infer_flow *f);
+/* Nothing more will be found out about a flow: writes the guess that was not. */
+void infer_last_word(struct infer *in, struct infer_flow *f);
 /* From here on another protocol, by agreement. */
 void infer_upgrade(struct infer *in, struct infer_flow *f, const struct evidence *e);
 

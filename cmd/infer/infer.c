@@ -48,6 +48,8 @@ const struct opt infer_options[] = {
 		"write at the end what was learnt"),
 	OPT_ROW(0, "facts", OPT_STRING, struct infer_config, facts, "FILE",
 		"read lines there as they come, like expect 192.0.2.1 tcp 5000 mine 60"),
+	OPT_ROW(0, "final-only", OPT_FLAG, struct infer_config, final_only, NULL,
+		"write only the last word about each flow; parsers behind need every word"),
 	OPT_ROW(0, "min-confidence", OPT_UINT, struct infer_config, min_confidence, "N",
 		"write no guess below it"),
 	OPT_ROW(0, "depth", OPT_SIZE, struct infer_config, depth, "BYTES",
@@ -224,10 +226,14 @@ static void on_guess(void *ctx, const struct rec_head *h, const struct rec_guess
 		explain(&self.text, h, g);
 		stage_text(st, buf_bytes(&self.text));
 	}
-	if (infer_config.parse)
-		parse_guess(h, g);
 	if (!self.truth && !infer_config.explain)
 		stage_emit(st, &rec_guess_desc, h, g);
+}
+
+static void on_follow(void *ctx, const struct rec_head *h, const struct rec_guess *g)
+{
+	(void)ctx;
+	parse_guess(h, g);
 }
 
 /* ---- life ---------------------------------------------------------------------------------- */
@@ -270,8 +276,9 @@ void infer_open(struct stage *st, int argc, char **argv)
 					     .depth = (unsigned)c->depth,
 					     .packets = (unsigned)c->packets,
 					     .least = (unsigned)c->min_confidence,
-					     .wanted = wanted ? self.wanted : NULL };
-	struct infer_host host = { st, on_guess };
+					     .wanted = wanted ? self.wanted : NULL,
+					     .final = c->final_only };
+	struct infer_host host = { st, on_guess, c->parse ? on_follow : NULL };
 	const char *why;
 	unsigned line;
 

@@ -136,6 +136,30 @@ field() {
 	[ -z "$output" ]
 }
 
+# last_words FILE: of each flow the last guess, without what says when it was written.
+last_words() {
+	weir json -i "$1" --types guess | jq -cs 'group_by(.flow)[] | last | del(.ts, .n, .rev, .replaces,
+		.replaces_protocol, .replaces_confidence)' | sort
+}
+
+@test "infer: --final-only writes the last word about each flow, and parsers follow all of them" {
+	cd "$BATS_TEST_TMPDIR"
+	for name in demo starttls http_on_ssh connect ftp random_443; do
+		file=$top/examples/demo.pcap
+		[ "$name" = demo ] || file=$(guess "$name")
+		weir read "$file" | weir flow | weir reasm -o in.weir
+		weir infer -i in.weir --parse -o all.weir
+		weir infer -i in.weir --parse --final-only -o final.weir
+		last_words all.weir >a
+		last_words final.weir >b
+		[ -s a ]
+		cmp a b
+		[ "$(weir json -i final.weir --types guess | wc -l)" = "$(wc -l <b)" ]
+		weir json -i all.weir | grep -v '"type":"guess"' >a
+		weir json -i final.weir | grep -v '"type":"guess"' | cmp - a
+	done
+}
+
 @test "infer: all that came in goes on, and the books balance" {
 	run bash -c "weir read '$(guess starttls)' | weir flow | weir reasm | weir infer | weir books"
 	[[ "$output" == *"books balance"* ]]

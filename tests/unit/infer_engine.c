@@ -65,7 +65,7 @@ static void begin(const struct infer_limits *limits)
 	context_free(t.context);
 	t.context = context_new(t.names, 64, 1);
 	t.in = infer_new(&(struct infer_tables){ t.names, t.signatures, t.ports, t.context },
-			 &(struct infer_host){ NULL, on_guess }, limits);
+			 &(struct infer_host){ .guess = on_guess }, limits);
 	t.nsaid = 0;
 	t.n = 0;
 	memset(t.offset, 0, sizeof(t.offset));
