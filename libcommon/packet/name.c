@@ -3,7 +3,7 @@
 
 #include <strings.h>
 
-enum { JUMPS = 64, POINTER = 0xc0, LABEL_MAX = 63 };
+enum { JUMPS = 64, POINTER = 0xc0, LABEL_MAX = 63, NO_LABEL = 64 };
 
 size_t pkt_name_size(const uint8_t *p, size_t len)
 {
@@ -53,25 +53,32 @@ void pkt_names_add(struct pkt_names *names, size_t at)
 		names->at[names->n++] = (uint16_t)at;
 }
 
-/* Does the name at that offset of the message read as the one given? */
+/* Goes where pointers lead, so that a label stands at *at of the message. Its length, 0 for the
+ * root; or NO_LABEL. */
+static unsigned label_at(struct bytes m, size_t *at, unsigned *jumps)
+{
+	while (*at < m.len && m.ptr[*at] >= POINTER) {
+		if (*at + 2 > m.len || ++*jumps >= JUMPS)
+			return NO_LABEL;
+		*at = (m.ptr[*at] & 0x3fu) << 8 | m.ptr[*at + 1];
+	}
+	if (*at >= m.len || m.ptr[*at] > LABEL_MAX || *at + 1 + m.ptr[*at] > m.len)
+		return NO_LABEL;
+	return m.ptr[*at];
+}
+
+/* Does the name at that offset of the message read as the one given, to the byte? */
 static bool same(struct bytes m, size_t at, const uint8_t *name)
 {
-	for (int jumps = 0; at < m.len && jumps < JUMPS;) {
-		uint8_t n = m.ptr[at];
+	unsigned jumps = 0, n;
 
-		if (n >= POINTER) {
-			if (at + 2 > m.len)
-				return false;
-			at = (n & 0x3fu) << 8 | m.ptr[at + 1];
-			jumps++;
-			continue;
-		}
+	while ((n = label_at(m, &at, &jumps)) != NO_LABEL) {
 		if (n == 0 || *name == PKT_NAME_SHORT)
 			return n == 0 && *name == PKT_NAME_SHORT;
-		if (n != *name || at + 1 + n > m.len || memcmp(m.ptr + at + 1, name + 1, n) != 0)
+		if (n != *name || memcmp(m.ptr + at + 1, name + 1, n) != 0)
 			return false;
-		at += 1u + n;
-		name += 1u + n;
+		at += 1 + n;
+		name += 1 + n;
 	}
 	return false;
 }
@@ -110,51 +117,33 @@ size_t pkt_name_shorten(const struct pkt_names *names, struct bytes message, str
 
 bool pkt_name_equal(struct bytes m, size_t at, struct bytes name)
 {
+	unsigned jumps = 0, n;
 	size_t i = 0;
 
-	for (int jumps = 0; at < m.len && i < name.len && jumps < JUMPS;) {
-		uint8_t n = m.ptr[at];
-
-		if (n >= POINTER) {
-			if (at + 2 > m.len)
-				return false;
-			at = (n & 0x3fu) << 8 | m.ptr[at + 1];
-			jumps++;
-			continue;
-		}
-		if (n != name.ptr[i] || n > LABEL_MAX || i + 1 + n > name.len || at + 1 + n > m.len)
+	while ((n = label_at(m, &at, &jumps)) != NO_LABEL) {
+		if (i + 1 + n > name.len || n != name.ptr[i])
 			return false;
 		if (n == 0)
 			return true;
 		if (strncasecmp((const char *)m.ptr + at + 1, (const char *)name.ptr + i + 1, n))
 			return false;
-		at += 1u + n;
-		i += 1u + n;
+		at += 1 + n;
+		i += 1 + n;
 	}
 	return false;
 }
 
 size_t pkt_name_expand(struct bytes m, size_t at, uint8_t *to)
 {
+	unsigned jumps = 0, n;
 	size_t len = 0;
 
-	for (int jumps = 0; at < m.len && jumps < JUMPS;) {
-		uint8_t n = m.ptr[at];
-
-		if (n >= POINTER) {
-			if (at + 2 > m.len)
-				return 0;
-			at = (n & 0x3fu) << 8 | m.ptr[at + 1];
-			jumps++;
-			continue;
-		}
-		if (n > LABEL_MAX || at + 1 + n > m.len || len + 1 + n > PKT_NAME_MAX)
-			return 0;
-		memcpy(to + len, m.ptr + at, 1u + n);
-		len += 1u + n;
+	while ((n = label_at(m, &at, &jumps)) != NO_LABEL && len + 1 + n <= PKT_NAME_MAX) {
+		memcpy(to + len, m.ptr + at, 1 + n);
+		len += 1 + n;
 		if (n == 0)
 			return len;
-		at += 1u + n;
+		at += 1 + n;
 	}
 	return 0;
 }
