@@ -190,8 +190,8 @@ END
 }
 
 @test "write: a reader that leaves ends it as any filter's would" {
-	[ "$(exits "for i in 1 2 3 4 5 6 7 8; do cat '$demo'; done | weir write - | head -c 100")" = "141 141 0" ] ||
-		[ "$(exits "for i in 1 2 3 4 5 6 7 8; do cat '$demo'; done | weir write - | head -c 100")" = "0 141 0" ]
+	for i in {1..100}; do cat "$demo"; done >many # more than a pipe holds
+	[[ "$(exits "cat many | weir write - | head -c 100")" =~ ^(141|0)\ 141\ 0$ ]]
 }
 
 @test "write: two streams in a row are sections of one pcapng, with interfaces of their own" {
