@@ -216,19 +216,15 @@ static void fill_edns(struct rec_dns *r, const struct outcome *o)
 	r->edns_ede_text = e->ede_text;
 }
 
-static size_t fill_truncated(const struct outcome *o, struct bytes names[5])
+static struct rec_list fill_truncated(const struct outcome *o, struct bytes out[5])
 {
 	static const char *const fields[5] = { "answers", "authorities", "additionals",
 					       "more_questions", "edns_options" };
 	unsigned cut = (o->query ? o->query->cut : 0) | (o->response ? o->response->cut : 0);
-	size_t n = 0;
 
 	if (o->query_cut && !o->response)
 		cut |= DNS_CUT_ADDITIONALS;
-	for (unsigned i = 0; i < 5; i++)
-		if (cut & 1u << i)
-			names[n++] = bytes_str(fields[i]);
-	return n;
+	return l7_truncated(cut, fields, 5, out);
 }
 
 static bool is_multicast(const struct l7_flow *f)
@@ -251,7 +247,7 @@ static void emit(struct l7_flow *f, const struct outcome *o)
 	fill_question(&r, o, is_multicast(f), &name);
 	fill_sections(&r, o);
 	fill_edns(&r, o);
-	r.truncated = LIST_OF(truncated, fill_truncated(o, truncated));
+	r.truncated = fill_truncated(o, truncated);
 	if (o->query) {
 		r.req_len = SOME(o->req_len);
 		r.first_n = SOME(o->first_n);

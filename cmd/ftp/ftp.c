@@ -21,7 +21,7 @@ enum {
 
 struct span {
 	uint32_t at, len;
-	bool set;
+	bool set, cut; /* cut: it, or its end, had no room */
 };
 
 /* Where data goes. */
@@ -38,6 +38,7 @@ struct waiting {
 	struct span arg;
 	uint64_t ts, n, replied;
 	bool any; /* it was replied to, if not with its last reply */
+	bool codes_cut;
 	struct channel channel;
 	struct rec_opt size;
 };
@@ -45,11 +46,12 @@ struct waiting {
 struct control {
 	char user[USER];
 	uint8_t user_len;
-	bool has_user, anonymous, begun;
+	bool has_user, user_cut, anonymous, begun;
 	bool lossy, resync[2]; /* behind a hole: that, and who is amidst a line */
 	struct buf text;       /* owned: arguments of commands that wait */
 	struct buf reply;      /* owned: lines of the reply at hand */
 	struct span lines[LINES];
+	bool lines_cut; /* there are more */
 	unsigned nlines, nwaiting;
 	uint16_t multi; /* code of a reply whose last line has not come, or 0 */
 	struct channel channel;
@@ -99,14 +101,15 @@ static struct span keep(struct l7_flow *f, struct buf *buf, struct bytes b, size
 {
 	struct shared *shared = l7_shared(f);
 	size_t had = buf->size;
+	bool cut = b.len > TEXT;
 
-	if (b.len > TEXT)
+	if (cut)
 		b.len = TEXT;
 	if (buf->len + b.len > most || shared->held + b.len > config_of(f)->max_held)
-		return (struct span){ 0 };
+		return (struct span){ .cut = true };
 	buf_add(buf, b.ptr, b.len);
 	shared->held += buf->size - had;
-	return (struct span){ (uint32_t)(buf->len - b.len), (uint32_t)b.len, true };
+	return (struct span){ (uint32_t)(buf->len - b.len), (uint32_t)b.len, true, cut };
 }
 
 static struct bytes span_get(const struct buf *buf, struct span s)
@@ -136,10 +139,42 @@ static void text_compact(struct control *c)
 
 /* ---- the record ----------------------------------------------------------------------------- */
 
+/* What a limit may have cut. */
+enum {
+	CUT_USER = 1,
+	CUT_ARG = 2,
+	CUT_PASSWORD = 4,
+	CUT_CODES = 8,
+	CUT_MSG = 16,
+	CUT_LINES = 32,
+	CUTS = 6
+};
+static const char *const cut_names[CUTS] = { "user",        "arg",       "password",
+					     "reply_codes", "reply_msg", "reply_lines" };
+
+static uint32_t cut_of(const struct control *c, const struct waiting *w)
+{
+	uint32_t cut = c->has_user && c->user_cut ? CUT_USER : 0;
+
+	if (w->arg.cut)
+		cut |= w->verb == FTP_V_PASS ? CUT_PASSWORD : CUT_ARG;
+	if (w->codes_cut)
+		cut |= CUT_CODES;
+	if (!w->any || !c->nlines)
+		return cut;
+	if (c->lines[c->nlines - 1].cut)
+		cut |= CUT_MSG;
+	if (c->lines_cut)
+		cut |= CUT_LINES;
+	for (unsigned i = 0; c->nlines > 1 && i < c->nlines; i++)
+		cut |= c->lines[i].cut ? CUT_LINES : 0;
+	return cut;
+}
+
 static void report(struct l7_flow *f, const struct waiting *w, bool tls)
 {
 	struct control *c = control_of(f);
-	struct bytes *lines = l7_scratch(f, LINES * sizeof(*lines));
+	struct bytes *lines = l7_scratch(f, LINES * sizeof(*lines)), cut[CUTS];
 	struct bytes arg = span_get(&c->text, w->arg);
 	struct rec_ftp r = { .tls = tls, .file_size = w->size, .first_n = SOME(w->n) };
 	unsigned nlines = 0;
@@ -174,6 +209,7 @@ static void report(struct l7_flow *f, const struct waiting *w, bool tls)
 		r.data_resp_h = w->channel.resp_h;
 		r.data_resp_p = SOME(w->channel.resp_p);
 	}
+	r.truncated = l7_truncated(cut_of(c, w), cut_names, CUTS, cut);
 	l7_emit_rec(f, w->ts, &rec_ftp_desc, &r);
 }
 
@@ -191,6 +227,7 @@ static void waiting_flush(struct l7_flow *f, unsigned n)
 	struct control *c = control_of(f);
 
 	c->nlines = 0;
+	c->lines_cut = false;
 	for (; n && c->nwaiting; n--) {
 		if (c->waiting[0].word[0] || c->waiting[0].any)
 			report(f, &c->waiting[0], false);
@@ -222,6 +259,7 @@ static void user_set(struct control *c, struct bytes name)
 {
 	c->has_user = name.ptr != NULL;
 	c->anonymous = ftp_is_anonymous(name);
+	c->user_cut = name.len > USER;
 	c->user_len = (uint8_t)(name.len < USER ? name.len : USER);
 	if (name.len)
 		memcpy(c->user, name.ptr, c->user_len);
@@ -370,10 +408,12 @@ static void reply(struct l7_flow *f, uint16_t code, struct bytes text)
 	if (!c->nwaiting)
 		reply_unasked(f, code);
 	w = c->nwaiting ? &c->waiting[i] : &unasked;
-	if (w->ncodes < CODES)
+	if (w->ncodes < CODES) {
 		w->codes[w->ncodes++] = code;
-	else
+	} else {
 		w->codes[CODES - 1] = code;
+		w->codes_cut = true;
+	}
 	if (!w->any) {
 		w->any = true;
 		w->replied = l7_now(f);
@@ -393,6 +433,7 @@ static void reply(struct l7_flow *f, uint16_t code, struct bytes text)
 			l7_done(f);
 	}
 	c->nlines = 0;
+	c->lines_cut = false;
 	c->reply.len = 0;
 }
 
@@ -418,8 +459,10 @@ static void reply_line(struct l7_flow *f, struct bytes line)
 	}
 	c->resync[L7_RESP] = false;
 	c->multi = last ? 0 : r.code;
-	if (c->nlines == LINES) /* of more the last one counts, for which there is room */
+	if (c->nlines == LINES) { /* of more the last one counts, for which there is room */
 		c->nlines--;
+		c->lines_cut = true;
+	}
 	c->lines[c->nlines++] = keep(f, &c->reply, r.text, last ? REPLY_TEXTS : REPLY_TEXTS - TEXT);
 	if (last)
 		reply(f, r.code, r.text);

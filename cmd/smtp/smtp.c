@@ -30,6 +30,7 @@ struct session {
 	struct buf text; /* owned: of the mail at hand; counted in shared.held */
 	struct span mail[SMTP_TEXTS], rcpt[RECIPIENTS];
 	unsigned nrcpt;
+	uint32_t cut; /* bits 1 << text, SMTP_TEXTS: recipients */
 	enum { COMMANDS, DATA_ASKED, HEADER, BODY } mode;
 	bool in_mail, midline, tls, any, has_size;
 	int folded; /* the mail's text to which a folded line belongs, or 0 */
@@ -55,6 +56,8 @@ static const struct opt smtp_options[] = {
 
 static void own_set(struct session *s, enum smtp_text text, struct bytes b)
 {
+	s->cut &= ~(1u << text);
+	s->cut |= (uint32_t)(b.len > SESSION_TEXT) << text;
 	s->own[text].len = (uint8_t)(b.len < SESSION_TEXT ? b.len : SESSION_TEXT);
 	s->own[text].set = true;
 	if (b.len)
@@ -81,14 +84,21 @@ static bool keep(struct l7_flow *f, struct bytes b)
 	return true;
 }
 
-static void span_set(struct l7_flow *f, struct span *span, struct bytes b)
+/* text: SMTP_TEXTS for one of the recipients. */
+static void span_set(struct l7_flow *f, struct span *span, unsigned text, struct bytes b)
 {
 	struct session *s = l7_state(f);
 
-	if (b.len > MAIL_TEXT)
+	if (span->set)
+		return;
+	if (b.len > MAIL_TEXT) {
 		b.len = MAIL_TEXT;
-	if (!span->set && keep(f, b))
+		s->cut |= 1u << text;
+	}
+	if (keep(f, b))
 		*span = (struct span){ (uint32_t)(s->text.len - b.len), (uint32_t)b.len, true };
+	else
+		s->cut |= 1u << text;
 }
 
 static struct bytes span_get(const struct session *s, const struct span *span)
@@ -101,6 +111,7 @@ static struct bytes span_get(const struct session *s, const struct span *span)
 static void mail_forget(struct session *s)
 {
 	s->text.len = 0;
+	s->cut &= (1u << SMTP_MAIL) - 1;
 	memset(s->mail, 0, sizeof(s->mail));
 	memset(s->rcpt, 0, s->nrcpt * sizeof(s->rcpt[0]));
 	s->nrcpt = 0;
@@ -114,7 +125,11 @@ static void mail_forget(struct session *s)
 static void report(struct l7_flow *f)
 {
 	struct session *s = l7_state(f);
-	struct bytes *rcpts = l7_scratch(f, RECIPIENTS * sizeof(*rcpts));
+	static const char *const names[] = { "server",      "helo",       "auth_mech", "last_reply",
+					     "mailfrom",    "date",       "from",      "to",
+					     "cc",          "reply_to",   "subject",   "msg_id",
+					     "in_reply_to", "user_agent", "rcptto" };
+	struct bytes *rcpts = l7_scratch(f, RECIPIENTS * sizeof(*rcpts)), cut[SMTP_TEXTS + 1];
 	struct rec_smtp r = { .trans_depth = s->in_mail ? s->depth : 0,
 			      .server = own_get(s, SMTP_SERVER),
 			      .helo = own_get(s, SMTP_HELO),
@@ -138,6 +153,8 @@ static void report(struct l7_flow *f)
 		rcpts[i] = span_get(s, &s->rcpt[i]);
 	if (rcpts)
 		r.rcptto = LIST_OF(rcpts, s->nrcpt);
+	_Static_assert(sizeof(names) / sizeof(names[0]) == SMTP_TEXTS + 1, "a name for each");
+	r.truncated = l7_truncated(s->cut, names, SMTP_TEXTS + 1, cut);
 	if (s->has_size)
 		r.size = SOME(s->size);
 	if (s->code)
@@ -177,7 +194,7 @@ static void mail_begin(struct l7_flow *f, const struct smtp_command *c)
 	s->depth++;
 	s->first_n = l7_n(f);
 	s->first_ts = l7_now(f);
-	span_set(f, &s->mail[SMTP_MAILFROM], c->arg);
+	span_set(f, &s->mail[SMTP_MAILFROM], SMTP_MAILFROM, c->arg);
 	s->has_size = c->has_size;
 	s->size = c->size;
 }
@@ -204,7 +221,9 @@ static bool command(struct l7_flow *f, enum l7_dir dir, struct bytes line)
 		break;
 	case SMTP_V_RCPT:
 		if (s->nrcpt < RECIPIENTS)
-			span_set(f, &s->rcpt[s->nrcpt++], c.arg);
+			span_set(f, &s->rcpt[s->nrcpt++], SMTP_TEXTS, c.arg);
+		else
+			s->cut |= 1u << SMTP_TEXTS;
 		break;
 	case SMTP_V_DATA:
 		s->mode = DATA_ASKED;
@@ -234,12 +253,16 @@ static void header_line(struct l7_flow *f, struct bytes line)
 	} else if (line.ptr[0] == ' ' || line.ptr[0] == '\t') {
 		struct span *span = s->folded ? &s->mail[s->folded] : NULL;
 
-		if (span && span->set && span->len + line.len <= MAIL_TEXT && keep(f, line))
+		if (!span || !span->set)
+			return;
+		if (span->len + line.len <= MAIL_TEXT && keep(f, line))
 			span->len += (uint32_t)line.len;
+		else
+			s->cut |= 1u << s->folded;
 	} else {
 		s->folded = 0;
 		if (smtp_header_parse(line, &text, &value) && !s->mail[text].set) {
-			span_set(f, &s->mail[text], value);
+			span_set(f, &s->mail[text], text, value);
 			s->folded = (int)text;
 		}
 	}

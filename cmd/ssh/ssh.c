@@ -15,12 +15,18 @@ enum {
 	NEWKEYS = 21,
 };
 
+/* What a limit may have cut, of the client, then of the server. */
+enum { CUT_BANNER = 1, CUT_KEX = 2, CUT_HOST_KEYS = 4, CUT_EACH = 3 };
+static const char *const cut_names[] = { "client_banner", "client_kex", "client_host_keys",
+					 "server_banner", "server_kex", "server_host_keys" };
+
 struct side {
 	enum { SIDE_BANNER, SIDE_PACKETS, SIDE_DONE } at;
 	size_t before; /* bytes of lines before the banner */
 	uint8_t banner_len;
 	uint8_t banner[BANNER_MAX];
 	struct buf kexinit; /* owned; counted in shared.held */
+	uint32_t cut;
 };
 
 struct session {
@@ -43,14 +49,18 @@ static const struct opt ssh_options[] = {
 
 /* ---- the record ----------------------------------------------------------------------------- */
 
-static struct rec_list names_of(struct l7_flow *f, struct bytes list)
+/* cut: the bit for it where there are more. */
+static struct rec_list names_of(struct l7_flow *f, struct bytes list, struct side *side,
+				uint32_t cut)
 {
-	struct bytes *names = l7_scratch(f, NAMES_MAX * sizeof(*names));
+	struct bytes *names = l7_scratch(f, NAMES_MAX * sizeof(*names)), more;
 	size_t n = 0;
 
 	while (names && n < NAMES_MAX && ssh_next_name(&list, &names[n]))
 		n++;
-	return LIST_OF(names, n);
+	if (ssh_next_name(&list, &more))
+		side->cut |= cut;
+	return (struct rec_list)LIST_OF(names, n);
 }
 
 /* What HASSH is the MD5 of: "kex;encryption;mac;compression" of the side that sends. */
@@ -107,24 +117,27 @@ static void report(struct l7_flow *f)
 	struct bytes any = r.server_banner.len ? r.server_banner : r.client_banner;
 	bool has_c = ssh_kexinit_parse(buf_bytes(&client->kexinit), &c);
 	bool has_v = ssh_kexinit_parse(buf_bytes(&server->kexinit), &v);
+	struct bytes cut[2 * CUT_EACH];
 
 	s->reported = true;
 	if (any.len > 6) /* SSH-1.99 speaks version 2, too */
 		r.version = SOME(any.ptr[4] == '1' && memcmp(any.ptr + 4, "1.99", 4) != 0 ? 1 : 2);
 	if (has_c) {
-		r.client_kex = names_of(f, c.list[SSH_KEX]);
-		r.client_host_keys = names_of(f, c.list[SSH_HOST_KEY]);
+		r.client_kex = names_of(f, c.list[SSH_KEX], client, CUT_KEX);
+		r.client_host_keys = names_of(f, c.list[SSH_HOST_KEY], client, CUT_HOST_KEYS);
 		r.hassh_algorithms = hassh_text(f, &c, false);
 		r.hassh = hassh(f, r.hassh_algorithms);
 	}
 	if (has_v) {
-		r.server_kex = names_of(f, v.list[SSH_KEX]);
-		r.server_host_keys = names_of(f, v.list[SSH_HOST_KEY]);
+		r.server_kex = names_of(f, v.list[SSH_KEX], server, CUT_KEX);
+		r.server_host_keys = names_of(f, v.list[SSH_HOST_KEY], server, CUT_HOST_KEYS);
 		r.hassh_server_algorithms = hassh_text(f, &v, true);
 		r.hassh_server = hassh(f, r.hassh_server_algorithms);
 	}
 	if (has_c && has_v)
 		agreements(&r, &c, &v);
+	r.truncated =
+		l7_truncated(client->cut | server->cut << CUT_EACH, cut_names, 2 * CUT_EACH, cut);
 	l7_emit_rec(f, s->first_ts, &rec_ssh_desc, &r);
 }
 
@@ -155,6 +168,7 @@ static size_t line(struct l7_flow *f, enum l7_dir dir, struct bytes data)
 	if (begins(text, "SSH-")) {
 		side->banner_len = (uint8_t)(text.len < BANNER_MAX ? text.len : BANNER_MAX);
 		memcpy(side->banner, text.ptr, side->banner_len);
+		side->cut |= text.len > BANNER_MAX ? CUT_BANNER : 0;
 		side->at = begins(text, "SSH-2") || begins(text, "SSH-1.99") ? SIDE_PACKETS
 									     : SIDE_DONE;
 		if (!s->first_n) {
@@ -174,8 +188,10 @@ static void kexinit_keep(struct l7_flow *f, struct side *side, struct bytes payl
 	const struct ssh_config *config = l7_config(f);
 	struct shared *shared = l7_shared(f);
 
-	if (shared->held + payload.len > config->max_held)
+	if (shared->held + payload.len > config->max_held) {
+		side->cut |= CUT_KEX | CUT_HOST_KEYS;
 		return;
+	}
 	buf_add(&side->kexinit, payload.ptr, payload.len);
 	shared->held += side->kexinit.size;
 }

@@ -14,7 +14,7 @@ enum {
 
 struct kept {
 	uint16_t len;
-	bool set;
+	bool set, cut;
 	uint8_t b[MESSAGE];
 };
 
@@ -29,17 +29,23 @@ struct session {
 	uint64_t first_ts, first_n, last_ts;
 	struct rec_opt error;
 	uint16_t error_len;
+	bool error_cut;
 	uint8_t error_text[TEXT];
 };
 
 static void kept_set(struct kept *k, struct bytes b)
 {
 	k->set = true;
+	k->cut = b.len > MESSAGE;
 	k->len = (uint16_t)(b.len < MESSAGE ? b.len : MESSAGE);
 	memcpy(k->b, b.ptr, k->len);
 }
 
 /* ---- the record ----------------------------------------------------------------------------- */
+
+/* What a limit may have cut: of a request, and of a transfer. */
+enum { CUT_OPTIONS = 1, CUT_FILENAME = 2, CUT_MODE = 4, CUT_ERROR = 8, CUTS = 4 };
+static const char *const cut_names[CUTS] = { "options", "filename", "mode", "error_msg" };
 
 static struct bytes small_letters(struct l7_flow *f, struct bytes b)
 {
@@ -64,9 +70,11 @@ static struct rec_list options_of(struct l7_flow *f, const struct tftp_message *
 static void report_request(struct l7_flow *f, const struct tftp_message *m)
 {
 	const struct session *s = l7_state(f);
+	struct bytes cut[CUTS];
 
 	l7_emit(f, tftp_request, .op = s->op, .filename = m->filename,
-		.mode = small_letters(f, m->mode), .options = options_of(f, m));
+		.mode = small_letters(f, m->mode), .options = options_of(f, m),
+		.truncated = l7_truncated(m->more ? CUT_OPTIONS : 0, cut_names, CUTS, cut));
 }
 
 static enum rec_tftp_state state_of(const struct session *s)
@@ -82,6 +90,8 @@ static void report_transfer(struct l7_flow *f)
 	struct session *s = l7_state(f);
 	const struct l7_guessed *g = l7_guessed(f);
 	const struct rec_key *key = l7_key(f);
+	struct bytes names[CUTS];
+	uint32_t cut = s->error_cut ? CUT_ERROR : 0;
 	struct tftp_message m;
 	struct rec_tftp r = { .state = state_of(s),
 			      .blocks = s->blocks.count,
@@ -103,9 +113,14 @@ static void report_transfer(struct l7_flow *f)
 	if (s->request.set && tftp_parse(BYTES(s->request.b, s->request.len), true, &m)) {
 		r.filename = m.filename;
 		r.mode = small_letters(f, m.mode);
+		if (s->request.cut)
+			cut |= (m.filename.ptr ? 0 : CUT_FILENAME) | (m.mode.ptr ? 0 : CUT_MODE);
 	}
-	if (s->options.set && tftp_parse(BYTES(s->options.b, s->options.len), true, &m))
+	if (s->options.set && tftp_parse(BYTES(s->options.b, s->options.len), true, &m)) {
 		r.options = options_of(f, &m);
+		cut |= m.more || s->options.cut ? CUT_OPTIONS : 0;
+	}
+	r.truncated = l7_truncated(cut, cut_names, CUTS, names);
 	s->over = true;
 	l7_emit_rec(f, s->first_ts, &rec_tftp_desc, &r);
 }
@@ -184,6 +199,7 @@ static void error_take(struct l7_flow *f, const struct tftp_message *m)
 
 	s->error = SOME(m->number);
 	s->error_len = (uint16_t)(m->text.len < TEXT ? m->text.len : TEXT);
+	s->error_cut = m->text.len > TEXT;
 	if (s->error_len)
 		memcpy(s->error_text, m->text.ptr, s->error_len);
 	report_transfer(f);

@@ -22,6 +22,7 @@ struct tftp_message {
 	struct tftp_option
 		options[TFTP_OPTIONS]; /* of a request and OACK; what is more is left out */
 	size_t noptions;
+	bool more;         /* options than that */
 	uint16_t number;   /* of a block, or an error */
 	struct bytes text; /* of an error: its text; of a block: its bytes */
 };

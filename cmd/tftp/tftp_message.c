@@ -40,6 +40,8 @@ static bool options_parse(struct bytes b, struct tftp_message *m)
 			return false;
 		if (m->noptions < TFTP_OPTIONS)
 			m->options[m->noptions++] = o;
+		else
+			m->more = true;
 	}
 	return true;
 }

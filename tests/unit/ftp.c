@@ -205,6 +205,36 @@ static void data(void)
 	run_free(&r);
 }
 
+static void limits(void)
+{
+	struct buf b = { 0 };
+	struct run r;
+
+	check_case("names, arguments and replies that are longer than what is kept say so");
+	run_start(&r, 21);
+	run_stream(&r, 1, BYTES_LIT("220 ready\r\n"));
+	buf_printf(&b, "USER %070d\r\n", 0);
+	run_stream(&r, 0, buf_bytes(&b));
+	run_stream(&r, 1, BYTES_LIT("331 more\r\n"));
+	buf_clear(&b);
+	buf_printf(&b, "STAT %01025d\r\n", 0);
+	run_stream(&r, 0, buf_bytes(&b));
+	buf_clear(&b);
+	buf_add_str(&b, "211-begin\r\n");
+	for (int i = 0; i < 40; i++)
+		buf_printf(&b, " line %d\r\n", i);
+	buf_add_str(&b, "211 end\r\n");
+	run_stream(&r, 1, buf_bytes(&b));
+	run_stream(&r, 0, BYTES_LIT("REIN\r\nNOOP\r\n"));
+	run_stream(&r, 1, BYTES_LIT("220 again\r\n200 fine\r\n"));
+	run_finish(&r);
+	CHECK(strstr((const char *)r.log.ptr, " 331 msg=more cut=user\n"));
+	CHECK(strstr((const char *)r.log.ptr, "line=end cut=user,arg,reply_lines\n"));
+	CHECK(strstr((const char *)r.log.ptr, "cmd=NOOP 200 msg=fine\n"));
+	run_free(&r);
+	buf_release(&b);
+}
+
 int main(void)
 {
 	lines();
@@ -212,5 +242,6 @@ int main(void)
 	odd();
 	claims();
 	data();
+	limits();
 	return check_end();
 }

@@ -35,6 +35,7 @@ static inline void log_ftp(struct buf *log, const struct rec_ftp *r)
 		log_ip(log, "> ", &r->data_resp_h);
 		buf_printf(log, ":%u", (unsigned)r->data_resp_p.v);
 	}
+	log_cut(log, &r->truncated);
 	buf_add_str(log, r->tls ? " tls\n" : "\n");
 }
 

@@ -22,6 +22,16 @@ static inline void log_text(struct buf *log, const char *name, struct bytes b)
 		buf_printf(log, " %s=%.*s", name, (int)b.len, (const char *)b.ptr);
 }
 
+/* Fields that a limit has cut. */
+static inline void log_cut(struct buf *log, const struct rec_list *truncated)
+{
+	const struct bytes *names = truncated->items;
+
+	for (size_t i = 0; i < truncated->count; i++)
+		buf_printf(log, "%s%.*s", i ? "," : " cut=", (int)names[i].len,
+			   (const char *)names[i].ptr);
+}
+
 /* emit gets the run as its ctx. */
 static inline void run_open(struct run *r, const struct l7_parser *parser,
 			    void (*emit)(void *ctx, const struct rec_desc *desc,

@@ -110,6 +110,7 @@ static void lines(void)
 static void limits(void)
 {
 	struct buf b = { 0 };
+	const char *second;
 	struct run r;
 
 	check_case("a mail without a line's end is counted and costs no memory");
@@ -123,6 +124,27 @@ static void limits(void)
 		run_stream(&r, 0, buf_bytes(&b));
 	CHECK(l7_stats(r.l7)->memory_peak < 16384);
 	CHECK(strstr(run_finish(&r), "bytes=500000 "));
+	run_free(&r);
+
+	check_case(
+		"a mail of more than a hundred recipients, or with long fields, says what is cut");
+	buf_clear(&b);
+	run_start(&r, 25);
+	run_stream(&r, 1, BYTES_LIT("220 mx\r\n"));
+	run_stream(&r, 0, BYTES_LIT("MAIL FROM:<a>\r\n"));
+	run_stream(&r, 1, BYTES_LIT("250 ok\r\n"));
+	for (int i = 0; i < 101; i++) {
+		run_stream(&r, 0, BYTES_LIT("RCPT TO:<b>\r\n"));
+		run_stream(&r, 1, BYTES_LIT("250 ok\r\n"));
+	}
+	run_stream(&r, 0, BYTES_LIT("DATA\r\n"));
+	run_stream(&r, 1, BYTES_LIT("354 go\r\n"));
+	buf_printf(&b, "Subject: %01000d\r\n %030d\r\nCc: c\r\n\r\n.\r\n", 0, 0);
+	run_stream(&r, 0, buf_bytes(&b));
+	run_stream(&r, 1, BYTES_LIT("250 done\r\n"));
+	run_stream(&r, 0, BYTES_LIT("MAIL FROM:<c>\r\nRSET\r\n"));
+	second = strstr(run_finish(&r), " reply=done cut=subject,rcptto\n2 server=mx from=c ");
+	CHECK(second && !strstr(second + 20, "cut"));
 	run_free(&r);
 	buf_release(&b);
 }

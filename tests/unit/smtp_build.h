@@ -28,6 +28,7 @@ static inline void run_emit(void *ctx, const struct rec_desc *desc, const struct
 	log_text(&r->log, "auth", s->auth_mech);
 	buf_printf(&r->log, " bytes=%d code=%d", (int)s->bytes, (int)s->reply_code.v);
 	log_text(&r->log, "reply", s->last_reply);
+	log_cut(&r->log, &s->truncated);
 	buf_add_byte(&r->log, '\n');
 }
 

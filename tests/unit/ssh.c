@@ -86,6 +86,32 @@ static bool gives(uint16_t port, int dir, struct bytes b, const char *want)
 	return same;
 }
 
+static void limits(void)
+{
+	const char *lists[SSH_LISTS];
+	struct buf b = { 0 }, names = { 0 };
+
+	check_case("of a list of more than 64 names, and of a long identification, it is said");
+	for (int i = 0; i < 65; i++)
+		buf_printf(&names, i ? ",k%d" : "k%d", i);
+	buf_add_byte(&names, 0);
+	for (int i = 0; i < SSH_LISTS; i++)
+		lists[i] = i == SSH_HOST_KEY ? (const char *)names.ptr : "x";
+	buf_printf(&b, "SSH-2.0-%0300d\n", 0);
+	put_kexinit(&b, lists);
+	for (int dir = 0; dir < 2; dir++) {
+		struct run r;
+
+		run_start(&r, 22);
+		run_stream(&r, dir, buf_bytes(&b));
+		CHECK(strstr(run_finish(&r), dir ? " cut=server_banner,server_host_keys\n"
+						 : " cut=client_banner,client_host_keys\n"));
+		run_free(&r);
+	}
+	buf_release(&names);
+	buf_release(&b);
+}
+
 static void partial(void)
 {
 	check_case("a flow that ends early gives what was seen");
@@ -124,6 +150,7 @@ int main(void)
 {
 	build();
 	whole();
+	limits();
 	partial();
 	lists();
 	buf_release(&client);

@@ -60,7 +60,9 @@ static inline void run_emit(void *ctx, const struct rec_desc *desc, const struct
 	log_text(&r->log, "comp", s->comp_s2c);
 	log_text(&r->log, "hassh", s->hassh);
 	log_text(&r->log, "server_hassh", s->hassh_server);
-	buf_printf(&r->log, " names=%zu,%zu\n", s->client_kex.count, s->server_kex.count);
+	buf_printf(&r->log, " names=%zu,%zu", s->client_kex.count, s->server_kex.count);
+	log_cut(&r->log, &s->truncated);
+	buf_add_byte(&r->log, '\n');
 }
 
 static inline void run_start(struct run *r, uint16_t resp_p)

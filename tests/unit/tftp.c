@@ -84,6 +84,22 @@ static void transfers(void)
 		 "transfer write failed file=up mode=netascii blocks=0 bytes=0 error=2 msg=denied "
 		 "port=69\n");
 
+	check_case("options beyond sixteen, and the end of a long error, are said to be cut");
+	run_start(&r, 40000, 69);
+	CHECK(run_packet(&r, 0,
+			 BYTES_LIT("\0\1f\0octet\0a\0b\0a\0b\0a\0b\0a\0b\0a\0b\0a\0b\0a\0b\0"
+				   "a\0b\0a\0b\0a\0b\0a\0b\0a\0b\0a\0b\0a\0b\0a\0b\0a\0b\0"
+				   "a\0b\0")));
+	{
+		uint8_t error[304] = { 0, 5, 0, 1 };
+
+		memset(error + 4, 'x', 299);
+		run_packet(&r, 1, BYTES(error, sizeof(error)));
+	}
+	CHECK(strstr(run_finish(&r), " value=b cut=options\ntransfer read failed file=f "));
+	CHECK(strstr(run_finish(&r), "xxx port=69 cut=error_msg\n"));
+	run_free(&r);
+
 	check_case("a transfer that a guess names knows its request's flow, and not its file");
 	run_start(&r, 34567, 40000);
 	run_guess(&r, 5, 1);

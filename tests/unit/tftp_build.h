@@ -22,6 +22,7 @@ static inline void log_request(struct buf *log, const struct rec_tftp_request *r
 	log_text(log, "file", r->filename);
 	log_text(log, "mode", r->mode);
 	log_options(log, &r->options);
+	log_cut(log, &r->truncated);
 	buf_add_byte(log, '\n');
 }
 
@@ -48,6 +49,7 @@ static inline void log_tftp(struct buf *log, const struct rec_tftp *r)
 		buf_printf(log, " port=%u", (unsigned)r->server_port.v);
 	if (r->request.set)
 		buf_printf(log, " request=%u", (unsigned)r->request.v);
+	log_cut(log, &r->truncated);
 	buf_add_byte(log, '\n');
 }
 
