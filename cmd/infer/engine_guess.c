@@ -4,7 +4,7 @@
 
 #include "cmd/infer/engine_private.h"
 
-enum { LIKELY = 50, SURE = 75, WHAT = 96, RANDOM_LEAST = 96 };
+enum { LIKELY = 50, SURE = 75, WHAT = 96, RANDOM_LEAST = 96, RANDOM_MOST = 256 /* of a side */ };
 
 static enum rec_guess_state state_of(const struct verdict *v)
 {
@@ -30,6 +30,8 @@ static bool looks_random(const struct infer_flow *f)
 		const uint8_t *bytes = f->side[d].first;
 		unsigned len = bytes ? f->side[d].len : 0;
 
+		if (len > RANDOM_MOST)
+			len = RANDOM_MOST;
 		for (unsigned i = 0; i + 1 < len; i += 2) {
 			counts[0][bytes[i]]++;
 			counts[1][bytes[i + 1]]++;
@@ -126,6 +128,7 @@ struct draft {
 static void why_put(struct infer *in, const struct infer_flow *f, uint16_t protocol,
 		    struct draft *d)
 {
+	unsigned dirs = evidence_dirs(&f->evidence, protocol);
 	size_t n = 0;
 
 	for (unsigned i = 0; i < f->evidence.count; i++) {
@@ -133,7 +136,7 @@ static void why_put(struct infer *in, const struct infer_flow *f, uint16_t proto
 		unsigned class;
 		size_t at = n;
 
-		if (e->protocol != protocol || !evidence_class(&f->evidence, e, &class))
+		if (e->protocol != protocol || !evidence_class(e, dirs, &class))
 			continue;
 		what_put(in, f, e, d->what[n]);
 		for (; at && d->why[at - 1].class > class; at--)

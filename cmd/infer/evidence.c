@@ -69,8 +69,7 @@ static unsigned dirs_of(const struct evidence_list *l, uint16_t protocol, bool a
 	return dirs;
 }
 
-/* dirs: in which its protocol's signatures were seen. */
-static bool class_of(const struct evidence *e, unsigned dirs, unsigned *class)
+bool evidence_class(const struct evidence *e, unsigned dirs, unsigned *class)
 {
 	*class = e->class;
 	if (e->both && dirs != 3)
@@ -80,9 +79,9 @@ static bool class_of(const struct evidence *e, unsigned dirs, unsigned *class)
 	return true;
 }
 
-bool evidence_class(const struct evidence_list *l, const struct evidence *e, unsigned *class)
+unsigned evidence_dirs(const struct evidence_list *l, uint16_t protocol)
 {
-	return class_of(e, dirs_of(l, e->protocol, true), class);
+	return dirs_of(l, protocol, true);
 }
 
 struct candidate {
@@ -103,7 +102,7 @@ static struct candidate candidate_of(const struct evidence_list *l, uint16_t pro
 		const struct evidence *e = &l->items[i];
 		unsigned class;
 
-		if (e->protocol != protocol || !class_of(e, dirs, &class))
+		if (e->protocol != protocol || !evidence_class(e, dirs, &class))
 			continue;
 		against[class] =
 			(there >> class & 1 ? against[class] : 1) * (1 - e->weight / 100.0);

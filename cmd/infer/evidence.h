@@ -47,8 +47,10 @@ struct verdict {
 };
 
 struct verdict evidence_judge(const struct evidence_list *l);
-/* Does the sign count, and in which class? False where it does not. */
-bool evidence_class(const struct evidence_list *l, const struct evidence *e, unsigned *class);
+/* The directions, 1 and 2, in which signatures of a protocol were seen. */
+unsigned evidence_dirs(const struct evidence_list *l, uint16_t protocol);
+/* Does the sign count, and in which class? dirs: those of its protocol. False where it does not. */
+bool evidence_class(const struct evidence *e, unsigned dirs, unsigned *class);
 /* Most that a class can give. */
 unsigned evidence_cap(unsigned class);
 
