@@ -346,9 +346,11 @@ class Bench:
                        (mine - least) / (theirs - least), 0.4, False)
 
     def whole_with(self, infer=None, protocols=WEIR_TYPES, foreign=None):
-        """weir FILE stage by stage, so that each one's CPU is known; infer: "before" the parsers, or "with" them in its
-        process; foreign: a stage of one's own beside the parsers, by pipes. It comes last."""
-        parse = ["infer", "--parse"] if infer == "with" else ["parse"]
+        """weir FILE stage by stage, so that each one's CPU is known; infer: "before" the parsers, "with" them in its
+        process, or the "last" word of each flow alone with them; foreign: a stage of one's own beside the parsers, by
+        pipes. It comes last."""
+        parse = ["infer", "--parse"] if infer in ("with", "last") else ["parse"]
+        parse += ["--final-only"] * (infer == "last")
         stages = [["read", self.mix], ["flow"], ["reasm"]]
         stages += [["infer", "--protocols=" + protocols]] * (infer == "before")
         stages += [parse + ["--no-payload", "--protocols=" + protocols], ["json", "-o", os.path.join(self.out, "json")]]
@@ -367,11 +369,15 @@ class Bench:
         plain = Side("weir FILE, its stages", self.whole_with())
         guessed = Side("the same with guesses", self.whole_with(infer="with"))
         apart = Side("the same by two processes", self.whole_with(infer="before"))
-        self.compare([plain, guessed, apart])
-        for side in (plain, guessed, apart):
+        last = Side("the same, the last guess of each flow alone", self.whole_with(infer="last"))
+        sides = [plain, guessed, apart, last]
+        self.compare(sides)
+        for side in sides:
             self.page.figure("flows, dns, http, tls", side, self.packets)
         self.page.goal("infer_cost", "flows, DNS, HTTP and TLS with guesses against without: CPU",
                        guessed.median("cpu") / plain.median("cpu"), 1.1, False)
+        self.page.ratio("infer_last", "the same, the last guess of each flow alone: CPU",
+                        last.median("cpu") / plain.median("cpu"))
         self.page.ratio("infer_apart", "the same, the parsers in a process of their own: CPU",
                         apart.median("cpu") / plain.median("cpu"))
 
