@@ -125,13 +125,17 @@ static void request_wait(struct l7_flow *f, struct spec_msg *m, struct bytes dat
 	const struct spec_config *c = config_of(f);
 	struct flow *fl = l7_state(f);
 	struct shared *sh = l7_shared(f);
+	bool held;
 
 	spec_msg_own(c->spec, m, data);
 	if (fl->pending >= c->max_pending && fl->pending) {
 		note(f, m->dir, "pending_full", REC_severity_WARNING, NULL);
 		give_up_oldest(f);
 	}
-	if (sh->memory + spec_msg_size(c->spec, m) > c->max_memory || c->max_pending == 0) {
+	held = sh->memory + spec_msg_size(c->spec, m) <= c->max_memory;
+	if (!held)
+		note(f, m->dir, "held_full", REC_severity_WARNING, NULL);
+	if (!held || c->max_pending == 0) {
 		emit(f, m, NULL, SPEC_UNANSWERED, BYTES(NULL, 0));
 		msg_give(f, m);
 		return;

@@ -350,6 +350,12 @@ static void pairs(void)
 	run_finish(&r, 14, 9);
 	CHECK_EQ(r.records, 10);
 	run_free(&r);
+	check_case("where there is no memory to wait in it is unanswered at once, which is said");
+	run_start(&r, s, IPPROTO_UDP, 7);
+	r.config.max_memory = 1;
+	run_packet(&r, 0, 1, 1, BYTES_LIT("\1\1"));
+	CHECK(strcmp(run_log(&r), "p_held_full\np state=unanswered kind=1 id=1\n") == 0);
+	run_free(&r);
 	spec_free(s);
 }
 
