@@ -16,6 +16,7 @@ struct infer_limits {
 	unsigned depth;     /* bytes of a direction that are looked at */
 	unsigned packets;   /* pieces of a direction that are looked at */
 	unsigned least;     /* confidence below which a guess is not written */
+	unsigned classes;   /* 1 << class: of the strongest sign, others likewise; 0: all of them */
 	const bool *wanted; /* by protocol: whose payload is; NULL: everybody's */
 	bool final;         /* write only the last word about each flow */
 };

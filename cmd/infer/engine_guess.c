@@ -222,11 +222,19 @@ static void guess_write(struct infer *in, struct infer_flow *f, const struct ver
 	in->host.guess(in->host.ctx, &h, &d.g);
 }
 
+/* A guess without any sign is of no class. */
+static bool is_asked_for(const struct infer *in, const struct verdict *v)
+{
+	if (v->confidence < in->limits.least)
+		return false;
+	return !in->limits.classes || (v->protocol && in->limits.classes >> v->class & 1);
+}
+
 static void guess_tell(struct infer *in, struct infer_flow *f, const struct verdict *v,
 		       enum rec_guess_state state, enum rec_guess_cause cause)
 {
 	in->stats.states[state]++;
-	if (v->confidence < in->limits.least)
+	if (!is_asked_for(in, v))
 		return;
 	f->took_packets = f->packets;
 	f->took_bytes = f->bytes;

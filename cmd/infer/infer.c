@@ -9,6 +9,7 @@
 #include <sys/random.h>
 #include <unistd.h>
 
+#include "cmd/infer/evidence.h"
 #include "cmd/infer/texts.h"
 #include "libcommon/stage/brief.h"
 
@@ -48,6 +49,8 @@ const struct opt infer_options[] = {
 		"write at the end what was learnt"),
 	OPT_ROW(0, "facts", OPT_STRING, struct infer_config, facts, "FILE",
 		"read lines there as they come, like expect 192.0.2.1 tcp 5000 mine 60"),
+	OPT_ROW(0, "class", OPT_STRING, struct infer_config, classes, "LIST",
+		"write only guesses whose strongest sign is of these classes"),
 	OPT_ROW(0, "final-only", OPT_FLAG, struct infer_config, final_only, NULL,
 		"write only the last word about each flow; parsers behind need every word"),
 	OPT_ROW(0, "min-confidence", OPT_UINT, struct infer_config, min_confidence, "N",
@@ -267,6 +270,21 @@ static void counters_set(void)
 		*self.counters[i] = values[i];
 }
 
+/* Bits 1 << class; 0: all. */
+static unsigned classes_read(const char *list)
+{
+	const char *names[EVIDENCE_CLASSES + 1] = { NULL };
+	bool picked[EVIDENCE_CLASSES] = { false };
+	unsigned bits = 0;
+
+	memcpy(names, rec_enum_evidence_class.values, EVIDENCE_CLASSES * sizeof(names[0]));
+	if (list)
+		opt_pick("class", "class", list, names, picked);
+	for (size_t i = 0; i < sizeof(picked); i++)
+		bits |= (unsigned)picked[i] << i;
+	return bits;
+}
+
 void infer_open(struct stage *st, int argc, char **argv)
 {
 	const struct infer_config *c = &infer_config;
@@ -276,6 +294,7 @@ void infer_open(struct stage *st, int argc, char **argv)
 					     .depth = (unsigned)c->depth,
 					     .packets = (unsigned)c->packets,
 					     .least = (unsigned)c->min_confidence,
+					     .classes = classes_read(c->classes),
 					     .wanted = wanted ? self.wanted : NULL,
 					     .final = c->final_only };
 	struct infer_host host = { st, on_guess, c->parse ? on_follow : NULL };

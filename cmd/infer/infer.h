@@ -8,7 +8,7 @@
 
 struct infer_config {
 	struct opt_strings signatures, ports, rules;
-	const char *load, *dump, *calibrate, *wanted, *facts;
+	const char *load, *dump, *calibrate, *wanted, *facts, *classes;
 	bool only, explain, parse, payload, final_only;
 	uint64_t depth, packets, max_flows, first_bytes, context, min_confidence;
 };

@@ -136,6 +136,19 @@ field() {
 	[ -z "$output" ]
 }
 
+@test "infer: --class leaves out guesses whose strongest sign is another one" {
+	run said starttls --class both
+	[[ "$output" == 25,2,smtp,confirmed,*25,4,tls,confirmed,* || "$output" == 25,1,smtp,confirmed,*25,2,tls,confirmed,* ]]
+	run said starttls --class one,port
+	[[ "$output" == *smtp,likely,*tls,likely,* && "$output" != *confirmed* ]]
+	run said random_443 --class one,both
+	[ -z "$output" ]
+	run weir infer --class ports </dev/null
+	[ "$status" -eq 2 ]
+	[ "${#lines[@]}" -eq 1 ]
+	[[ "$output" == *"class"*"ports"* ]]
+}
+
 # last_words FILE: of each flow the last guess, without what says when it was written.
 last_words() {
 	weir json -i "$1" --types guess | jq -cs 'group_by(.flow)[] | last | del(.ts, .n, .rev, .replaces,
