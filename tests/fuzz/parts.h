@@ -151,4 +151,23 @@ static inline size_t parts_mutate(const struct parts *p, uint8_t *data, size_t s
 	return size;
 }
 
+/* The same of the parts in the first `front` bytes, or bytes from `behind` on are changed. */
+static inline size_t parts_mutate_front(const struct parts *p, uint8_t *data, size_t size,
+					size_t max, size_t front, size_t behind, unsigned seed)
+{
+	static uint8_t rest[1 << 16];
+	size_t n = size - front;
+
+	if (n > sizeof(rest) || max - size < 64 || draw(&seed, 8) == 0)
+		return LLVMFuzzerMutate ? LLVMFuzzerMutate(data, size, max) : size;
+	if (behind < size && draw(&seed, 2) && LLVMFuzzerMutate)
+		return behind + LLVMFuzzerMutate(data + behind, size - behind, max - behind);
+	if (n)
+		memcpy(rest, data + front, n);
+	front = parts_mutate(p, data, front, max - n, seed);
+	if (n)
+		memcpy(data + front, rest, n);
+	return front + n;
+}
+
 #endif

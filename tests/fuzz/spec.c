@@ -276,21 +276,10 @@ size_t LLVMFuzzerCustomMutator(uint8_t *data, size_t size, size_t max, unsigned 
 						 .end = statement_end,
 						 .make = statement_make,
 						 .tweak = statement_tweak };
-	static uint8_t rest[1 << 16];
-	size_t at = 1, n;
+	size_t at = 1;
 
 	while (at < size && !is_close(data[at]))
 		at = statement_end(data, size, at);
 	at = at < size ? at + 1 : size;
-	n = size - at;
-	if (n > sizeof(rest) || max - size < 64 || draw(&seed, 8) == 0)
-		return LLVMFuzzerMutate ? LLVMFuzzerMutate(data, size, max) : size;
-	if (n && draw(&seed, 2) && LLVMFuzzerMutate)
-		return at + LLVMFuzzerMutate(data + at, n, max - at);
-	if (n)
-		memcpy(rest, data + at, n);
-	at = parts_mutate(&statements, data, at, max - n, seed);
-	if (n)
-		memcpy(data + at, rest, n);
-	return at + n;
+	return parts_mutate_front(&statements, data, size, max, at, at, seed);
 }

@@ -129,27 +129,17 @@ size_t LLVMFuzzerCustomMutator(uint8_t *data, size_t size, size_t max, unsigned 
 	static const struct parts lines = { .next = line_next,
 					    .make = line_make,
 					    .tweak = line_tweak };
-	static uint8_t rest[1 << 16];
 	const uint8_t *nul = size ? memchr(data, 0, size) : NULL;
-	size_t at = nul ? (size_t)(nul - data) : size, n = size - at, word;
-	uint8_t out[32];
+	size_t end = nul ? (size_t)(nul - data) : size, at;
+	uint8_t word[32];
 
-	if (n > sizeof(rest) || max - size < 64 || draw(&seed, 8) == 0)
-		return LLVMFuzzerMutate ? LLVMFuzzerMutate(data, size, max) : size;
 	if (!nul && draw(&seed, 8) == 0)
 		return splice(data, size, max, size, 0, "\0abcdefgh", 9);
-	if (n > 1 && draw(&seed, 2) && LLVMFuzzerMutate)
-		return at + 1 + LLVMFuzzerMutate(data + at + 1, n - 1, max - at - 1);
-	if (draw(&seed, 4) == 0) { /* a word between others */
-		word = draw(&seed, (unsigned)at + 1);
-		while (word < at && data[word] != ' ' && data[word] != '\n')
-			word++;
-		return splice(data, size, max, word, 0, out, word_put(out, 0, &seed));
+	if (draw(&seed, 8) == 0) { /* a word between others */
+		at = draw(&seed, (unsigned)end + 1);
+		while (at < end && data[at] != ' ' && data[at] != '\n')
+			at++;
+		return splice(data, size, max, at, 0, word, word_put(word, 0, &seed));
 	}
-	if (n)
-		memcpy(rest, data + at, n);
-	at = parts_mutate(&lines, data, at, max - n, seed);
-	if (n)
-		memcpy(data + at, rest, n);
-	return at + n;
+	return parts_mutate_front(&lines, data, size, max, end, end + 1, seed);
 }

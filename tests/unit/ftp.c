@@ -4,34 +4,11 @@
 #include "libcommon/stage/ftp_endpoint.h"
 #include "tests/unit/check.h"
 
-struct said {
-	int dir;
-	const char *text;
-};
-
-/* What a session gives, each part of it in pieces of every size up to 30. */
-static bool gives(const struct said *said, size_t n, const char *want)
+static void begin(struct run *r)
 {
-	bool same = true;
-
-	for (size_t piece = 1; same && piece < 30; piece++) {
-		struct run r;
-
-		run_start(&r, 21);
-		for (size_t i = 0; i < n; i++)
-			run_pieces(&r, said[i].dir, bytes_str(said[i].text), piece);
-		same = strcmp(run_finish(&r), want) == 0;
-		if (!same)
-			printf("# pieces of %zu: %s", piece, (const char *)r.log.ptr);
-		run_free(&r);
-	}
-	return same;
+	run_start(r, 21);
 }
-#define GIVES(want, ...)                                                                           \
-	do {                                                                                       \
-		static const struct said said[] = { __VA_ARGS__ };                                 \
-		CHECK(gives(said, sizeof(said) / sizeof(said[0]), want));                          \
-	} while (0)
+#define GIVES(want, ...) RUN_GIVES(begin, want, __VA_ARGS__)
 
 static void sessions(void)
 {

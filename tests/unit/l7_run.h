@@ -3,6 +3,7 @@
 #define WEIR_TEST_L7_RUN_H
 
 #include <netinet/in.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "libcommon/base/buf.h"
@@ -130,5 +131,69 @@ static inline void run_free(struct run *r)
 	buf_release(&r->log);
 	buf_release(&r->packed);
 }
+
+/* Turns of both sides: a byte says whose, and how long it is; 0 is a hole. */
+static inline void run_turns(struct run *r, struct bytes b, size_t piece)
+{
+	while (b.len) {
+		size_t n = b.ptr[0] & 0x7f, left = b.len - 1;
+		int dir = b.ptr[0] >> 7;
+
+		n = n < left ? n : left;
+		if (n)
+			run_pieces(r, dir, BYTES(b.ptr + 1, n), piece);
+		else
+			run_gap(r, dir, 10);
+		b = BYTES(b.ptr + 1 + n, left - n);
+	}
+}
+
+/* What each side says in other pieces gives the same. */
+static inline bool run_turns_same(void (*start)(struct run *r), struct bytes b)
+{
+	static const size_t pieces[] = { 128, 1, 3, 50 };
+	struct run runs[4];
+	bool same = true;
+
+	for (size_t i = 0; i < 4; i++) {
+		start(&runs[i]);
+		run_turns(&runs[i], b, pieces[i]);
+		run_finish(&runs[i]);
+		same = same && bytes_equal(buf_bytes(&runs[i].log), buf_bytes(&runs[0].log));
+	}
+	for (size_t i = 0; i < 4; i++)
+		run_free(&runs[i]);
+	return same;
+}
+
+struct said {
+	int dir;
+	const char *text;
+};
+
+/* What a session gives, each part of it in pieces of every size up to 30. */
+static inline bool run_gives(void (*start)(struct run *r), const struct said *said, size_t n,
+			     const char *want)
+{
+	bool same = true;
+
+	for (size_t piece = 1; same && piece < 30; piece++) {
+		struct run r;
+
+		start(&r);
+		for (size_t i = 0; i < n; i++)
+			run_pieces(&r, said[i].dir, bytes_str(said[i].text), piece);
+		same = strcmp(run_finish(&r), want) == 0;
+		if (!same)
+			printf("# pieces of %zu: %s", piece, (const char *)r.log.ptr);
+		run_free(&r);
+	}
+	return same;
+}
+#define RUN_GIVES(start, want, ...)                                                                \
+	do {                                                                                       \
+		static const struct said said[] = { __VA_ARGS__ };                                 \
+		CHECK(run_gives(start, said, sizeof(said) / sizeof(said[0]), want));               \
+	} while (0)
 
 #endif
