@@ -33,6 +33,7 @@ struct session {
 	uint32_t cut; /* bits 1 << text, SMTP_TEXTS: recipients */
 	enum { COMMANDS, DATA_ASKED, HEADER, BODY } mode;
 	bool in_mail, midline, tls, any, has_size;
+	bool over;  /* nothing is read any more, not even what came in one piece with the end */
 	int folded; /* the mail's text to which a folded line belongs, or 0 */
 	uint8_t waiting[WAITING], first_waiting, nwaiting;
 	uint16_t code;
@@ -171,6 +172,7 @@ static void wait_for_reply(struct l7_flow *f, enum smtp_verb verb)
 	struct session *s = l7_state(f);
 
 	if (s->nwaiting == WAITING) {
+		s->over = true;
 		l7_poison(f, "too many commands without a reply");
 		return;
 	}
@@ -209,6 +211,8 @@ static bool command(struct l7_flow *f, enum l7_dir dir, struct bytes line)
 		return true;
 	smtp_command_parse(line, &c);
 	wait_for_reply(f, c.verb == SMTP_V_BDAT && c.last ? SMTP_V_BODY : c.verb);
+	if (s->over)
+		return false;
 	switch (c.verb) {
 	case SMTP_V_HELO:
 		own_set(s, SMTP_HELO, c.arg);
@@ -321,7 +325,7 @@ static size_t client(struct l7_flow *f, enum l7_dir dir, struct bytes data)
 	/* Where nothing is seen of the server, its consent can't be waited for. */
 	if (s->mode == DATA_ASKED && l7_offset(f, !dir) == 0)
 		s->mode = HEADER;
-	while (n && more) {
+	while (n && more && !s->over) {
 		n = client_line(f, dir, BYTES(data.ptr + done, data.len - done), &more);
 		done += n;
 	}
@@ -350,7 +354,7 @@ static void reply(struct l7_flow *f, uint16_t code, struct bytes text)
 	if (verb == SMTP_V_BODY && s->in_mail)
 		report(f);
 	if (verb == SMTP_V_STARTTLS && code == 220) {
-		s->tls = true;
+		s->tls = s->over = true;
 		report(f);
 		l7_done(f);
 	}
@@ -365,10 +369,12 @@ static void greeting(struct session *s, struct bytes text)
 
 static size_t server(struct l7_flow *f, struct bytes data)
 {
+	const struct session *s = l7_state(f);
 	size_t done = 0;
 	const uint8_t *end;
 
-	while (done < data.len && (end = memchr(data.ptr + done, '\n', data.len - done))) {
+	while (!s->over && done < data.len &&
+	       (end = memchr(data.ptr + done, '\n', data.len - done))) {
 		struct bytes line = BYTES(data.ptr + done, (size_t)(end - data.ptr) - done), text;
 		uint16_t code;
 		bool last;
@@ -380,12 +386,12 @@ static size_t server(struct l7_flow *f, struct bytes data)
 			l7_poison(f, "no reply");
 			return done;
 		}
-		if (((struct session *)l7_state(f))->nwaiting == 0)
+		if (s->nwaiting == 0)
 			greeting(l7_state(f), text);
 		if (last)
 			reply(f, code, text);
 	}
-	if (data.len - done > LINE_MAX)
+	if (!s->over && data.len - done > LINE_MAX)
 		l7_poison(f, "no end of a line");
 	return done;
 }

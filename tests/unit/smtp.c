@@ -40,6 +40,15 @@ static void sessions(void)
 	GIVES("1 helo=c from=a to=b subject=s bytes=14 code=0\n",
 	      { 0, "EHLO c\r\nMAIL FROM:<a>\r\n" }, { 0, "RCPT TO:<b>\r\nDATA\r\n" },
 	      { 0, "Subject: s\r\n\r\n.\r\n" });
+	check_case("behind STARTTLS, or too many commands, nothing is read, wherever the stream is "
+		   "cut");
+	GIVES("0 tls server=mx bytes=0 code=220 reply=go\n", { 1, "220 mx\r\n" },
+	      { 0, "STARTTLS\r\n" }, { 1, "220 go\r\n\x16\x03\x01\r\n" });
+	GIVES(" anomaly=too many commands without a reply\n0 server=mx bytes=0 code=0\n",
+	      { 1, "220 mx\r\n" },
+	      { 0, "\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n"
+		   "\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n"
+		   "\nEHLO x\n" });
 	check_case("what is no reply ends the flow");
 	GIVES(" anomaly=no reply\n0 server=mx bytes=0 code=0\n", { 1, "220 mx\r\n" },
 	      { 1, "SSH-2.0\r\n" });
