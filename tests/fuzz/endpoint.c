@@ -46,7 +46,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		MUST(output ? ep.nreaders > 0 && ep.nreaders <= ENDPOINT_READERS : !ep.nreaders);
 		for (unsigned i = 0; i < ep.nreaders; i++)
 			names_are_safe(ep.readers[i]);
-		if (!output)
+		if (!output && ep.reader[0]) /* without one it is a tap */
 			names_are_safe(ep.reader);
 	}
 	if (ep.kind == ENDPOINT_SHM && ep.fd >= 0)
