@@ -31,8 +31,8 @@ struct infer_tables {
 struct infer_host {
 	void *ctx;
 	void (*guess)(void *ctx, const struct rec_head *h, const struct rec_guess *rec);
-	/* NULL, or whom parsers are told by: each guess, also one that is not written, before it
-	 * is. Its evidence, alternatives and names are not there. */
+	/* NULL, or whom parsers are told by: each guess that `least` and `classes` leave, before it
+	 * is written, if it is. Its evidence, alternatives and names are not there. */
 	void (*follow)(void *ctx, const struct rec_head *h, const struct rec_guess *rec);
 };
 

@@ -234,8 +234,10 @@ static void guess_tell(struct infer *in, struct infer_flow *f, const struct verd
 		       enum rec_guess_state state, enum rec_guess_cause cause)
 {
 	in->stats.states[state]++;
-	if (!is_asked_for(in, v))
+	if (!is_asked_for(in, v)) {
+		f->unsaid = false; /* the one before is not the last word */
 		return;
+	}
 	f->took_packets = f->packets;
 	f->took_bytes = f->bytes;
 	f->random = state == REC_guess_state_GAVE_UP && looks_random(f);

@@ -141,6 +141,8 @@ field() {
 	[[ "$output" == 25,2,smtp,confirmed,*25,4,tls,confirmed,* || "$output" == 25,1,smtp,confirmed,*25,2,tls,confirmed,* ]]
 	run said starttls --class one,port
 	[[ "$output" == *smtp,likely,*tls,likely,* && "$output" != *confirmed* ]]
+	run said starttls --class one --final-only # its last guess is of another class
+	[ -z "$output" ]
 	run said random_443 --class one,both
 	[ -z "$output" ]
 	run weir infer --class ports </dev/null
