@@ -224,7 +224,7 @@ static struct rec_list fill_truncated(const struct outcome *o, struct bytes out[
 
 	if (o->query_cut && !o->response)
 		cut |= DNS_CUT_ADDITIONALS;
-	return l7_truncated(cut, fields, 5, out);
+	return l7_names(cut, fields, 5, out);
 }
 
 static bool is_multicast(const struct l7_flow *f)

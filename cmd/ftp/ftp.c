@@ -209,7 +209,7 @@ static void report(struct l7_flow *f, const struct waiting *w, bool tls)
 		r.data_resp_h = w->channel.resp_h;
 		r.data_resp_p = SOME(w->channel.resp_p);
 	}
-	r.truncated = l7_truncated(cut_of(c, w), cut_names, CUTS, cut);
+	r.truncated = l7_names(cut_of(c, w), cut_names, CUTS, cut);
 	l7_emit_rec(f, w->ts, &rec_ftp_desc, &r);
 }
 

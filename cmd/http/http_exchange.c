@@ -4,11 +4,16 @@
 #include <stdlib.h>
 
 static const struct {
-	const char *name, *state, *event, *expected;
+	const char *state, *event, *expected;
 	enum rec_severity severity;
 } tags[] = {
 #define X(id, name, severity, state, event, expected)                                              \
-	[HTTP_TAG_##id] = { name, state, event, expected, REC_severity_##severity },
+	[HTTP_TAG_##id] = { state, event, expected, REC_severity_##severity },
+	HTTP_TAGS(X)
+#undef X
+};
+static const char *const tag_names[] = {
+#define X(id, name, severity, state, event, expected) [HTTP_TAG_##id] = (name),
 	HTTP_TAGS(X)
 #undef X
 };
@@ -166,7 +171,7 @@ void http_exchange_info(struct http_exchange *ex, uint16_t code)
 
 void http_tag_report(struct l7_flow *f, enum l7_dir dir, enum http_tag tag)
 {
-	l7_violation(f, dir, tags[tag].name, tags[tag].severity, tags[tag].state, tags[tag].event,
+	l7_violation(f, dir, tag_names[tag], tags[tag].severity, tags[tag].state, tags[tag].event,
 		     tags[tag].expected);
 }
 
@@ -196,26 +201,6 @@ static enum rec_http_outcome outcome(const struct http_exchange *ex)
 	if (!ex->has_resp)
 		return REC_http_outcome_NO_RESPONSE;
 	return ex->flaws & HTTP_FLAW_DESYNC ? REC_http_outcome_DESYNC : REC_http_outcome_COMPLETED;
-}
-
-static size_t names_of(uint32_t set, size_t n, const char *(*name)(size_t), struct bytes *out)
-{
-	size_t count = 0;
-
-	for (size_t i = 0; i < n; i++)
-		if (set & 1u << i)
-			out[count++] = bytes_str(name(i));
-	return count;
-}
-
-static const char *tag_name(size_t i)
-{
-	return tags[i].name;
-}
-
-static const char *item_name(size_t i)
-{
-	return item_names[i];
 }
 
 static size_t headers(const struct http_exchange *ex, enum http_who who,
@@ -301,8 +286,8 @@ void http_exchange_emit(struct l7_flow *f, const struct http_exchange *ex)
 		r.resp_body = buf_bytes(&ex->body[HTTP_SERVER]);
 	if (ex->gap)
 		r.gap = SOME(ex->gap);
-	r.truncated = LIST_OF(cut, names_of(ex->cut, HTTP_ITEMS, item_name, cut));
-	r.tags = LIST_OF(names, names_of(ex->tags, HTTP_TAG_COUNT, tag_name, names));
+	r.truncated = l7_names(ex->cut, item_names, HTTP_ITEMS, cut);
+	r.tags = l7_names(ex->tags, tag_names, HTTP_TAG_COUNT, names);
 	r.first_n = SOME(ex->first_n);
 	l7_emit_rec(f, ex->start_ts, &rec_http_desc, &r);
 }

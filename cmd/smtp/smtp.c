@@ -155,7 +155,7 @@ static void report(struct l7_flow *f)
 	if (rcpts)
 		r.rcptto = LIST_OF(rcpts, s->nrcpt);
 	_Static_assert(sizeof(names) / sizeof(names[0]) == SMTP_TEXTS + 1, "a name for each");
-	r.truncated = l7_truncated(s->cut, names, SMTP_TEXTS + 1, cut);
+	r.truncated = l7_names(s->cut, names, SMTP_TEXTS + 1, cut);
 	if (s->has_size)
 		r.size = SOME(s->size);
 	if (s->code)

@@ -136,8 +136,7 @@ static void report(struct l7_flow *f)
 	}
 	if (has_c && has_v)
 		agreements(&r, &c, &v);
-	r.truncated =
-		l7_truncated(client->cut | server->cut << CUT_EACH, cut_names, 2 * CUT_EACH, cut);
+	r.truncated = l7_names(client->cut | server->cut << CUT_EACH, cut_names, 2 * CUT_EACH, cut);
 	l7_emit_rec(f, s->first_ts, &rec_ssh_desc, &r);
 }
 

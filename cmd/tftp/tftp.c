@@ -74,7 +74,7 @@ static void report_request(struct l7_flow *f, const struct tftp_message *m)
 
 	l7_emit(f, tftp_request, .op = s->op, .filename = m->filename,
 		.mode = small_letters(f, m->mode), .options = options_of(f, m),
-		.truncated = l7_truncated(m->more ? CUT_OPTIONS : 0, cut_names, CUTS, cut));
+		.truncated = l7_names(m->more ? CUT_OPTIONS : 0, cut_names, CUTS, cut));
 }
 
 static enum rec_tftp_state state_of(const struct session *s)
@@ -120,7 +120,7 @@ static void report_transfer(struct l7_flow *f)
 		r.options = options_of(f, &m);
 		cut |= m.more || s->options.cut ? CUT_OPTIONS : 0;
 	}
-	r.truncated = l7_truncated(cut, cut_names, CUTS, names);
+	r.truncated = l7_names(cut, cut_names, CUTS, names);
 	s->over = true;
 	l7_emit_rec(f, s->first_ts, &rec_tftp_desc, &r);
 }

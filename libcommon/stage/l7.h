@@ -144,9 +144,9 @@ void *l7_scratch(struct l7_flow *f, size_t n);
 /* Gives all of it back before that: for callbacks that make many records, one after another. */
 void l7_scratch_drop(struct l7_flow *f);
 
-/* The names of the bits of `cut` that are set, lowest first, for a record's `truncated`; out has
+/* The names of the bits of `set` that are set, lowest first, as for a record's `truncated`; out has
  * room for n. */
-struct rec_list l7_truncated(uint32_t cut, const char *const names[], size_t n, struct bytes *out);
+struct rec_list l7_names(uint32_t set, const char *const names[], size_t n, struct bytes *out);
 
 /* l7_emit(f, dns, .trans_id = 7): one record with this flow's key; n is the frame at hand, ts
  * its time. l7_emit_at: with another ts (start of the thing described). */

@@ -135,12 +135,12 @@ void l7_scratch_drop(struct l7_flow *f)
 	l7_scratch_reset(f->l7);
 }
 
-struct rec_list l7_truncated(uint32_t cut, const char *const names[], size_t n, struct bytes *out)
+struct rec_list l7_names(uint32_t set, const char *const names[], size_t n, struct bytes *out)
 {
 	size_t count = 0;
 
 	for (size_t i = 0; i < n; i++)
-		if (cut >> i & 1)
+		if (set >> i & 1)
 			out[count++] = bytes_str(names[i]);
 	return (struct rec_list)LIST_OF(out, count);
 }
