@@ -148,9 +148,16 @@ static void json_args(struct pipe_stage *s)
 	stage_arg(s, "%s", config.summary ? "null:" : config.out ? config.out : "-");
 }
 
+static bool in_libexec(const char *path)
+{
+	const char *own = lookup_libexec();
+
+	return strncmp(path, own, strlen(own)) == 0 && path[strlen(own)] == '/';
+}
+
 /* A stage of the user's own: a program that reads and writes a weir stream on its standard input
- * and output, and knows --only. */
-static struct pipe_stage *with_stage(struct pipeline *p, const char *command)
+ * and output, and knows --only. *rings: it is one of weir's, which know more ways. */
+static struct pipe_stage *with_stage(struct pipeline *p, const char *command, bool *rings)
 {
 	char *words = strdup(command), *save = NULL, *word = strtok_r(words, " ", &save);
 	char path[PATH_SIZE];
@@ -160,6 +167,7 @@ static struct pipe_stage *with_stage(struct pipeline *p, const char *command)
 		die_usage("--with: no command");
 	if (!lookup_tool(word, path, sizeof(path)))
 		snprintf(path, sizeof(path), "%s", word);
+	*rings = in_libexec(path);
 	if (access(path, X_OK) < 0)
 		die_usage("--with: '%s' is no tool of weir's, nor the path of a program", word);
 	s = pipeline_stage(p, strdup(word), path);
@@ -247,7 +255,8 @@ static size_t parsers(struct pipeline *p, struct pipe_stage **to)
 
 /* read, or capture -> flow -> reasm -> parse -> json, each its own process over rings. Where the
  * parsers are several processes, or records with payload are printed, the printer reads reasm's
- * ring as well, and the parsers pass nothing on. */
+ * ring as well, and the parsers pass nothing on. A stage of the user's own is one more parser:
+ * beside them on reasm's ring if it knows how, else by pipes. */
 static void build(struct pipeline *p, int n, char **files)
 {
 	struct pipe_stage *source = own_stage(p, n ? "read" : "capture");
@@ -256,8 +265,15 @@ static void build(struct pipeline *p, int n, char **files)
 	struct pipe_stage *readers[PIPELINE_STAGES], *with[PIPELINE_STAGES];
 	size_t nreaders = parsers(p, readers), nwith = 0;
 
-	for (size_t i = 0; i < config.with.n; i++)
-		with[nwith++] = with_stage(p, config.with.v[i]);
+	for (size_t i = 0; i < config.with.n; i++) {
+		bool rings;
+		struct pipe_stage *s = with_stage(p, config.with.v[i], &rings);
+
+		if (rings)
+			readers[nreaders++] = s;
+		else
+			with[nwith++] = s;
+	}
 	json = own_stage(p, "json");
 	pipeline_ring(p, source, &flow, 1, 0);
 	pipeline_ring(p, flow, &reasm, 1, 0);
@@ -265,7 +281,7 @@ static void build(struct pipeline *p, int n, char **files)
 		infer = own_stage(p, "infer");
 		/* A parser of the user's own may want what no guess gives it, and a summary counts
 		 * all there is. */
-		if (!nwith && !payload_printed() && !config.summary)
+		if (!config.with.n && !payload_printed() && !config.summary)
 			stage_arg(infer, "--protocols=%s",
 				  config.protocols ? config.protocols : "all");
 		pipeline_ring(p, reasm, &infer, 1, 0);
@@ -366,12 +382,10 @@ static int run_all(int argc, char **argv)
 /* Own tools with what they are for, others with where they are: they are not run to be asked. */
 static void list_one(void *ctx, const char *name, const char *path)
 {
-	const char *own = lookup_libexec();
 	char summary[PATH_SIZE];
 
 	(void)ctx;
-	if (strncmp(path, own, strlen(own)) != 0 || path[strlen(own)] != '/' ||
-	    !lookup_summary(path, summary, sizeof(summary)))
+	if (!in_libexec(path) || !lookup_summary(path, summary, sizeof(summary)))
 		snprintf(summary, sizeof(summary), "%s", path);
 	printf("%-12s %s\n", name, summary);
 }

@@ -345,24 +345,33 @@ class Bench:
         self.page.goal("streams_cpu", "streams to files against tcpflow: CPU, but for the files' making",
                        (mine - least) / (theirs - least), 0.4, False)
 
-    def whole_with(self, infer=None, protocols=WEIR_TYPES, foreign=None):
+    def whole_with(self, infer=None, protocols=WEIR_TYPES, beside=None, by="ring"):
         """weir FILE stage by stage, so that each one's CPU is known; infer: "before" the parsers, "with" them in its
-        process, or the "last" word of each flow alone with them; foreign: a stage of one's own beside the parsers, by
-        pipes. It comes last."""
+        process, or the "last" word of each flow alone with them; beside: a stage of one's own beside the parsers, by
+        rings as it is in weir FILE --with, or by pipes as one that knows no rings. It comes last."""
         parse = ["infer", "--parse"] if infer in ("with", "last") else ["parse"]
         parse += ["--final-only"] * (infer == "last")
         stages = [["read", self.mix], ["flow"], ["reasm"]]
         stages += [["infer", "--protocols=" + protocols]] * (infer == "before")
         stages += [parse + ["--no-payload", "--protocols=" + protocols], ["json", "-o", os.path.join(self.out, "json")]]
-        if not foreign:
+        if not beside:
             return self.chain(stages)
-        ways = [os.path.join(self.out, name) for name in ("to", "from")]
-        for way in ways:
-            os.mkfifo(way)
-        stages[2] += ["-o", ways[0]]
-        stages[4] += ["-i", ways[1]]
-        return self.chain(stages) + [[self.stage(foreign[0])] + foreign[1:] +
-                                     ["--only", "--no-ring", "-q", "-i", ways[0], "-o", ways[1]]]
+        if by == "pipe":
+            to, back = [os.path.join(self.out, name) for name in ("to", "from")]
+            for way in (to, back):
+                os.mkfifo(way)
+            ways = ["--no-ring", "-i", to, "-o", back]
+            stages[2] += ["-o", to]
+            stages[4] += ["-i", back]
+        else:
+            back = "shm:bench%d-own" % os.getpid()
+            ways = ["-o", back + ",readers=next"]
+            stages[4] += ["-i", back + ",reader=next"]
+        commands = self.chain(stages)
+        if by == "ring":  # that of the parsers has one more reader
+            ways += ["-i", re.sub(",readers=.*", ",reader=own", commands[2][-1])]
+            commands[2][-1] += ",own"
+        return commands + [[self.stage(beside[0])] + beside[1:] + ["--only", "-q"] + ways]
 
     def infer(self):
         """The same records, each flow's protocol guessed first. Guesses are records, too, and are printed."""
@@ -382,19 +391,22 @@ class Bench:
                         apart.median("cpu") / plain.median("cpu"))
 
     def parsers(self):
-        """What a parser costs flows that are not its own: one more in weir-parse, and one by a pipe, to which all
-        payload is copied, not counting what it takes itself."""
+        """What a parser costs flows that are not its own: one more in weir-parse, and a stage beside it, not counting
+        what that one takes itself: by rings, and by pipes, to which all payload is copied."""
         plain = Side("dns, http, tls", self.whole_with())
         more = Side("the same and ssh", self.whole_with(protocols=WEIR_TYPES + ",ssh"))
-        foreign = Side("the same and a spec by a pipe", self.whole_with(foreign=["spec", "pfx"]))
-        self.compare([plain, more, foreign])
-        for side in (plain, more, foreign):
+        own = Side("the same and a spec by rings", self.whole_with(beside=["spec", "pfx"]))
+        foreign = Side("the same and a spec by a pipe", self.whole_with(beside=["spec", "pfx"], by="pipe"))
+        sides = [plain, more, own, foreign]
+        self.compare(sides)
+        for side in sides:
             self.page.figure("parsers", side, self.packets)
-        own = statistics.median(sum(parts[:-1]) for parts in foreign.parts)
         self.page.goal("parser_cost", "one parser more, of which there are no flows: CPU",
                        more.median("cpu") / plain.median("cpu"), 1.03, False)
-        self.page.goal("foreign_parser", "a stage of one's own by a pipe, of which there are no flows: CPU of the others",
-                       own / plain.median("cpu"), 1.03, False)
+        for side, name, how in ((own, "own_parser", "rings"), (foreign, "foreign_parser", "a pipe")):
+            others = statistics.median(sum(parts[:-1]) for parts in side.parts)
+            self.page.goal(name, "a stage of one's own by %s, of which there are no flows: CPU of the others" % how,
+                           others / plain.median("cpu"), 1.03, False)
 
     # ---- the runtime ----
 
