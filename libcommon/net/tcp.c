@@ -43,12 +43,20 @@ static void input_first_ack(struct tcp_half *me, struct tcp_half *peer, const st
 	me->bits |= ACK_SENT;
 }
 
+/* How far the other side has come for sure. Bytes ahead of a hole, and acknowledgements of what was
+ * not sent, are claims that their receiver may have thrown away: nothing is too old by one alone.
+ */
+static uint64_t undisputed(const struct tcp_half *h)
+{
+	return h->bits & SENT && h->next < h->acked ? h->next : h->acked;
+}
+
 /* Can the other side have been sent as far as this? */
 static bool ack_is_possible(const struct tcp_half *me, const struct tcp_half *peer, int64_t off)
 {
 	int64_t window = window_of(me);
 
-	return off <= (int64_t)frontier(peer) + window && off >= (int64_t)peer->acked - window;
+	return off <= (int64_t)frontier(peer) + window && off >= (int64_t)undisputed(peer) - window;
 }
 
 static bool is_dup_ack(const struct tcp *t, unsigned dir, const struct tcp_segment *s, int64_t off)
@@ -195,9 +203,17 @@ static void suppose_start(struct tcp_half *me, const struct tcp_segment *s)
 static bool is_stray(const struct tcp_half *me, const struct tcp_half *peer, int64_t off,
 		     uint32_t len)
 {
-	int64_t ref = (int64_t)frontier(me), window = window_of(peer);
+	int64_t window = window_of(peer);
+	uint64_t low = peer->bits & SENT ? undisputed(me) : me->next;
 
-	return off + (int64_t)len < ref - window || off > ref + window;
+	return off + (int64_t)len < (int64_t)low - window || off > (int64_t)frontier(me) + window;
+}
+
+static void ignore_stray(const struct tcp_segment *s, struct tcp_result *r)
+{
+	if (s->len || s->flags & TCP_FIN)
+		anomaly(r, TCP_A_OUT_OF_WINDOW);
+	ignore(r, TCP_OUT_OF_WINDOW);
 }
 
 /* ---- data, FIN ----------------------------------------------------------------------------- */
@@ -240,7 +256,7 @@ static void input_data(struct tcp *t, struct history *h, unsigned dir, int64_t o
 
 	if (off < 0) {
 		if (off + s->len <= 0) {
-			ignore(r, TCP_OUT_OF_WINDOW);
+			ignore_stray(s, r);
 			return;
 		}
 		r->skip = (uint32_t)-off;
@@ -307,7 +323,7 @@ static bool accept_segment(struct tcp *t, struct history *h, unsigned dir,
 	uint32_t tsval = 0;
 
 	if (jumped && !resync(me, peer, s, off, r)) {
-		ignore(r, TCP_OUT_OF_WINDOW);
+		ignore_stray(s, r);
 		return false;
 	}
 	if (segment_timestamp(s->options, &tsval) && !jumped && fails_paws(t, me, *off, s, tsval)) {
@@ -317,13 +333,14 @@ static bool accept_segment(struct tcp *t, struct history *h, unsigned dir,
 	}
 	if ((s->flags & TCP_ACK) && !input_ack(t, h, dir, s, r)) {
 		if (!jumped && !resync_ack(me, peer, s, *off, r)) {
-			ignore(r, TCP_OUT_OF_WINDOW);
+			ignore_stray(s, r);
 			return false;
 		}
 	} else {
 		me->strays = 0;
 	}
-	if (tsval && *off <= (int64_t)me->next) {
+	/* RFC 7323 5.3: of a segment that the receiver takes, and that has the next byte. */
+	if (tsval && *off <= (int64_t)me->next && *off + (int64_t)s->len >= (int64_t)me->next) {
 		me->ts_recent = tsval;
 		me->bits |= TS_VALID;
 	}

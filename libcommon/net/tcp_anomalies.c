@@ -70,6 +70,9 @@ static const struct text texts[TCP_ANOMALIES] = {
 	[TCP_A_SPLIT_ROUTING] = { "possible_split_routing",
 				  "an acknowledgement of a side that was not seen",
 				  "the other side's segments, too", NULL },
+	[TCP_A_OUT_OF_WINDOW] = { "out_of_window",
+				  "bytes, or an acknowledgement beside bytes, outside the window",
+				  "sequence numbers within the window", "RFC 9293 3.10.7.4" },
 };
 
 static const struct text *text_of(enum tcp_anomaly a)

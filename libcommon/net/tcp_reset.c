@@ -1,6 +1,16 @@
 /* tcp_reset: which resets end a TCP connection. */
 #include "libcommon/net/tcp_private.h"
 
+/* Can its receiver wait for this number? One that it acknowledged without having seen the SYN is
+ * answered by just such a reset, which ends nothing: RFC 9293 3.10.7.4. */
+static bool may_be_awaited(const struct tcp_half *me, uint32_t seq)
+{
+	int64_t off = offset_of(me, seq);
+
+	return !(me->bits & ANCHORED) || !(me->bits & SYN_SEEN) ||
+	       (off >= 0 && off <= (int64_t)frontier(me) + 1);
+}
+
 /* RFC 9293 3.5.3, RFC 5961 3: a reset has to know the sequence number. */
 static bool rst_is_exact(const struct tcp_half *me, const struct tcp_half *peer,
 			 const struct tcp_segment *s)
@@ -9,8 +19,8 @@ static bool rst_is_exact(const struct tcp_half *me, const struct tcp_half *peer,
 
 	/* The answer to a SYN has no sequence number of its own; its ACK must be right. */
 	if (!(me->bits & ANCHORED) && (s->flags & TCP_ACK) && (peer->bits & ANCHORED))
-		return s->ack - peer->base <= peer->next + 1;
-	if (peer->bits & ACK_SENT && s->seq == peer->last_ack)
+		return s->ack - peer->base <= peer->next; /* RFC 9293 3.10.7.3 */
+	if (peer->bits & ACK_SENT && s->seq == peer->last_ack && may_be_awaited(me, s->seq))
 		return true;
 	if (!(me->bits & ANCHORED))
 		return me->state == TCP_END_PARTIAL ? s->seq == me->base

@@ -38,6 +38,46 @@ static void test_window(void)
 	CHECK_EQ(r.verdict, TCP_OUT_OF_WINDOW);
 }
 
+/* What a side claims, and its receiver throws away, does not make the next true byte too old. */
+static void test_claims(void)
+{
+	begin("behind bytes at the far end of the window those in order are taken");
+	open_connection(1000, 5000);
+	send(O, A, 1001 + MIB, 5001, 1460);
+	DELIVERED(MIB, 1460);
+	send(R, A, 5001, 1001, 0); /* their receiver has a smaller window */
+	send(O, A, 1001, 5001, 33);
+	DELIVERED(0, 33);
+	send(R, A, 5001, 1034, 20);
+	DELIVERED(0, 20);
+	send(O, A, 1034, 5021, 33);
+	DELIVERED(33, 33);
+
+	begin("acknowledgements of what was not sent silence neither side");
+	open_connection(1000, 5000);
+	send(O, A, 1001, 5001, 33);
+	send(O, A, 1034, 5001 + MIB, 0);
+	send(O, A, 1034, 5001 + 2 * MIB, 0);
+	send(R, A, 5001, 1034, 20);
+	DELIVERED(0, 20);
+	send(O, A, 1034, 5021, 10);
+	DELIVERED(33, 10);
+
+	begin("T5: bytes outside the window are reported, an acknowledgement alone is not");
+	open_connection(1000, 5000);
+	send(O, A, 1001 + MIB + 1, 5001, 10);
+	CHECK(has(TCP_A_OUT_OF_WINDOW));
+	send(O, A, 1001 + MIB + 1, 5001, 0);
+	CHECK_EQ(r.verdict, TCP_OUT_OF_WINDOW);
+	CHECK_EQ(r.anomalies, 0);
+
+	begin("of one side alone that starts anew behind, the jump is found");
+	send(O, A, 0x10000000, 0, 100);
+	for (unsigned i = 0; i < 8; i++)
+		send(O, A, 0x01000000 + i * 100, 0, 100);
+	DELIVERED(100, 100);
+}
+
 static void test_ignored(void)
 {
 	begin("a SYN that is ignored does not widen the window");
@@ -377,7 +417,7 @@ static void test_reset(void)
 	send(O, S, 1000, 0, 0);
 	send(R, X | A, 0, 1000, 0);
 	CHECK_EQ(r.verdict, TCP_RST_SUSPECT);
-	send(R, X | A, 0, 1003, 0);
+	send(R, X | A, 0, 1002, 0);
 	CHECK_EQ(r.verdict, TCP_RST_SUSPECT);
 	send(R, X, 0, 0, 0);
 	CHECK_EQ(r.verdict, TCP_RST_SUSPECT);
@@ -386,6 +426,18 @@ static void test_reset(void)
 	send(O, A, 1001, 5001, 5);
 	DELIVERED(0, 5);
 	CHECK(conn_is("S1"));
+
+	begin("the answer to an acknowledgement of what was not sent resets nothing");
+	send(O, S, 1000, 0, 0);
+	send(O, A, 1001, 777777, 0);
+	send(R, S | A, 5000, 1001, 0);
+	send(R, X, 777777, 0, 0); /* RFC 9293 3.10.7.4, in SYN-RECEIVED */
+	CHECK_EQ(r.verdict, TCP_RST_SUSPECT);
+	send(O, A, 1001, 5001, 0);
+	send(O, A, 1001, 5001, 5);
+	DELIVERED(0, 5);
+	send(R, A, 5001, 1006, 5);
+	DELIVERED(0, 5);
 
 	begin("T8: a reset at the receiver's last acknowledgement is exact, with bytes under way");
 	open_connection(1000, 5000);
@@ -452,6 +504,12 @@ static void test_paws(void)
 	with_timestamp(O, A, 1011, 5001, 10, 997);
 	CHECK_EQ(r.verdict, TCP_PAWS);
 	CHECK(has(TCP_A_PAWS));
+
+	begin("the timestamp of a segment without the next byte is nobody's last one");
+	open_with_timestamps();
+	with_timestamp(O, A, 1001 - 100, 5001, 0, 1000 + (1 << 30));
+	with_timestamp(O, A, 1001, 5001, 33, 1001);
+	DELIVERED(0, 33);
 
 	begin("T10: a timestamp of 0 is taken");
 	open_with_timestamps();
@@ -583,6 +641,7 @@ int main(void)
 	test_pkts_sessions();
 	poison_all();
 	test_window();
+	test_claims();
 	test_ignored();
 	test_resync();
 	test_candidates();
