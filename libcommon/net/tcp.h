@@ -202,8 +202,9 @@ struct tcp_figures {
 void tcp_figures_get(const struct tcp *t, const struct history *h, unsigned dir,
 		     struct tcp_figures *f);
 
-/* Is a payload of this length more than one segment? Then a card or a driver put several together,
- * and the checksum is that of the first. */
+/* Is a payload of this length more than one segment, and more than a frame carries? Then a card or
+ * a driver put several together, and the checksum is that of the first. It is for packets that came
+ * whole: those put together of IP fragments were sent so. */
 bool tcp_is_merged(const struct tcp *t, unsigned dir, uint32_t len);
 
 enum tcp_phase { TCP_OPENING, TCP_ONE_WAY, TCP_OPEN, TCP_OVER };

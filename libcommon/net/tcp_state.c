@@ -3,12 +3,10 @@
 
 bool tcp_is_merged(const struct tcp *t, unsigned dir, uint32_t len)
 {
-	enum { USUAL_MSS = 1460, LEAST_MSS = 536 };
+	enum { USUAL_MSS = 1460 }; /* a sender may exceed what it was told, in one frame */
 	uint32_t mss = t->half[!dir].mss;
 
-	if (!mss)
-		mss = USUAL_MSS;
-	return len > (mss < LEAST_MSS ? LEAST_MSS : mss);
+	return len > (mss < USUAL_MSS ? USUAL_MSS : mss);
 }
 
 enum tcp_phase tcp_phase(const struct tcp *t)

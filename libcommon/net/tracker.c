@@ -322,7 +322,7 @@ static bool is_damaged(struct tracker *t, struct flow *f, struct tracked *p)
 		f->bits |= good;
 		return false;
 	}
-	if (p->layers->proto == PROTO_TCP &&
+	if (p->layers->proto == PROTO_TCP && !p->defragmented &&
 	    tcp_is_merged(&f->tcp, p->dir, (uint32_t)p->layers->payload.len))
 		return false;
 	p->bad_checksum = true;

@@ -47,7 +47,7 @@ struct tracked {
 	uint64_t ts;     /* the packet's time, never decreasing, ns */
 	uint64_t raw_ts; /* as it was recorded */
 	uint32_t wire_len;
-	bool csum_unready;
+	bool csum_unready, defragmented;
 	bool run; /* the same key as the packet before it */
 	/* out */
 	struct flow *flow; /* between tracker_prefetch() and tracker_packet(): a guess, or NULL */

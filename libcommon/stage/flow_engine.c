@@ -292,7 +292,7 @@ static bool defragment(struct flow_engine *e, struct flow_item *it)
 			it->first_n = a.first_n;
 		it->tracked.wire_len =
 			a.wire_bytes > UINT32_MAX ? UINT32_MAX : (uint32_t)a.wire_bytes;
-		it->defragmented = true;
+		it->tracked.defragmented = true;
 		l->frag.proto = a.proto;
 		it->fate = layers_resume(l, a.data, &e->config.decap, flags);
 	}
@@ -321,7 +321,7 @@ static void prepare(struct flow_engine *e, struct flow_item *it, const struct tr
 	unsigned flags = e->parse_flags;
 
 	it->first_n = it->in->head.n;
-	it->defragmented = it->duplicate = it->tracks = false;
+	it->duplicate = it->tracks = p->defragmented = false;
 	if (e->dedup) {
 		struct dedup_frame d = { .ts = it->in->head.ts,
 					 .link_type = frame->link_type,

@@ -26,7 +26,7 @@ struct flow_item {
 	struct layers layers;
 	struct tracked tracked;
 	enum layers_fate fate;
-	bool duplicate, defragmented;
+	bool duplicate;
 	bool tracks;      /* it belongs to a flow */
 	uint64_t first_n; /* of the fragments */
 };

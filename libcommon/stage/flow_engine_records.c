@@ -200,7 +200,7 @@ static uint32_t packet_flags(const struct flow_item *it)
 	flags |= p->bad_checksum ? PACKET_BAD_CSUM : 0;
 	flags |= p->csum_unready ? PACKET_CSUM_UNREADY : 0;
 	flags |= it->layers.missing ? PACKET_SNAPPED : 0;
-	flags |= it->defragmented ? PACKET_DEFRAGMENTED : 0;
+	flags |= it->tracked.defragmented ? PACKET_DEFRAGMENTED : 0;
 	return flags;
 }
 

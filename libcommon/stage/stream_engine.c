@@ -213,13 +213,23 @@ static void end_flow(struct stream_engine *e, struct stream_flow *f, enum rec_st
 
 /* ---- flows ---- */
 
+static void note_evicted(struct stream_engine *e, uint64_t flow)
+{
+	uint64_t *late_before = &e->late_before[flow >> 48];
+
+	e->stats.evicted++;
+	if (*late_before <= (flow & FRAME_MASK))
+		*late_before = (flow & FRAME_MASK) + 1;
+}
+
 struct stream_flow *engine_add(struct stream_engine *e, enum stream_kind kind,
 			       const struct rec_head *h, const struct rec_packet *p)
 {
 	struct stream_flow *f = stream_flows_victim(&e->flows, kind);
 
 	if (f) {
-		e->stats.evicted += kind != STREAM_SCTP_OPEN;
+		if (kind != STREAM_SCTP_OPEN)
+			note_evicted(e, f->id);
 		end_flow(e, f, REC_stream_reason_EVICTED);
 		engine_remove(e, f);
 	}
@@ -236,10 +246,9 @@ struct stream_flow *engine_add(struct stream_engine *e, enum stream_kind kind,
 	memcpy(f->about.resp_h, p->resp_h, 16);
 	if (kind == STREAM_SCTP_OPEN)
 		return f;
-	/* Attached after the flow began, or it was evicted once: what came before is not a hole
-	 * that may still be filled. */
-	f->late = !(p->flags & PACKET_NEW) &&
-		  ((h->flow & FRAME_MASK) < e->first_n[h->flow >> 48] || e->stats.evicted);
+	/* What came before is not a hole that may still be filled. */
+	f->late =
+		!(p->flags & PACKET_NEW) && (h->flow & FRAME_MASK) < e->late_before[h->flow >> 48];
 	e->stats.flows++;
 	if (++e->stats.flows_now > e->stats.flows_peak)
 		e->stats.flows_peak = e->stats.flows_now;
@@ -366,12 +375,12 @@ static void tcp_packet(struct stream_engine *e, struct stream_flow *f, const str
 void stream_engine_packet(struct stream_engine *e, const struct rec_head *h,
 			  const struct rec_packet *p)
 {
-	uint64_t *first_n = &e->first_n[h->flow >> 48];
+	uint64_t *late_before = &e->late_before[h->flow >> 48];
 	struct stream_flow *f;
 
 	e->now = *h;
-	if (!*first_n)
-		*first_n = h->n;
+	if (!*late_before)
+		*late_before = h->n;
 	if (p->proto == IPPROTO_SCTP) {
 		engine_sctp_packet(e, h, p);
 		return;
@@ -434,7 +443,7 @@ void stream_engine_finish(struct stream_engine *e, uint64_t last_n)
 		end_flow(e, f, REC_stream_reason_END_OF_INPUT);
 		engine_remove(e, f);
 	}
-	memset(e->first_n, 0, SOURCES * sizeof(uint64_t));
+	memset(e->late_before, 0, SOURCES * sizeof(uint64_t));
 }
 
 void stream_engine_leave(struct stream_engine *e, uint64_t n, uint64_t ts)
@@ -487,7 +496,7 @@ static size_t aligned(size_t n)
 static size_t layout(struct stream_engine *e, struct stream_flows *t, const struct stream_limits *l)
 {
 	uint8_t *base = (uint8_t *)e;
-	size_t used = aligned(sizeof(struct stream_engine)), first_n = used;
+	size_t used = aligned(sizeof(struct stream_engine)), late_before = used;
 
 	used += SOURCES * sizeof(uint64_t);
 	t->kinds[STREAM_TCP].size = sizeof(struct tcp_flow);
@@ -498,7 +507,7 @@ static size_t layout(struct stream_engine *e, struct stream_flows *t, const stru
 	t->kinds[STREAM_SCTP_OPEN].max = t->kinds[STREAM_SCTP].max;
 	used += stream_flows_layout(t, e ? base + used : NULL);
 	if (e) {
-		e->first_n = (uint64_t *)(base + first_n);
+		e->late_before = (uint64_t *)(base + late_before);
 		e->sctp_memory = base + used + aligned(assembly_group_size(&l->assembly));
 	}
 	return used;

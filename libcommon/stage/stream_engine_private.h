@@ -32,7 +32,9 @@ struct stream_engine {
 	struct stream_limits limits;
 	struct sctp_group *sctp; /* NULL until an association carries data */
 	void *sctp_memory;
-	uint64_t *first_n; /* by source: the first frame seen here, 0 = none yet */
+	/* By source, 0 = nothing seen yet: a flow that began before this frame may have lost its
+	 * beginning here, since the stage attached later, or evicted it. */
+	uint64_t *late_before;
 };
 
 /* A flow of that kind, for which another may have to go. */

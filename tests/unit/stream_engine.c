@@ -206,6 +206,22 @@ static void test_caps(void)
 	finish();
 	CHECK_EQ(out.nends, 3);
 
+	check_case("an evicted flow that goes on is late, one that began since is not");
+	start(&l);
+	for (uint64_t f = 1; f <= 3; f++)
+		put(f, packet(0, 0, "a"));
+	memset(out.at, 0, sizeof(out.at));
+	put(1, packet(0, 100, "b"));
+	CHECK_EQ(out.why[0], REC_gap_reason_RESYNC);
+	CHECK_EQ(out.at[0], 101);
+	memset(out.at, 0, sizeof(out.at));
+	put(4, packet(0, 4, "efgh"));
+	CHECK_EQ(out.at[0], 0);
+	put(4, packet(0, 0, "abcd"));
+	CHECK_EQ(out.at[0], 8);
+	out.disorder = false;
+	finish();
+
 	check_case("the end of the input ends flows by number, each at a frame number of its own");
 	start(NULL);
 	for (uint64_t f = 30; f >= 10; f -= 10)

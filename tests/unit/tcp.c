@@ -135,9 +135,9 @@ static void test_options(void)
 	s = segment(S, 1000, 0, 0);
 	s.options = BYTES("\2\4\x03\xe8", 4); /* 1000 */
 	tcp_input(&t, &h, O, &s, &r);
-	CHECK(tcp_is_merged(&t, R, 1001));
-	CHECK(!tcp_is_merged(&t, R, 1000));
-	CHECK(tcp_is_merged(&t, O, 1461)); /* not known */
+	CHECK(tcp_is_merged(&t, R, 1461));
+	CHECK(!tcp_is_merged(&t, R, 1460)); /* more than it was told, but one frame */
+	CHECK(tcp_is_merged(&t, O, 1461));  /* not known */
 	CHECK(!tcp_is_merged(&t, O, 1460));
 }
 

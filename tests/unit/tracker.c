@@ -9,6 +9,7 @@
 static unsigned ends[FLOW_END_ABORT + 1];
 static struct tracked p;
 static uint64_t packets;
+static bool in_pieces; /* packets come as IP fragments */
 static void *tracker_memory;
 
 static void on_end(void *user, const struct flow *f, enum flow_end_reason why)
@@ -46,7 +47,12 @@ static struct layers layers_of(uint8_t proto, uint8_t a, uint16_t ap, uint8_t b,
 
 static void send(struct tracker *t, const struct layers *l, uint64_t now)
 {
-	p = (struct tracked){ .layers = l, .id = ++packets, .now = now, .ts = now, .raw_ts = now };
+	p = (struct tracked){ .layers = l,
+			      .id = ++packets,
+			      .now = now,
+			      .ts = now,
+			      .raw_ts = now,
+			      .defragmented = in_pieces };
 	tracker_time(t, now);
 	tracker_prepare(t, &p, NULL);
 	tracker_prefetch(t, &p);
@@ -97,6 +103,7 @@ static void test_sides(void)
 
 static void test_checksums(void)
 {
+	static const uint8_t many[2000];
 	struct tracker *t = begin("T15: bad checksums are accepted until a good one came", 8);
 	struct layers l = layers_of(PROTO_UDP, 1, 4000, 2, 4001);
 
@@ -112,6 +119,24 @@ static void test_checksums(void)
 	send(t, &l, 0);
 	CHECK_EQ(p.tcp.verdict, TCP_BAD_CHECKSUM);
 	CHECK_EQ(p.flow->bad_checksums[0], 3);
+	free(tracker_memory);
+
+	t = begin("a bad checksum over more than a frame is a card's, but not where it came in "
+		  "pieces",
+		  8);
+	l = layers_of(PROTO_TCP, 1, 4000, 2, 80);
+	l.tcp_flags = TCP_ACK;
+	l.payload = BYTES(many, 2000);
+	send(t, &l, 0);
+	l.checksum = CHECKSUM_BAD;
+	l.seq = 2000;
+	send(t, &l, 0);
+	CHECK_EQ(p.tcp.verdict, TCP_DELIVER);
+	l.seq = 4000;
+	in_pieces = true;
+	send(t, &l, 0);
+	in_pieces = false;
+	CHECK_EQ(p.tcp.verdict, TCP_BAD_CHECKSUM);
 	free(tracker_memory);
 }
 
