@@ -82,8 +82,9 @@ static void remember_base(struct tcp_half *me)
 		me->candidates[me->ncandidates++] = me->base;
 		return;
 	}
-	memmove(me->candidates, me->candidates + 1,
-		sizeof(me->candidates[0]) * (TCP_CANDIDATES - 1));
+	/* The first stays: no flood behind it takes its place. */
+	memmove(me->candidates + 1, me->candidates + 2,
+		sizeof(me->candidates[0]) * (TCP_CANDIDATES - 2));
 	me->candidates[TCP_CANDIDATES - 1] = me->base;
 }
 

@@ -212,6 +212,7 @@ static void set_payload(struct rec_packet *r, const struct tracked *p)
 
 	r->payload = l->payload;
 	r->missing = l->missing;
+	r->urgent = l->tcp_flags & TCP_URG ? l->urgent : 0;
 	if (p->tcp.verdict == TCP_DELIVER) {
 		if (skip > len)
 			skip = len;
@@ -219,6 +220,7 @@ static void set_payload(struct rec_packet *r, const struct tracked *p)
 		if (len > p->tcp.keep)
 			len = p->tcp.keep;
 		r->payload = BYTES(l->payload.ptr + skip, len);
+		r->urgent = r->urgent > p->tcp.skip ? (uint16_t)(r->urgent - p->tcp.skip) : 0;
 		r->missing = p->tcp.keep - (uint32_t)len;
 	} else if (p->tcp.flags & TCP_R_FIN) { /* it closes right at its offset */
 		r->payload.len = 0;
@@ -291,7 +293,6 @@ void flow_emit_packet(struct flow_engine *e, const struct flow_item *it)
 	r.ack = tcp && l->tcp_flags & TCP_ACK ? l->ack : 0;
 	r.tcp_flags = l->tcp_flags;
 	r.window = l->window;
-	r.urgent = l->tcp_flags & TCP_URG ? l->urgent : 0;
 	r.offset = p->tcp.offset;
 	memcpy(r.orig_h, f->key.addr[orig], 16);
 	memcpy(r.resp_h, f->key.addr[!orig], 16);

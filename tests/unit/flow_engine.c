@@ -339,6 +339,36 @@ static void test_labels(void)
 	CHECK_EQ(made.flow[1].resp_pkts, 1);
 }
 
+static void test_urgent(void)
+{
+	struct packet_spec s = { .version = 4,
+				 .proto = 6,
+				 .src = { 10, 0, 0, 1 },
+				 .dst = { 10, 0, 0, 2 },
+				 .sport = 4000,
+				 .dport = 23,
+				 .seq = 1000,
+				 .flags = TCP_ACK,
+				 .window = 65535,
+				 .payload = "0123456789",
+				 .payload_len = 10 };
+	uint8_t frame[200];
+
+	prepare("an urgent pointer counts from the bytes that are new, where the front is cut");
+	start();
+	push(frame, packet_build(frame, &s));
+	s.seq = 995; /* from before the first byte that was seen */
+	s.flags |= TCP_URG;
+	s.urgent = 8;
+	push(frame, packet_build(frame, &s));
+	CHECK_EQ(made.packet[1].payload.len, 5);
+	CHECK_EQ(made.packet[1].urgent, 3);
+	s.urgent = 5; /* the byte it means is cut */
+	push(frame, packet_build(frame, &s));
+	CHECK_EQ(made.packet[2].urgent, 0);
+	finish();
+}
+
 static void test_pairs(void)
 {
 	static const uint8_t arp[60] = { 2, 0, 0, 0, 0, 1, 2, 0, 0, 0, 0, 2, 8, 6, 0, 1, 8, 0 };
@@ -556,6 +586,7 @@ int main(void)
 	test_fragments_and_tunnels();
 	test_fragment_anomalies();
 	test_labels();
+	test_urgent();
 	test_pairs();
 	test_time();
 	test_kept();

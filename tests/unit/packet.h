@@ -14,7 +14,7 @@ struct packet_spec {
 	uint8_t src[16], dst[16];
 	uint16_t sport, dport; /* ICMP: type, code */
 	uint32_t seq, ack;
-	uint16_t flags, window;
+	uint16_t flags, window, urgent;
 	const uint8_t *options;
 	size_t options_len;
 	const void *payload;
@@ -71,6 +71,7 @@ static inline size_t packet_l4(uint8_t *at, const struct packet_spec *s)
 		packet_be32(at + 8, s->ack);
 		packet_be16(at + 12, (unsigned)(head / 4 << 12) | s->flags);
 		packet_be16(at + 14, s->window);
+		packet_be16(at + 18, s->urgent);
 		if (s->options_len)
 			memcpy(at + 20, s->options, s->options_len);
 	} else if (s->proto == 17) {

@@ -195,13 +195,15 @@ static void test_candidates(void)
 		send(R, A, 5001, a + 5, 4);
 		DELIVERED(0, 4);
 	}
-	begin("the eleventh SYN drives out the oldest");
+	begin("the eleventh SYN drives out the second, and no SYN the first");
 	for (unsigned i = 0; i < 11; i++)
 		send(O, S, 1000 + i * 77777, 0, 0);
-	send(R, S | A, 5000, 1001, 0);
-	CHECK_EQ(r.verdict, TCP_BAD_SYN_ACK);
 	send(R, S | A, 5000, 1001 + 77777, 0);
+	CHECK_EQ(r.verdict, TCP_BAD_SYN_ACK);
+	send(R, S | A, 5000, 1001, 0);
 	CHECK_EQ(r.verdict, TCP_NO_DATA);
+	send(O, A, 1001, 5001, 4);
+	DELIVERED(0, 4);
 
 	begin("a side that has sent its FIN keeps its offsets, whatever SYN is acknowledged");
 	send(O, S, 1000, 0, 0);
