@@ -312,14 +312,17 @@ static bool host_is_news(struct tracker *t, const struct layers *l)
 
 /* A side none of whose packets had a good checksum so far leaves them to its network card: its
  * packets are accepted. A bad one behind a good one is a damaged or a forged packet. */
+static bool had_good_checksum(const struct flow *f, unsigned dir)
+{
+	return f->bits >> dir & GOOD_CHECKSUM;
+}
+
 static bool is_damaged(struct tracker *t, struct flow *f, struct tracked *p)
 {
-	uint8_t good = (uint8_t)(GOOD_CHECKSUM << p->dir);
-
 	if (p->layers->checksum == CHECKSUM_UNKNOWN || p->csum_unready)
 		return false;
 	if (p->layers->checksum == CHECKSUM_GOOD) {
-		f->bits |= good;
+		f->bits |= (uint8_t)(GOOD_CHECKSUM << p->dir);
 		return false;
 	}
 	if (p->layers->proto == PROTO_TCP && !p->defragmented &&
@@ -327,7 +330,7 @@ static bool is_damaged(struct tracker *t, struct flow *f, struct tracked *p)
 		return false;
 	p->bad_checksum = true;
 	f->bad_checksums[p->dir]++;
-	if (f->bits & good)
+	if (had_good_checksum(f, p->dir))
 		return true;
 	p->offload = host_is_news(t, p->layers);
 	return false;
@@ -540,6 +543,8 @@ static struct flow *flow_of(struct tracker *t, struct tracked *p, struct tcp_seg
 		return sctp_flow(t, p, f);
 	if (f && p->key.proto == PROTO_TCP) {
 		s->idle = idle_of(f, p);
+		s->bad_checksum = p->layers->checksum == CHECKSUM_BAD && !p->csum_unready &&
+				  had_good_checksum(f, p->sender ^ f->orig);
 		if (s->flags & TCP_SYN && tcp_is_reuse(&f->tcp, p->sender ^ f->orig, s)) {
 			enum flow_end_reason why = reason_of(f, FLOW_END_REUSED);
 

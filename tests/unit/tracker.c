@@ -8,6 +8,7 @@
 
 static unsigned ends[FLOW_END_ABORT + 1];
 static struct tracked p;
+static const uint64_t timeout = UINT64_C(30000000000);
 static uint64_t packets;
 static bool in_pieces; /* packets come as IP fragments */
 static void *tracker_memory;
@@ -25,7 +26,7 @@ static struct tracker *begin(const char *title, uint32_t max)
 	check_case(title);
 	memset(ends, 0, sizeof(ends));
 	for (unsigned i = 0; i < FLOW_CLASSES; i++)
-		c.table.timeout[i] = 30;
+		c.table.timeout[i] = timeout;
 	tracker_memory = aligned_alloc(64, (tracker_size(&c) + 63) & ~(size_t)63);
 	memset(tracker_memory, 0, tracker_size(&c));
 	return tracker_init(tracker_memory, &c);
@@ -72,7 +73,7 @@ static void test_flows(void)
 	}
 	CHECK_EQ(ends[FLOW_END_EVICTED], 1);
 	CHECK_EQ(tracker_count(t), 2);
-	tracker_time(t, 32);
+	tracker_time(t, 2 + timeout);
 	CHECK_EQ(ends[FLOW_END_IDLE], 1);
 	tracker_finish(t, FLOW_END_OF_INPUT);
 	CHECK_EQ(ends[FLOW_END_OF_INPUT], 1);
@@ -140,6 +141,24 @@ static void test_checksums(void)
 	free(tracker_memory);
 }
 
+static void test_reuse(void)
+{
+	struct tracker *t = begin("T7: a SYN with a bad checksum ends no connection", 8);
+	struct layers l = layers_of(PROTO_TCP, 1, 4000, 2, 80);
+	const uint64_t later = 10 * UINT64_C(1000000000);
+
+	l.tcp_flags = TCP_SYN;
+	send(t, &l, 0);
+	l.seq = 70000;
+	l.checksum = CHECKSUM_BAD;
+	send(t, &l, later);
+	CHECK(!p.is_new);
+	l.checksum = CHECKSUM_GOOD;
+	send(t, &l, 2 * later);
+	CHECK(p.is_new && p.reused);
+	free(tracker_memory);
+}
+
 static void test_sctp(void)
 {
 	struct tracker *t = begin("an SCTP ABORT ends an association where its tag is right", 8);
@@ -167,6 +186,7 @@ int main(void)
 	test_flows();
 	test_sides();
 	test_checksums();
+	test_reuse();
 	test_sctp();
 	return check_end();
 }
