@@ -353,13 +353,6 @@ static void on_chunk(struct input *in)
 
 /* ---- one packet ------------------------------------------------------------------------- */
 
-/* ABORT and SHUTDOWN COMPLETE with the T bit carry the tag that their receiver would get from
- * them: an answer of one who knows of no association. 8.5.1. */
-static bool is_reflected(const struct sctp_chunk *c)
-{
-	return (c->type == SCTP_ABORT || c->type == SCTP_SHUTDOWN_COMPLETE) && (c->flags & 1);
-}
-
 static bool take_cookie_tag(struct input *in)
 {
 	if (in->chunk.type != SCTP_COOKIE_ECHO || !next_tag_is(in->peer, in->p->tag) ||
@@ -407,7 +400,7 @@ static bool tag_is_right(struct input *in)
 		in->r->verdict = SCTP_BAD_INIT;
 		return false;
 	}
-	if (is_reflected(&in->chunk) ? tag_is(in->me, tag) : tag_is(in->peer, tag)) {
+	if (sctp_is_reflected(&in->chunk) ? tag_is(in->me, tag) : tag_is(in->peer, tag)) {
 		in->peer->strays = 0;
 		return true;
 	}
@@ -416,7 +409,7 @@ static bool tag_is_right(struct input *in)
 	if (take_cookie_tag(in))
 		return true;
 	if (!(in->peer->bits & HAS_TAG) && tag && in->chunk.type != SCTP_ABORT &&
-	    !is_reflected(&in->chunk)) {
+	    !sctp_is_reflected(&in->chunk)) {
 		learn_tag(in->peer, tag);
 		return true;
 	}
@@ -489,8 +482,8 @@ void sctp_assoc_input(struct sctp_assoc *t, unsigned dir, const struct sctp_pack
 			break;
 		if (is_over(t))
 			input_over(&in);
-		else if (in.chunk.type == SCTP_ABORT && !in.first && is_reflected(&in.chunk))
-			raise_anomaly(&in, SCTP_A_ABORT_BAD_TAG); /* others had the right tag */
+		else if (in.chunk.type == SCTP_ABORT && !in.first && sctp_is_reflected(&in.chunk))
+			raise_anomaly(&in, SCTP_A_ABORT_BAD_TAG);
 		else
 			on_chunk(&in);
 		in.first = false;

@@ -55,6 +55,14 @@ static inline struct sctp_walk sctp_walk_of(struct bytes chunks, bool snapped)
  * of a snapped packet ends is given as far as it goes. */
 bool sctp_walk_next(struct sctp_walk *w, struct sctp_chunk *chunk);
 
+/* ABORT and SHUTDOWN COMPLETE with the T bit carry the tag that their receiver would get from
+ * them: an answer of one who knows of no association. So behind other chunks, which had the
+ * receiver's tag, such a one does not count. 8.5.1. */
+static inline bool sctp_is_reflected(const struct sctp_chunk *c)
+{
+	return (c->type == SCTP_ABORT || c->type == SCTP_SHUTDOWN_COMPLETE) && (c->flags & 1);
+}
+
 /* ---- parameters of a RE-CONFIG chunk, RFC 6525 4 ----------------------------------------- */
 
 enum sctp_reconfig {

@@ -131,8 +131,10 @@ void sctp_streams_packet(struct sctp_group *g, struct sctp_streams *s, struct sc
 		case SCTP_RE_CONFIG:
 			on_reconfig(g, s, peer, &c);
 			break;
-		case SCTP_ABORT: /* what follows does not count */
-			return;
+		case SCTP_ABORT:
+			if (w.chunks == 1 || !sctp_is_reflected(&c))
+				return; /* what follows does not count */
+			break;
 		default:
 			break;
 		}

@@ -182,26 +182,16 @@ void engine_sctp_end(struct stream_engine *e, struct stream_flow *f, enum rec_st
 
 /* ---- packets ---- */
 
-/* What a packet has of the chunks that matter here. */
-struct chunks_seen {
-	bool data, abort, closed;
-};
-
-static struct chunks_seen look(const struct rec_packet *p)
+static bool has_data(const struct rec_packet *p)
 {
 	struct sctp_walk w = sctp_walk_of(p->payload, p->missing);
-	struct chunks_seen seen = { 0 };
 	struct sctp_chunk c;
 
 	while (sctp_walk_next(&w, &c)) {
 		if (c.type == SCTP_DATA || c.type == SCTP_I_DATA)
-			seen.data = true;
-		else if (c.type == SCTP_ABORT)
-			seen.abort = true;
-		else if (c.type == SCTP_SHUTDOWN_COMPLETE)
-			seen.closed = true;
+			return true;
 	}
-	return seen;
+	return false;
 }
 
 static struct sctp_flow *flow_start(struct stream_engine *e, struct stream_flow *open,
@@ -252,9 +242,9 @@ void engine_sctp_packet(struct stream_engine *e, const struct rec_head *h,
 			const struct rec_packet *p)
 {
 	struct stream_flow *f = stream_flow_find(&e->flows, h->flow);
-	struct chunks_seen seen;
 	unsigned d = p->dir & 1;
 	struct sctp_flow *s;
+	bool data;
 
 	if (p->verdict != REC_verdict_DELIVER && p->verdict != REC_verdict_NO_DATA) {
 		e->stats.ignored++;
@@ -264,7 +254,7 @@ void engine_sctp_packet(struct stream_engine *e, const struct rec_head *h,
 	}
 	if (f && f->kind == STREAM_TCP)
 		return;
-	seen = look(p);
+	data = has_data(p);
 	if (f)
 		stream_flow_used(&e->flows, f);
 	if (p->flags & PACKET_ANCHOR)
@@ -272,7 +262,7 @@ void engine_sctp_packet(struct stream_engine *e, const struct rec_head *h,
 	if (p->flags & PACKET_ACK_VALID)
 		f = note_start(e, f, h, p, !d, p->ack);
 	if (!f || f->kind == STREAM_SCTP_OPEN) {
-		if (!seen.data)
+		if (!data)
 			return;
 		f = &flow_start(e, f, h, p)->f;
 	}
@@ -280,7 +270,7 @@ void engine_sctp_packet(struct stream_engine *e, const struct rec_head *h,
 	f->packets++;
 	f->last_ts = h->ts;
 	if (f->ended[d]) {
-		e->stats.late += seen.data;
+		e->stats.late += data;
 		return;
 	}
 	sctp_streams_packet(e->sctp, &s->dir[d], &s->dir[!d], p->payload, p->missing, p->first_n,
@@ -288,8 +278,10 @@ void engine_sctp_packet(struct stream_engine *e, const struct rec_head *h,
 	for (unsigned i = 0; i < 2; i++)
 		sctp_streams_tick(e->sctp, &s->dir[i], h->ts, f->packets,
 				  p->flags & PACKET_ONESIDED);
-	if (seen.abort || p->flags & PACKET_RST)
+	/* An ABORT or SHUTDOWN COMPLETE is in many a packet that its receiver discards: what was
+	 * accepted is for the state of the association to say. 8.5.1. */
+	if (p->flags & PACKET_RST)
 		engine_sctp_end(e, f, REC_stream_reason_ABORT);
-	else if (seen.closed)
+	else if (p->flags & PACKET_FIN)
 		engine_sctp_end(e, f, REC_stream_reason_FIN);
 }

@@ -201,6 +201,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 			p.offset = 1000;
 			p.verdict = op >> 4 == 14 ? what & 15 : 0;
 			chunks_of(&b, what, at, len, extra);
+			if (what % 8 == 2 && !(extra & 2)) /* the end of it was accepted */
+				p.flags |= extra & 1 ? PACKET_FIN : PACKET_RST;
 			p.payload = BYTES(b.at, b.len);
 			if (extra > 250) {
 				p.payload.len -= b.len < 5 ? 0 : 5;

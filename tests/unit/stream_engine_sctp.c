@@ -72,6 +72,15 @@ static void send_flow(uint64_t flow, uint8_t dir, uint8_t verdict, uint32_t miss
 	b.len = 0;
 }
 
+static void send_flagged(uint8_t dir, uint8_t verdict, uint32_t flags)
+{
+	struct rec_packet p = sctp_packet(dir, verdict, 0);
+
+	p.flags |= flags;
+	put(1, p);
+	b.len = 0;
+}
+
 static void send_data(uint8_t dir)
 {
 	send_flow(1, dir, REC_verdict_DELIVER, 0);
@@ -287,11 +296,12 @@ static void test_ends(void)
 	static const struct {
 		const char *title;
 		uint8_t type;
+		uint32_t flag;
 		enum rec_stream_reason why;
 	} ends[] = {
-		{ "an ABORT ends both directions with that reason", SCTP_ABORT,
+		{ "an ABORT ends both directions with that reason", SCTP_ABORT, PACKET_RST,
 		  REC_stream_reason_ABORT },
-		{ "SHUTDOWN COMPLETE ends both directions", SCTP_SHUTDOWN_COMPLETE,
+		{ "SHUTDOWN COMPLETE ends both directions", SCTP_SHUTDOWN_COMPLETE, PACKET_FIN,
 		  REC_stream_reason_FIN },
 	};
 
@@ -303,7 +313,7 @@ static void test_ends(void)
 		message(0, 102, 1, 2, "c");
 		message(1, 500, 1, 0, "B");
 		build_chunk(&b, ends[i].type, 0, "", 0);
-		send_flow(1, 1, REC_verdict_NO_DATA, 0);
+		send_flagged(1, REC_verdict_NO_DATA, ends[i].flag);
 		CHECK_EQ(out.nends, 2);
 		CHECK_EQ(out.ends[0].reason, ends[i].why);
 		CHECK_EQ(out.ends[0].lost_chunks.v, 1);
@@ -314,6 +324,25 @@ static void test_ends(void)
 		CHECK_EQ(out.nends, 2);
 		finish();
 	}
+
+	check_case(
+		"RFC 9260 8.5.1: an ABORT or SHUTDOWN COMPLETE that was not accepted ends nothing");
+	begin(NULL);
+	open_association();
+	message(0, 100, 1, 0, "a");
+	build_chunk(&b, SCTP_SHUTDOWN_COMPLETE, 0, "", 0); /* in the midst of it */
+	send_flagged(0, REC_verdict_NO_DATA, 0);
+	chunk(BE, 101, 1, 1, "b");
+	build_chunk(&b, SCTP_ABORT, 1, "", 0); /* behind data, with the T bit */
+	chunk(BE, 102, 1, 2, "c");
+	send_flagged(0, REC_verdict_DELIVER, 0);
+	message(0, 103, 1, 3, "d");
+	message(1, 500, 1, 0, "B");
+	CHECK(said_is("0:1/0=a. 0:1/1=b. 0:1/2=c. 0:1/3=d. 1:1/0=B. "));
+	CHECK_EQ(out.nends, 0);
+	CHECK_EQ(stream_engine_stats(out.r)->late, 0);
+	flow_end(1, REC_flow_reason_FIN);
+	finish();
 
 	check_case("what lacks between the INIT's TSN and the first chunk seen is a gap");
 	begin(NULL);
