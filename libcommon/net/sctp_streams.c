@@ -420,17 +420,18 @@ void sctp_streams_ack(struct sctp_streams *s, uint32_t cum)
 	s->has_ack = true;
 }
 
-bool sctp_streams_forward(struct sctp_group *g, struct sctp_streams *s, uint32_t cum)
+uint32_t sctp_streams_forward(struct sctp_group *g, struct sctp_streams *s, uint32_t cum)
 {
-	if (!s->id || s->dropped)
-		return false;
-	if (before(s->cum, cum) && cum - s->cum > STREAMS_WINDOW) {
+	uint32_t tsns = cum - s->cum;
+
+	if (!s->id || s->dropped || !before(s->cum, cum))
+		return 0;
+	if (tsns > STREAMS_WINDOW) {
 		s->out_of_window++;
-		return false;
+		return 0;
 	}
-	if (before(s->cum, cum))
-		streams_give_up(g, s, cum, SCTP_GAP_ABANDONED);
-	return true;
+	streams_give_up(g, s, cum, SCTP_GAP_ABANDONED);
+	return tsns;
 }
 
 /* ---- time and the end ------------------------------------------------------------------- */

@@ -157,10 +157,12 @@ void sctp_streams_packet(struct sctp_group *g, struct sctp_streams *s, struct sc
 void sctp_streams_push(struct sctp_group *g, struct sctp_streams *s, const struct sctp_data *d);
 /* The peer has everything up to `cum`. */
 void sctp_streams_ack(struct sctp_streams *s, uint32_t cum);
-/* The sender gave up everything up to `cum`. False: beyond the window, ignored. */
-bool sctp_streams_forward(struct sctp_group *g, struct sctp_streams *s, uint32_t cum);
-/* And so a stream's messages up to `last`. */
-void sctp_streams_abandon(struct sctp_group *g, struct sctp_streams *s, uint16_t sid, uint32_t last,
+/* The sender gave up everything up to `cum`. How many TSNs that was; 0: out of date, or beyond the
+ * window, and ignored. RFC 3758 3.6. */
+uint32_t sctp_streams_forward(struct sctp_group *g, struct sctp_streams *s, uint32_t cum);
+/* And so a stream's messages up to `last`. False: they are over already, or the stream is not known
+ * and can't be. */
+bool sctp_streams_abandon(struct sctp_group *g, struct sctp_streams *s, uint16_t sid, uint32_t last,
 			  bool interleaved);
 /* The sender asks, by request number `request`, to begin anew with number 0 behind the TSN `last`:
  * the streams listed in `sids`, two bytes each; all where that is empty. One request at a time

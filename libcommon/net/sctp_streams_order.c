@@ -189,7 +189,7 @@ void streams_force(struct sctp_group *g, struct sctp_streams *s, const struct sc
 	follow(g, s, t, interleaved);
 }
 
-void sctp_streams_abandon(struct sctp_group *g, struct sctp_streams *s, uint16_t sid, uint32_t last,
+bool sctp_streams_abandon(struct sctp_group *g, struct sctp_streams *s, uint16_t sid, uint32_t last,
 			  bool interleaved)
 {
 	struct sctp_data d = { .mid = last, .interleaved = interleaved };
@@ -197,10 +197,10 @@ void sctp_streams_abandon(struct sctp_group *g, struct sctp_streams *s, uint16_t
 	int32_t by;
 
 	if (!t)
-		return;
+		return false;
 	by = t->known ? ahead(&d, last, t->next) : 0;
 	if (by < 0)
-		return;
+		return false;
 	if (t->open) {
 		streams_tell_gap(g, s, t, t->next, 0, SCTP_GAP_ABANDONED);
 		t->next = after(&d, t->next);
@@ -212,4 +212,5 @@ void sctp_streams_abandon(struct sctp_group *g, struct sctp_streams *s, uint16_t
 	t->known = true;
 	t->next = after(&d, last);
 	follow(g, s, t, interleaved);
+	return true;
 }

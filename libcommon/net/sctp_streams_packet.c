@@ -1,26 +1,27 @@
 /* sctp_streams_packet: the chunks of a packet, taken apart for sctp_streams.c. */
 #include "libcommon/net/sctp_streams.h"
 
-/* RFC 3758 3.2, RFC 8260 2.3.1. */
+/* RFC 3758 3.2, RFC 8260 2.3.1. A message has one TSN at least, so no more of the streams listed can
+ * have lost one than there were TSNs given up. Else a packet of a long list would make output of
+ * many times its size, and out of date as often as its sender likes. */
 static void on_forward(struct sctp_group *g, struct sctp_streams *s, const struct sctp_chunk *chunk)
 {
 	bool interleaved = chunk->type == SCTP_I_FORWARD_TSN;
 	struct cursor c = cursor_of(chunk->value);
 	size_t entry = interleaved ? 8 : 4;
-	uint32_t cum = cursor_be32(&c);
+	uint32_t cum = cursor_be32(&c), tsns;
 
 	if (c.failed) {
 		s->malformed++;
 		return;
 	}
-	if (!sctp_streams_forward(g, s, cum))
-		return;
-	while (cursor_left(&c) >= entry) {
+	tsns = sctp_streams_forward(g, s, cum);
+	while (tsns && cursor_left(&c) >= entry) {
 		uint16_t sid = cursor_be16(&c), ssn_or_flags = cursor_be16(&c);
 		uint32_t mid = interleaved ? cursor_be32(&c) : ssn_or_flags;
 
 		if (!interleaved || !(ssn_or_flags & 1)) /* not of unordered messages */
-			sctp_streams_abandon(g, s, sid, mid, interleaved);
+			tsns -= sctp_streams_abandon(g, s, sid, mid, interleaved);
 	}
 }
 

@@ -217,6 +217,20 @@ static void test_drop(void)
 	sctp_streams_flush(g, &other, SCTP_GAP_CLOSE);
 }
 
+/* A FORWARD TSN up to cum, and the last message given up of each stream that is listed. */
+static void abandon(uint32_t cum, uint16_t (*list)[2], size_t n)
+{
+	uint8_t v[64];
+
+	be32_put(v, cum);
+	for (size_t i = 0; i < n; i++) {
+		be16_put(v + 4 + 4 * i, list[i][0]);
+		be16_put(v + 6 + 4 * i, list[i][1]);
+	}
+	build_chunk(&b, SCTP_FORWARD_TSN, 0, v, 4 + 4 * n);
+	send();
+}
+
 static void test_gaps(void)
 {
 	check_case("what the peer acknowledged and nobody saw is a gap, after the grace");
@@ -318,7 +332,32 @@ static void test_gaps(void)
 	data(BUILD_BE, 103, 0, 2, "c");
 	CHECK(said("0:2=c "));
 
+	check_case("RFC 3758 3.6: a FORWARD TSN that is out of date gives up no message");
+	begin((struct sctp_limits){ 0 });
+	data(BUILD_BE, 100, 1, 0, "a");
+	for (uint32_t cum = 99; cum <= 100; cum++)
+		abandon(cum, (uint16_t[][2]){ { 1, 100 }, { 2, 5 } }, 2);
+	data(BUILD_BE, 102, 1, 2, "c");
+	data(BUILD_BE, 101, 1, 1, "b");
+	data(BUILD_BE, 103, 2, 0, "x");
+	CHECK(said("1:0=a 1:1=b 1:2=c 2:0=x "));
+	CHECK_EQ(s.disorder, 0);
+
+	check_case("a FORWARD TSN gives up messages of no more streams than it has TSNs");
+	begin((struct sctp_limits){ 0 });
+	data(BUILD_BE, 100, 1, 0, "a");
+	abandon(102, (uint16_t[][2]){ { 1, 1 }, { 1, 2 }, { 1, 3 }, { 2, 9 } }, 4);
+	CHECK(said("1:0=a <101+2> [1:1] [1:2] "));
+	/* What was listed before, and is listed until it is acknowledged, is no news. */
+	abandon(103, (uint16_t[][2]){ { 1, 1 }, { 1, 2 }, { 3, 0 }, { 4, 0 } }, 4);
+	CHECK(said("<103+1> [3:0] "));
+	data(BUILD_BE, 104, 4, 0, "x");
+	CHECK(said("4:0=x "));
+
 	check_case("a FORWARD TSN that is cut, too far or before any data is not taken");
+	begin((struct sctp_limits){ 0 });
+	abandon(102, NULL, 0);
+	CHECK(said("<100+3> "));
 	build_chunk(&b, SCTP_FORWARD_TSN, 0, "\377\377\377", 3);
 	send();
 	CHECK_EQ(s.malformed, 1);
@@ -327,7 +366,7 @@ static void test_gaps(void)
 	CHECK_EQ(s.out_of_window, 1);
 	sctp_streams_ack(&s, 900000);
 	sctp_streams_tick(g, &s, 1, 1, false);
-	CHECK_EQ(s.lost, 2);
+	CHECK_EQ(s.lost, 3);
 	s = (struct sctp_streams){ 0 };
 	build_chunk(&b, SCTP_FORWARD_TSN, 0, "\0\0\0\1\0\0\0\7", 8);
 	send();
