@@ -63,15 +63,20 @@ static inline bool sctp_is_reflected(const struct sctp_chunk *c)
 	return (c->type == SCTP_ABORT || c->type == SCTP_SHUTDOWN_COMPLETE) && (c->flags & 1);
 }
 
-/* ---- parameters of a RE-CONFIG chunk, RFC 6525 4 ----------------------------------------- */
+/* ---- parameters of an INIT, INIT ACK or RE-CONFIG chunk ---------------------------------- */
 
-enum sctp_reconfig {
-	SCTP_OUTGOING_RESET = 13,
-	SCTP_INCOMING_RESET = 14, /* asks the peer to ask for an outgoing one */
-	SCTP_TSN_RESET = 15,
-	SCTP_RESPONSE = 16,
-	SCTP_ADD_OUTGOING = 17,
-	SCTP_ADD_INCOMING = 18, /* as with 14 */
+enum sctp_init_param {
+	SCTP_EXTENSIONS = 0x8008,        /* chunk types, a byte each. RFC 5061 4.2.7 */
+	SCTP_FORWARD_SUPPORTED = 0xc000, /* RFC 3758 3.1 */
+};
+
+enum sctp_reconfig { /* RFC 6525 4 */
+		     SCTP_OUTGOING_RESET = 13,
+		     SCTP_INCOMING_RESET = 14, /* asks the peer to ask for an outgoing one */
+		     SCTP_TSN_RESET = 15,
+		     SCTP_RESPONSE = 16,
+		     SCTP_ADD_OUTGOING = 17,
+		     SCTP_ADD_INCOMING = 18, /* as with 14 */
 };
 
 /* Results of a response that matter to one who looks on: any other refuses. */
@@ -92,6 +97,10 @@ static inline struct sctp_params sctp_params_of(struct bytes params)
 	return (struct sctp_params){ .c = cursor_of(params) };
 }
 bool sctp_param_next(struct sctp_params *w, struct sctp_param *param);
+
+/* Is this an INIT or INIT ACK, all of it here, that does not offer FORWARD TSN? Without both sides'
+ * offer nobody sends or takes one: RFC 3758 3.3. */
+bool sctp_lacks_forward(struct bytes chunks, bool snapped);
 
 /* ---- the association --------------------------------------------------------------------- */
 

@@ -67,3 +67,33 @@ bool sctp_param_next(struct sctp_params *w, struct sctp_param *param)
 	cursor_skip(&w->c, pad < cursor_left(&w->c) ? pad : cursor_left(&w->c));
 	return true;
 }
+
+static bool offers_forward(const struct sctp_param *p)
+{
+	if (p->type == SCTP_FORWARD_SUPPORTED)
+		return true;
+	for (size_t i = 0; p->type == SCTP_EXTENSIONS && i < p->value.len; i++) {
+		if (p->value.ptr[i] == SCTP_FORWARD_TSN || p->value.ptr[i] == SCTP_I_FORWARD_TSN)
+			return true;
+	}
+	return false;
+}
+
+bool sctp_lacks_forward(struct bytes chunks, bool snapped)
+{
+	enum { FIXED = 16 };
+	struct sctp_walk w = sctp_walk_of(chunks, snapped);
+	struct sctp_params params;
+	struct sctp_param p;
+	struct sctp_chunk c;
+
+	if (!sctp_walk_next(&w, &c) || (c.type != SCTP_INIT && c.type != SCTP_INIT_ACK) ||
+	    c.value.len < FIXED || c.value.len + 4 < c.len)
+		return false;
+	params = sctp_params_of(BYTES(c.value.ptr + FIXED, c.value.len - FIXED));
+	while (sctp_param_next(&params, &p)) {
+		if (offers_forward(&p))
+			return false;
+	}
+	return !params.bad_length;
+}

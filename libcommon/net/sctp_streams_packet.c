@@ -1,9 +1,9 @@
 /* sctp_streams_packet: the chunks of a packet, taken apart for sctp_streams.c. */
 #include "libcommon/net/sctp_streams.h"
 
-/* RFC 3758 3.2, RFC 8260 2.3.1. A message has one TSN at least, so no more of the streams listed can
- * have lost one than there were TSNs given up. Else a packet of a long list would make output of
- * many times its size, and out of date as often as its sender likes. */
+/* RFC 3758 3.2, RFC 8260 2.3.1. A message has one TSN at least, so no more of the streams listed
+ * can have lost one than there were TSNs given up. Else a packet of a long list would make output
+ * of many times its size, and out of date as often as its sender likes. */
 static void on_forward(struct sctp_group *g, struct sctp_streams *s, const struct sctp_chunk *chunk)
 {
 	bool interleaved = chunk->type == SCTP_I_FORWARD_TSN;
@@ -127,7 +127,8 @@ void sctp_streams_packet(struct sctp_group *g, struct sctp_streams *s, struct sc
 			break;
 		case SCTP_FORWARD_TSN:
 		case SCTP_I_FORWARD_TSN:
-			on_forward(g, s, &c);
+			if (!s->no_forward && !peer->no_forward)
+				on_forward(g, s, &c);
 			break;
 		case SCTP_RE_CONFIG:
 			on_reconfig(g, s, peer, &c);

@@ -215,22 +215,28 @@ static struct sctp_flow *flow_start(struct stream_engine *e, struct stream_flow 
 		f->dir[d].owner = f;
 		f->dir[d].which = (uint8_t)d;
 		f->f.ignored[d] = was.f.ignored[d];
+		f->dir[d].no_forward = was.no_forward[d];
 		if (was.has_tsn[d])
 			sctp_streams_start(e->sctp, &f->dir[d], was.tsn[d]);
 	}
 	return f;
 }
 
-/* A direction's first TSN has become known. */
+/* A direction's first TSN has become known. Where its INIT or INIT ACK is not at hand, as behind a
+ * restart, it may have offered anything. */
 static struct stream_flow *note_start(struct stream_engine *e, struct stream_flow *f,
 				      const struct rec_head *h, const struct rec_packet *p,
 				      unsigned d, uint32_t tsn)
 {
+	bool no_forward = (p->dir & 1) == d && sctp_lacks_forward(p->payload, p->missing);
+
 	if (!f)
 		f = engine_add(e, STREAM_SCTP_OPEN, h, p);
 	if (f->kind == STREAM_SCTP) {
 		sctp_streams_start(e->sctp, &((struct sctp_flow *)f)->dir[d], tsn);
+		((struct sctp_flow *)f)->dir[d].no_forward = no_forward;
 	} else {
+		((struct sctp_open *)f)->no_forward[d] = no_forward;
 		((struct sctp_open *)f)->tsn[d] = tsn;
 		((struct sctp_open *)f)->has_tsn[d] = true;
 	}

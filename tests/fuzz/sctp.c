@@ -93,8 +93,10 @@ static void packets(struct cursor c, bool drop)
 		sctp_assoc_input(&t, dir, &p, &r);
 		MUST(r.verdict <= SCTP_MALFORMED && t.state < SCTP_STATES);
 		MUST(r.chunks <= SCTP_CHUNK_LIMIT && r.data_chunks <= r.chunks);
-		if (r.flags & SCTP_R_TSN)
+		if (r.flags & SCTP_R_TSN) {
 			sctp_streams_start(g, &s[dir], r.initial_tsn);
+			s[dir].no_forward = sctp_lacks_forward(p.chunks, p.snapped) && tag & 128;
+		}
 		if (r.flags & SCTP_R_TSN_PEER)
 			sctp_streams_start(g, &s[!dir], r.initial_tsn_peer);
 		ts += (control >> 4) * 300000000ull;

@@ -39,6 +39,21 @@ static inline void build_init(struct sctp_build *b, uint8_t type, uint32_t tag, 
 	build_chunk(b, type, 0, v, sizeof(v));
 }
 
+/* The same with parameters. */
+static inline void build_init_with(struct sctp_build *b, uint8_t type, uint32_t tag, uint32_t tsn,
+				   const void *params, size_t len)
+{
+	uint8_t v[16 + 64];
+
+	be32_put(v, tag);
+	be32_put(v + 4, 65536);
+	be16_put(v + 8, 10);
+	be16_put(v + 10, 10);
+	be32_put(v + 12, tsn);
+	memcpy(v + 16, params, len);
+	build_chunk(b, type, 0, v, 16 + len);
+}
+
 enum { BUILD_E = 1, BUILD_B = 2, BUILD_U = 4, BUILD_BE = 3 };
 
 static inline void build_data(struct sctp_build *b, uint8_t flags, uint32_t tsn, uint16_t sid,

@@ -106,23 +106,34 @@ static void sack(uint8_t dir, uint32_t cum)
 	send_flow(1, dir, REC_verdict_NO_DATA, 0);
 }
 
-static void init(uint64_t flow, uint8_t dir, uint8_t type, uint32_t tsn)
+/* What an INIT or INIT ACK may offer: FORWARD TSN, in two ways, and a cookie. */
+#define COOKIE "\0\7\0\6ab\0\0"
+#define FORWARD "\300\0\0\4"
+#define EXTENSIONS "\200\10\0\6\202\300\0\0"
+
+static void init_with(uint64_t flow, uint8_t dir, uint8_t type, uint32_t tsn, struct bytes params,
+		      uint32_t missing)
 {
 	struct rec_packet p;
 
-	build_init(&b, type, 7, 10, 10, tsn);
-	p = sctp_packet(dir, REC_verdict_NO_DATA, 0);
+	build_init_with(&b, type, 7, tsn, params.ptr, params.len);
+	p = sctp_packet(dir, REC_verdict_NO_DATA, missing);
 	p.flags = PACKET_ANCHOR;
 	p.offset = tsn;
 	put(flow, p);
 	b.len = 0;
 }
 
+static void init(uint64_t flow, uint8_t dir, uint8_t type, uint32_t tsn)
+{
+	init_with(flow, dir, type, tsn, BYTES_LIT(""), 0);
+}
+
 /* INIT of side 0 from TSN 100 on, INIT ACK of side 1 from 500 on. */
 static void open_association(void)
 {
-	init(1, 0, SCTP_INIT, 100);
-	init(1, 1, SCTP_INIT_ACK, 500);
+	init_with(1, 0, SCTP_INIT, 100, BYTES_LIT(FORWARD), 0);
+	init_with(1, 1, SCTP_INIT_ACK, 500, BYTES_LIT(COOKIE EXTENSIONS), 0);
 }
 
 static bool said_is(const char *text)
@@ -186,6 +197,59 @@ static void test_streams(void)
 	finish();
 }
 
+static void forward(void)
+{
+	static const uint8_t v[8] = { 0, 0, 0, 101, 0, 1, 0, 1 };
+
+	build_chunk(&b, SCTP_FORWARD_TSN, 0, v, 8);
+}
+
+static void test_forward(void)
+{
+	static const struct bytes none = BYTES_LIT(""), with = BYTES_LIT(FORWARD),
+				  other = BYTES_LIT(COOKIE "\200\10\0\5\202\0\0\0");
+
+	check_case("RFC 3758 3.3: what not both sides offered gives up nothing");
+	for (unsigned i = 1; i < 4; i++) {
+		begin(NULL);
+		init_with(1, 0, SCTP_INIT, 100, i & 1 ? none : with, 0);
+		init_with(1, 1, SCTP_INIT_ACK, 500, i & 2 ? other : with, 0);
+		message(0, 102, 1, 2, "c");
+		forward();
+		send_flow(1, 0, REC_verdict_NO_DATA, 0);
+		message(0, 100, 1, 0, "a");
+		message(0, 101, 1, 1, "b");
+		CHECK(said_is("0:1/0=a. 0:1/1=b. 0:1/2=c. "));
+		finish();
+	}
+
+	check_case("RFC 3758 3.3: data that comes before the INIT ACK leaves its offer to count");
+	begin(NULL);
+	init_with(1, 0, SCTP_INIT, 100, with, 0);
+	message(0, 102, 1, 2, "c");
+	init_with(1, 1, SCTP_INIT_ACK, 500, other, 0);
+	forward();
+	send_flow(1, 0, REC_verdict_NO_DATA, 0);
+	CHECK(said_is(""));
+	finish();
+
+	check_case("what was not seen, was cut off or does not fit may have been offered");
+	for (unsigned i = 0; i < 3; i++) {
+		begin(NULL);
+		if (i == 1)
+			init_with(1, 0, SCTP_INIT, 100, BYTES_LIT(COOKIE), 3);
+		if (i == 2)
+			init_with(1, 0, SCTP_INIT, 100, BYTES_LIT("\0\7\0\77ab"), 0);
+		message(0, 100, 1, 0, "a");
+		message(0, 102, 1, 2, "c");
+		forward();
+		send_flow(1, 0, REC_verdict_NO_DATA, 0);
+		CHECK(said_is("0:1/0=a. [0: 101+1 chunks abandoned] [0: sid 1 messages 1+1] "
+			      "0:1/2=c. "));
+		finish();
+	}
+}
+
 static void test_gaps(void)
 {
 	check_case(
@@ -219,11 +283,7 @@ static void test_gaps(void)
 	check_case("what the sender gives up with FORWARD TSN is abandoned");
 	begin(NULL);
 	open_association();
-	uint8_t v[8];
-	be32_put(v, 101);
-	be16_put(v + 4, 1);
-	be16_put(v + 6, 1);
-	build_chunk(&b, SCTP_FORWARD_TSN, 0, v, 8);
+	forward();
 	message(0, 102, 1, 2, "c");
 	CHECK(said_is("[0: 100+2 chunks abandoned] [0: sid 1 messages 0+2] 0:1/2=c. "));
 	finish();
@@ -467,6 +527,7 @@ int main(void)
 	test_overflow();
 	test_streams();
 	test_gaps();
+	test_forward();
 	test_verdicts();
 	test_ends();
 	test_caps();
