@@ -295,7 +295,7 @@ static void on_reconfig(struct input *in)
 	struct sctp_params w = sctp_params_of(in->chunk.value);
 	struct sctp_param param;
 
-	while (sctp_param_next(&w, &param)) {
+	for (unsigned n = 0; n < SCTP_RECONFIG_PARAMS && sctp_param_next(&w, &param); n++) {
 		if (param.type == SCTP_ADD_OUTGOING && param.value.len >= 8)
 			ask_for_streams(in, param.value.ptr);
 		else if (param.type == SCTP_RESPONSE && param.value.len >= 8)

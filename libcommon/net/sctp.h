@@ -9,7 +9,10 @@
 
 #include "libcommon/base/bytes.h"
 
-enum { SCTP_CHUNK_LIMIT = 64 }; /* of a packet: the rest is not looked at */
+enum {
+	SCTP_CHUNK_LIMIT = 64,    /* of a packet: the rest is not looked at */
+	SCTP_RECONFIG_PARAMS = 2, /* likewise of a RE-CONFIG chunk: RFC 6525 3.1 */
+};
 
 enum sctp_chunk_type {
 	SCTP_DATA = 0,

@@ -60,7 +60,7 @@ static void on_reconfig(struct sctp_group *g, struct sctp_streams *s, struct sct
 	struct sctp_params w = sctp_params_of(chunk->value);
 	struct sctp_param p;
 
-	while (sctp_param_next(&w, &p)) {
+	for (unsigned n = 0; n < SCTP_RECONFIG_PARAMS && sctp_param_next(&w, &p); n++) {
 		const uint8_t *v = p.value.ptr;
 
 		if (p.value.len < param_least(p.type))
@@ -73,7 +73,10 @@ static void on_reconfig(struct sctp_group *g, struct sctp_streams *s, struct sct
 		else if (p.type == SCTP_RESPONSE)
 			on_response(g, s, peer, p.value);
 	}
-	s->malformed += w.bad_length && chunk->len == chunk->value.len + 4; /* all of it is here */
+	if (w.bad_length)
+		s->malformed += chunk->len == chunk->value.len + 4; /* all of it is here */
+	else
+		s->malformed += cursor_left(&w.c) > 0; /* more than there may be */
 }
 
 /* False: too short to be one. */

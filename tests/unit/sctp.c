@@ -418,6 +418,8 @@ static bool may_use(unsigned dir, uint16_t sid)
 
 static void test_more_streams(void)
 {
+	uint8_t v[36] = { 0 };
+
 	check_case("RFC 6525: streams that were asked for may be used once they are granted");
 	open_to(SCTP_S_ESTABLISHED); /* A may use two */
 	reconfig(A, SCTP_ADD_OUTGOING, 0, 3);
@@ -444,6 +446,21 @@ static void test_more_streams(void)
 	reconfig(A, SCTP_ADD_OUTGOING, 2, 65535);
 	reconfig(B, SCTP_RESPONSE, 2, SCTP_PERFORMED);
 	CHECK(may_use(A, 65534));
+
+	check_case("RFC 6525 3.1: of a RE-CONFIG chunk two parameters count");
+	open_to(SCTP_S_ESTABLISHED);
+	for (unsigned request = 0; request < 3; request++) {
+		be16_put(v + 12 * request, SCTP_ADD_OUTGOING);
+		be16_put(v + 12 * request + 2, 12);
+		be32_put(v + 12 * request + 4, request);
+		be16_put(v + 12 * request + 8, 1);
+	}
+	build_chunk(&b, SCTP_RE_CONFIG, 0, v, sizeof(v));
+	send(A, TAG_B);
+	reconfig(B, SCTP_RESPONSE, 2, SCTP_PERFORMED);
+	CHECK(!may_use(A, 2));
+	reconfig(B, SCTP_RESPONSE, 1, SCTP_PERFORMED);
+	CHECK(may_use(A, 2) && !may_use(A, 3));
 
 	check_case("RFC 6525: a parameter that does not fit its chunk is reported");
 	build_chunk(&b, SCTP_RE_CONFIG, 0, "\0\21\0\377xxxx", 8);

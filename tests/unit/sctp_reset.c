@@ -65,6 +65,7 @@ static void answer_restart(uint32_t request, uint32_t result, uint32_t peer_next
 static void test_reset(void)
 {
 	static const uint16_t first[] = { 1 };
+	uint8_t v[48] = { 0 };
 
 	check_case("T18: a stream that is reset begins with 0 again, in order; others go on");
 	begin((struct sctp_limits){ 0 });
@@ -111,6 +112,23 @@ static void test_reset(void)
 	build_chunk(&b, SCTP_RE_CONFIG, 0, "\0\15\0\377xxxx", 8);
 	send();
 	CHECK_EQ(s.malformed, 1);
+
+	check_case("RFC 6525 3.1: of a RE-CONFIG chunk two parameters count, a third is counted");
+	for (unsigned i = 0; i < 3; i++) {
+		be16_put(v + 16 * i, SCTP_OUTGOING_RESET);
+		be16_put(v + 16 * i + 2, 16);
+		be32_put(v + 16 * i + 4, 20 + i);
+		be32_put(v + 16 * i + 12, 113);
+	}
+	build_chunk(&b, SCTP_RE_CONFIG, 0, v, sizeof(v));
+	send();
+	CHECK_EQ(s.malformed, 2);
+	answer_reset(22, SCTP_PERFORMED);
+	data(BUILD_BE, 114, 1, 1, "j");
+	answer_reset(21, SCTP_PERFORMED);
+	data(BUILD_BE, 115, 1, 0, "k");
+	CHECK(said("1:1=j 1:0=k "));
+	CHECK_EQ(s.disorder, 0);
 }
 
 static void test_reset_again(void)
