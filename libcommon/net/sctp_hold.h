@@ -35,13 +35,13 @@ struct hold_place {
 struct hold_stream {
 	uint64_t owner;
 	uint32_t chain, next_of_owner;
-	uint32_t next;     /* SSN or MID that comes next */
-	uint32_t open_at;  /* TSN or FSN at which the open message goes on */
-	uint32_t ppid;     /* of the open message */
-	uint32_t last_tsn; /* delivered */
+	uint32_t next;       /* SSN or MID that comes next */
+	uint32_t open_at;    /* TSN or FSN at which the open message goes on */
+	uint32_t ppid;       /* of the open message */
+	uint32_t last_tsn;   /* delivered */
+	uint32_t reset_mark; /* which request names it: sctp_streams_reset.c */
 	uint16_t sid;
 	bool known, open; /* next is known; part of message `next` was delivered */
-	bool resets;      /* its sender has asked to begin anew with 0 */
 };
 
 struct hold_block;

@@ -268,7 +268,7 @@ static bool stray(struct sctp_group *g, struct sctp_streams *s, const struct sct
 		lose(g, s, d->tsn - 1, SCTP_GAP_RESYNC);
 	s->highest = s->cum;
 	s->has_ack = false; /* of the old TSNs, as is what was to be reset */
-	streams_forget_reset(g, s);
+	s->resetting = SCTP_RESET_NONE;
 	return true;
 }
 

@@ -121,8 +121,8 @@ struct sctp_streams {
 	/* What this side has asked to begin anew and got no answer to, its streams behind
 	 * reset_tsn; and the last such request that was followed. RFC 6525. */
 	uint8_t resetting; /* enum sctp_reset */
-	bool has_reset;
-	uint32_t reset_tsn, reset_request, last_reset;
+	bool has_reset, reset_all;
+	uint32_t reset_tsn, reset_request, reset_mark, last_reset;
 	uint64_t hole_ts; /* since when something waits */
 	uint64_t covered_ts;
 	uint32_t covered_packets, covered_at;
@@ -171,7 +171,7 @@ bool sctp_streams_abandon(struct sctp_group *g, struct sctp_streams *s, uint16_t
 void sctp_streams_reset_request(struct sctp_group *g, struct sctp_streams *s, uint32_t request,
 				uint32_t last, struct bytes sids);
 /* It asks to begin all SSNs and TSNs of both sides anew. 4.3, 5.1.4, 5.2.4. */
-void sctp_streams_restart_request(struct sctp_group *g, struct sctp_streams *s, uint32_t request);
+void sctp_streams_restart_request(struct sctp_streams *s, uint32_t request);
 /* The peer's answer to either. Without it, the first chunk behind `last` that begins one of these
  * streams with 0 shows that they were reset, and.. */
 void sctp_streams_reset_answer(struct sctp_group *g, struct sctp_streams *s,

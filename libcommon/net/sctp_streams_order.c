@@ -77,6 +77,7 @@ struct hold_stream *streams_find(struct sctp_group *g, struct sctp_streams *s, u
 	s->nstreams++;
 	t->known = s->from_start;
 	t->last_tsn = s->base;
+	streams_born(s, t);
 	return t;
 }
 

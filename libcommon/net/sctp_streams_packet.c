@@ -69,7 +69,7 @@ static void on_reconfig(struct sctp_group *g, struct sctp_streams *s, struct sct
 			sctp_streams_reset_request(g, s, be32_get(v), be32_get(v + 8),
 						   BYTES(v + 12, p.value.len - 12));
 		else if (p.type == SCTP_TSN_RESET)
-			sctp_streams_restart_request(g, s, be32_get(v));
+			sctp_streams_restart_request(s, be32_get(v));
 		else if (p.type == SCTP_RESPONSE)
 			on_response(g, s, peer, p.value);
 	}

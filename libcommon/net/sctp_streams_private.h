@@ -56,7 +56,7 @@ void streams_tell_gap(struct sctp_group *g, struct sctp_streams *s, const struct
 /* sctp_streams_reset.c: goes on as new if the chunk shows that an awaited reset was done. */
 void streams_look_for_reset(struct sctp_group *g, struct sctp_streams *s,
 			    const struct sctp_data *d);
-/* No reset is awaited any more. */
-void streams_forget_reset(struct sctp_group *g, struct sctp_streams *s);
+/* A stream that is new has nothing to begin anew. */
+void streams_born(const struct sctp_streams *s, struct hold_stream *t);
 
 #endif

@@ -3,30 +3,35 @@
  *
  * A request alone changes nothing: its answer does, or, where that is not seen, the first chunk
  * that can't be of the old count. What was followed once is not followed again when it is repeated.
- */
+ *
+ * Whether a stream is to begin anew is told by its mark beside that of the side's last request, the
+ * same where the request lists streams, another where it means all. So a request, which is cheap to
+ * send, costs no walk over the streams; only one that is done does. */
 #include "libcommon/net/sctp_streams_private.h"
 
-void streams_forget_reset(struct sctp_group *g, struct sctp_streams *s)
+static bool is_named(const struct sctp_streams *s, const struct hold_stream *t)
 {
-	struct hold_stream *t = NULL;
-
-	s->resetting = SCTP_RESET_NONE;
-	while ((t = hold_stream_next(&g->hold, s->streams_list, t)))
-		t->resets = false;
+	return (t->reset_mark == s->reset_mark) != s->reset_all;
 }
 
-/* Starts to wait for the answer; false: the request is a repeated one. */
-static bool ask(struct sctp_group *g, struct sctp_streams *s, uint32_t request,
-		enum sctp_reset what)
+void streams_born(const struct sctp_streams *s, struct hold_stream *t)
+{
+	t->reset_mark = s->reset_all ? s->reset_mark : s->reset_mark - 1;
+}
+
+static void await(struct sctp_streams *s, enum sctp_reset what, bool all)
+{
+	s->resetting = what;
+	s->reset_all = all;
+	s->reset_mark++;
+}
+
+/* Is the request to be waited for? Not a repeated one. */
+static bool is_new(const struct sctp_streams *s, uint32_t request)
 {
 	if (!s->id || s->dropped || (s->resetting && s->reset_request == request))
 		return false;
-	if (s->has_reset && !before(s->last_reset, request))
-		return false;
-	streams_forget_reset(g, s);
-	s->resetting = what;
-	s->reset_request = request;
-	return true;
+	return !s->has_reset || before(s->last_reset, request);
 }
 
 static void done(struct sctp_streams *s)
@@ -41,7 +46,7 @@ static void begin_anew(struct sctp_group *g, struct sctp_streams *s, struct hold
 {
 	if (t->open)
 		streams_tell_gap(g, s, t, t->next, 0, why);
-	t->resets = t->open = false;
+	t->open = false;
 	t->known = true;
 	t->next = 0;
 	t->last_tsn = last_tsn;
@@ -52,22 +57,22 @@ static void begin_anew(struct sctp_group *g, struct sctp_streams *s, struct hold
 void sctp_streams_reset_request(struct sctp_group *g, struct sctp_streams *s, uint32_t request,
 				uint32_t last, struct bytes sids)
 {
-	struct hold_stream *t = NULL;
+	struct hold_stream *t;
 
 	if (before(s->cum, last) && last - s->cum > STREAMS_WINDOW) {
 		s->out_of_window += s->id && !s->dropped;
 		return;
 	}
-	if (!ask(g, s, request, SCTP_RESET_STREAMS))
+	if (!is_new(s, request))
 		return;
+	await(s, SCTP_RESET_STREAMS, !sids.len);
+	s->reset_request = request;
 	s->reset_tsn = last;
-	while (!sids.len && (t = hold_stream_next(&g->hold, s->streams_list, t)))
-		t->resets = true;
 	for (size_t i = 0; i + 2 <= sids.len; i += 2) {
 		/* One that has not been seen begins with 0 anyway. */
 		t = hold_stream_find(&g->hold, s->id, be16_get(sids.ptr + i));
 		if (t)
-			t->resets = true;
+			t->reset_mark = s->reset_mark;
 	}
 }
 
@@ -80,7 +85,7 @@ static void reset(struct sctp_group *g, struct sctp_streams *s)
 	if (before(s->cum, s->reset_tsn))
 		streams_give_up(g, s, s->reset_tsn, SCTP_GAP_ACKED);
 	while ((t = hold_stream_next(&g->hold, s->streams_list, t))) {
-		if (t->resets)
+		if (is_named(s, t))
 			begin_anew(g, s, t, s->reset_tsn, SCTP_GAP_ACKED);
 	}
 }
@@ -99,15 +104,18 @@ void streams_look_for_reset(struct sctp_group *g, struct sctp_streams *s, const 
 	    !begins_message_0(d))
 		return;
 	t = hold_stream_find(&g->hold, s->id, d->sid);
-	if (t && t->resets && t->known && t->next)
+	if (t && is_named(s, t) && t->known && t->next)
 		reset(g, s);
 }
 
 /* ---- all of both sides ------------------------------------------------------------------ */
 
-void sctp_streams_restart_request(struct sctp_group *g, struct sctp_streams *s, uint32_t request)
+void sctp_streams_restart_request(struct sctp_streams *s, uint32_t request)
 {
-	ask(g, s, request, SCTP_RESET_TSNS);
+	if (!is_new(s, request))
+		return;
+	await(s, SCTP_RESET_TSNS, true);
+	s->reset_request = request;
 }
 
 /* What is not there by now the receiver takes as given up: 5.2.4, D3 and D4. */
@@ -121,7 +129,7 @@ static void restart(struct sctp_group *g, struct sctp_streams *s, uint32_t next)
 		sctp_streams_start(g, s, next);
 		return;
 	}
-	streams_forget_reset(g, s);
+	s->resetting = SCTP_RESET_NONE;
 	if (s->has_ack && before(s->cum, s->acked))
 		streams_give_up(g, s, s->acked, SCTP_GAP_ACKED);
 	streams_give_up(g, s, s->highest, SCTP_GAP_ABANDONED);
@@ -139,8 +147,6 @@ static void restart(struct sctp_group *g, struct sctp_streams *s, uint32_t next)
 void sctp_streams_look_for_restart(struct sctp_group *g, struct sctp_streams *s,
 				   struct sctp_streams *peer, const struct sctp_data *d)
 {
-	struct hold_stream *t = NULL;
-
 	if (s->resetting != SCTP_RESET_TSNS || !is_far(s, d->tsn) || !begins_message_0(d))
 		return;
 	done(s);
@@ -148,10 +154,8 @@ void sctp_streams_look_for_restart(struct sctp_group *g, struct sctp_streams *s,
 	/* The peer's TSNs go on, so it takes its own first message to tell where. */
 	if (!peer->id || peer->dropped || peer->resetting)
 		return;
-	peer->resetting = SCTP_RESET_STREAMS;
+	await(peer, SCTP_RESET_STREAMS, true);
 	peer->reset_tsn = peer->highest;
-	while ((t = hold_stream_next(&g->hold, peer->streams_list, t)))
-		t->resets = true;
 }
 
 /* ---- the answer ------------------------------------------------------------------------- */
@@ -165,7 +169,7 @@ void sctp_streams_reset_answer(struct sctp_group *g, struct sctp_streams *s,
 	    answer->result == SCTP_IN_PROGRESS)
 		return;
 	if (!performed) {
-		streams_forget_reset(g, s);
+		s->resetting = SCTP_RESET_NONE;
 	} else if (s->resetting == SCTP_RESET_STREAMS) {
 		reset(g, s);
 	} else if (answer->has_tsns) { /* without them, the first chunk has to tell */
