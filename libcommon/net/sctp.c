@@ -442,13 +442,11 @@ static void input_over(struct input *in)
 static void tell_restart(struct input *in)
 {
 	in->t->restarted = false;
-	in->chunk.type = SCTP_COOKIE_ECHO;
 	raise_anomaly(in, SCTP_A_RESTART);
-	in->r->flags = SCTP_R_TSN | SCTP_R_TSN_PEER;
 	in->r->initial_tsn = in->me->tsn;
 	in->r->initial_tsn_peer = in->peer->tsn;
-	if (!(in->peer->bits & SURE_TAG))
-		in->r->flags &= (uint16_t)~SCTP_R_TSN_PEER;
+	in->r->flags |= in->me->bits & SURE_TAG ? SCTP_R_TSN : 0;
+	in->r->flags |= in->peer->bits & SURE_TAG ? SCTP_R_TSN_PEER : 0;
 }
 
 /* Does the packet count? Judged by its first chunk. */
@@ -474,10 +472,10 @@ void sctp_assoc_input(struct sctp_assoc *t, unsigned dir, const struct sctp_pack
 	struct sctp_chunk unused;
 
 	*r = (struct sctp_result){ .verdict = SCTP_NO_DATA };
-	if (t->restarted)
-		tell_restart(&in);
 	while (!in.stop && sctp_walk_next(&w, &in.chunk)) {
 		in.alone = !cursor_left(&w.c);
+		if (t->restarted)
+			tell_restart(&in);
 		if (in.first && !packet_counts(&in))
 			break;
 		if (is_over(t))
@@ -505,20 +503,52 @@ void sctp_assoc_input(struct sctp_assoc *t, unsigned dir, const struct sctp_pack
 
 /* ---- another association ---------------------------------------------------------------- */
 
-bool sctp_is_reuse(const struct sctp_assoc *t, unsigned dir, const struct sctp_packet *p)
+static bool init_begins(const struct sctp_assoc *t, unsigned dir, const struct sctp_packet *p,
+			const struct sctp_chunk *c)
+{
+	return is_over(t) && !p->tag && c->value.len >= 16 &&
+	       !tag_is(&t->side[dir], be32_get(c->value.ptr));
+}
+
+/* Without the INIT ACK any tag would do: two packets of one who knows nothing but addresses and
+ * ports, and is faster than the answer to the first, would end what is watched. */
+static bool cookie_begins(const struct sctp_assoc *t, unsigned dir, const struct sctp_packet *p)
 {
 	const struct sctp_side *me = &t->side[dir], *peer = &t->side[!dir];
+
+	if (t->state < SCTP_S_COOKIE || !p->tag || tag_is(peer, p->tag) || !(me->bits & HAS_NEXT))
+		return false;
+	return peer->bits & HAS_NEXT ? peer->next_tag == p->tag : !(peer->bits & SEEN);
+}
+
+/* Who has not found the cookie good sends an INIT ACK with the tag of the INIT, or an ABORT. */
+static bool answer_shows(const struct sctp_assoc *t, unsigned dir, const struct sctp_packet *p)
+{
+	const struct sctp_side *peer = &t->side[!dir];
+
+	return t->state >= SCTP_S_COOKIE && next_tag_is(peer, p->tag) && !tag_is(peer, p->tag);
+}
+
+enum sctp_reuse sctp_is_reuse(const struct sctp_assoc *t, unsigned dir, const struct sctp_packet *p)
+{
 	struct sctp_walk w = sctp_walk_of(p->chunks, p->snapped);
 	struct sctp_chunk c;
 
 	if (p->bad_checksum || t->state == SCTP_S_NONE || !sctp_walk_next(&w, &c))
-		return false;
-	if (c.type == SCTP_INIT)
-		return is_over(t) && !p->tag && c.value.len >= 16 &&
-		       !tag_is(me, be32_get(c.value.ptr));
-	return c.type == SCTP_COOKIE_ECHO && t->state >= SCTP_S_COOKIE && p->tag &&
-	       !tag_is(peer, p->tag) && (me->bits & HAS_NEXT) &&
-	       (!(peer->bits & HAS_NEXT) || peer->next_tag == p->tag);
+		return SCTP_REUSE_NONE;
+	switch (c.type) {
+	case SCTP_INIT:
+		return init_begins(t, dir, p, &c) ? SCTP_REUSE_BEGUN : SCTP_REUSE_NONE;
+	case SCTP_COOKIE_ECHO:
+		return cookie_begins(t, dir, p) ? SCTP_REUSE_BEGUN : SCTP_REUSE_NONE;
+	case SCTP_COOKIE_ACK:
+	case SCTP_SACK: /* the COOKIE ACK may have been missed */
+	case SCTP_DATA:
+	case SCTP_I_DATA:
+		return answer_shows(t, dir, p) ? SCTP_REUSE_ANSWERED : SCTP_REUSE_NONE;
+	default:
+		return SCTP_REUSE_NONE;
+	}
 }
 
 struct sctp_assoc sctp_successor(const struct sctp_assoc *t, unsigned dir,
@@ -538,7 +568,7 @@ struct sctp_assoc sctp_successor(const struct sctp_assoc *t, unsigned dir,
 		adopt_next(&fresh.side[i]);
 	}
 	learn_tag(&fresh.side[!dir], p->tag);
-	fresh.state = SCTP_S_INIT_ACK;
+	fresh.state = c.type == SCTP_COOKIE_ECHO ? SCTP_S_INIT_ACK : SCTP_S_COOKIE;
 	fresh.restarted = true;
 	return fresh;
 }

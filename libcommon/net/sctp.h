@@ -222,10 +222,20 @@ struct sctp_result {
 	uint8_t state[SCTP_ANOMALIES]; /* the state that chunk met */
 };
 
-/* Does this packet start another association between the same ports? Then the old one is over
- * and the packet goes to the one that sctp_successor() makes of it. An INIT alone does so only
- * where the old one is over; else the COOKIE ECHO that proves it does (5.2.2, 5.2.4). */
-bool sctp_is_reuse(const struct sctp_assoc *t, unsigned dir, const struct sctp_packet *p);
+enum sctp_reuse {
+	SCTP_REUSE_NONE,
+	SCTP_REUSE_BEGUN,    /* by the packet's sender */
+	SCTP_REUSE_ANSWERED, /* by its receiver, with whose new tag it was sent */
+};
+
+/* Does this packet show another association between the same ports? Then the old one is over and
+ * the packet goes to the one that sctp_successor() makes of it. An INIT alone does so only where
+ * the old one is over. Else its receiver has to have found the cookie good (5.2.2, 5.2.4), which
+ * one who looks on can't: the COOKIE ECHO has to have the tag of an INIT ACK that was seen, or what
+ * only comes behind it was sent with the tag of the INIT. Of a peer that was never seen the COOKIE
+ * ECHO is believed, as there will be no better. */
+enum sctp_reuse sctp_is_reuse(const struct sctp_assoc *t, unsigned dir,
+			      const struct sctp_packet *p);
 struct sctp_assoc sctp_successor(const struct sctp_assoc *t, unsigned dir,
 				 const struct sctp_packet *p);
 void sctp_assoc_input(struct sctp_assoc *t, unsigned dir, const struct sctp_packet *p,

@@ -495,37 +495,43 @@ static bool is_overdue(struct tracker *t, const struct flow *f, const struct tra
 	return p->now != p->ts && idle_of(f, p) >= flow_timeout(t->table, f);
 }
 
-/* Does this packet begin another association between the same ports? Then *successor is it. */
-static bool is_sctp_reuse(const struct flow *f, const struct tracked *p,
-			  struct sctp_assoc *successor)
+/* Does this packet show another association between the same ports? Then *successor is it. */
+static enum sctp_reuse sctp_reuse_of(const struct flow *f, const struct tracked *p,
+				     struct sctp_assoc *successor)
 {
 	unsigned dir = p->sender ^ f->orig;
 	struct sctp_packet packet = sctp_packet_of(p->layers, false);
+	enum sctp_reuse how = sctp_is_reuse(&f->sctp, dir, &packet);
 
-	if (p->layers->checksum == CHECKSUM_BAD || !sctp_is_reuse(&f->sctp, dir, &packet))
-		return false;
+	if (p->layers->checksum == CHECKSUM_BAD || how == SCTP_REUSE_NONE)
+		return SCTP_REUSE_NONE;
 	*successor = sctp_successor(&f->sctp, dir, &packet);
-	if (dir) { /* whoever begins is the originator */
+	if (dir != (how == SCTP_REUSE_ANSWERED)) { /* whoever began is the originator */
 		struct sctp_side side = successor->side[0];
 
 		successor->side[0] = successor->side[1];
 		successor->side[1] = side;
 	}
-	return true;
+	return how;
 }
 
 /* The flow of an SCTP packet, a new one where there is none. */
 static struct flow *sctp_flow(struct tracker *t, struct tracked *p, struct flow *f)
 {
 	struct sctp_assoc successor = { 0 };
+	enum sctp_reuse how = f ? sctp_reuse_of(f, p, &successor) : SCTP_REUSE_NONE;
 
-	if (f && is_sctp_reuse(f, p, &successor)) {
+	if (how != SCTP_REUSE_NONE) {
 		end_flow(t, f, reason_of(f, FLOW_END_REUSED));
 		f = NULL;
 	}
 	if (!f) {
 		f = new_flow(t, p);
 		f->sctp = successor;
+		if (how == SCTP_REUSE_ANSWERED) {
+			f->orig = !p->sender;
+			f->bits |= FLOW_TURNED;
+		}
 	}
 	return f;
 }

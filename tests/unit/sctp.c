@@ -536,6 +536,7 @@ static bool is_reuse(unsigned dir, uint32_t tag)
 
 static void test_reuse(void)
 {
+	static const uint8_t behind[] = { SCTP_COOKIE_ACK, SCTP_SACK, SCTP_DATA };
 	struct sctp_packet p = { .tag = 0xb2 };
 
 	check_case("an INIT with another tag after the end is another association");
@@ -580,8 +581,10 @@ static void test_reuse(void)
 	CHECK_EQ(data(A, TAG_B, 0), SCTP_BAD_TAG);
 	CHECK_EQ(data(A, 0xb2, 0), SCTP_DELIVER);
 
-	check_case("of a restart one side is enough");
-	open_to(SCTP_S_ESTABLISHED);
+	check_case("of a restart one side is enough, where no other was ever seen");
+	open_to(SCTP_S_INIT);
+	one(A, TAG_B, SCTP_COOKIE_ECHO, 0, 8);
+	data(A, TAG_B, 0);
 	build_init(&b, SCTP_INIT, 0xa2, 4, 4, 7);
 	send(A, 0);
 	build_chunk(&b, SCTP_COOKIE_ECHO, 0, NULL, 0);
@@ -593,6 +596,46 @@ static void test_reuse(void)
 	CHECK_EQ(r.initial_tsn, 7);
 	CHECK_EQ(data(A, 0xb2, 0), SCTP_DELIVER);
 	CHECK_EQ(data(B, 0xa2, 0), SCTP_DELIVER);
+
+	check_case("RFC 9260 5.2.4: without a good cookie nothing restarts: two blind packets");
+	open_to(SCTP_S_ESTABLISHED);
+	build_init(&b, SCTP_INIT, 0xa2, 4, 4, 7);
+	send(A, 0);
+	build_chunk(&b, SCTP_COOKIE_ECHO, 0, NULL, 0);
+	CHECK(!is_reuse(A, 0x666));
+	CHECK_EQ(send(A, 0x666), SCTP_BAD_TAG);
+	build_init(&b, SCTP_INIT_ACK, 0xb2, 4, 4, 77); /* to the INIT, as it came late */
+	CHECK(!is_reuse(B, 0xa2));
+	CHECK_EQ(send(B, 0xa2), SCTP_NO_DATA);
+	build_chunk(&b, SCTP_ABORT, 0, NULL, 0);
+	CHECK(!is_reuse(B, 0xa2));
+	CHECK_EQ(send(B, 0xa2), SCTP_BAD_TAG);
+	CHECK_EQ(data(A, TAG_B, 0), SCTP_DELIVER);
+	CHECK_EQ(data(B, TAG_A, 0), SCTP_DELIVER);
+	CHECK_EQ(data(A, 0x666, 0), SCTP_BAD_TAG);
+
+	check_case("a restart whose INIT ACK is missing is shown by what comes behind its cookie");
+	for (unsigned i = 0; i < sizeof(behind); i++) {
+		open_to(SCTP_S_ESTABLISHED);
+		build_init(&b, SCTP_INIT, 0xa2, 4, 4, 7);
+		send(A, 0);
+		one(A, 0xb2, SCTP_COOKIE_ECHO, 0, 8);
+		build_chunk(&b, behind[i], BUILD_BE, "\0\0\0\1\0\0\0\0\0\0\0\0x", 13);
+		CHECK(!is_reuse(B, TAG_A));
+		CHECK(!is_reuse(A, 0xa2));
+		CHECK(is_reuse(B, 0xa2));
+		p = (struct sctp_packet){ .tag = 0xa2, .chunks = BYTES(b.at, b.len) };
+		t = sctp_successor(&t, B, &p);
+		send(B, 0xa2);
+		CHECK_EQ(r.anomalies, 1u << SCTP_A_RESTART);
+		CHECK_EQ(r.event[SCTP_A_RESTART], behind[i]);
+		CHECK_EQ(r.flags, SCTP_R_TSN_PEER | SCTP_R_ESTABLISHED);
+		CHECK_EQ(r.initial_tsn_peer, 7);
+		CHECK_EQ(data(A, 0xb2, 0), SCTP_DELIVER);
+		CHECK_EQ(data(B, 0xa2, 0), SCTP_DELIVER);
+		CHECK_EQ(r.anomalies, 0);
+		CHECK_EQ(data(B, TAG_A, 0), SCTP_BAD_TAG);
+	}
 
 	check_case("a COOKIE ECHO with a wrong tag and no INIT before it restarts nothing");
 	open_to(SCTP_S_ESTABLISHED);

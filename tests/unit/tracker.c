@@ -5,6 +5,7 @@
 
 #include "tests/unit/check.h"
 #include "tests/unit/poison.h"
+#include "tests/unit/sctp_build.h"
 
 static unsigned ends[FLOW_END_ABORT + 1];
 static struct tracked p;
@@ -180,6 +181,53 @@ static void test_sctp(void)
 	free(tracker_memory);
 }
 
+static struct sctp_build chunks;
+
+/* What was built, from the host that opened the association, or to it. */
+static void send_sctp(struct tracker *t, bool back, uint32_t tag)
+{
+	struct layers l = back ? layers_of(PROTO_SCTP, 2, 2000, 1, 1000)
+			       : layers_of(PROTO_SCTP, 1, 1000, 2, 2000);
+
+	l.payload = BYTES(chunks.at, chunks.len);
+	l.seq = tag;
+	send(t, &l, 2);
+	chunks.len = 0;
+}
+
+static void test_sctp_restart(void)
+{
+	for (unsigned asked_by = 0; asked_by < 2; asked_by++) {
+		struct tracker *t = begin("who restarts an association is the originator, though "
+					  "the answer shows it",
+					  8);
+
+		build_init(&chunks, SCTP_INIT, 0xa1, 4, 4, 100);
+		send_sctp(t, false, 0);
+		build_init(&chunks, SCTP_INIT_ACK, 0xb1, 4, 4, 900);
+		send_sctp(t, true, 0xa1);
+		build_chunk(&chunks, SCTP_COOKIE_ECHO, 0, NULL, 0);
+		send_sctp(t, false, 0xb1);
+		build_chunk(&chunks, SCTP_COOKIE_ACK, 0, NULL, 0);
+		send_sctp(t, true, 0xa1);
+		build_init(&chunks, SCTP_INIT, 0xc1, 4, 4, 7);
+		send_sctp(t, asked_by, 0);
+		CHECK_EQ(ends[FLOW_END_REUSED], 0);
+		build_chunk(&chunks, SCTP_COOKIE_ACK, 0, NULL, 0);
+		send_sctp(t, !asked_by, 0xc1);
+		CHECK_EQ(ends[FLOW_END_REUSED], 1);
+		CHECK(p.is_new && p.dir == 1);
+		CHECK_EQ(p.flow->key.port[flow_side(p.flow, 0)], asked_by ? 2000 : 1000);
+		CHECK_EQ(p.sctp.flags, SCTP_R_TSN_PEER | SCTP_R_ESTABLISHED);
+		CHECK_EQ(p.sctp.initial_tsn_peer, 7);
+		build_data(&chunks, BUILD_BE, 7, 0, 0, 0, "x", 1);
+		send_sctp(t, asked_by, 0xd1);
+		CHECK_EQ(p.sctp.verdict, SCTP_DELIVER);
+		CHECK(!p.is_new && p.dir == 0);
+		free(tracker_memory);
+	}
+}
+
 int main(void)
 {
 	poison_all();
@@ -188,5 +236,6 @@ int main(void)
 	test_checksums();
 	test_reuse();
 	test_sctp();
+	test_sctp_restart();
 	return check_end();
 }
