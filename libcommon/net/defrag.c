@@ -406,13 +406,26 @@ static struct datagram *get(struct defrag *d, const struct defrag_piece *p)
 	return g;
 }
 
+/* RFC 791 3.1, 8200 4.5: the length field has 16 bits. What it counts before the payload is the
+ * first piece's; until that has come, the least there can be. */
+static bool is_too_large(const struct datagram *g, const struct defrag_piece *p, uint64_t end)
+{
+	uint32_t before = p->ip_version == 4 ? 20 : 0;
+
+	if (g->has_proto)
+		before = g->before;
+	else if (!p->offset)
+		before = p->before;
+	return before + (end > g->highest ? end : g->highest) > DEFRAG_MAX;
+}
+
 /* Where the piece can't be part of this datagram: why. Learns its end and protocol. */
 static enum defrag_reason misfit(struct datagram *g, const struct defrag_piece *p,
 				 struct defrag_answer *a)
 {
 	uint64_t end = (uint64_t)p->offset + p->claimed;
 
-	if (end > DEFRAG_MAX) {
+	if (is_too_large(g, p, end)) {
 		a->anomalies |= BIT(DEFRAG_A_EXCESSIVELY_LARGE);
 		return DEFRAG_TOO_LARGE;
 	}
@@ -512,7 +525,10 @@ static enum defrag_result take(struct defrag *d, struct datagram *g, const struc
 	count_piece(d, g, p);
 	g->pieces++;
 	g->anomalies |= a->anomalies;
-	g->has_proto = g->has_proto || !p->offset;
+	if (!p->offset && !g->has_proto) {
+		g->has_proto = true;
+		g->before = p->before;
+	}
 	if (!p->more) {
 		g->has_end = true;
 		g->end = p->offset + p->claimed;

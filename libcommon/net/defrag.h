@@ -31,7 +31,7 @@ enum defrag_reason {
 	DEFRAG_TOO_MANY_FRAGMENTS, /* of one datagram */
 	DEFRAG_OVERLAP,
 	DEFRAG_SIZE_INCONSISTENCY, /* two ends, or bytes behind the end */
-	DEFRAG_TOO_LARGE,          /* it ends beyond 65,535 */
+	DEFRAG_TOO_LARGE,          /* whole it would be longer than its length field can say */
 	DEFRAG_HEADER_CHAIN,       /* IPv6: the first piece lacks part of the headers (RFC 7112) */
 	DEFRAG_BAD_LENGTH,         /* empty, or not the last and no multiple of 8. Alone */
 	DEFRAG_DUPLICATE,          /* says nothing new. Alone */
@@ -80,8 +80,10 @@ struct defrag_piece {
 	const uint8_t *src, *dst; /* 4 or 16 bytes each */
 	uint64_t scope;           /* VLANs and tunnel: pieces of two scopes never meet */
 	uint32_t id;
-	uint32_t offset;   /* of the piece in its datagram, bytes */
-	uint32_t claimed;  /* its length by the header */
+	uint32_t offset;  /* of the piece in its datagram, bytes */
+	uint32_t before;  /* bytes that the whole's length field counts before the payload: IPv4 the
+			     header, IPv6 the extension headers before the fragment header */
+	uint32_t claimed; /* its length by the header */
 	struct bytes data; /* what was captured of it */
 	uint64_t n, ts;    /* frame, and its time in ns */
 	uint32_t wire_len;

@@ -43,6 +43,7 @@ struct datagram {
 	uint32_t frames; /* held */
 	uint32_t pieces, npages, units, anomalies;
 	uint32_t end, highest;
+	uint32_t before; /* with has_proto: as in the first piece */
 	uint8_t proto;
 	uint8_t dead; /* enum defrag_reason: discarded, and so is what comes later */
 	bool has_end, has_proto;

@@ -261,6 +261,7 @@ static struct defrag_piece piece_of(const struct flow_engine *e, const struct fl
 		.scope = e->config.ignore_scope ? 0 : l->scope,
 		.id = l->frag.id,
 		.offset = l->frag.offset,
+		.before = l->frag.header - (l->ip_version == 4 ? 0u : 40u),
 		.claimed = l->frag.claimed,
 		.data = l->frag.data,
 		.n = it->first_n,

@@ -48,6 +48,7 @@ static struct defrag_piece piece(uint8_t version, uint32_t id, uint32_t offset, 
 		.dst = host_b,
 		.id = id,
 		.offset = offset,
+		.before = version == 4 ? 20 : 0,
 		.claimed = (uint32_t)len,
 		.data = BYTES(data, len),
 		.n = ++frames,
@@ -196,6 +197,53 @@ static void test_orders(void)
 	}
 }
 
+/* Pushes a datagram of `len` bytes in two pieces, the one of the first header first or last. */
+static enum defrag_result two_pieces(uint8_t version, uint32_t id, uint32_t before, size_t len,
+				     const uint8_t *zero, bool first)
+{
+	struct defrag_piece head = piece(version, id, 0, zero, 65000, true);
+	struct defrag_piece tail = piece(version, id, 65000, zero, len - 65000, false);
+
+	head.before = before;
+	tail.before = version == 4 ? 20 : 0;
+	push(first ? head : tail);
+	return push(first ? tail : head);
+}
+
+static void test_largest(const uint8_t *zero)
+{
+	static const struct {
+		uint8_t version;
+		uint32_t before;
+		size_t most;
+	} cases[] = { { 4, 20, 65515 }, { 4, 60, 65475 }, { 6, 0, 65535 }, { 6, 16, 65519 } };
+
+	check_case(
+		"RFC 791 3.1, 8200 4.5: the largest datagram is as long as its length field says");
+	for (uint32_t i = 0; i < 8; i++) {
+		uint8_t v = cases[i / 2].version;
+		uint32_t before = cases[i / 2].before;
+		size_t most = cases[i / 2].most;
+
+		start((struct defrag_config){ 0 });
+		CHECK_EQ(two_pieces(v, 1, before, most, zero, i & 1), DEFRAG_WHOLE);
+		CHECK_EQ(answer.data.len, most);
+		CHECK_EQ(two_pieces(v, 2, before, most + 1, zero, i & 1), DEFRAG_DROPPED);
+		CHECK_EQ(answer.reason, DEFRAG_TOO_LARGE);
+		CHECK_EQ(gone[DEFRAG_TOO_LARGE], 2);
+		CHECK_EQ(defrag_bytes(d), 0);
+	}
+	check_case("options of another piece than the first do not count");
+	start((struct defrag_config){ 0 });
+	push(piece(4, 1, 0, zero, 65000, true));
+	{
+		struct defrag_piece tail = piece(4, 1, 65000, zero, 515, false);
+
+		tail.before = 60;
+		CHECK_EQ(push(tail), DEFRAG_WHOLE);
+	}
+}
+
 static void test_attacks(void)
 {
 	static uint8_t zero[70000];
@@ -219,17 +267,14 @@ static void test_attacks(void)
 
 	check_case("F3: a datagram that would end beyond 65,535 bytes is discarded");
 	start((struct defrag_config){ 0 });
-	push(piece(4, 1, 0, zero, 65528, true));
-	CHECK_EQ(push(piece(4, 1, 65528, zero, 100, false)), DEFRAG_DROPPED);
+	push(piece(4, 1, 0, zero, 65512, true));
+	CHECK_EQ(push(piece(4, 1, 65512, zero, 100, false)), DEFRAG_DROPPED);
 	CHECK_EQ(answer.reason, DEFRAG_TOO_LARGE);
 	CHECK(answer.anomalies >> DEFRAG_A_EXCESSIVELY_LARGE & 1);
 	CHECK_EQ(gone[DEFRAG_TOO_LARGE], 2);
 	CHECK_EQ(defrag_bytes(d), 0);
 
-	check_case("a datagram of 65,535 bytes is whole");
-	push(piece(4, 2, 0, zero, 65528, true));
-	CHECK_EQ(push(piece(4, 2, 65528, zero, 7, false)), DEFRAG_WHOLE);
-	CHECK_EQ(answer.data.len, 65535);
+	test_largest(zero);
 
 	check_case("F3: two different ends discard the datagram; bytes behind the end do, too");
 	start((struct defrag_config){ 0 });

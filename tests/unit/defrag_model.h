@@ -23,7 +23,7 @@ struct model_datagram {
 	uint8_t version, proto_key, proto;
 	uint8_t src, dst;
 	uint64_t scope, born, first_n, wire;
-	uint32_t id, frames, pieces, end, highest;
+	uint32_t id, frames, pieces, end, highest, before;
 	enum defrag_reason dead;
 	struct {
 		uint32_t from, to;
@@ -207,7 +207,11 @@ static inline struct model_answer model_push(struct model *m, const struct defra
 	g = model_get(m, p);
 	if (g->dead)
 		return model_drop(m, g, g->dead, false, &a), a;
-	if (end > 65535)
+	if ((g->has_proto ? g->before
+	     : !p->offset ? p->before
+			  : (p->ip_version == 4 ? 20u : 0u)) +
+		    (end > g->highest ? end : g->highest) >
+	    65535)
 		return model_drop(m, g, DEFRAG_TOO_LARGE, true, &a), a;
 	if (p->ip_version == 6 && !p->offset && model_lacks_headers(p->proto, p->data, p->claimed))
 		return model_drop(m, g, DEFRAG_HEADER_CHAIN, true, &a), a;
@@ -238,6 +242,8 @@ static inline struct model_answer model_push(struct model *m, const struct defra
 	g->frames++;
 	g->piece[g->pieces].from = p->offset;
 	g->piece[g->pieces++].to = to;
+	if (!g->has_proto && !p->offset)
+		g->before = p->before;
 	g->has_proto = g->has_proto || !p->offset;
 	g->highest = end > g->highest ? end : g->highest;
 	if (!p->more) {
@@ -296,6 +302,7 @@ static inline void model_piece(struct cursor *c, struct defrag_piece *p, uint8_t
 	ends[0][3] = what >> 2 & 1;
 	p->scope = what >> 3 & 1;
 	p->more = what >> 4 & 3;
+	p->before = p->ip_version == 4 ? 20 + (what >> 6) * 12u : (what >> 6) * 8u;
 	p->proto = protos[p->ip_version == 6 ? what >> 6 : 0];
 	p->offset = where % 32 * 8u;
 	p->claimed = (len % 16 + 1) * 8u;
