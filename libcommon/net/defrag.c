@@ -553,6 +553,10 @@ enum defrag_result defrag_push(struct defrag *d, const struct defrag_piece *piec
 		p.data.len = p.claimed;
 	*a = (struct defrag_answer){ .anomalies = piece_anomalies(&p) };
 	defrag_time(d, p.ts);
+	if (p.damaged) { /* RFC 1122 3.2.1.2: nobody has seen it */
+		a->anomalies = BIT(DEFRAG_A_BAD_CHECKSUM);
+		return drop_piece(d, &p, DEFRAG_BAD_CHECKSUM, a);
+	}
 	if (!p.offset && !p.more)
 		return atomic(&p, a);
 	if (!p.claimed || p.offset % UNIT || (p.more && p.claimed % UNIT)) {

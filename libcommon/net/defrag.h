@@ -35,6 +35,7 @@ enum defrag_reason {
 	DEFRAG_HEADER_CHAIN,       /* IPv6: the first piece lacks part of the headers (RFC 7112) */
 	DEFRAG_BAD_LENGTH,         /* empty, or not the last and no multiple of 8. Alone */
 	DEFRAG_DUPLICATE,          /* says nothing new. Alone */
+	DEFRAG_BAD_CHECKSUM,       /* of its IP header. Alone */
 	DEFRAG_END_OF_INPUT,
 	DEFRAG_REASONS,
 };
@@ -53,6 +54,7 @@ enum defrag_anomaly {
 	DEFRAG_A_BAD_LENGTH,
 	DEFRAG_A_HEADER_CHAIN,
 	DEFRAG_A_TOO_MANY,
+	DEFRAG_A_BAD_CHECKSUM,
 	DEFRAG_ANOMALIES,
 };
 const char *defrag_anomaly_name(enum defrag_anomaly a);
@@ -77,6 +79,7 @@ struct defrag_piece {
 	uint8_t proto;            /* IPv6: the fragment header's next header */
 	bool more;                /* the MF or M flag */
 	bool df;                  /* IPv4: the DF flag */
+	bool damaged;             /* the checksum of its IP header is wrong */
 	const uint8_t *src, *dst; /* 4 or 16 bytes each */
 	uint64_t scope;           /* VLANs and tunnel: pieces of two scopes never meet */
 	uint32_t id;

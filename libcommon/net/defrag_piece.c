@@ -20,6 +20,7 @@ const char *defrag_reason_name(enum defrag_reason reason)
 		[DEFRAG_HEADER_CHAIN] = "header_chain",
 		[DEFRAG_BAD_LENGTH] = "bad_length",
 		[DEFRAG_DUPLICATE] = "duplicate",
+		[DEFRAG_BAD_CHECKSUM] = "bad_checksum",
 		[DEFRAG_END_OF_INPUT] = "end_of_input",
 	};
 
@@ -40,6 +41,7 @@ const char *defrag_anomaly_name(enum defrag_anomaly a)
 		[DEFRAG_A_BAD_LENGTH] = "fragment_bad_length",
 		[DEFRAG_A_HEADER_CHAIN] = "fragment_header_chain",
 		[DEFRAG_A_TOO_MANY] = "fragment_too_many",
+		[DEFRAG_A_BAD_CHECKSUM] = "bad_IP_checksum",
 	};
 
 	return names[a];

@@ -45,6 +45,7 @@ static void set_fragment(struct walk *w, uint32_t header)
 	f->data = BYTES(w->c.pos, captured < w->claimed ? captured : w->claimed);
 	f->claimed = w->claimed;
 	f->header = (uint16_t)header;
+	f->damaged = w->bad_ip_sum;
 	f->routed = w->dst_differs;
 	f->proto = w->l->proto;
 }
@@ -110,7 +111,7 @@ enum layer layer_ipv4(struct walk *w)
 		w->dst_differs = ipv4_has_route(BYTES(h + 20, header - 20));
 	}
 	if (w->verify && checksum_fold(sum) != 0xffff)
-		w->bad_sum = true;
+		w->bad_sum = w->bad_ip_sum = true;
 	w->c.pos = h + header;
 	w->claimed = total - header;
 	if (be16_get(h + 6) & 0x3fff)

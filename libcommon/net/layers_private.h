@@ -47,6 +47,7 @@ struct walk {
 	bool verify;      /* checksums */
 	bool dst_differs; /* a source route: the pseudo header has an address not known here */
 	bool bad_sum;     /* a checksum seen so far is wrong */
+	bool bad_ip_sum;  /* and it is an IPv4 header's */
 	bool wlan_pad;    /* the 802.11 header is padded to a multiple of 4 */
 };
 

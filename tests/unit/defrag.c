@@ -326,6 +326,27 @@ static void test_attacks(void)
 	CHECK_EQ(push(piece(4, 5, 8, small, 7, false)), DEFRAG_WHOLE);
 }
 
+static void test_damaged(void)
+{
+	struct defrag_piece p;
+
+	check_case("T15: a piece whose IP header is damaged is dropped alone, an atomic one, too");
+	start((struct defrag_config){ 0 });
+	p = piece(4, 5, 0, "evilevil", 8, true);
+	p.damaged = true;
+	CHECK_EQ(push(p), DEFRAG_DROPPED);
+	CHECK_EQ(answer.reason, DEFRAG_BAD_CHECKSUM);
+	CHECK_EQ(answer.anomalies, 1u << DEFRAG_A_BAD_CHECKSUM);
+	CHECK_EQ(defrag_datagrams(d), 0);
+	p.more = false;
+	CHECK_EQ(push(p), DEFRAG_DROPPED);
+	CHECK_EQ(gone[DEFRAG_BAD_CHECKSUM], 2);
+	push(piece(4, 5, 0, "goodgood", 8, true));
+	CHECK_EQ(push(piece(4, 5, 8, "good", 4, false)), DEFRAG_WHOLE);
+	CHECK(bytes_equal(answer.data, BYTES_LIT("goodgoodgood")));
+	CHECK_EQ(answer.all_anomalies >> DEFRAG_A_BAD_CHECKSUM & 1, 0);
+}
+
 /* ---- keys, versions, captures ------------------------------------------------------------ */
 
 static void test_keys(void)
@@ -760,6 +781,7 @@ int main(void)
 	test_novak();
 	test_orders();
 	test_attacks();
+	test_damaged();
 	test_keys();
 	test_header_chain();
 	test_time();

@@ -191,6 +191,8 @@ static inline struct model_answer model_push(struct model *m, const struct defra
 
 	m->pushed++;
 	model_time(m, p->ts);
+	if (p->damaged)
+		return model_drop(m, NULL, DEFRAG_BAD_CHECKSUM, false, &a), a;
 	if (!p->offset && !p->more) {
 		m->whole++;
 		a = (struct model_answer){ .result = DEFRAG_WHOLE,
@@ -302,6 +304,7 @@ static inline void model_piece(struct cursor *c, struct defrag_piece *p, uint8_t
 	ends[0][3] = what >> 2 & 1;
 	p->scope = what >> 3 & 1;
 	p->more = what >> 4 & 3;
+	p->damaged = p->ip_version == 4 && what >> 6 == 3;
 	p->before = p->ip_version == 4 ? 20 + (what >> 6) * 12u : (what >> 6) * 8u;
 	p->proto = protos[p->ip_version == 6 ? what >> 6 : 0];
 	p->offset = where % 32 * 8u;

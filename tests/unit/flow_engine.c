@@ -299,6 +299,47 @@ static void test_fragment_anomalies(void)
 	finish();
 }
 
+/* In the true datagram's place, ahead of it: what a host that drops it never sees. */
+static void test_damaged_fragments(void)
+{
+	struct packet_spec s = spec_of(PROTO_UDP, 1, 4000, 2, 53,
+				       "a datagram that takes three fragments, or more");
+	uint8_t whole[256], frame[256];
+	size_t len = packet_build(whole, &s), n;
+
+	prepare("T15: a fragment whose IP header has a wrong checksum is dropped, and reported");
+	for (unsigned unready = 0; unready < 3; unready++) {
+		config.no_checksum = unready == 2;
+		start();
+		n = piece(frame, whole, len, 1);
+		memset(frame + 34, 'X', n - 34);
+		frame[14 + 10] ^= 0x55;
+		push_as(frame, n, n, unready == 1 ? FRAME_CSUM_UNREADY : 0);
+		for (unsigned i = 0; i < 3; i++)
+			push(frame, piece(frame, whole, len, i));
+		CHECK_EQ(made.packets, 1);
+		CHECK_EQ(!memcmp(made.payload[0], s.payload, s.payload_len), !unready);
+		CHECK_EQ(!strcmp(made.name[0], "bad_IP_checksum"), !unready);
+		CHECK_EQ(finish()->fragments_given_up[DEFRAG_BAD_CHECKSUM], !unready);
+	}
+	prepare("one of the tunnel's datagram may be left to the card: its fragments are taken");
+	start();
+	for (unsigned i = 0; i < 3; i++) {
+		static struct wrap w;
+
+		n = piece(frame, whole, len, i) - 14;
+		memset(&w, 0, sizeof(w));
+		w.at = WRAP_ROOM;
+		wrap_front(&w, frame + 14, n);
+		w.type = 0x0800;
+		wrap_vxlan(&w, 9);
+		packet_be16(w.room + w.at + 26, 0x1234);
+		push_wrap(&w);
+	}
+	CHECK_EQ(made.packets, 1);
+	finish();
+}
+
 /* ---- keys ------------------------------------------------------------------------------- */
 
 static void send_labelled(unsigned dir, uint32_t label)
@@ -585,6 +626,7 @@ int main(void)
 	test_fragments();
 	test_fragments_and_tunnels();
 	test_fragment_anomalies();
+	test_damaged_fragments();
 	test_labels();
 	test_urgent();
 	test_pairs();
