@@ -227,13 +227,10 @@ void defrag_retouch(struct defrag *d, uint64_t now)
 
 void defrag_finish(struct defrag *d)
 {
-	struct datagram *four, *six;
+	struct datagram *g;
 
-	while ((four = store_oldest(&d->store, 0), six = store_oldest(&d->store, 1), four || six)) {
-		bool take_six = !four || (six && six->born < four->born);
-
-		give_up(d, take_six ? six : four, DEFRAG_END_OF_INPUT);
-	}
+	while ((g = store_oldest_of_all(&d->store)))
+		give_up(d, g, DEFRAG_END_OF_INPUT);
 	d->deadline = UINT64_MAX;
 }
 
@@ -449,7 +446,7 @@ static enum defrag_reason misfit(struct datagram *g, const struct defrag_piece *
 static bool make_room(struct defrag *d, const struct datagram *g, uint32_t pages)
 {
 	while (store_pages_left(&d->store) < pages) {
-		struct datagram *old = store_victim(&d->store);
+		struct datagram *old = store_victim(&d->store, STORE_BY_PAGES);
 
 		if (old == g)
 			return false;

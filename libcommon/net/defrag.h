@@ -1,8 +1,9 @@
 /* defrag: IPv4 and IPv6 fragments in, whole datagrams out.
  *
  * Pure, and on the caller's memory: a size, an init, no allocation. Time is packet time. A piece
- * costs O(its bytes), whatever came before; what is held is bounded, and a source that holds more
- * than others is the first to lose. RFC 791, 815, 5722, 7112, 8200 4.5.
+ * costs O(its bytes), whatever came before; what is held is bounded. Where that is full, a source
+ * that holds more than a 64th of it, and more than one datagram can, is the first to lose; where
+ * there is none, the oldest datagram goes. RFC 791, 815, 5722, 7112, 8200 4.5.
  *
  * The law, at any time between two calls, in frames:
  *     pushed = in wholes + given up (by reason) + held */

@@ -33,10 +33,21 @@ static void group_table_empty(struct group_table *t, uint32_t buckets, unsigned 
 	t->order = order;
 }
 
+static void scale_empty(struct scale *k, uint32_t most, uint32_t full)
+{
+	enum { SHARES = 64 };
+
+	memset(k->weights, 0xff, (most + 1ull) * sizeof(*k->weights));
+	k->heaviest = 0;
+	k->fair = most / SHARES > full ? most / SHARES : full;
+}
+
 size_t store_layout(struct store *s, uint8_t *memory, uint64_t size, uint32_t datagrams)
 {
 	struct carver c = { memory, 0 };
 	uint64_t buckets = 64, each = sizeof(struct store_page) + sizeof(struct store_list);
+	struct scale *by_count = &s->scales[STORE_BY_DATAGRAMS];
+	struct scale *by_pages = &s->scales[STORE_BY_PAGES];
 
 	while (buckets < 2ull * datagrams)
 		buckets *= 2;
@@ -46,7 +57,9 @@ size_t store_layout(struct store *s, uint8_t *memory, uint64_t size, uint32_t da
 	s->buckets = carve(&c, buckets, sizeof(*s->buckets));
 	group_table_carve(&s->pairs, &c, datagrams, (uint32_t)buckets);
 	group_table_carve(&s->sources, &c, datagrams, (uint32_t)buckets);
-	c.used += (datagrams + 1ull) * sizeof(struct store_list) + 2 * ALIGN;
+	by_count->weights = carve(&c, datagrams + 1ull, sizeof(*by_count->weights));
+	/* The pages and their weights take the rest. */
+	c.used += sizeof(*by_pages->weights) + 2 * ALIGN;
 	/* One datagram of full size must always find its pages. */
 	if (c.used > size || (size - c.used) / each < STORE_PAGES)
 		return 0;
@@ -54,16 +67,17 @@ size_t store_layout(struct store *s, uint8_t *memory, uint64_t size, uint32_t da
 		(size - c.used) / each > INT32_MAX ? INT32_MAX : (uint32_t)((size - c.used) / each);
 	if (!memory)
 		return size;
-	c.used -= (datagrams + 1ull) * sizeof(struct store_list) + 2 * ALIGN;
-	s->weights = carve(&c, datagrams + 1ull + s->max_pages, sizeof(*s->weights));
+	c.used -= sizeof(*by_pages->weights) + 2 * ALIGN;
+	by_pages->weights = carve(&c, s->max_pages + 1ull, sizeof(*by_pages->weights));
 	s->pages = carve(&c, s->max_pages, sizeof(*s->pages));
-	memset(s->weights, 0xff, (datagrams + 1ull + s->max_pages) * sizeof(*s->weights));
+	scale_empty(by_count, datagrams, 1);
+	scale_empty(by_pages, s->max_pages, STORE_PAGES);
 	memset(s->buckets, 0xff, buckets * sizeof(*s->buckets));
 	group_table_empty(&s->pairs, (uint32_t)buckets, BY_PAIR);
 	group_table_empty(&s->sources, (uint32_t)buckets, BY_SOURCE);
 	s->age[0] = s->age[1] = (struct store_list){ STORE_NIL, STORE_NIL };
 	s->free = s->pages_free = STORE_NIL;
-	s->count = s->touched = s->heaviest = s->pages_used = s->pages_touched = 0;
+	s->count = s->touched = s->pages_used = s->pages_touched = 0;
 	return size;
 }
 
@@ -121,53 +135,66 @@ struct datagram *store_newest(struct store *s, unsigned family)
 
 /* ---- sources by weight ------------------------------------------------------------------ */
 
-static void weight_out(struct store *s, struct group *u)
+static void weight_out(struct store *s, struct group *u, enum store_scale what)
 {
-	struct store_list *l = &s->weights[u->weight];
+	struct store_list *l = &s->scales[what].weights[u->weight[what]];
 	struct group *groups = s->sources.groups;
+	struct store_link k = u->link[what];
 
-	if (u->link.prev != STORE_NIL)
-		groups[u->link.prev].link.next = u->link.next;
+	if (k.prev != STORE_NIL)
+		groups[k.prev].link[what].next = k.next;
 	else
-		l->head = u->link.next;
-	if (u->link.next != STORE_NIL)
-		groups[u->link.next].link.prev = u->link.prev;
+		l->head = k.next;
+	if (k.next != STORE_NIL)
+		groups[k.next].link[what].prev = k.prev;
 	else
-		l->tail = u->link.prev;
+		l->tail = k.prev;
 }
 
-static void weight_in(struct store *s, struct group *u)
+static void weight_in(struct store *s, struct group *u, enum store_scale what)
 {
-	struct store_list *l = &s->weights[u->weight];
+	struct scale *k = &s->scales[what];
+	struct store_list *l = &k->weights[u->weight[what]];
 	uint32_t me = (uint32_t)(u - s->sources.groups);
 
-	u->link = (struct store_link){ l->tail, STORE_NIL };
+	u->link[what] = (struct store_link){ l->tail, STORE_NIL };
 	if (l->tail != STORE_NIL)
-		s->sources.groups[l->tail].link.next = me;
+		s->sources.groups[l->tail].link[what].next = me;
 	else
 		l->head = me;
 	l->tail = me;
-	if (u->weight > s->heaviest)
-		s->heaviest = u->weight;
+	if (u->weight[what] > k->heaviest)
+		k->heaviest = u->weight[what];
 }
 
 /* Weight 0 is in no list. The walk down pays for earlier steps up. */
-static void weigh(struct store *s, struct group *u, int32_t more)
+static void weigh(struct store *s, struct group *u, enum store_scale what, int32_t more)
 {
-	if (u->weight)
-		weight_out(s, u);
-	u->weight += (uint32_t)more;
-	if (u->weight)
-		weight_in(s, u);
-	while (s->heaviest && s->weights[s->heaviest].head == STORE_NIL)
-		s->heaviest--;
+	struct scale *k = &s->scales[what];
+
+	if (u->weight[what])
+		weight_out(s, u, what);
+	u->weight[what] += (uint32_t)more;
+	if (u->weight[what])
+		weight_in(s, u, what);
+	while (k->heaviest && k->weights[k->heaviest].head == STORE_NIL)
+		k->heaviest--;
 }
 
-struct datagram *store_victim(struct store *s)
+struct datagram *store_oldest_of_all(struct store *s)
 {
-	uint32_t source = s->weights[s->heaviest].head;
+	struct datagram *four = store_oldest(s, 0), *six = store_oldest(s, 1);
 
-	return source == STORE_NIL ? NULL : &s->datagrams[s->sources.groups[source].list.head];
+	return !four || (six && six->born < four->born) ? six : four;
+}
+
+struct datagram *store_victim(struct store *s, enum store_scale what)
+{
+	const struct scale *k = &s->scales[what];
+
+	if (k->heaviest <= k->fair)
+		return store_oldest_of_all(s);
+	return &s->datagrams[s->sources.groups[k->weights[k->heaviest].head].list.head];
 }
 
 /* ---- groups ----------------------------------------------------------------------------- */
@@ -246,7 +273,7 @@ static uint32_t group_join(struct store *s, struct group_table *t, struct datagr
 	append(s, &u->list, t->order, g);
 	u->count++;
 	if (t->order == BY_SOURCE)
-		weigh(s, u, 1);
+		weigh(s, u, STORE_BY_DATAGRAMS, 1);
 	return (uint32_t)(u - t->groups);
 }
 
@@ -256,7 +283,7 @@ static void group_leave(struct store *s, struct group_table *t, struct datagram 
 
 	unlink_from(s, &u->list, t->order, g);
 	if (t->order == BY_SOURCE)
-		weigh(s, u, -1);
+		weigh(s, u, STORE_BY_DATAGRAMS, -1);
 	if (!--u->count)
 		group_put(s, t, u);
 }
@@ -311,7 +338,7 @@ struct datagram *store_in_the_way(struct store *s, const struct flow_key *key, u
 	}
 	if (length >= STORE_CHAIN_MAX)
 		return oldest;
-	return s->count < s->max_datagrams ? NULL : store_victim(s);
+	return s->count < s->max_datagrams ? NULL : store_victim(s, STORE_BY_DATAGRAMS);
 }
 
 struct datagram *store_add(struct store *s, const struct flow_key *key)
@@ -371,7 +398,7 @@ struct store_page *store_page_add(struct store *s, struct datagram *g, uint32_t 
 	g->pages[page] = at;
 	g->npages++;
 	s->pages_used++;
-	weigh(s, &s->sources.groups[g->source], 1);
+	weigh(s, &s->sources.groups[g->source], STORE_BY_PAGES, 1);
 	return p;
 }
 
@@ -389,5 +416,5 @@ void store_pages_drop(struct store *s, struct datagram *g)
 		s->pages_used--;
 	}
 	if (n)
-		weigh(s, &s->sources.groups[g->source], -(int32_t)n);
+		weigh(s, &s->sources.groups[g->source], STORE_BY_PAGES, -(int32_t)n);
 }

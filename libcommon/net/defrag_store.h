@@ -33,6 +33,9 @@ struct store_list {
 
 enum { BY_AGE, BY_PAIR, BY_SOURCE, STORE_ORDERS };
 
+/* What the store may run out of, and a source holds. */
+enum store_scale { STORE_BY_DATAGRAMS, STORE_BY_PAGES, STORE_SCALES };
+
 struct datagram {
 	struct flow_key key; /* the id lies in the ports; IPv6: no protocol */
 	uint32_t chain;
@@ -53,9 +56,17 @@ struct datagram {
 /* A source, or a source and a destination: its datagrams by age. */
 struct group {
 	struct flow_key key;
-	uint32_t chain, count, weight;
+	uint32_t chain, count;
 	struct store_list list;
-	struct store_link link; /* among those of the same weight */
+	uint32_t weight[STORE_SCALES];
+	struct store_link link[STORE_SCALES]; /* among those of the same weight */
+};
+
+/* The sources by what they hold of one thing. */
+struct scale {
+	struct store_list *weights; /* of sources */
+	uint32_t heaviest;
+	uint32_t fair; /* who holds no more than this is not the one that fills the store */
 };
 
 struct group_table {
@@ -72,8 +83,7 @@ struct store {
 	uint32_t count, touched, free;
 	struct store_list age[2]; /* IPv4, IPv6 */
 	struct group_table pairs, sources;
-	struct store_list *weights; /* sources by weight: their datagrams and pages */
-	uint32_t heaviest;
+	struct scale scales[STORE_SCALES];
 	struct store_page *pages;
 	uint32_t pages_used, pages_touched, pages_free;
 	uint64_t secret[FLOW_SECRET_WORDS];
@@ -92,8 +102,12 @@ struct datagram *store_in_the_way(struct store *s, const struct flow_key *key, u
 struct datagram *store_add(struct store *s, const struct flow_key *key);
 void store_remove(struct store *s, struct datagram *g);
 
-/* The oldest datagram of the source that holds most. */
-struct datagram *store_victim(struct store *s);
+/* Which datagram goes where this is what lacks: the oldest of the source that holds most, if that
+ * is more than its share; else the oldest of all, as then many sources fill the store, and one
+ * whose datagram is large or who sends several at a time is not to blame for it. */
+struct datagram *store_victim(struct store *s, enum store_scale what);
+/* NULL where there is none. */
+struct datagram *store_oldest_of_all(struct store *s);
 /* The oldest and the newest of a family (0: IPv4, 1: IPv6), or NULL. */
 struct datagram *store_oldest(struct store *s, unsigned family);
 struct datagram *store_newest(struct store *s, unsigned family);

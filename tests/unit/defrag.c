@@ -591,6 +591,51 @@ static unsigned flood(unsigned pieces, bool many_targets, size_t len)
 	return whole;
 }
 
+/* As many sources as pieces: each sends one first fragment. Among them somebody sends datagrams of
+ * three pieces, ten at a time, each piece a thousandth of a second behind the last. Returns how
+ * many of 200 were whole. */
+static unsigned spoofed_flood(uint8_t version, size_t len)
+{
+	static uint8_t zero[1480], source[16], victim[16] = { 10, 9, 8, 7 };
+	unsigned whole = 0;
+
+	for (uint32_t i = 0; i < 16384 + 600; i++) {
+		struct defrag_piece p = piece(version, i, 0, zero, len, true);
+		uint32_t at = i - 16384;
+
+		be32_put(source, 0x20000000 + i);
+		p.src = source;
+		p.ts = SECOND + i * 1000000ull;
+		push(p);
+		if (i < 16384)
+			continue;
+		p = piece(4, at / 30 * 10 + at % 10, at % 30 / 10 * 1480, zero, 1480,
+			  at % 30 / 10 != 2);
+		p.src = victim;
+		p.ts = SECOND + i * 1000000ull;
+		whole += push(p) == DEFRAG_WHOLE;
+	}
+	return whole;
+}
+
+static void test_spoofed_flood(void)
+{
+	check_case("a flood of first fragments from as many sources leaves other datagrams whole");
+	for (uint8_t version = 4; version <= 6; version += 2) {
+		start((struct defrag_config){ .secret = { 1, 2 } });
+		CHECK_EQ(spoofed_flood(version, 64), 200);
+		CHECK(gone[DEFRAG_EVICTED_DATAGRAMS] >= 600);
+		CHECK_EQ(gone[DEFRAG_EVICTED_MEMORY], 0);
+		CHECK_EQ(all_gone() + defrag_held(d) + 600, frames);
+		check_case("so does one of pieces so large that memory is what lacks");
+		start((struct defrag_config){ .secret = { 1, 2 } });
+		CHECK_EQ(spoofed_flood(version, 1480), 200);
+		CHECK(gone[DEFRAG_EVICTED_MEMORY] > 0);
+		CHECK_EQ(all_gone() + defrag_held(d) + 600, frames);
+		check_case("and one of IPv6");
+	}
+}
+
 static void test_flood(void)
 {
 	unsigned pieces = 1000000;
@@ -786,6 +831,7 @@ int main(void)
 	test_header_chain();
 	test_time();
 	test_flood();
+	test_spoofed_flood();
 	test_config();
 	test_model();
 	test_linear();
