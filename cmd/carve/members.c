@@ -137,8 +137,10 @@ void members_frame(struct members *m, const struct rec_head *h, const struct rec
 	struct flow_engine_frame frame = { *h, *f };
 	struct layers l;
 
-	m->is_piece = layers_walk(&l, f->link_type, f->payload, &m->config.decap,
-				  LAYERS_NO_CHECKSUM) == LAYERS_FRAGMENT;
+	m->is_piece =
+		layers_walk(&l, f->link_type, f->payload, &m->config.decap,
+			    LAYERS_NO_CHECKSUM | layers_flags_of(f->payload.len, f->wire_len)) ==
+		LAYERS_FRAGMENT;
 	if (m->is_piece)
 		remember(m, &l, h->n);
 	flow_engine_frames(m->engine, &frame, 1);

@@ -183,7 +183,9 @@ enum layers_fate layers_walk(struct layers *l, uint32_t link_type, struct bytes 
 	struct walk w = { .c = cursor_of(frame),
 			  .l = l,
 			  .config = config ? config : &layers_auto,
-			  .verify = !(flags & LAYERS_NO_CHECKSUM) };
+			  .verify = !(flags & LAYERS_NO_CHECKSUM),
+			  .whole = flags & LAYERS_WHOLE,
+			  .small = flags & LAYERS_SMALL };
 	enum layer next;
 	uint16_t type;
 
@@ -208,6 +210,8 @@ enum layers_fate layers_resume(struct layers *l, struct bytes whole,
 	struct walk w = { .l = l,
 			  .config = config ? config : &layers_auto,
 			  .verify = !(flags & LAYERS_NO_CHECKSUM),
+			  .whole = flags & LAYERS_WHOLE,
+			  .small = flags & LAYERS_SMALL,
 			  .bad_sum = l->checksum == CHECKSUM_BAD };
 
 	/* Fragments count, so that they can't be in each other without end. */

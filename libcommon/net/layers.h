@@ -2,7 +2,8 @@
  *
  * A walk over a table of layers, each of which names the next. Pure: borrows the frame, allocates
  * nothing, never reads past the captured bytes. The length in the IP header bounds the packet, so
- * link-layer padding is cut; what the header claims and the capture lacks is `missing`.
+ * link-layer padding is cut; what the header claims and the capture lacks is `missing`. Where the
+ * capture lacks nothing, such a packet is dropped by whoever receives it, and is no packet here.
  *
  * A tunnel is entered where its whole header was captured and can only be that tunnel's; else the
  * frame is a packet of the outer flow. What a tunnel carries decides the fate from there on. */
@@ -168,7 +169,18 @@ struct layers {
 	struct layers_step steps[LAYERS_MAX]; /* nsteps of them, outermost first */
 };
 
-enum { LAYERS_NO_CHECKSUM = 1 };
+enum {
+	LAYERS_NO_CHECKSUM = 1,
+	LAYERS_WHOLE = 2, /* all of the frame was captured: an IP length beyond it is a lie */
+	LAYERS_SMALL = 4, /* no card segments the frame: an IP length of 0 says just that */
+};
+
+/* WHOLE and SMALL as they hold for a frame of which `captured` bytes are here. A card segments what
+ * is longer than an Ethernet frame. */
+static inline unsigned layers_flags_of(size_t captured, uint32_t wire_len)
+{
+	return (captured == wire_len ? LAYERS_WHOLE : 0u) | (wire_len <= 1514 ? LAYERS_SMALL : 0u);
+}
 
 /* Enters no tunnel and reads VLAN tags only. */
 extern const struct layers_config layers_none;

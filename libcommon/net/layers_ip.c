@@ -84,10 +84,12 @@ enum layer layer_ipv4(struct walk *w)
 		return layer_end(LAYERS_TRUNCATED_IP);
 	header = (h[0] & 15) * 4u;
 	total = be16_get(h + 2);
-	if (h[0] >> 4 != 4 || header < 20 || (total && total < header))
+	if (h[0] >> 4 != 4 || header < 20 || (total ? total < header : w->small))
 		return layer_end(LAYERS_BAD_IP_HEADER);
 	if (left < header)
 		return layer_end(LAYERS_TRUNCATED_IP);
+	if (left < total && w->whole)
+		return layer_end(LAYERS_BAD_IP_HEADER);
 	l->ip_version = 4;
 	memset(l->src, 0, 32);
 	memcpy(l->src, h + 12, 4);
@@ -250,9 +252,13 @@ enum layer layer_ipv6(struct walk *w)
 		return layer_end(LAYERS_BAD_IP_HEADER);
 	len = be16_get(h + 4);
 	if (!len && h[6] != 59) { /* a jumbogram, or left to the card that segments */
+		if (w->small)
+			return layer_end(LAYERS_BAD_IP_HEADER);
 		len = (uint32_t)left - 40;
 		w->verify = false;
 	}
+	if (left - 40 < len && w->whole)
+		return layer_end(LAYERS_BAD_IP_HEADER);
 	l->ip_version = 6;
 	memcpy(l->src, h + 8, 32);
 	l->ecn = h[1] >> 4 & 3;

@@ -178,6 +178,7 @@ enum layer layer_nflog(struct walk *w)
 			return layer_end(LAYERS_BAD_LINK_HEADER);
 		if (h[little ? 2 : 3] == 9) {
 			walk_cut(w, len - 4);
+			w->whole = false; /* a rule's range cuts, and nothing tells */
 			return family == 2    ? LAYER_IPV4
 			       : family == 10 ? LAYER_IPV6
 					      : layer_end(LAYERS_NON_IP);

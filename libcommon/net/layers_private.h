@@ -45,6 +45,8 @@ struct walk {
 	uint32_t pseudo;  /* folded sum of the addresses */
 	uint16_t type;    /* ethertype */
 	bool verify;      /* checksums */
+	bool whole;       /* nothing was cut off before or at the capture */
+	bool small;       /* no card segments it */
 	bool dst_differs; /* a source route: the pseudo header has an address not known here */
 	bool bad_sum;     /* a checksum seen so far is wrong */
 	bool bad_ip_sum;  /* and it is an IPv4 header's */

@@ -11,6 +11,7 @@ struct tunnel {
 	enum layers_kind kind;
 	bool has_id;
 	bool bad_sum;
+	bool cut; /* by who put it into the tunnel */
 	uint64_t id;
 	uint16_t type; /* with LAYER_ETHERTYPE */
 };
@@ -68,6 +69,7 @@ static enum layer enter(struct walk *w, const struct tunnel *t, enum layer next)
 	w->c = t->c;
 	w->type = t->type;
 	w->bad_sum |= t->bad_sum;
+	w->whole &= !t->cut;
 	l->src_port = l->dst_port = 0;
 	return next;
 }
@@ -148,6 +150,7 @@ static enum layer gre_erspan(const struct walk *w, struct tunnel *t, uint16_t fl
 	t->kind = LAYERS_ERSPAN;
 	t->has_id = false;
 	t->id = 0;
+	t->cut = true; /* perhaps: type I has no bit for it */
 	if (!third && !(flags & GRE_SEQUENCE))
 		return LAYER_ETHERNET;
 	h = cursor_take(&t->c, third ? 12 : 8);
@@ -155,6 +158,7 @@ static enum layer gre_erspan(const struct walk *w, struct tunnel *t, uint16_t fl
 		return LAYER_NO_TUNNEL;
 	t->id = be16_get(h + 2) & 0x3ff;
 	t->has_id = true;
+	t->cut = h[2] & 4;
 	if (third && h[11] & 1)
 		cursor_skip(&t->c, 8);
 	return LAYER_ETHERNET;

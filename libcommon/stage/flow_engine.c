@@ -296,7 +296,8 @@ static bool defragment(struct flow_engine *e, struct flow_item *it)
 			a.wire_bytes > UINT32_MAX ? UINT32_MAX : (uint32_t)a.wire_bytes;
 		it->tracked.defragmented = true;
 		l->frag.proto = a.proto;
-		it->fate = layers_resume(l, a.data, &e->config.decap, flags);
+		it->fate = layers_resume(l, a.data, &e->config.decap,
+					 a.missing ? flags : flags | LAYERS_WHOLE | LAYERS_SMALL);
 	}
 	it->tracks = it->fate == LAYERS_PACKET;
 	if (it->tracks)
@@ -320,7 +321,7 @@ static void prepare(struct flow_engine *e, struct flow_item *it, const struct tr
 {
 	const struct rec_frame *frame = &it->in->frame;
 	struct tracked *p = &it->tracked;
-	unsigned flags = e->parse_flags;
+	unsigned flags = e->parse_flags | layers_flags_of(frame->payload.len, frame->wire_len);
 
 	it->first_n = it->in->head.n;
 	it->duplicate = it->tracks = p->defragmented = false;

@@ -95,7 +95,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	if (size < FRONT)
 		return 0;
 	must(layers_decap_parse(data[1] & 2 ? "none" : "auto", &config, &why));
-	flags = data[1] & LAYERS_NO_CHECKSUM;
+	flags = (data[1] & LAYERS_NO_CHECKSUM) | (data[1] & 0x10 ? LAYERS_WHOLE : 0) |
+		(data[1] & 0x20 ? LAYERS_SMALL : 0);
 	whole = BYTES(data + FRONT, size - FRONT);
 	if (data[1] & 8) {
 		check_list(whole);
@@ -116,6 +117,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	check_path(&l);
 	if (fate == LAYERS_PACKET)
 		check_packet(&l, whole);
+	/* NFLOG and ERSPAN carry what was cut before; UDP has a length of its own */
+	if (fate == LAYERS_PACKET && data[1] & 0x10 && l.proto != PROTO_UDP && !l.tunnels &&
+	    links[data[0] % LINKS] != 239)
+		must(!l.missing);
 	return 0;
 }
 

@@ -299,6 +299,39 @@ static void test_fragment_anomalies(void)
 	finish();
 }
 
+static void test_lies(void)
+{
+	struct packet_spec s = spec_of(PROTO_UDP, 1, 4000, 2, 53,
+				       "a datagram that takes three fragments, or more");
+	uint8_t frame[256], whole[512];
+	static struct wrap w;
+	size_t n = packet_build(frame, &s), len;
+
+	prepare("a length beyond the frame is a bad header, unless the frame was snapped");
+	start();
+	push_as(frame, n - 8, n - 8, 0);
+	CHECK_EQ(made.packets, 0);
+	push_as(frame, n - 8, n, 0);
+	CHECK_EQ(made.packets, 1);
+	CHECK_EQ(made.packet[0].payload.len, s.payload_len - 8);
+	CHECK_EQ(finish()->fates[LAYERS_BAD_IP_HEADER], 1);
+	prepare("one of a tunnel's packet is, where the fragments outside are whole");
+	start();
+	wrap_inner(&w, false);
+	packet_be16(w.room + w.at + 2, 1440);
+	wrap_vxlan(&w, 7);
+	wrap_as_ethernet(&w);
+	len = wrap_len(&w);
+	memcpy(whole, wrap_bytes(&w), len);
+	for (unsigned i = 0; i < 3; i++) {
+		n = piece(frame, whole, len, i);
+		push_as(frame, n, i == 1 ? n + 100 : n,
+			0); /* Ethernet's padding was not captured */
+	}
+	CHECK_EQ(made.packets, 0);
+	CHECK_EQ(finish()->fates[LAYERS_BAD_IP_HEADER], 1);
+}
+
 /* In the true datagram's place, ahead of it: what a host that drops it never sees. */
 static void test_damaged_fragments(void)
 {
@@ -627,6 +660,7 @@ int main(void)
 	test_fragments_and_tunnels();
 	test_fragment_anomalies();
 	test_damaged_fragments();
+	test_lies();
 	test_labels();
 	test_urgent();
 	test_pairs();

@@ -4,7 +4,8 @@
 #include "tests/unit/check.h"
 #include "tests/unit/wrap.h"
 
-static enum layers_fate walk(struct layers *l, uint32_t link, const uint8_t *frame, size_t n)
+static enum layers_fate walk_as(struct layers *l, uint32_t link, const uint8_t *frame, size_t n,
+				unsigned flags)
 {
 	uint8_t *copy = malloc(n ? n : 1); /* so that a sanitizer sees one byte too many */
 	enum layers_fate fate;
@@ -12,9 +13,14 @@ static enum layers_fate walk(struct layers *l, uint32_t link, const uint8_t *fra
 	if (n)
 		memcpy(copy, frame, n);
 	memset(l, 0xa5, sizeof(*l));
-	fate = layers_walk(l, link, BYTES(copy, n), NULL, 0);
+	fate = layers_walk(l, link, BYTES(copy, n), NULL, flags);
 	free(copy);
 	return fate;
+}
+
+static enum layers_fate walk(struct layers *l, uint32_t link, const uint8_t *frame, size_t n)
+{
+	return walk_as(l, link, frame, n, 0);
 }
 
 static struct wrap packet(int version, uint8_t proto)
@@ -138,6 +144,116 @@ static void test_lengths(void)
 	CHECK_EQ(l.missing, 0);
 }
 
+/* Adds to the length of an IP packet, and puts its header's checksum right. */
+static void lengthen(uint8_t *h, unsigned more)
+{
+	if (h[0] >> 4 == 6) {
+		packet_be16(h + 4, be16_get(h + 4) + more);
+		return;
+	}
+	packet_be16(h + 2, be16_get(h + 2) + more);
+	packet_be16(h + 10, 0);
+	packet_be16(h + 10, ~packet_sum(h, 20, 0) & 0xffff);
+}
+
+static void test_lies(void)
+{
+	struct layers l;
+
+	check_case(
+		"a length beyond a whole frame is a lie; beyond a snapped one it says what lacks");
+	for (int version = 4; version <= 6; version += 2) {
+		struct wrap w = packet(version, 6);
+		uint8_t *h = w.room + w.at;
+		size_t n = wrap_len(&w);
+
+		CHECK_EQ(walk_as(&l, 101, h, n, LAYERS_WHOLE), LAYERS_PACKET);
+		CHECK_EQ(walk_as(&l, 101, h, n - 1, LAYERS_WHOLE), LAYERS_BAD_IP_HEADER);
+		lengthen(h, 1);
+		CHECK_EQ(walk_as(&l, 101, h, n, LAYERS_WHOLE), LAYERS_BAD_IP_HEADER);
+		CHECK_EQ(walk_as(&l, 101, h, n, LAYERS_SMALL), LAYERS_PACKET);
+		CHECK_EQ(l.missing, 1);
+		lengthen(h, -2u);
+		CHECK_EQ(walk_as(&l, 101, h, n, LAYERS_WHOLE), LAYERS_PACKET);
+		CHECK_EQ(l.payload.len, 4);
+		CHECK_EQ(l.missing, 0);
+	}
+	check_case("so is that of a fragment");
+	for (unsigned whole = 0; whole < 2; whole++) {
+		struct wrap w = packet(4, 6);
+
+		w.room[w.at + 6] = 0x20;
+		lengthen(w.room + w.at, 8);
+		CHECK_EQ(walk_as(&l, 101, wrap_bytes(&w), wrap_len(&w), whole ? LAYERS_WHOLE : 0),
+			 whole ? LAYERS_BAD_IP_HEADER : LAYERS_FRAGMENT);
+	}
+	check_case("a length of 0 is a segmenting card's, which a small frame has not seen");
+	for (int version = 4; version <= 6; version += 2) {
+		struct wrap w = packet(version, 6);
+
+		packet_be16(w.room + w.at + (version == 4 ? 2 : 4), 0);
+		CHECK_EQ(walk_as(&l, 101, wrap_bytes(&w), wrap_len(&w), LAYERS_WHOLE),
+			 LAYERS_PACKET);
+		CHECK_EQ(l.payload.len, 5);
+		CHECK_EQ(walk_as(&l, 101, wrap_bytes(&w), wrap_len(&w), LAYERS_SMALL),
+			 LAYERS_BAD_IP_HEADER);
+		w.room[w.at + 6] = 59;
+		if (version == 6)
+			CHECK_EQ(walk_as(&l, 101, wrap_bytes(&w), wrap_len(&w), LAYERS_SMALL),
+				 LAYERS_PACKET);
+	}
+	check_case("what a frame's two lengths say");
+	CHECK_EQ(layers_flags_of(60, 60), LAYERS_WHOLE | LAYERS_SMALL);
+	CHECK_EQ(layers_flags_of(60, 1514), LAYERS_SMALL);
+	CHECK_EQ(layers_flags_of(1515, 1515), LAYERS_WHOLE);
+	CHECK_EQ(layers_flags_of(60, 1515), 0);
+	CHECK_EQ(layers_flags_of(60, 0), LAYERS_SMALL);
+}
+
+static void test_lies_in_tunnels(void)
+{
+	static const struct {
+		const char *title;
+		wrap_fn *wrap;
+		unsigned at, bit; /* into the header of GRE */
+		enum layers_fate fate;
+	} cases[] = {
+		{ "a length beyond the packet outside is a lie", wrap_vxlan, 0, 0,
+		  LAYERS_BAD_IP_HEADER },
+		{ "in IP, too", wrap_ipip, 0, 0, LAYERS_BAD_IP_HEADER },
+		{ "in PPPoE, too", wrap_pppoe, 0, 0, LAYERS_BAD_IP_HEADER },
+		{ "ERSPAN tells what was cut", wrap_erspan2, 8 + 2, 4, LAYERS_PACKET },
+		{ "and what was not", wrap_erspan2, 0, 0, LAYERS_BAD_IP_HEADER },
+		{ "ERSPAN III, too", wrap_erspan3, 8 + 2, 4, LAYERS_PACKET },
+		{ "ERSPAN I does not tell", wrap_erspan1, 0, 0, LAYERS_PACKET },
+	};
+	struct layers l;
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct wrap w = packet(4, 6);
+
+		check_case(cases[i].title);
+		lengthen(w.room + w.at, 10);
+		CHECK(cases[i].wrap(&w, 2));
+		if (cases[i].bit)
+			w.room[w.at + 20 + cases[i].at] |= (uint8_t)cases[i].bit;
+		wrap_ethernet(&w);
+		CHECK_EQ(walk_as(&l, 1, wrap_bytes(&w), wrap_len(&w), LAYERS_WHOLE), cases[i].fate);
+		CHECK_EQ(walk(&l, 1, wrap_bytes(&w), wrap_len(&w)), LAYERS_PACKET);
+		CHECK_EQ(l.missing, 10);
+	}
+	check_case("NFLOG does not tell what its rule's range cuts");
+	{
+		struct wrap w = packet(4, 6);
+
+		lengthen(w.room + w.at, 10);
+		wrap_front(&w, "\2\0\0\1\x31\0\x09\0", 8);
+		CHECK_EQ(walk_as(&l, 239, wrap_bytes(&w), wrap_len(&w), LAYERS_WHOLE),
+			 LAYERS_PACKET);
+		CHECK_EQ(l.missing, 10);
+	}
+}
+
 static void test_short(void)
 {
 	static const struct {
@@ -213,6 +329,8 @@ int main(void)
 {
 	test_options();
 	test_lengths();
+	test_lies();
+	test_lies_in_tunnels();
 	test_short();
 	test_links();
 	return check_end();
