@@ -5,8 +5,9 @@
  * link-layer padding is cut; what the header claims and the capture lacks is `missing`. Where the
  * capture lacks nothing, such a packet is dropped by whoever receives it, and is no packet here.
  *
- * A tunnel is entered where its whole header was captured and can only be that tunnel's; else the
- * frame is a packet of the outer flow. What a tunnel carries decides the fate from there on. */
+ * A tunnel is entered where its whole header was captured and can only be that tunnel's, or, with
+ * reserved bits set, where there is an IP packet in it; else the frame is a packet of the outer
+ * flow. What a tunnel carries decides the fate from there on. */
 #ifndef WEIR_LAYERS_H
 #define WEIR_LAYERS_H
 

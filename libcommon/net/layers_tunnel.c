@@ -96,6 +96,83 @@ static enum layer inner_type(const struct walk *w, struct tunnel *t, uint16_t ty
 	return ethertype_layer(w, type);
 }
 
+/* ---- reserved bits ---------------------------------------------------------------------- */
+
+/* Who receives a tunnel ignores reserved bits, and they tell nothing. But a port alone is weak
+ * evidence, and zeros where zeros should be are most of what a header of eight bytes adds. Where
+ * they are none, the tunnel has to carry an IP packet that fits into it. */
+
+static bool is_ip(const struct tunnel *t, enum layer next)
+{
+	const uint8_t *p = t->c.pos;
+	uint32_t len;
+
+	if (t->c.failed || cursor_left(&t->c) < least(next) ||
+	    p[0] >> 4 != (next == LAYER_IPV4 ? 4 : 6))
+		return false;
+	if (next == LAYER_IPV6)
+		return 40u + be16_get(p + 4) <= claimed_left(t);
+	len = be16_get(p + 2);
+	return (p[0] & 15) >= 5 && len >= (p[0] & 15) * 4u && len <= claimed_left(t);
+}
+
+static bool is_ip_of_type(const struct tunnel *t, uint16_t type)
+{
+	return (type == 0x0800 && is_ip(t, LAYER_IPV4)) || (type == 0x86dd && is_ip(t, LAYER_IPV6));
+}
+
+static bool is_tag(uint16_t type)
+{
+	return type == 0x8100 || type == 0x88a8 || type == 0x9100 || type == 0x9200;
+}
+
+/* With up to two tags. */
+static bool is_ethernet_with_ip(struct tunnel t)
+{
+	uint16_t type;
+
+	cursor_skip(&t.c, 12);
+	type = cursor_be16(&t.c);
+	for (unsigned i = 0; i < 2 && is_tag(type); i++) {
+		cursor_skip(&t.c, 2);
+		type = cursor_be16(&t.c);
+	}
+	return is_ip_of_type(&t, type);
+}
+
+static bool is_ppp_with_ip(struct tunnel t)
+{
+	uint16_t protocol;
+
+	if (cursor_left(&t.c) && t.c.pos[0] == 0xff)
+		cursor_skip(&t.c, 2);
+	protocol = cursor_u8(&t.c);
+	if (!(protocol & 1))
+		protocol = (uint16_t)(protocol << 8 | cursor_u8(&t.c));
+	return is_ip_of_type(&t, protocol == 0x21 ? 0x0800 : protocol == 0x57 ? 0x86dd : 0);
+}
+
+static bool carries_ip(const struct tunnel *t, enum layer next)
+{
+	switch (next) {
+	case LAYER_ETHERNET:
+		return is_ethernet_with_ip(*t);
+	case LAYER_PPP:
+		return is_ppp_with_ip(*t);
+	case LAYER_IPV4:
+	case LAYER_IPV6:
+		return is_ip(t, next);
+	default:
+		return false;
+	}
+}
+
+/* What follows a header, some of whose reserved bits may be set. */
+static enum layer despite(const struct tunnel *t, unsigned reserved, enum layer next)
+{
+	return reserved && !carries_ip(t, next) ? LAYER_NO_TUNNEL : next;
+}
+
 /* ---- GRE -------------------------------------------------------------------------------- */
 
 enum {
@@ -282,9 +359,8 @@ enum layer layers_ip_tunnel(struct walk *w)
 /* draft-ietf-nvo3-vxlan-gpe 3: the P flag tells that there is a next protocol. */
 static enum layer vxlan_gpe(const struct walk *w, struct tunnel *t, const uint8_t *h)
 {
-	if (h[0] & 0xf1 || h[1] || h[2] || !layers_kind_on(w, LAYERS_VXLAN_GPE)) /* version, O&M */
+	if (h[0] & 0x31 || !layers_kind_on(w, LAYERS_VXLAN_GPE)) /* version, O&M */
 		return LAYER_NO_TUNNEL;
-	t->kind = LAYERS_VXLAN_GPE;
 	if (!(h[0] & 4))
 		return h[3] ? LAYER_NO_TUNNEL : LAYER_ETHERNET;
 	switch (h[3]) {
@@ -304,22 +380,29 @@ static enum layer vxlan_gpe(const struct walk *w, struct tunnel *t, const uint8_
 }
 
 /* RFC 7348 5; with the group policy extension its bits and id are no longer reserved. The P flag
- * is read at either port. */
+ * is read at either port; at VXLAN's own it may be a reserved bit that is set. */
 static enum layer tunnel_vxlan(const struct walk *w, struct tunnel *t)
 {
 	const uint8_t *h = cursor_take(&t->c, 8);
-	bool policy;
+	bool gpe = t->kind == LAYERS_VXLAN_GPE, policy;
+	enum layer next = LAYER_NO_TUNNEL;
 
-	if (!h || !(h[0] & 8) || h[7])
+	if (!h || !(h[0] & 8))
 		return LAYER_NO_TUNNEL;
 	t->id = be32_get(h + 4) >> 8;
 	t->has_id = true;
-	if (t->kind == LAYERS_VXLAN_GPE || h[0] & 4)
-		return vxlan_gpe(w, t, h);
+	if (gpe || h[0] & 4)
+		next = despite(t, (h[0] & 0xc0) | h[1] | h[2] | h[7], vxlan_gpe(w, t, h));
+	if (gpe ||
+	    (next != LAYER_NO_TUNNEL && (carries_ip(t, next) || !carries_ip(t, LAYER_ETHERNET)))) {
+		t->kind = LAYERS_VXLAN_GPE;
+		return next;
+	}
 	policy = h[0] & 0x80;
-	if (h[0] & 0x77 || h[1] & (policy ? 0xb7 : 0xff) || (!policy && (h[2] || h[3])))
-		return LAYER_NO_TUNNEL;
-	return LAYER_ETHERNET;
+	return despite(t,
+		       (h[0] & 0x77) | (h[1] & (policy ? 0xb7 : 0xff)) | h[7] |
+			       (policy ? 0 : h[2] | h[3]),
+		       LAYER_ETHERNET);
 }
 
 /* RFC 8926 3.4, 3.5. */
@@ -327,9 +410,11 @@ static enum layer tunnel_geneve(const struct walk *w, struct tunnel *t)
 {
 	const uint8_t *h = cursor_take(&t->c, 8);
 	struct cursor options;
+	unsigned reserved;
 
-	if (!h || h[0] & 0xc0 || h[1] & 0x3f || h[7])
+	if (!h || h[0] & 0xc0)
 		return LAYER_NO_TUNNEL;
+	reserved = (h[1] & 0x3f) | h[7];
 	t->id = be32_get(h + 4) >> 8;
 	t->has_id = true;
 	options = cursor_of(cursor_bytes(&t->c, (h[0] & 0x3f) * 4u));
@@ -338,10 +423,11 @@ static enum layer tunnel_geneve(const struct walk *w, struct tunnel *t)
 	while (cursor_left(&options)) {
 		const uint8_t *o = cursor_take(&options, 4);
 
-		if (!o || o[3] & 0xe0 || !cursor_skip(&options, (o[3] & 0x1f) * 4u))
+		if (!o || !cursor_skip(&options, (o[3] & 0x1f) * 4u))
 			return LAYER_NO_TUNNEL;
+		reserved |= o[3] & 0xe0;
 	}
-	return inner_type(w, t, be16_get(h + 2));
+	return despite(t, reserved, inner_type(w, t, be16_get(h + 2)));
 }
 
 /* 3GPP TS 29.281 5.1, 5.2: a G-PDU; its extension headers name the next one's type. */
@@ -350,7 +436,7 @@ static enum layer tunnel_gtp(struct tunnel *t)
 	const uint8_t *h = cursor_take(&t->c, 8);
 	uint32_t len;
 
-	if (!h || (h[0] & 0xf8) != 0x30 || h[1] != 255)
+	if (!h || (h[0] & 0xf0) != 0x30 || h[1] != 255)
 		return LAYER_NO_TUNNEL;
 	len = be16_get(h + 2);
 	if (len > claimed_left(t))
@@ -371,7 +457,7 @@ static enum layer tunnel_gtp(struct tunnel *t)
 			next = t->c.pos[-1];
 		}
 	}
-	return inner_ip(t);
+	return despite(t, h[0] & 8, inner_ip(t));
 }
 
 /* RFC 6081 4: trailers of type, length and value fill the rest. */
@@ -420,6 +506,8 @@ enum {
 	L2TP_SEQUENCE = 0x0800,
 	L2TP_OFFSET = 0x0200,
 	L2TP_PRIORITY = 0x0100,
+	L2TP_RESERVED = 0x34f0,
+	L2TP_VERSION = 0x000f,
 };
 
 /* RFC 2661 3.1: a data message of version 2. */
@@ -427,7 +515,7 @@ static enum layer tunnel_l2tp(struct tunnel *t)
 {
 	uint16_t flags = cursor_be16(&t->c);
 
-	if ((flags & ~(L2TP_LENGTH | L2TP_SEQUENCE | L2TP_OFFSET | L2TP_PRIORITY)) != 2)
+	if ((flags & (L2TP_CONTROL | L2TP_VERSION)) != 2)
 		return LAYER_NO_TUNNEL;
 	if (flags & L2TP_LENGTH) {
 		uint16_t len = cursor_be16(&t->c);
@@ -443,7 +531,9 @@ static enum layer tunnel_l2tp(struct tunnel *t)
 		cursor_skip(&t->c, 4);
 	if (flags & L2TP_OFFSET)
 		cursor_skip(&t->c, cursor_be16(&t->c));
-	return t->c.failed || !claimed_left(t) ? LAYER_NO_TUNNEL : LAYER_PPP;
+	if (t->c.failed || !claimed_left(t))
+		return LAYER_NO_TUNNEL;
+	return despite(t, flags & L2TP_RESERVED, LAYER_PPP);
 }
 
 /* draft-massar-v6ops-ayiya: lengths and kinds in nibbles, next header, time; identity and
