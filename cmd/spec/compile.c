@@ -12,6 +12,7 @@ enum { NAMES = 4095 /* the highest number that has a name */, PORTS = 64, FIRSTS
 
 struct block {
 	struct block *next;
+	size_t size;
 	max_align_t bytes[];
 };
 
@@ -20,6 +21,7 @@ void *spec_keep(struct spec *s, size_t n)
 	struct block *b = xcalloc(1, sizeof(*b) + n);
 
 	b->next = s->kept;
+	b->size = n;
 	s->kept = b;
 	return b->bytes;
 }
@@ -28,7 +30,9 @@ void *spec_grow(struct spec *s, void *items, size_t had, size_t size)
 {
 	void *more;
 
-	if (had && (had & (had - 1))) /* there is room up to the next power of two */
+	/* What the block has, not what `had` says: code that is folded becomes less again. */
+	if (items && (had + 1) * size <=
+			     ((struct block *)(void *)((char *)items - sizeof(struct block)))->size)
 		return items;
 	more = spec_keep(s, (had ? 2 * had : 1) * size);
 	if (had)
@@ -120,6 +124,25 @@ static void on_first(struct compiler *c)
 			c_fail(c, c->word, "more than %d first bytes", FIRSTS);
 		s->first = spec_grow(s, s->first, s->nfirst, sizeof(*s->first));
 		s->first[s->nfirst++] = f;
+	} while (!c->failed && c_sign(c, ","));
+	c_end(c);
+}
+
+/* guess NAME, ..: a name, or a text where it has a character that names have not */
+static void on_guess(struct compiler *c)
+{
+	struct spec *s = c->s;
+
+	if (!s->guesses)
+		s->guesses = spec_keep(s, (SPEC_GUESSES + 1) * sizeof(*s->guesses));
+	do {
+		const char *name = c_at_string(c) ? (const char *)c_string(c).ptr
+						  : c_name(c, "what guesses call it");
+
+		if (s->nguesses == SPEC_GUESSES)
+			c_fail(c, c->word, "more than %d names of guesses", SPEC_GUESSES);
+		if (!c->failed)
+			s->guesses[s->nguesses++] = name;
 	} while (!c->failed && c_sign(c, ","));
 	c_end(c);
 }
@@ -266,17 +289,12 @@ static void directive(struct compiler *c)
 		void (*fn)(struct compiler *c);
 		bool block; /* goes on to a new line by itself */
 	} words[] = {
-		{ "protocol", on_protocol, false },
-		{ "order", on_order, false },
-		{ "tcp", on_tcp, false },
-		{ "udp", on_udp, false },
-		{ "first", on_first, false },
-		{ "states", on_states, false },
-		{ "midstream", on_midstream, false },
-		{ "flow", on_flow, false },
-		{ "names", on_names, true },
-		{ "part", on_part, true },
-		{ "message", on_message, true },
+		{ "protocol", on_protocol, false }, { "order", on_order, false },
+		{ "tcp", on_tcp, false },           { "udp", on_udp, false },
+		{ "first", on_first, false },       { "guess", on_guess, false },
+		{ "states", on_states, false },     { "midstream", on_midstream, false },
+		{ "flow", on_flow, false },         { "names", on_names, true },
+		{ "part", on_part, true },          { "message", on_message, true },
 	};
 	const char *word;
 
@@ -294,7 +312,7 @@ static void directive(struct compiler *c)
 		return;
 	}
 	c_fail(c, c->word,
-	       "no word '%s'; there are protocol, order, tcp, udp, first, states, "
+	       "no word '%s'; there are protocol, order, tcp, udp, first, guess, states, "
 	       "midstream, flow, names, part and message",
 	       word);
 }

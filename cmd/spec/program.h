@@ -11,6 +11,7 @@
 
 enum {
 	SPEC_SLOTS = 256,    /* named values of a message */
+	SPEC_GUESSES = 16,   /* what guesses may call the protocol */
 	SPEC_VARS = 16,      /* numbers that a flow keeps */
 	SPEC_STATES = 64,    /* one bit each */
 	SPEC_DEPTH = 16,     /* windows, loops, marks, and blocks within each other */
@@ -180,6 +181,8 @@ struct spec {
 	size_t ntcp, nudp;
 	struct spec_first *first;
 	size_t nfirst;
+	const char **guesses; /* what guesses call it, NULL-ended; NULL: it goes by no guess */
+	size_t nguesses;
 	const char *states[SPEC_STATES];
 	unsigned nstates;
 	int midstream;               /* the state in which a flow without its beginning is, or -1 */
@@ -214,7 +217,8 @@ void spec_free(struct spec *s); /* NULL is fine */
 
 /* Zeroed memory that lives as long as the spec. */
 void *spec_keep(struct spec *s, size_t n);
-/* The same for an array that grows: of `had` items, now with room for one more. */
+/* The same for an array that grows: of `had` items, now with room for one more. `items` came from
+ * here, or is NULL. */
 void *spec_grow(struct spec *s, void *items, size_t had, size_t size);
 
 /* The parts of the record's C struct that each spec has. */

@@ -207,15 +207,28 @@ static void on_note(void *ctx, const char *what, const char *state, const char *
 	l7_violation(n->f, n->dir, name, REC_severity_WARNING, state, event, expected);
 }
 
-/* The state of a flow whose beginning was not seen is what the spec says. */
-static void flow_begin(struct l7_flow *f)
+/* Can the spec read such a flow? A guess knows neither over what it goes nor of its states. */
+static bool fits(const struct spec *s, uint8_t proto, bool midstream)
+{
+	if (proto == IPPROTO_TCP ? !s->tcp : proto != IPPROTO_UDP || !s->udp)
+		return false;
+	return !midstream || !s->nstates || s->midstream >= 0;
+}
+
+/* The state of a flow whose beginning was not seen is what the spec says. False: not for it. */
+static bool flow_begin(struct l7_flow *f)
 {
 	struct flow *fl = l7_state(f);
 	const struct spec *s = config_of(f)->spec;
 
-	if (!fl->begun && l7_midstream(f) && s->midstream >= 0)
+	if (!fl->begun && !fits(s, l7_key(f)->proto, l7_midstream(f))) {
+		l7_done(f);
+		return false;
+	}
+	if (!fl->begun && l7_midstream(f) && s->nstates)
 		fl->vars.state = (uint8_t)s->midstream;
 	fl->begun = true;
+	return true;
 }
 
 /* Goes on with the message of a direction. */
@@ -243,7 +256,8 @@ static size_t spec_feed(struct l7_flow *f, enum l7_dir dir, struct bytes data)
 	struct flow *fl = l7_state(f);
 	size_t done = 0;
 
-	flow_begin(f);
+	if (!flow_begin(f))
+		return data.len;
 	while (done < data.len) {
 		struct spec_io io = { .data = BYTES(data.ptr + done, data.len - done) };
 		enum spec_end end;
@@ -272,9 +286,11 @@ static void spec_datagram(struct l7_flow *f, enum l7_dir dir, struct bytes data)
 	struct flow *fl = l7_state(f);
 	struct noting noting = { f, dir };
 	struct spec_io io = { .data = data, .datagram = true, .ctx = &noting, .note = on_note };
-	struct spec_msg *m = msg_take(f, dir, l7_now(f), l7_n(f));
+	struct spec_msg *m;
 
-	flow_begin(f);
+	if (!flow_begin(f))
+		return;
+	m = msg_take(f, dir, l7_now(f), l7_n(f));
 	if (spec_run(config_of(f)->spec, m, &fl->vars, &io) == SPEC_DONE) {
 		finish(f, m, data);
 		return;
@@ -283,6 +299,14 @@ static void spec_datagram(struct l7_flow *f, enum l7_dir dir, struct bytes data)
 		note(f, dir, "malformed", REC_severity_WARNING,
 		     io.why ? io.why : "no message goes that way");
 	msg_give(f, m);
+}
+
+/* No spec is of messages of SCTP, but a guess may name such a flow. */
+static void spec_message(struct l7_flow *f, enum l7_dir dir, const struct l7_message *m)
+{
+	(void)dir;
+	(void)m;
+	l7_done(f);
 }
 
 /* Bytes that need not be seen may be missing; behind others nobody knows where a message begins. */
@@ -374,9 +398,7 @@ static enum l7_claim spec_claims(const struct l7_first *first)
 {
 	const struct spec *s = ((const struct spec_config *)first->config)->spec;
 
-	if (first->proto == IPPROTO_TCP ? !s->tcp : first->proto != IPPROTO_UDP || !s->udp)
-		return L7_NO;
-	if (first->midstream && s->nstates && s->midstream < 0)
+	if (!fits(s, first->proto, first->midstream))
 		return L7_NO;
 	if (first->proto == IPPROTO_TCP ? has_port(s->tcp_ports, s->ntcp, first)
 					: has_port(s->udp_ports, s->nudp, first))
@@ -396,10 +418,13 @@ struct l7_parser spec_parser(struct spec_config *c)
 		.state_size = sizeof(struct flow),
 		.shared_size = sizeof(struct shared),
 		.max_buffer = UNREAD,
+		.protocols = s->guesses,
 		.close = spec_close,
 		.claims = spec_claims,
-		.feed = s->tcp ? spec_feed : NULL,
-		.datagram = s->udp ? spec_datagram : NULL,
+		/* guesses name flows whatever carries them */
+		.feed = s->tcp || s->guesses ? spec_feed : NULL,
+		.datagram = s->udp || s->guesses ? spec_datagram : NULL,
+		.message = s->guesses ? spec_message : NULL,
 		.gap = spec_gap,
 		.tick = spec_tick,
 		.end = spec_flow_end,

@@ -97,6 +97,59 @@ setup_file() {
 	[ "$(weir spec --list | wc -l)" -eq $(($(python3 "$top/tests/gen/protocols.py" --list | wc -l) + 1)) ] # and pfx
 }
 
+@test "spec: behind guesses each that ships makes the same of its exchange" {
+	local name bad=0
+	for name in $(python3 "$top/tests/gen/protocols.py" --list); do
+		python3 "$top/tests/gen/protocols.py" "$name" >"$BATS_TEST_TMPDIR/$name.pcap"
+		weir read "$BATS_TEST_TMPDIR/$name.pcap" | weir flow | weir reasm | weir infer | weir spec "$name" --only |
+			weir json --types "$name,anomaly" --exclude flow,community_id,proto,orig_h,orig_p,resp_h,resp_p,rule |
+			diff - "$top/tests/golden/specs/$name.json" || { echo "# $name"; bad=1; }
+	done
+	[ "$bad" = 0 ]
+}
+
+# over PORT NAME: Redis and HTTP, each to that port, as records behind infer.
+over() {
+	python3 - "$top/tests/gen" "$1" "$2" <<-'END' >"$BATS_TEST_TMPDIR/over.pcap"
+		import sys
+		sys.path.insert(0, sys.argv[1])
+		from packets import ACK, MS, PSH, Capture, Tcp, pcap
+		says = {"redis": (b"*1\r\n$4\r\nPING\r\n", b"+PONG\r\n"),
+		        "http": (b"GET / HTTP/1.1\r\nHost: x\r\n\r\n", b"HTTP/1.1 204 No\r\n\r\n"),
+		        "snmp": (b"\x30\x18\x02\x01\x01\x04\x06public\xa0\x0b\x02\x01\x05\x02\x01\0\x02\x01\0\x30\0",) * 2}
+		conn = Tcp(Capture(), 1_700_000_000_000_000_000, "192.0.2.10", 40000, "198.51.100.20", int(sys.argv[2]), rtt=0)
+		conn.open()
+		for side in 0, 1:
+		    conn.t += MS
+		    conn.segment(side, ACK | PSH, says[sys.argv[3]][side])
+		conn.close()
+		sys.stdout.buffer.write(pcap(conn.cap))
+	END
+	weir read "$BATS_TEST_TMPDIR/over.pcap" | weir flow | weir reasm | weir infer
+}
+
+@test "spec: behind guesses a flow is the spec's by what it carries, not by its port" {
+	over 7001 redis | weir spec redis | weir json --types redis --fields state,command,values >"$BATS_TEST_TMPDIR/out"
+	[ "$(cat "$BATS_TEST_TMPDIR/out")" = '{"type":"redis","state":"answered","command":"PING","values":["PONG"]}' ]
+	over 6379 http | weir spec redis | weir json --types guess,redis,anomaly --fields protocol >"$BATS_TEST_TMPDIR/out"
+	grep -q '"http"' "$BATS_TEST_TMPDIR/out"
+	! grep -E '"type":"(redis|anomaly)"' "$BATS_TEST_TMPDIR/out" || false
+	# of a flow over what the spec is not for there is no record
+	over 161 snmp >"$BATS_TEST_TMPDIR/in"
+	run bash -c "set -o pipefail; weir spec snmp -i '$BATS_TEST_TMPDIR/in' | weir json --types guess,snmp --fields protocol"
+	[ "$status" -eq 0 ]
+	[[ "$output" == *'"snmp"'* && "$output" != *'"type":"snmp"'* ]]
+}
+
+@test "spec: of a protocol that no guess names its own claims decide, behind guesses, too" {
+	weir infer -i "$pfx" | weir spec pfx | weir json --types pfx >"$BATS_TEST_TMPDIR/out"
+	weir spec pfx -i "$pfx" | weir json --types pfx | cmp - "$BATS_TEST_TMPDIR/out"
+	[ "$(wc -l <"$BATS_TEST_TMPDIR/out")" -eq 10 ]
+	sed '/^tcp/a guess "no-such"' "$top/proto/specs/pfx.spec" >"$BATS_TEST_TMPDIR/named.spec"
+	run bash -c "weir infer -i '$pfx' | weir spec '$BATS_TEST_TMPDIR/named.spec' | weir json --types guess,pfx --fields n"
+	[[ "$output" != *'"pfx"'* ]]
+}
+
 @test "spec: swapped into a pipeline that runs" {
 	export WEIR_RUNDIR=$BATS_TEST_TMPDIR/run
 	cd "$BATS_TEST_TMPDIR"

@@ -383,6 +383,74 @@ static void claims(void)
 	spec_free(s);
 }
 
+static bool run_guess(struct run *r, const char *protocol)
+{
+	struct rec_head h = run_head(REC_guess, 1, 1);
+	struct rec_guess g = { .key = { .proto = r->proto, .orig_p = 40000, .resp_p = r->resp_p },
+			       .state = REC_guess_state_CONFIRMED,
+			       .protocol = bytes_str(protocol) };
+
+	l7_guess(r->l7, &h, &g);
+	return l7_stats(r->l7)->claimed > 0;
+}
+
+static void guesses(void)
+{
+	static const uint8_t carriers[] = { IPPROTO_TCP, IPPROTO_UDP, IPPROTO_SCTP };
+	struct spec *s = compile("protocol p \"x\"\nudp 7\nguess q, \"q-two\"\nmessage\n\tu8 a\n");
+	struct run r;
+
+	check_case("a guess that has one of its names gives the spec a flow, another takes it");
+	CHECK(refused(HEAD "guess\nmessage\n\tu8 a\n", 4, 6, "what guesses call it"));
+	run_start(&r, s, IPPROTO_UDP, 99);
+	l7_follow(r.l7);
+	CHECK(run_guess(&r, "q-two"));
+	CHECK(run_packet(&r, 0, 1, 1, BYTES_LIT("z")));
+	CHECK(strcmp(run_log(&r), "p a=122\n") == 0);
+	run_free(&r);
+	run_start(&r, s, IPPROTO_UDP, 7);
+	l7_follow(r.l7);
+	CHECK(!run_guess(&r, "p"));
+	CHECK(!run_packet(&r, 0, 1, 1, BYTES_LIT("z")));
+	run_free(&r);
+	check_case("one over what the spec is not for makes no record");
+	for (size_t i = 0; i < sizeof(carriers); i++) {
+		run_start(&r, s, carriers[i], 7);
+		l7_follow(r.l7);
+		run_guess(&r, "q");
+		if (carriers[i] == IPPROTO_UDP)
+			run_packet(&r, 0, 1, 1, BYTES_LIT("z"));
+		else
+			run_stream(&r, 0, 1, 1, BYTES_LIT("z"), 0);
+		CHECK_EQ(r.records, carriers[i] == IPPROTO_UDP);
+		run_free(&r);
+	}
+	spec_free(s);
+}
+
+/* Code that is folded away again and again must not make the array anew each time. */
+static void compiling(void)
+{
+	struct buf text = { 0 };
+	struct spec *s;
+	size_t blocks = 0;
+
+	check_case("a spec costs memory by its length");
+	buf_add_str(&text, HEAD "message\n\tu8 a\n\tsilent\n");
+	for (int i = 0; i < 510; i++)
+		buf_add_str(&text, "\tlet b = 1\n");
+	buf_add_str(&text, "\tlet b = 1"); /* is instruction 1,023 */
+	for (int i = 0; i < 1000; i++)
+		buf_add_str(&text, "+1");
+	buf_printf(&text, "\n%c", 0);
+	s = compile((const char *)text.ptr);
+	for (const void *b = s ? s->kept : NULL; b; memcpy(&b, b, sizeof(b)))
+		blocks++;
+	CHECK(s && blocks < 2000);
+	buf_release(&text);
+	spec_free(s);
+}
+
 static void memory(void)
 {
 	struct spec *s = compile("protocol p \"x\"\nudp 7\nmessage\n\ttext body rest keep 16384\n"
@@ -490,6 +558,8 @@ int main(void)
 	gaps();
 	pairs();
 	claims();
+	guesses();
+	compiling();
 	memory();
 	work();
 	columns();
