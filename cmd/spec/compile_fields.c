@@ -323,13 +323,20 @@ static bool integer(struct compiler *c, const char *word)
 	return true;
 }
 
+/* peek NAME [N] */
 static void peek(struct compiler *c)
 {
 	const char *name = c_name(c, "a field's name");
-	uint16_t slot = c_slot(c, name, REC_U8, false);
+	uint32_t n = c_at_number(c) ? (uint32_t)c_number(c, 8) : 1;
+	uint16_t slot = c_slot(c, name, number_kind(8 * n, false, false), false);
+	struct spec_insn *i;
 
+	if (!n)
+		c_fail(c, c->word, "1 to 8 bytes are peeked at");
 	c_run_close(c);
-	c_emit(c, OP_PEEK)->slot = slot;
+	i = c_emit(c, OP_PEEK);
+	i->slot = slot;
+	i->m = n;
 	field_end(c, slot, name, false);
 }
 
@@ -364,7 +371,7 @@ static void sized(struct compiler *c, enum spec_op op)
 	c_run_close(c);
 	i = c_emit_arg(c, op);
 	i->slot = slot;
-	i->why = c_why(c, "%s has not 0 to 8 bytes that are there", name);
+	i->why = c_why(c, "%s is no number of 64 bits that is there", name);
 	c->consumed++;
 	field_end(c, slot, name, list);
 }

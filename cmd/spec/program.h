@@ -83,13 +83,13 @@ enum spec_op {
 	OP_COPY,    /* slot = the m bytes at n */
 	OP_LITERAL, /* the bytes at n are literal m, else it fails (why) */
 
-	OP_PEEK,   /* slot = the next byte, which stays unread */
+	OP_PEEK,   /* slot = the next m bytes, which stay unread */
 	OP_LEB128, /* slot = a number of at most m bytes */
 	OP_VLQ,
 	OP_QUIC,
 	OP_BERLEN,
 	OP_LENENC,
-	OP_UINT,   /* slot = arg bytes */
+	OP_UINT,   /* slot = arg bytes; 9 where the first is 0 */
 	OP_INT,    /* the same, signed */
 	OP_BLOB,   /* slot = arg bytes, of which n are kept */
 	OP_REST,   /* slot = the rest of the window, of which n bytes are kept */

@@ -163,10 +163,10 @@ static size_t base128(struct run *r, const struct spec_insn *i, enum step *need)
 
 enum step op_peek(struct run *r, const struct spec_insn *i)
 {
-	enum step need = run_need(r, i, 1);
+	enum step need = run_need(r, i, i->m);
 
 	if (need == STEP_ON)
-		run_set(r, i->slot, *r->p);
+		run_set(r, i->slot, big_at(r->p, i->m));
 	return need;
 }
 
@@ -268,11 +268,13 @@ enum step op_sized(struct run *r, const struct spec_insn *i)
 	uint64_t n = run_arg(r, i), v;
 	enum step need;
 
-	if (n > 8)
+	if (n > (i->op == OP_UINT ? 9 : 8))
 		return run_fail(r, i->why);
 	need = run_need(r, i, n);
 	if (need != STEP_ON)
 		return need;
+	if (n == 9 && r->p[0]) /* X.690, 8.3: BER's are signed, and those of 2^63 need a 0 */
+		return run_fail(r, i->why);
 	v = big(r->p, n);
 	if (i->op == OP_INT && n > 0 && n < 8 && r->p[0] & 0x80)
 		v |= UINT64_MAX << (8 * n);

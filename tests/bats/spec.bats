@@ -150,6 +150,38 @@ over() {
 	[[ "$output" != *'"pfx"'* ]]
 }
 
+# datagrams PORT BYTES..: of that port's client, as Python writes bytes; what flow makes of them.
+datagrams() {
+	python3 - "$top/tests/gen" "$@" <<-'END' >"$BATS_TEST_TMPDIR/datagrams.pcap"
+		import ast, sys
+		sys.path.insert(0, sys.argv[1])
+		from packets import MS, Capture, pcap
+		cap = Capture()
+		for i, text in enumerate(sys.argv[3:]):
+		    cap.datagram(i * MS, "192.0.2.10", 40000, "198.51.100.20", int(sys.argv[2]), ast.literal_eval("b'%s'" % text))
+		sys.stdout.buffer.write(pcap(cap))
+	END
+	weir read "$BATS_TEST_TMPDIR/datagrams.pcap" | weir flow
+}
+
+@test "spec: a syslog message that begins with 1 has a version where a blank follows, and is whole" {
+	run bash -c "$(declare -f datagrams); top='$top' datagrams 514 '<189>1234: *Mar  1 x' '<189>10.0.0.1 hi' '<189>1' '<189>1234567890' '<189>1 - h a - m text' |
+		weir spec syslog | weir json --types syslog,anomaly --fields hostname,message,event"
+	echo "$output"
+	[ "$output" = '{"type":"syslog","message":"1234: *Mar  1 x"}
+{"type":"syslog","message":"10.0.0.1 hi"}
+{"type":"syslog","message":"1"}
+{"type":"syslog","message":"1234567890"}
+{"type":"syslog","hostname":"h","message":"text"}' ]
+}
+
+@test "spec: SNMP's counters have 64 bits" {
+	run bash -c "$(declare -f datagrams); top='$top' datagrams 161 '0\\x2d\\x02\\x01\\x01\\x04\\x06public\\xa8\\x20\\x02\\x01\\x01\\x02\\x01\\0\\x02\\x01\\0\\x30\\x15\\x30\\x13\\x06\\x06+\\x06\\x01\\x02\\x01\\x1f\\x46\\x09\\0\\xff\\xff\\xff\\xff\\xff\\xff\\xff\\xff' |
+		weir spec snmp | weir json --types snmp,anomaly --fields bindings,event"
+	echo "$output"
+	[ "$output" = '{"type":"snmp","bindings":[{"name":"1.3.6.1.2.1.31","kind":"counter64","unsigned":"18446744073709551615"}]}' ]
+}
+
 @test "spec: swapped into a pipeline that runs" {
 	export WEIR_RUNDIR=$BATS_TEST_TMPDIR/run
 	cd "$BATS_TEST_TMPDIR"

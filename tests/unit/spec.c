@@ -160,6 +160,20 @@ static void fields(void)
 	      "p_malformed: a is no number of that form (line 5)\n");
 	GIVES("message\n\tuint a 3\n\tint b 2\n\tuint c 0\n", "\x01\x00\x00\xff\x00",
 	      "p a=65536 b=-256 c=0\n");
+	GIVES("message\n\tuint a 9\n\tuint b 9\n",
+	      "\0\xff\xff\xff\xff\xff\xff\xff\xff\0\x80\0\0\0\0\0\0\1",
+	      "p a=-1 b=-9223372036854775807\n"); /* as the log prints them */
+	GIVES("message\n\tuint a 9\n", "\1\0\0\0\0\0\0\0\0",
+	      "p_malformed: a is no number of 64 bits that is there (line 5)\n");
+	GIVES("message\n\tint a 9\n", "\0\0\0\0\0\0\0\0\0",
+	      "p_malformed: a is no number of 64 bits that is there (line 5)\n");
+	check_case("bytes that are looked at stay unread");
+	GIVES("message\n\tpeek a\n\tpeek b 2\n\tpeek c 8\n\tu64 d\n", "\0\1\0\0\0\0\0\2",
+	      "p a=0 b=1 c=281474976710658 d=281474976710658\n");
+	GIVES("message\n\tpeek a 2\n", "z",
+	      "p_malformed: the message or a part of it is too short (line 5)\n");
+	CHECK(refused(HEAD "message\n\tpeek a 9\n", 5, 9, "more than 8"));
+	CHECK(refused(HEAD "message\n\tpeek a 0\n", 5, 9, "1 to 8"));
 	check_case("bytes and texts by length, delimiter, and the rest");
 	GIVES("message\n\tu8 k\n\ttext a k\n\ttext b until \"; \" max 9\n\tbytes c rest\n",
 	      "\x02hixy; z\x01", "p k=2 a=hi b=xy c=z\\x01\n");
