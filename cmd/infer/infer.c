@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/random.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "cmd/infer/evidence.h"
@@ -122,6 +123,7 @@ static struct {
 	struct stage *stage;
 	struct buf text;
 	int dump_fd;
+	bool dump_is_file;
 	bool wanted[PROTOCOLS_MAX];
 	uint64_t *counters[12], *not_wanted;
 } self = { .dump_fd = -1 };
@@ -209,11 +211,19 @@ static void tables_open(void)
 		context_file(c->rules.v[i]);
 	if (c->load)
 		context_file(c->load);
-	if (!c->dump)
-		return;
-	self.dump_fd = open(c->dump, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
-	if (self.dump_fd < 0)
-		die_errno("cannot open '%s'", c->dump);
+}
+
+/* What an earlier run wrote there stays until this one has come to its end: it may be what it was
+ * begun with. It is overwritten in place, as to rename a file the sandbox would have to leave a
+ * folder open. */
+static void dump_open(const char *path)
+{
+	struct stat s;
+
+	self.dump_fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0644);
+	if (self.dump_fd < 0 || fstat(self.dump_fd, &s) < 0)
+		die_errno("cannot open '%s'", path);
+	self.dump_is_file = S_ISREG(s.st_mode);
 }
 
 /* ---- guesses out --------------------------------------------------------------------------- */
@@ -336,6 +346,8 @@ void infer_open(struct stage *st, int argc, char **argv)
 		told_open(st, c->facts);
 	if (c->parse)
 		parse_open(st);
+	if (c->dump)
+		dump_open(c->dump);
 }
 
 static void fate(struct stage *st, struct bytes raw, bool wanted)
@@ -455,23 +467,30 @@ void infer_batch(struct stage *st, const struct stage_rec *recs, size_t n)
 	counters_set();
 }
 
-static void dump_write(void)
+static bool dump_put(struct bytes b)
 {
-	struct buf b = { 0 };
 	size_t done = 0;
 
-	context_dump(self.context, &b);
+	if (self.dump_is_file && lseek(self.dump_fd, 0, SEEK_SET) < 0)
+		return false;
 	while (done < b.len) {
 		ssize_t n = write(self.dump_fd, b.ptr + done, b.len - done);
 
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0) {
-			warn_errno("cannot write '%s'", infer_config.dump);
-			stage_exit(self.stage, EXIT_FAILED);
-			break;
-		}
-		done += (size_t)n;
+		if (n < 0 && errno != EINTR)
+			return false;
+		done += n > 0 ? (size_t)n : 0;
+	}
+	return !self.dump_is_file || ftruncate(self.dump_fd, (off_t)b.len) == 0;
+}
+
+static void dump_write(void)
+{
+	struct buf b = { 0 };
+
+	context_dump(self.context, &b);
+	if (!dump_put(buf_bytes(&b))) {
+		warn_errno("cannot write '%s'", infer_config.dump);
+		stage_exit(self.stage, EXIT_FAILED);
 	}
 	buf_release(&b);
 }

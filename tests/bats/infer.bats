@@ -87,6 +87,27 @@ field() {
 	[[ "${lines[0]}" == 7306,1,mysql,likely,* ]]
 }
 
+@test "infer: --dump leaves a file as it is until the run has come to its end" {
+	cd "$BATS_TEST_TMPDIR"
+	said mysql --dump learnt >/dev/null
+	cp learnt before
+	run -2 weir infer --load learnt --dump learnt --protocols nosuch </dev/null
+	cmp learnt before
+	run -2 weir infer --load learnt --dump fresh --protocols nosuch </dev/null
+	[ ! -e fresh ]
+	weir read "$(guess mysql)" | weir flow | weir reasm >in.weir
+	# Two streams in a row have two ends; the second knows all.
+	printf '%500s\n' '' >>learnt
+	cat in.weir in.weir | weir infer --only --load learnt --dump learnt >/dev/null
+	[ "$(wc -l <learnt)" = 1 ]
+	grep -q '^service 198.51.100.2 tcp 7306 mysql ' learnt
+	mkfifo pipe
+	cat pipe >piped &
+	weir infer --only --load learnt --dump pipe <in.weir >/dev/null
+	wait
+	grep -q '^service ' piped
+}
+
 @test "infer: a user's rule is certain" {
 	cd "$BATS_TEST_TMPDIR"
 	echo '198.51.100.0/24 tcp 400-500 = mine' >rules
