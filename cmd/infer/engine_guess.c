@@ -253,10 +253,36 @@ static void guess_tell(struct infer *in, struct infer_flow *f, const struct verd
 		guess_write(in, f, v, state, cause);
 }
 
+/* Which protocol the server is known to speak by this verdict, 0: none is. What only the client
+ * said tells what was asked for, not who is there: anybody may ask anybody for anything. */
+static uint16_t served_by(const struct infer_flow *f, const struct verdict *v,
+			  enum rec_guess_state state)
+{
+	const struct evidence *best = NULL;
+
+	if (f->over || v->class < REC_evidence_class_PARSER || v->class > REC_evidence_class_ONE)
+		return 0;
+	if (state == REC_guess_state_CONFIRMED)
+		return v->protocol;
+	if (state != REC_guess_state_LIKELY && state != REC_guess_state_CONTRADICTED)
+		return 0;
+	for (unsigned i = 0; i < f->evidence.count; i++) {
+		const struct evidence *e = &f->evidence.items[i];
+
+		if (e->class == REC_evidence_class_ONE && !e->both && (e->dirs >> !f->client & 1) &&
+		    (!best || e->weight > best->weight))
+			best = e;
+	}
+	return best && (best->protocol == v->protocol || state == REC_guess_state_CONTRADICTED)
+		       ? best->protocol
+		       : 0;
+}
+
 static void guess_take(struct infer *in, struct infer_flow *f, const struct verdict *v,
 		       enum rec_guess_state state, enum rec_guess_cause cause)
 {
 	struct endpoint server = infer_endpoint(f, !f->client);
+	uint16_t served = served_by(f, v, state);
 
 	guess_tell(in, f, v, state, cause);
 	f->protocol = v->protocol;
@@ -264,11 +290,9 @@ static void guess_take(struct infer *in, struct infer_flow *f, const struct verd
 	f->cause = (uint8_t)cause;
 	f->confidence = v->confidence;
 	f->class = v->class;
-	if ((state == REC_guess_state_LIKELY || state == REC_guess_state_CONFIRMED) && !f->over &&
-	    f->served != v->protocol && v->class >= REC_evidence_class_PARSER &&
-	    v->class <= REC_evidence_class_ONE) {
-		f->served = v->protocol;
-		context_served(in->t.context, in->now, &server, v->protocol);
+	if (served && f->served != served) {
+		f->served = served;
+		context_served(in->t.context, in->now, &server, served);
 	}
 }
 

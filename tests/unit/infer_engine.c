@@ -339,6 +339,52 @@ static void test_change(void)
 	CHECK_EQ(t.said[0].rec.cause, REC_guess_cause_FLIP);
 }
 
+/* What the context has learnt of the server at that port, "" for nothing. */
+static const char *served(uint16_t port, uint8_t l4)
+{
+	const struct endpoint at = { { 4, { 192, 0, 2, 2 } }, port, l4 };
+	const struct context_service *s = context_serves(t.context, 1, &at);
+
+	return s ? protocol_name(t.names, s->protocol) : "";
+}
+
+#define SERVES(port, what) CHECK(strcmp(served(port, IPPROTO_TCP), what) == 0)
+
+static void test_service(void)
+{
+	static const char invite[] = "INVITE sip:a@b SIP/2.0\r\n";
+
+	check_case("what only the client said does not tell what its server speaks");
+	begin(&roomy);
+	tcp(1, 7777, ORIG, "GET / HTTP/1.1\r\n");
+	SAID(0, "http likely");
+	udp(2, 9000, ORIG, bytes_str(invite));
+	SAID(1, "sip likely");
+	SERVES(7777, "");
+	CHECK(strcmp(served(9000, IPPROTO_UDP), "") == 0);
+	check_case("what the server said does, also against what it was asked for");
+	tcp(1, 7777, RESP, "SSH-2.0-OpenSSH_9.2\r\n");
+	SAID(2, "ssh contradicted");
+	SERVES(7777, "ssh");
+	tcp(3, 2121, RESP, "220 FTP server\r\n");
+	SERVES(2121, "ftp");
+	check_case("also where the client's words weigh more");
+	tcp(4, 1110, ORIG, "GET / HTTP/1.1\r\n");
+	tcp(4, 1110, RESP, "+OK hello\r\n");
+	CHECK_EQ(t.said[t.nsaid - 1].rec.state, REC_guess_state_CONTRADICTED);
+	SERVES(1110, "pop3");
+	check_case("so does what both confirm");
+	tcp(5, 8080, ORIG, "GET / HTTP/1.1\r\n");
+	SERVES(8080, "");
+	tcp(5, 8080, RESP, "HTTP/1.1 200 OK\r\n");
+	SERVES(8080, "http");
+	check_case("of a flow that is turned round the server is the other side");
+	tcp(6, 40001, RESP, "GET / HTTP/1.1\r\n");
+	SERVES(40001, "");
+	tcp(6, 40001, ORIG, "HTTP/1.1 200 OK\r\n");
+	SERVES(40001, "");
+}
+
 static void test_late(void)
 {
 	static const char text[] = "GET /a HTTP/1.1\r\n";
@@ -508,6 +554,7 @@ int main(void)
 	test_limits();
 	test_names();
 	test_change();
+	test_service();
 	test_late();
 	test_eviction();
 	test_wanted();
