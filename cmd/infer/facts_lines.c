@@ -8,6 +8,27 @@
 
 /* ---- FTP: RFC 959 4.1.2, RFC 2428 ------------------------------------------------------------ */
 
+/* One connection, between the two of the session; where the address is neither's, as when two
+ * servers are made to talk to each other (RFC 959 5.2), who will come there is not known. */
+static void data_expect(const struct facts_input *in, const struct ip *ip, uint16_t port,
+			bool client)
+{
+	const struct ip *own = facts_address(in, client), *other = facts_address(in, !client);
+	struct fact f = { .what = FACT_EXPECT,
+			  .at = *ip,
+			  .port = port,
+			  .l4 = IPPROTO_TCP,
+			  .protocol = "ftp-data",
+			  .client = client,
+			  .once = true,
+			  .seconds = 120 };
+
+	if (ip->len == own->len && memcmp(ip->b, own->b, ip->len) == 0)
+		f.peer = *other;
+	if (port)
+		in->found(in->ctx, &f);
+}
+
 void facts_ftp_line(const struct facts_input *in, struct bytes line)
 {
 	bool client = in->dir == in->client;
@@ -22,7 +43,7 @@ void facts_ftp_line(const struct facts_input *in, struct bytes line)
 				  ftp_endpoint(FTP_EPSV, line, &ip, &port));
 
 	if (named)
-		fact_expect(in, &ip, port, IPPROTO_TCP, "ftp-data", client);
+		data_expect(in, &ip, port, client);
 }
 
 /* ---- SDP: RFC 8866 5.7, 5.14; RTSP: RFC 2326 12.39 ------------------------------------------- */

@@ -28,6 +28,7 @@ static struct {
 	size_t nsaid;
 	uint64_t n, offset[64][2];
 	bool known[64];
+	uint8_t orig; /* the originator's last byte; 0: 192.0.2.1 */
 } t;
 
 static void on_guess(void *ctx, const struct rec_head *h, const struct rec_guess *g)
@@ -68,6 +69,7 @@ static void begin(const struct infer_limits *limits)
 			 &(struct infer_host){ .guess = on_guess }, limits);
 	t.nsaid = 0;
 	t.n = 0;
+	t.orig = 0;
 	memset(t.offset, 0, sizeof(t.offset));
 	memset(t.known, 0, sizeof(t.known));
 }
@@ -89,7 +91,7 @@ static void tcp_piece(uint64_t flow, uint16_t port, unsigned dir, struct bytes b
 				.proto = IPPROTO_TCP,
 				.dir = (uint8_t)dir,
 				.flags = flags,
-				.orig_h = { 192, 0, 2, 1 },
+				.orig_h = { 192, 0, 2, t.orig ? t.orig : 1 },
 				.resp_h = { 192, 0, 2, 2 },
 				.orig_p = 40000,
 				.resp_p = port,
@@ -385,6 +387,37 @@ static void test_service(void)
 	SERVES(40001, "");
 }
 
+static void test_expected(void)
+{
+	check_case("FTP announces one connection of the other host: no one else's, no second one");
+	begin(&roomy);
+	tcp(1, 21, RESP, "220 FTP server\r\n");
+	tcp(1, 21, ORIG, "PASV\r\n");
+	tcp(1, 21, RESP, "227 Entering Passive Mode (192,0,2,2,195,80)\r\n");
+	t.nsaid = 0;
+	t.orig = 7;
+	tcp_piece(2, 50000, ORIG, BYTES("", 0), 0);
+	CHECK_EQ(t.nsaid, 0);
+	t.orig = 1;
+	tcp_piece(3, 50000, ORIG, BYTES("", 0), 0);
+	CHECK_EQ(t.nsaid, 1);
+	SAID(0, "ftp-data likely");
+	CHECK_EQ(t.said[0].rec.expected_by.v, 1);
+	tcp_piece(4, 50000, ORIG, BYTES("", 0), 0);
+	CHECK_EQ(t.nsaid, 1);
+	check_case("announced again it is expected again");
+	tcp(1, 21, RESP, "227 Entering Passive Mode (192,0,2,2,195,80)\r\n");
+	tcp_piece(5, 50000, ORIG, BYTES("", 0), 0);
+	CHECK_EQ(t.nsaid, 2);
+	check_case("to an address that is neither host's anybody may come, once");
+	tcp(1, 21, ORIG, "PORT 192,0,2,2,195,81\r\n");
+	t.orig = 7;
+	tcp_piece(6, 50001, ORIG, BYTES("", 0), 0);
+	CHECK_EQ(t.nsaid, 3);
+	tcp_piece(7, 50001, ORIG, BYTES("", 0), 0);
+	CHECK_EQ(t.nsaid, 3);
+}
+
 static void test_late(void)
 {
 	static const char text[] = "GET /a HTTP/1.1\r\n";
@@ -555,6 +588,7 @@ int main(void)
 	test_names();
 	test_change();
 	test_service();
+	test_expected();
 	test_late();
 	test_eviction();
 	test_wanted();
