@@ -4,6 +4,7 @@
 #include "cmd/infer/facts_private.h"
 
 enum { A = 1, AAAA = 28, SRV = 33, HTTPS = 65, RECORDS = 64, JUMPS = 16, NAME = 128 };
+enum { NAME_MOST = 255 }; /* RFC 1035 2.3.4: octets with the lengths of the labels */
 enum { KEY_ALPN = 1, KEY_PORT = 3 };
 
 struct name {
@@ -16,6 +17,7 @@ static bool name_read(struct bytes message, struct cursor *c, struct name *n)
 {
 	const uint8_t *at = c->pos, *limit = c->pos;
 	unsigned jumps = 0;
+	size_t octets = 0;
 	bool jumped = false;
 
 	n->len = 0;
@@ -36,7 +38,9 @@ static bool name_read(struct bytes message, struct cursor *c, struct name *n)
 			at = limit = message.ptr + to;
 			continue;
 		}
-		if (len > 63 || left < len + 1)
+		/* Without the limit each record could have the whole message read again. */
+		octets += len + 1;
+		if (len > 63 || left < len + 1 || octets > NAME_MOST)
 			return false;
 		at += len + 1;
 		if (!len)
