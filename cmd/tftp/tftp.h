@@ -39,9 +39,10 @@ bool tftp_number(const struct tftp_message *m, const char *name, uint64_t *v);
 
 struct tftp_blocks {
 	bool any;
-	uint16_t last; /* number of the foremost block */
-	uint64_t seen; /* bit i: the one so many before it was seen */
-	uint64_t count, repeated, missing;
+	uint64_t first, last; /* of those seen; the low 16 bits are the block's number */
+	uint64_t seen;        /* bit i: the one so many before the last was seen */
+	uint64_t count, repeated;
+	uint64_t missing; /* between first and last */
 };
 
 /* True where it is a new one. */

@@ -57,6 +57,21 @@ static void blocks(void)
 	for (unsigned i = 65000; i < 66000; i++)
 		CHECK(tftp_block_take(&b, (uint16_t)i));
 	CHECK(b.count == 1000 && !b.missing && !b.repeated);
+
+	check_case("blocks before the one that a capture begins with, or before the first, are no "
+		   "less than none missing");
+	b = (struct tftp_blocks){ 0 };
+	CHECK(tftp_block_take(&b, 100) && !b.missing);
+	CHECK(tftp_block_take(&b, 97) && b.missing == 2);
+	CHECK(tftp_block_take(&b, 101) && b.missing == 2);
+	CHECK(tftp_block_take(&b, 98) && b.missing == 1 && b.count == 4);
+	CHECK(!tftp_block_take(&b, 97) && b.repeated == 1);
+	b = (struct tftp_blocks){ 0 };
+	CHECK(tftp_block_take(&b, 1) && !b.missing);
+	CHECK(tftp_block_take(&b, 65535) && b.missing == 1);
+	CHECK(tftp_block_take(&b, 0) && !b.missing && b.count == 3);
+	b = (struct tftp_blocks){ 0 };
+	CHECK(tftp_block_take(&b, 0) && tftp_block_take(&b, 1) && !b.missing && b.count == 2);
 }
 
 static void transfers(void)
