@@ -347,6 +347,8 @@ static void reply(struct l7_flow *f, uint16_t code, struct bytes text)
 		return;
 	s->first_waiting = (uint8_t)((s->first_waiting + 1) % WAITING);
 	s->nwaiting--;
+	if (verb == SMTP_V_GREETING)
+		return;
 	s->code = code;
 	own_set(s, SMTP_REPLY, text);
 	if (verb == SMTP_V_DATA && s->mode == DATA_ASKED)
@@ -360,16 +362,18 @@ static void reply(struct l7_flow *f, uint16_t code, struct bytes text)
 	}
 }
 
-/* The first line of what the server says before it was asked anything. */
+/* A line of any reply: of the greeting the first one counts. */
 static void greeting(struct session *s, struct bytes text)
 {
-	if (!s->own[SMTP_SERVER].set)
+	bool due = s->nwaiting && s->waiting[s->first_waiting] == SMTP_V_GREETING;
+
+	if (due && !s->own[SMTP_SERVER].set)
 		own_set(s, SMTP_SERVER, text);
 }
 
 static size_t server(struct l7_flow *f, struct bytes data)
 {
-	const struct session *s = l7_state(f);
+	struct session *s = l7_state(f);
 	size_t done = 0;
 	const uint8_t *end;
 
@@ -386,8 +390,7 @@ static size_t server(struct l7_flow *f, struct bytes data)
 			l7_poison(f, "no reply");
 			return done;
 		}
-		if (s->nwaiting == 0)
-			greeting(l7_state(f), text);
+		greeting(s, text);
 		if (last)
 			reply(f, code, text);
 	}
@@ -405,6 +408,9 @@ static size_t smtp_feed(struct l7_flow *f, enum l7_dir dir, struct bytes data)
 	if (!s->first_n) {
 		s->first_n = l7_n(f);
 		s->first_ts = l7_now(f);
+		/* Due first, even where a client does not wait for it (RFC 5321, 4.3.1). */
+		if (!l7_midstream(f) && l7_offset(f, L7_RESP) == 0)
+			wait_for_reply(f, SMTP_V_GREETING);
 	}
 	return dir == L7_ORIG ? client(f, dir, data) : server(f, data);
 }

@@ -43,7 +43,8 @@ enum smtp_verb {
 	SMTP_V_STARTTLS,
 	SMTP_V_AUTH,
 	SMTP_V_RSET,
-	SMTP_V_BODY, /* no command: the end of the mail's data, which is answered as well */
+	SMTP_V_BODY,     /* no command: the end of the mail's data, which is answered as well */
+	SMTP_V_GREETING, /* nor is this one: what the server says first answers nobody */
 };
 
 struct smtp_command {

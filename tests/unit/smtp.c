@@ -49,6 +49,12 @@ static void sessions(void)
 	      { 0, "\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n"
 		   "\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n"
 		   "\nEHLO x\n" });
+	check_case(
+		"a client that does not wait for the greeting; of several lines the first counts");
+	GIVES("1 server=mx helo=c from=a to=b subject=s bytes=14 code=250 reply=queued\n",
+	      { 0, "EHLO c\r\nMAIL FROM:<a>\r\nRCPT TO:<b>\r\nDATA\r\n" },
+	      { 1, "220-mx\r\n220 hello\r\n250-x\r\n250 y\r\n250 a\r\n250 b\r\n354 go\r\n" },
+	      { 0, "Subject: s\r\n\r\n.\r\nQUIT\r\n" }, { 1, "250 queued\r\n221 bye\r\n" });
 	check_case("what is no reply ends the flow");
 	GIVES(" anomaly=no reply\n0 server=mx bytes=0 code=0\n", { 1, "220 mx\r\n" },
 	      { 1, "SSH-2.0\r\n" });
