@@ -32,7 +32,7 @@ struct channel {
 };
 
 struct waiting {
-	char word[FTP_WORD + 1]; /* empty: the greeting, which nobody asks for */
+	char word[FTP_WORD + 1]; /* empty: the greeting, which nobody asks for; no command */
 	uint8_t verb, ncodes;
 	uint16_t codes[CODES];
 	struct span arg;
@@ -265,6 +265,18 @@ static void user_set(struct control *c, struct bytes name)
 		memcpy(c->user, name.ptr, c->user_len);
 }
 
+/* What is no command is answered, too: by 500. But what begins so, or is no text, is not FTP. */
+static void no_command(struct l7_flow *f, struct bytes line)
+{
+	if (l7_offset(f, L7_ORIG) == 0 || !ftp_is_text(line)) {
+		l7_poison(f, "no command");
+		return;
+	}
+	l7_violation(f, L7_ORIG, "ftp_bad_command", REC_severity_NOTE, NULL,
+		     "a line that is no command", "a word of letters and digits");
+	wait_for_reply(f);
+}
+
 static void command(struct l7_flow *f, struct bytes line)
 {
 	struct control *c = control_of(f);
@@ -279,7 +291,7 @@ static void command(struct l7_flow *f, struct bytes line)
 	if (resync && (!good || cmd.verb == FTP_V_OTHER))
 		return;
 	if (!good) {
-		l7_poison(f, "no command");
+		no_command(f, line);
 		return;
 	}
 	w = wait_for_reply(f);

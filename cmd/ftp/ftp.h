@@ -48,6 +48,8 @@ struct ftp_reply {
 
 /* A line without its end. False: it is no command (RFC 959 5.3). */
 bool ftp_command_parse(struct bytes line, struct ftp_command *c);
+/* Has a line nothing that only other protocols have: is it no more than a wrong command? */
+bool ftp_is_text(struct bytes line);
 /* The first line of a reply, or its only one (RFC 959 4.2). False: it is none. */
 bool ftp_reply_parse(struct bytes line, struct ftp_reply *r);
 /* Is it the last line of a reply of several, with that code? */

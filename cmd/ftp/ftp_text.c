@@ -29,6 +29,19 @@ static bool is_letter(uint8_t c)
 	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
 }
 
+static bool is_digit(uint8_t c)
+{
+	return c >= '0' && c <= '9';
+}
+
+bool ftp_is_text(struct bytes line)
+{
+	for (size_t i = 0; i < line.len; i++)
+		if (line.ptr[i] < ' ' && line.ptr[i] != '\t')
+			return false;
+	return true;
+}
+
 bool ftp_command_parse(struct bytes line, struct ftp_command *c)
 {
 	struct bytes rest = words_trimmed(line), word = words_upto(&rest, ' '), at;
@@ -36,10 +49,10 @@ bool ftp_command_parse(struct bytes line, struct ftp_command *c)
 	*c = (struct ftp_command){ .verb = FTP_V_OTHER };
 	if (!word.len || word.len > FTP_WORD)
 		return false;
-	for (size_t i = 0; i < word.len; i++) {
-		if (!is_letter(word.ptr[i]))
+	for (size_t i = 0; i < word.len; i++) { /* digits: XMD5, XSHA256 */
+		if (!is_letter(word.ptr[i]) && (i == 0 || !is_digit(word.ptr[i])))
 			return false;
-		c->word[i] = (char)(word.ptr[i] & ~0x20);
+		c->word[i] = (char)(is_letter(word.ptr[i]) ? word.ptr[i] & ~0x20 : word.ptr[i]);
 	}
 	for (size_t i = 0; i < sizeof(verbs) / sizeof(verbs[0]); i++) {
 		at = word;
@@ -56,7 +69,7 @@ static bool code_parse(struct bytes line, uint16_t *code)
 	if (line.len < 3 || line.ptr[0] < '1' || line.ptr[0] > '6')
 		return false;
 	for (int i = 1; i < 3; i++)
-		if (line.ptr[i] < '0' || line.ptr[i] > '9')
+		if (!is_digit(line.ptr[i]))
 			return false;
 	*code = (uint16_t)((line.ptr[0] - '0') * 100 + (line.ptr[1] - '0') * 10 + line.ptr[2] -
 			   '0');
@@ -68,7 +81,7 @@ bool ftp_reply_parse(struct bytes line, struct ftp_reply *r)
 	uint8_t sign = line.len > 3 ? line.ptr[3] : ' ';
 
 	*r = (struct ftp_reply){ 0 };
-	if (!code_parse(line, &r->code) || (sign >= '0' && sign <= '9'))
+	if (!code_parse(line, &r->code) || is_digit(sign))
 		return false;
 	r->last = sign != '-';
 	r->bare = sign != '-' && sign != ' ';

@@ -73,6 +73,15 @@ static void odd(void)
 	      "event=text at once behind a reply's code expected=a space\n cmd=NOOP 200 msg=ok\n",
 	      { 1, "220 a\r\n" }, { 0, "\r\n" }, { 1, "200 b\r\n421 late\r\n" }, { 0, "NOOP\r\n" },
 	      { 1, "200ok\r\n" });
+	check_case("a line that is no command has its reply as any other; what begins so, or is no "
+		   "text, ends the flow");
+	GIVES(" 220 msg=a\n anomaly=ftp_bad_command event=a line that is no command "
+	      "expected=a word of letters and digits\n cmd=XMD5 arg=f 250 msg=d4\n 500 msg=what\n"
+	      " cmd=PWD 257 msg=\"/\"\n anomaly=ftp_parse_error event=no command\n",
+	      { 1, "220 a\r\n" }, { 0, "XMD5 f\r\n12345\r\nPWD\r\n" },
+	      { 1, "250 d4\r\n500 what\r\n257 \"/\"\r\n" }, { 0, "\x16\x03\r\nNOOP\r\n" });
+	GIVES(" 220 msg=a\n anomaly=ftp_parse_error event=no command\n", { 1, "220 a\r\n" },
+	      { 0, "12345\r\nNOOP\r\n" });
 	check_case("of one direction alone everything is there that it tells");
 	GIVES(" cmd=USER arg=ftp user=ftp\n cmd=RETR arg=x user=ftp\n",
 	      { 0, "USER ftp\r\nRETR x\r\n" });
