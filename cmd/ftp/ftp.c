@@ -265,6 +265,21 @@ static void user_set(struct control *c, struct bytes name)
 		memcpy(c->user, name.ptr, c->user_len);
 }
 
+/* What of a command's argument is no secret. */
+static struct bytes shown(struct l7_flow *f, const struct ftp_command *cmd)
+{
+	struct bytes word;
+
+	if (cmd->verb == FTP_V_SECRET)
+		return BYTES(NULL, 0);
+	if (config_of(f)->passwords)
+		return cmd->arg;
+	if (cmd->verb == FTP_V_PASS && !control_of(f)->anonymous)
+		return BYTES(NULL, 0);
+	word = cmd->verb == FTP_V_SITE ? ftp_site_secret(cmd->arg) : BYTES(NULL, 0);
+	return word.ptr ? word : cmd->arg;
+}
+
 /* What is no command is answered, too: by 500. But what begins so, or is no text, is not FTP. */
 static void no_command(struct l7_flow *f, struct bytes line)
 {
@@ -282,7 +297,7 @@ static void command(struct l7_flow *f, struct bytes line)
 	struct control *c = control_of(f);
 	struct ftp_command cmd;
 	struct waiting *w;
-	bool good, secret, resync = c->resync[L7_ORIG];
+	bool good, resync = c->resync[L7_ORIG];
 
 	c->resync[L7_ORIG] = false;
 	if (!words_trimmed(line).len)
@@ -301,9 +316,8 @@ static void command(struct l7_flow *f, struct bytes line)
 	memcpy(w->word, cmd.word, sizeof(w->word));
 	if (cmd.verb == FTP_V_USER)
 		user_set(c, cmd.arg);
-	secret = cmd.verb == FTP_V_SECRET ||
-		 (cmd.verb == FTP_V_PASS && !c->anonymous && !config_of(f)->passwords);
-	if (secret || !cmd.arg.ptr)
+	cmd.arg = shown(f, &cmd);
+	if (!cmd.arg.ptr)
 		return;
 	if (c->text.len + TEXT > TEXTS)
 		text_compact(c);

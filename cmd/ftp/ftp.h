@@ -20,6 +20,7 @@ enum ftp_verb {
 	FTP_V_USER,
 	FTP_V_PASS,
 	FTP_V_SECRET, /* another one whose argument is a secret */
+	FTP_V_SITE,
 	FTP_V_AUTH,
 	FTP_V_REIN,
 	FTP_V_PORT,
@@ -48,6 +49,8 @@ struct ftp_reply {
 
 /* A line without its end. False: it is no command (RFC 959 5.3). */
 bool ftp_command_parse(struct bytes line, struct ftp_command *c);
+/* Of SITE's argument the word behind which passwords stand; ptr NULL: none do. */
+struct bytes ftp_site_secret(struct bytes arg);
 /* Has a line nothing that only other protocols have: is it no more than a wrong command? */
 bool ftp_is_text(struct bytes line);
 /* The first line of a reply, or its only one (RFC 959 4.2). False: it is none. */

@@ -18,7 +18,7 @@ static const struct {
 	{ "size", FTP_V_SIZE },     { "quit", FTP_V_KNOWN },    { "feat", FTP_V_KNOWN },
 	{ "syst", FTP_V_KNOWN },    { "opts", FTP_V_KNOWN },    { "host", FTP_V_KNOWN },
 	{ "clnt", FTP_V_KNOWN },    { "noop", FTP_V_KNOWN },    { "help", FTP_V_KNOWN },
-	{ "site", FTP_V_KNOWN },    { "type", FTP_V_KNOWN },    { "abor", FTP_V_KNOWN },
+	{ "site", FTP_V_SITE },     { "type", FTP_V_KNOWN },    { "abor", FTP_V_KNOWN },
 	{ "cwd", FTP_V_KNOWN },     { "pwd", FTP_V_KNOWN },     { "dele", FTP_V_KNOWN },
 	{ "mkd", FTP_V_KNOWN },     { "rmd", FTP_V_KNOWN },     { "rest", FTP_V_KNOWN },
 	{ "pbsz", FTP_V_KNOWN },    { "prot", FTP_V_KNOWN },    { "mdtm", FTP_V_KNOWN },
@@ -32,6 +32,23 @@ static bool is_letter(uint8_t c)
 static bool is_digit(uint8_t c)
 {
 	return c >= '0' && c <= '9';
+}
+
+struct bytes ftp_site_secret(struct bytes arg)
+{
+	/* Serv-U's, wu-ftpd's and glftpd's words; no RFC has any. */
+	static const char *const words[] = {
+		"pswd", "passwd", "chpass", "cpwd", "gpass", "adduser"
+	};
+
+	arg = words_trimmed(arg);
+	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
+		struct bytes rest = arg;
+
+		if (words_take(&rest, words[i]))
+			return BYTES(arg.ptr, arg.len - rest.len);
+	}
+	return BYTES(NULL, 0);
 }
 
 bool ftp_is_text(struct bytes line)

@@ -19,6 +19,12 @@ static void sessions(void)
 	      { 1, "120 soon\r\n220 ready\r\n" }, { 0, "user bob\r\n" }, { 1, "331 who\r\n" },
 	      { 0, "PASS secret\r\n" }, { 1, "530 no\r\n" }, { 0, "USER ftp\r\nPASS me@x\r\n" },
 	      { 1, "331 mail\r\n230 in\r\n" }, { 0, "REIN\r\n" }, { 1, "220 again\r\n" });
+	check_case("of SITE the words are shown, passwords behind them are not");
+	GIVES(" 220 msg=a\n cmd=SITE arg=PSWD 200 msg=ok\n cmd=SITE arg=chpass 200 msg=ok\n"
+	      " cmd=SITE arg=CHMOD 644 x 200 msg=ok\n cmd=SITE 500 msg=no\n",
+	      { 1, "220 a\r\n" },
+	      { 0, "SITE PSWD old new\r\nsite  chpass\tbob new\r\nSITE CHMOD 644 x\r\nSITE\r\n" },
+	      { 1, "200 ok\r\n200 ok\r\n200 ok\r\n500 no\r\n" });
 	check_case("pipelined commands have their replies in order; a reply's lines may look like "
 		   "others");
 	GIVES(" 220 msg=a\n cmd=FEAT 211 msg=End line=Features line=211-x line= SIZE line=221 x "
