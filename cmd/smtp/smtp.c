@@ -246,30 +246,53 @@ static bool command(struct l7_flow *f, enum l7_dir dir, struct bytes line)
 	return true;
 }
 
-static void header_line(struct l7_flow *f, struct bytes line)
+/* What did not fit; a later folded line may not be put behind the gap either. */
+static void field_cut(struct session *s)
+{
+	s->cut |= 1u << s->folded;
+	s->folded = 0;
+}
+
+static void field_begin(struct l7_flow *f, struct bytes line)
 {
 	struct session *s = l7_state(f);
 	enum smtp_text text;
 	struct bytes value;
 
-	if (line.len == 0) {
-		s->mode = BODY;
-	} else if (line.ptr[0] == ' ' || line.ptr[0] == '\t') {
-		struct span *span = s->folded ? &s->mail[s->folded] : NULL;
+	s->folded = 0;
+	if (!smtp_header_parse(line, &text, &value) || s->mail[text].set)
+		return;
+	span_set(f, &s->mail[text], text, value);
+	s->folded = (int)text;
+}
 
-		if (!span || !span->set)
-			return;
-		if (span->len + line.len <= MAIL_TEXT && keep(f, line))
-			span->len += (uint32_t)line.len;
-		else
-			s->cut |= 1u << s->folded;
-	} else {
-		s->folded = 0;
-		if (smtp_header_parse(line, &text, &value) && !s->mail[text].set) {
-			span_set(f, &s->mail[text], text, value);
-			s->folded = (int)text;
-		}
-	}
+static void field_fold(struct l7_flow *f, struct bytes line)
+{
+	struct session *s = l7_state(f);
+	struct span *span = &s->mail[s->folded];
+
+	if (!s->folded || !span->set)
+		return;
+	if (span->len + line.len <= MAIL_TEXT && keep(f, line))
+		span->len += (uint32_t)line.len;
+	else
+		field_cut(s);
+}
+
+/* Of a longer line no more than that counts, as its end may not be there yet. */
+static void header_line(struct l7_flow *f, struct bytes line)
+{
+	struct session *s = l7_state(f);
+	struct bytes front = BYTES(line.ptr, line.len < BODY_LINE ? line.len : BODY_LINE);
+
+	if (line.len == 0)
+		s->mode = BODY;
+	else if (line.ptr[0] == ' ' || line.ptr[0] == '\t')
+		field_fold(f, front);
+	else
+		field_begin(f, front);
+	if (line.len > BODY_LINE && s->folded)
+		field_cut(s);
 }
 
 /* A line of a mail; RFC 5321, 4.5.2: a dot alone ends it. */
@@ -286,6 +309,17 @@ static void mail_line(struct l7_flow *f, struct bytes line, size_t n)
 	if (s->mode == HEADER && !s->midline)
 		header_line(f, line);
 	s->midline = false;
+}
+
+/* The front of a line that is not waited for. */
+static void mail_line_begin(struct l7_flow *f, struct bytes front)
+{
+	struct session *s = l7_state(f);
+
+	s->bytes += front.len;
+	if (s->mode == HEADER && !s->midline)
+		header_line(f, front);
+	s->midline = true;
 }
 
 /* One line of the client's; how many bytes are done with, and whether to go on. */
@@ -306,9 +340,8 @@ static size_t client_line(struct l7_flow *f, enum l7_dir dir, struct bytes data,
 		*more = command(f, dir, line);
 	} else if (n) {
 		mail_line(f, line, n);
-	} else if (s->mode != COMMANDS && data.len > BODY_LINE) {
-		s->midline = true;
-		s->bytes += data.len;
+	} else if (s->mode != COMMANDS && data.len > BODY_LINE + 1) { /* 1: it may be the CR */
+		mail_line_begin(f, data);
 		n = data.len;
 	} else if (data.len > LINE_MAX) {
 		l7_poison(f, "no end of a line");

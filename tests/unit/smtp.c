@@ -141,8 +141,51 @@ static void limits(void)
 	buf_release(&b);
 }
 
+/* What a header gives, and that it does however it is cut. */
+static const char *header_gives(struct run *r, struct bytes header, size_t piece)
+{
+	run_start(r, 25);
+	run_stream(r, 1, BYTES_LIT("220 mx\r\n"));
+	run_stream(r, 0, BYTES_LIT("MAIL FROM:<a>\r\nDATA\r\n"));
+	run_stream(r, 1, BYTES_LIT("250 ok\r\n354 go\r\n"));
+	run_pieces(r, 0, header, piece);
+	run_stream(r, 0, BYTES_LIT("\r\n\r\n.\r\n"));
+	run_stream(r, 1, BYTES_LIT("250 done\r\n"));
+	return run_finish(r);
+}
+
+static void long_headers(void)
+{
+	static const unsigned sizes[] = { 1, 990, 991, 992, 993, 2000 };
+	static const size_t pieces[] = { 1, 7, 999, 1000, 1001, 1002, 1010 };
+
+	check_case("a long field is the same however the stream is cut, and says what is cut");
+	for (size_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
+		struct buf b = { 0 };
+		struct run whole;
+		const char *want;
+
+		buf_printf(&b, "Subject: %0*d\r\n 1\r\nX: y\r\n", (int)sizes[i], 0);
+		buf_printf(&b, "In-Reply-To: x\r\n %0*d\r\n z", (int)sizes[i], 0);
+		want = header_gives(&whole, buf_bytes(&b), 8192);
+		CHECK(strstr(want, " subject=0"));
+		CHECK((strstr(want, "cut=subject") != NULL) == (sizes[i] > 991));
+		CHECK((strstr(want, "0 1 bytes=") != NULL) == (sizes[i] <= 991));
+		CHECK((strstr(want, "in_reply_to") != NULL) == (sizes[i] > 999));
+		for (size_t k = 0; k < sizeof(pieces) / sizeof(pieces[0]); k++) {
+			struct run r;
+
+			CHECK(strcmp(header_gives(&r, buf_bytes(&b), pieces[k]), want) == 0);
+			run_free(&r);
+		}
+		run_free(&whole);
+		buf_release(&b);
+	}
+}
+
 int main(void)
 {
+	long_headers();
 	lines();
 	sessions();
 	claims();
