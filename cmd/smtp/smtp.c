@@ -167,15 +167,32 @@ static void report(struct l7_flow *f)
 
 /* ---- the client ----------------------------------------------------------------------------- */
 
+/* A server of which nothing is seen can't be waited for. */
+static bool hears_server(const struct l7_flow *f)
+{
+	return l7_offset(f, L7_RESP) != 0;
+}
+
+static enum smtp_verb waiting_take(struct session *s)
+{
+	enum smtp_verb verb = (enum smtp_verb)s->waiting[s->first_waiting];
+
+	s->first_waiting = (uint8_t)((s->first_waiting + 1) % WAITING);
+	s->nwaiting--;
+	return verb;
+}
+
 static void wait_for_reply(struct l7_flow *f, enum smtp_verb verb)
 {
 	struct session *s = l7_state(f);
 
-	if (s->nwaiting == WAITING) {
+	if (s->nwaiting == WAITING && hears_server(f)) {
 		s->over = true;
 		l7_poison(f, "too many commands without a reply");
 		return;
 	}
+	if (s->nwaiting == WAITING)
+		waiting_take(s);
 	s->waiting[(s->first_waiting + s->nwaiting++) % WAITING] = (uint8_t)verb;
 }
 
@@ -207,7 +224,8 @@ static bool command(struct l7_flow *f, enum l7_dir dir, struct bytes line)
 	struct session *s = l7_state(f);
 	struct smtp_command c;
 
-	if (last_waiting(s) == SMTP_V_AUTH) /* a secret, in as many lines as it takes */
+	/* A secret, in as many lines as it takes. */
+	if (last_waiting(s) == SMTP_V_AUTH && hears_server(f))
 		return true;
 	smtp_command_parse(line, &c);
 	wait_for_reply(f, c.verb == SMTP_V_BDAT && c.last ? SMTP_V_BODY : c.verb);
@@ -355,8 +373,7 @@ static size_t client(struct l7_flow *f, enum l7_dir dir, struct bytes data)
 	size_t done = 0, n = 1;
 	bool more = true;
 
-	/* Where nothing is seen of the server, its consent can't be waited for. */
-	if (s->mode == DATA_ASKED && l7_offset(f, !dir) == 0)
+	if (s->mode == DATA_ASKED && !hears_server(f))
 		s->mode = HEADER;
 	while (n && more && !s->over) {
 		n = client_line(f, dir, BYTES(data.ptr + done, data.len - done), &more);
@@ -378,8 +395,7 @@ static void reply(struct l7_flow *f, uint16_t code, struct bytes text)
 	verb = (enum smtp_verb)s->waiting[s->first_waiting];
 	if (verb == SMTP_V_AUTH && code / 100 == 3)
 		return;
-	s->first_waiting = (uint8_t)((s->first_waiting + 1) % WAITING);
-	s->nwaiting--;
+	waiting_take(s);
 	if (verb == SMTP_V_GREETING)
 		return;
 	s->code = code;

@@ -67,6 +67,15 @@ static void mail_parameters(struct bytes rest, struct smtp_command *c)
 	}
 }
 
+/* A verb is a word of its own: a secret of AUTH may begin with one. */
+static bool is_verb(struct bytes line, const char *word)
+{
+	size_t n = strlen(word);
+
+	return begins(line, word) &&
+	       (word[n - 1] == ':' || line.len == n || line.ptr[n] == ' ' || line.ptr[n] == '\t');
+}
+
 void smtp_command_parse(struct bytes line, struct smtp_command *c)
 {
 	static const struct {
@@ -81,7 +90,7 @@ void smtp_command_parse(struct bytes line, struct smtp_command *c)
 
 	*c = (struct smtp_command){ .arg = BYTES(NULL, 0) };
 	for (size_t i = 0; i < sizeof(verbs) / sizeof(verbs[0]); i++) {
-		if (!begins(line, verbs[i].word))
+		if (!is_verb(line, verbs[i].word))
 			continue;
 		c->verb = verbs[i].verb;
 		rest = trimmed(behind(line, strlen(verbs[i].word)));

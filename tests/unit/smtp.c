@@ -40,6 +40,14 @@ static void sessions(void)
 	GIVES("1 helo=c from=a to=b subject=s bytes=14 code=0\n",
 	      { 0, "EHLO c\r\nMAIL FROM:<a>\r\n" }, { 0, "RCPT TO:<b>\r\nDATA\r\n" },
 	      { 0, "Subject: s\r\n\r\n.\r\n" });
+	check_case("nor is the reply to AUTH waited for then; its secrets are no commands");
+	GIVES("1 helo=c from=a to=b subject=s auth=LOGIN bytes=14 code=0\n",
+	      { 0, "EHLO c\r\nAUTH LOGIN\r\nTUFJTA==\r\nAUTHsecret\r\nMAIL FROM:<a>\r\n" },
+	      { 0, "RCPT TO:<b>\r\nDATA\r\nSubject: s\r\n\r\n.\r\n" });
+	GIVES("1 helo=c from=a bytes=0 code=0\n",
+	      { 0, "EHLO c\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n"
+		   "\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n"
+		   "\nMAIL FROM:<a>\r\n" });
 	check_case("behind STARTTLS, or too many commands, nothing is read, wherever the stream is "
 		   "cut");
 	GIVES("0 tls server=mx bytes=0 code=220 reply=go\n", { 1, "220 mx\r\n" },
