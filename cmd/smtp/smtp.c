@@ -209,6 +209,7 @@ static void mail_begin(struct l7_flow *f, const struct smtp_command *c)
 
 	if (s->in_mail)
 		report(f);
+	mail_forget(s); /* chunks that still came to one that was refused */
 	s->in_mail = true;
 	s->depth++;
 	s->first_n = l7_n(f);
@@ -384,6 +385,12 @@ static size_t client(struct l7_flow *f, enum l7_dir dir, struct bytes data)
 
 /* ---- the server ----------------------------------------------------------------------------- */
 
+/* Is it the last that a mail is told: that it was taken, or that its data is not wanted? */
+static bool ends_mail(enum smtp_verb verb, uint16_t code)
+{
+	return verb == SMTP_V_BODY || ((verb == SMTP_V_DATA || verb == SMTP_V_BDAT) && code >= 400);
+}
+
 /* The last line of a reply. */
 static void reply(struct l7_flow *f, uint16_t code, struct bytes text)
 {
@@ -402,7 +409,7 @@ static void reply(struct l7_flow *f, uint16_t code, struct bytes text)
 	own_set(s, SMTP_REPLY, text);
 	if (verb == SMTP_V_DATA && s->mode == DATA_ASKED)
 		s->mode = code == 354 ? HEADER : COMMANDS;
-	if (verb == SMTP_V_BODY && s->in_mail)
+	if (s->in_mail && ends_mail(verb, code))
 		report(f);
 	if (verb == SMTP_V_STARTTLS && code == 220) {
 		s->tls = s->over = true;

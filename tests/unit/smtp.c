@@ -24,6 +24,15 @@ static void sessions(void)
 	      { 1, "220 mx\r\n" }, { 0, "MAIL FROM:<a>\r\n" }, { 1, "250 ok\r\n" },
 	      { 0, "DATA\r\n" }, { 1, "554 no\r\n" }, { 0, "MAIL FROM:<b>\r\n" },
 	      { 1, "250 ok\r\n" });
+	check_case("a mail refused at its data has that reply, not the session's last one");
+	GIVES("1 server=mx from=a to=b bytes=0 code=554 reply=no\n", { 1, "220 mx\r\n" },
+	      { 0, "MAIL FROM:<a>\r\nRCPT TO:<b>\r\nDATA\r\n" },
+	      { 1, "250 ok\r\n250 ok\r\n554 no\r\n" }, { 0, "QUIT\r\n" }, { 1, "221 bye\r\n" });
+	GIVES("1 server=mx from=a bytes=3 code=452 reply=full\n"
+	      "2 server=mx from=b bytes=0 code=221 reply=bye\n",
+	      { 1, "220 mx\r\n" }, { 0, "MAIL FROM:<a>\r\nBDAT 3\r\nabc" },
+	      { 1, "250 ok\r\n452 full\r\n" }, { 0, "BDAT 3 LAST\r\nabc" }, { 1, "503 no\r\n" },
+	      { 0, "MAIL FROM:<b>\r\nQUIT\r\n" }, { 1, "250 ok\r\n221 bye\r\n" });
 	check_case("secrets of AUTH are no commands");
 	GIVES("0 server=mx helo=c auth=LOGIN bytes=0 code=235 reply=yes\n", { 1, "220 mx\r\n" },
 	      { 0, "HELO c\r\n" }, { 1, "250 c\r\n" }, { 0, "AUTH LOGIN\r\n" },
