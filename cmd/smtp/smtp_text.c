@@ -40,18 +40,31 @@ static uint64_t number(struct bytes b)
 	return v;
 }
 
-/* <address>, else the first word. */
-static struct bytes address(struct bytes b)
+/* Up to the sign that ends an address; a quoted local part may have it (RFC 5321, 4.1.2). Where a
+ * quote has no end, it is none. */
+static const uint8_t *address_end(struct bytes b)
 {
-	const uint8_t *end;
+	bool quoted = false;
 
-	b = trimmed(b);
-	if (b.len && b.ptr[0] == '<') {
-		end = memchr(b.ptr, '>', b.len);
-		if (end)
-			return BYTES(b.ptr + 1, (size_t)(end - b.ptr) - 1);
+	for (size_t i = 0; i < b.len; i++) {
+		if (b.ptr[i] == '>' && !quoted)
+			return b.ptr + i;
+		if (b.ptr[i] == '"')
+			quoted = !quoted;
+		else if (b.ptr[i] == '\\' && quoted)
+			i++;
 	}
-	return first_word(b);
+	return memchr(b.ptr, '>', b.len);
+}
+
+/* <address>, else the first word; taken off. */
+static struct bytes address(struct bytes *b)
+{
+	const uint8_t *end = b->len && b->ptr[0] == '<' ? address_end(*b) : NULL;
+	struct bytes word = end ? BYTES(b->ptr + 1, (size_t)(end - b->ptr) - 1) : first_word(*b);
+
+	*b = behind(*b, end ? word.len + 2 : word.len);
+	return word;
 }
 
 static void mail_parameters(struct bytes rest, struct smtp_command *c)
@@ -94,7 +107,7 @@ void smtp_command_parse(struct bytes line, struct smtp_command *c)
 			continue;
 		c->verb = verbs[i].verb;
 		rest = trimmed(behind(line, strlen(verbs[i].word)));
-		c->arg = c->verb == SMTP_V_MAIL || c->verb == SMTP_V_RCPT ? address(rest)
+		c->arg = c->verb == SMTP_V_MAIL || c->verb == SMTP_V_RCPT ? address(&rest)
 									  : first_word(rest);
 		if (c->verb == SMTP_V_MAIL)
 			mail_parameters(rest, c);

@@ -106,6 +106,14 @@ static void lines(void)
 	CHECK(c.verb == SMTP_V_MAIL && bytes_is(c.arg, "a b@x") && c.has_size && c.size == 77);
 	smtp_command_parse(BYTES_LIT("BDAT 86 last"), &c);
 	CHECK(c.verb == SMTP_V_BDAT && c.size == 86 && c.last);
+	smtp_command_parse(BYTES_LIT("RCPT TO:<\"q>x \\\">\"@d> NOTIFY=NEVER"), &c);
+	CHECK(bytes_is(c.arg, "\"q>x \\\">\"@d"));
+	smtp_command_parse(BYTES_LIT("MAIL FROM:<\"a size=9\"@x> size=8"), &c);
+	CHECK(bytes_is(c.arg, "\"a size=9\"@x") && c.size == 8);
+	smtp_command_parse(BYTES_LIT("RCPT TO:<\"a@x>"), &c);
+	CHECK(bytes_is(c.arg, "\"a@x"));
+	smtp_command_parse(BYTES_LIT("RCPT TO:<a"), &c);
+	CHECK(bytes_is(c.arg, "<a"));
 	smtp_command_parse(BYTES_LIT(""), &c);
 	CHECK(c.verb == SMTP_V_OTHER);
 	CHECK(smtp_reply_parse(BYTES_LIT("250-x"), &code, &last, &value) && code == 250 && !last);
