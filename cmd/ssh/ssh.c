@@ -15,10 +15,14 @@ enum {
 	NEWKEYS = 21,
 };
 
-/* What a limit may have cut, of the client, then of the server. */
+/* What a limit may have cut, of the client, then of the server, then of what is agreed on. */
 enum { CUT_BANNER = 1, CUT_KEX = 2, CUT_HOST_KEYS = 4, CUT_EACH = 3 };
-static const char *const cut_names[] = { "client_banner", "client_kex", "client_host_keys",
-					 "server_banner", "server_kex", "server_host_keys" };
+enum { CUT_AGREED = 2 * CUT_EACH, AGREED = SSH_LANGUAGE_C2S, CUTS = CUT_AGREED + AGREED };
+static const char *const cut_names[CUTS] = { "client_banner", "client_kex",   "client_host_keys",
+					     "server_banner", "server_kex",   "server_host_keys",
+					     "kex_alg",       "host_key_alg", "cipher_c2s",
+					     "cipher_s2c",    "mac_c2s",      "mac_s2c",
+					     "comp_c2s",      "comp_s2c" };
 
 struct side {
 	enum { SIDE_BANNER, SIDE_PACKETS, SIDE_DONE } at;
@@ -91,14 +95,20 @@ static struct bytes hassh(struct l7_flow *f, struct bytes text)
 	return hex && text.ptr ? bytes_str(digest_hex(DIGEST_MD5, text, hex)) : BYTES(NULL, 0);
 }
 
-static void agreements(struct rec_ssh *r, const struct ssh_kexinit *client,
-		       const struct ssh_kexinit *server)
+/* Bits of those that may have been cut. */
+static uint32_t agreements(struct rec_ssh *r, const struct ssh_kexinit *client,
+			   const struct ssh_kexinit *server)
 {
 	struct bytes *const to[] = { &r->kex_alg, &r->host_key_alg, &r->cipher_c2s, &r->cipher_s2c,
 				     &r->mac_c2s, &r->mac_s2c,      &r->comp_c2s,   &r->comp_s2c };
+	uint32_t cut = 0;
+	bool more;
 
-	for (int i = 0; i < SSH_LANGUAGE_C2S; i++)
-		*to[i] = ssh_agreed(client->list[i], server->list[i]);
+	for (int i = 0; i < AGREED; i++) {
+		*to[i] = ssh_agreed(client->list[i], server->list[i], &more);
+		cut |= (uint32_t)more << i;
+	}
+	return cut;
 }
 
 static struct bytes banner_of(const struct side *side)
@@ -117,7 +127,8 @@ static void report(struct l7_flow *f)
 	struct bytes any = r.server_banner.len ? r.server_banner : r.client_banner;
 	bool has_c = ssh_kexinit_parse(buf_bytes(&client->kexinit), &c);
 	bool has_v = ssh_kexinit_parse(buf_bytes(&server->kexinit), &v);
-	struct bytes cut[2 * CUT_EACH];
+	struct bytes cut[CUTS];
+	uint32_t agreed_cut = 0;
 
 	s->reported = true;
 	if (any.len > 6) /* SSH-1.99 speaks version 2, too */
@@ -135,8 +146,9 @@ static void report(struct l7_flow *f)
 		r.hassh_server = hassh(f, r.hassh_server_algorithms);
 	}
 	if (has_c && has_v)
-		agreements(&r, &c, &v);
-	r.truncated = l7_names(client->cut | server->cut << CUT_EACH, cut_names, 2 * CUT_EACH, cut);
+		agreed_cut = agreements(&r, &c, &v);
+	r.truncated = l7_names(client->cut | server->cut << CUT_EACH | agreed_cut << CUT_AGREED,
+			       cut_names, CUTS, cut);
 	l7_emit_rec(f, s->first_ts, &rec_ssh_desc, &r);
 }
 

@@ -32,8 +32,9 @@ struct ssh_kexinit {
 
 /* From the payload of a packet, its message number first. False: it is no whole KEXINIT. */
 bool ssh_kexinit_parse(struct bytes payload, struct ssh_kexinit *k);
-/* The first name of the client's list that the server has, too (RFC 4253, 7.1); ptr NULL: none. */
-struct bytes ssh_agreed(struct bytes client, struct bytes server);
+/* The first name of the client's list that the server has, too (RFC 4253, 7.1); ptr NULL: none, or
+ * *more: it may be beyond the names that are looked at. */
+struct bytes ssh_agreed(struct bytes client, struct bytes server, bool *more);
 /* The next name of a list, which is taken off it. False at its end. */
 bool ssh_next_name(struct bytes *list, struct bytes *name);
 

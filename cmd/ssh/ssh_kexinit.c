@@ -32,16 +32,30 @@ bool ssh_next_name(struct bytes *list, struct bytes *name)
 /* Names that are looked at on either side: both lists may be thousands long. */
 enum { NAMES = 100 };
 
-struct bytes ssh_agreed(struct bytes client, struct bytes server)
+/* Is the name in the list? *more: not in what was looked at of it. */
+static bool has_name(struct bytes list, struct bytes name, bool *more)
 {
-	struct bytes name, other;
+	struct bytes other;
 
-	for (int i = 0; i < NAMES && ssh_next_name(&client, &name); i++) {
-		struct bytes rest = server;
+	for (int i = 0; ssh_next_name(&list, &other); i++) {
+		*more = i == NAMES;
+		if (*more)
+			return false;
+		if (bytes_equal(name, other))
+			return true;
+	}
+	return false;
+}
 
-		for (int k = 0; k < NAMES && ssh_next_name(&rest, &other); k++)
-			if (bytes_equal(name, other))
-				return name;
+struct bytes ssh_agreed(struct bytes client, struct bytes server, bool *more)
+{
+	struct bytes name;
+
+	*more = false;
+	for (int i = 0; !*more && ssh_next_name(&client, &name); i++) {
+		*more = i == NAMES;
+		if (!*more && has_name(server, name, more))
+			return name;
 	}
 	return BYTES(NULL, 0);
 }

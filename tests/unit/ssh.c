@@ -90,6 +90,7 @@ static void limits(void)
 {
 	const char *lists[SSH_LISTS];
 	struct buf b = { 0 }, names = { 0 };
+	struct run r;
 
 	check_case("of a list of more than 64 names, and of a long identification, it is said");
 	for (int i = 0; i < 65; i++)
@@ -100,14 +101,31 @@ static void limits(void)
 	buf_printf(&b, "SSH-2.0-%0300d\n", 0);
 	put_kexinit(&b, lists);
 	for (int dir = 0; dir < 2; dir++) {
-		struct run r;
-
 		run_start(&r, 22);
 		run_stream(&r, dir, buf_bytes(&b));
 		CHECK(strstr(run_finish(&r), dir ? " cut=server_banner,server_host_keys\n"
 						 : " cut=client_banner,client_host_keys\n"));
 		run_free(&r);
 	}
+
+	check_case("what is agreed on beyond a hundred names is said to be cut");
+	names.len--;
+	for (int i = 65; i < 101; i++)
+		buf_printf(&names, ",k%d", i);
+	buf_add_byte(&names, 0);
+	lists[SSH_MAC_C2S] = lists[SSH_HOST_KEY] = (const char *)names.ptr;
+	b.len = 0;
+	buf_add_str(&b, "SSH-2.0-x\n");
+	put_kexinit(&b, lists);
+	run_start(&r, 22);
+	run_stream(&r, 0, buf_bytes(&b));
+	lists[SSH_MAC_C2S] = "k100";
+	b.len = 10;
+	put_kexinit(&b, lists);
+	run_stream(&r, 1, buf_bytes(&b));
+	CHECK(strstr(run_finish(&r), " key=k0 "));
+	CHECK(strstr(run_finish(&r), " cut=client_host_keys,server_host_keys,mac_c2s\n"));
+	run_free(&r);
 	buf_release(&names);
 	buf_release(&b);
 }
@@ -132,6 +150,8 @@ static void lists(void)
 {
 	struct ssh_kexinit k;
 	struct bytes list = BYTES_LIT("a,,bc"), name;
+	struct buf b = { 0 };
+	bool more;
 
 	check_case("a KEXINIT that is cut is none");
 	CHECK(!ssh_kexinit_parse(BYTES_LIT("\x14 0123456789abcde\0\0\0\1"), &k));
@@ -142,8 +162,18 @@ static void lists(void)
 	CHECK(ssh_next_name(&list, &name) && bytes_is(name, "bc"));
 	CHECK(!ssh_next_name(&list, &name));
 	check_case("agreed on is the first of the client's that the server has");
-	CHECK(bytes_is(ssh_agreed(BYTES_LIT("x,b,a"), BYTES_LIT("a,b")), "b"));
-	CHECK(!ssh_agreed(BYTES_LIT("x"), BYTES_LIT("a,b")).ptr);
+	CHECK(bytes_is(ssh_agreed(BYTES_LIT("x,b,a"), BYTES_LIT("a,b"), &more), "b") && !more);
+	CHECK(!ssh_agreed(BYTES_LIT("x"), BYTES_LIT("a,b"), &more).ptr && !more);
+	check_case("beyond a hundred names of either side it is not known");
+	for (int i = 0; i < 100; i++)
+		buf_printf(&b, "k%d,", i);
+	buf_add_byte(&b, 'x');
+	CHECK(!ssh_agreed(BYTES_LIT("x"), buf_bytes(&b), &more).ptr && more);
+	CHECK(!ssh_agreed(BYTES_LIT("x,k0"), buf_bytes(&b), &more).ptr && more);
+	CHECK(!ssh_agreed(buf_bytes(&b), BYTES_LIT("x"), &more).ptr && more);
+	CHECK(bytes_is(ssh_agreed(buf_bytes(&b), BYTES_LIT("k99"), &more), "k99") && !more);
+	CHECK(!ssh_agreed(BYTES(b.ptr, b.len - 2), BYTES_LIT("x"), &more).ptr && !more);
+	buf_release(&b);
 }
 
 int main(void)
