@@ -70,13 +70,18 @@ void c_expr(struct compiler *c);
 struct spec_insn *c_emit_arg(struct compiler *c, enum spec_op op);
 /* The value of a name in a table, `table.name`. False: there is none. */
 bool c_constant(struct compiler *c, const char *name, uint64_t *v);
-uint64_t c_const_number(struct compiler *c); /* a number or such a name */
+/* VALUE, LO..HI, ..: a test each, whose jump is to go to where c_land() is said; how many. */
+enum { RANGES = 128 };
+size_t c_ranges(struct compiler *c, size_t jumps[RANGES]);
+void c_land(struct compiler *c, const size_t *jumps, size_t n); /* here */
 uint32_t c_literal(struct compiler *c);
 
 /* ---- compile_fields.c ---- */
 /* Reads the statement `word` where it is one that declares fields. */
 bool c_field(struct compiler *c, const char *word);
 void c_run_close(struct compiler *c);
+/* as TABLE, where it stands here. */
+void c_names(struct compiler *c, uint16_t slot);
 /* What a column means, in ", where it stands here. */
 void c_doc(struct compiler *c, uint16_t slot);
 /* The number of a slot by name, in the sub-record at hand, then outside; -1: there is none. */

@@ -74,45 +74,21 @@ static void on_if(struct compiler *c)
 	}
 }
 
-/* VALUE, LO..HI: jumps whose targets are not known yet. */
-static size_t case_values(struct compiler *c, size_t *jumps)
-{
-	size_t n = 0;
-
-	do {
-		uint64_t lo = c_const_number(c), hi = c_sign(c, "..") ? c_const_number(c) : lo;
-		struct spec_insn *i;
-
-		if (hi < lo)
-			c_fail(c, c->word, "a range goes upwards");
-		if (n == CASES) {
-			c_fail(c, c->word, "more than %d values", CASES);
-			return n;
-		}
-		jumps[n++] = c->s->ncode;
-		i = c_emit(c, OP_CASE);
-		i->imm = lo;
-		i->m = hi - lo > UINT32_MAX ? UINT32_MAX : (uint32_t)(hi - lo);
-	} while (c_sign(c, ","));
-	return n;
-}
-
 /* Each case tests, and jumps over its block to the next test where none of its values is there. */
 static void on_switch(struct compiler *c)
 {
 	unsigned at = indent(c);
-	size_t jumps[CASES], ends[CASES], nends = 0, n, next;
+	size_t jumps[RANGES], ends[CASES], nends = 0, n, next;
 
 	c_run_close(c);
 	c_expr(c);
 	c_end(c);
 	c_next_line(c);
 	while (goes_on(c, at, "case")) {
-		n = case_values(c, jumps);
+		n = c_ranges(c, jumps);
 		next = c->s->ncode;
 		c_emit(c, OP_JUMP);
-		while (n && !c->failed)
-			c->s->code[jumps[--n]].n = c_here(c);
+		c_land(c, jumps, n);
 		line_and_block(c);
 		if (nends == CASES)
 			c_fail(c, NULL, "more than %d cases", CASES);
@@ -127,8 +103,7 @@ static void on_switch(struct compiler *c)
 	c_emit(c, OP_POP);
 	if (goes_on(c, at, "else"))
 		line_and_block(c);
-	while (nends && !c->failed)
-		c->s->code[ends[--nends]].n = c_here(c);
+	c_land(c, ends, nends);
 }
 
 /* ---- loops and windows ---------------------------------------------------------------------- */
@@ -309,17 +284,7 @@ static void on_let(struct compiler *c)
 		c_fail(c, c->at, "= is expected here");
 	c_expr(c);
 	c_emit(c, OP_LET)->slot = slot;
-	if (c_word(c, "as")) {
-		const char *table = c_name(c, "the name of a table");
-		size_t i = 0;
-
-		while (i < c->s->ntables && strcmp(c->s->tables[i].name, table) != 0)
-			i++;
-		if (i == c->s->ntables)
-			c_fail(c, c->word, "no 'names %s' before this line", table);
-		else
-			c->s->slots[slot].table = (int)i;
-	}
+	c_names(c, slot);
 	c_doc(c, slot);
 	c_end(c);
 }

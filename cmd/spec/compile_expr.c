@@ -66,17 +66,53 @@ bool c_constant(struct compiler *c, const char *name, uint64_t *v)
 	return false;
 }
 
-uint64_t c_const_number(struct compiler *c)
+/* A number, perhaps with a - in front, or a name that stands for one. */
+static uint64_t constant(struct compiler *c, bool *minus)
 {
 	uint64_t v = 0;
 	const char *name;
 
+	*minus = c_sign(c, "-");
+	if (*minus)
+		return 0 - c_number(c, 1ull << 63);
 	if (c_at_number(c))
 		return c_number(c, UINT64_MAX);
 	name = c_name(c, "a number or a name that stands for one");
 	if (!c->failed && !c_constant(c, name, &v))
 		c_fail(c, c->word, "'%s' stands for no number here", name);
 	return v;
+}
+
+size_t c_ranges(struct compiler *c, size_t jumps[RANGES])
+{
+	size_t n = 0;
+
+	do {
+		bool minus, also;
+		uint64_t lo = constant(c, &minus), hi = lo;
+		struct spec_insn *i;
+
+		also = minus;
+		if (c_sign(c, ".."))
+			hi = constant(c, &also);
+		if (minus == also ? hi < lo : also || hi > INT64_MAX)
+			c_fail(c, c->word, "a range goes upwards");
+		if (n == RANGES) {
+			c_fail(c, c->word, "more than %d values", RANGES);
+			return n;
+		}
+		jumps[n++] = c->s->ncode;
+		i = c_emit(c, OP_CASE);
+		i->imm = lo;
+		i->span = hi - lo;
+	} while (c_sign(c, ","));
+	return n;
+}
+
+void c_land(struct compiler *c, const size_t *jumps, size_t n)
+{
+	while (n && !c->failed)
+		c->s->code[jumps[--n]].n = c_here(c);
 }
 
 uint32_t c_literal(struct compiler *c)
@@ -186,7 +222,9 @@ static void unary(struct compiler *c, uint32_t start, enum spec_op op)
 		return;
 	last = &c->s->code[start];
 	if (c_here(c) == start + 1 && last->op == OP_PUSH)
-		last->imm = op == OP_NOT ? !last->imm : ~last->imm;
+		last->imm = op == OP_NOT      ? !last->imm
+			    : op == OP_NEGATE ? 0 - last->imm
+					      : ~last->imm;
 	else
 		c_emit(c, op);
 }
@@ -208,8 +246,11 @@ static void primary(struct compiler *c, unsigned depth)
 		primary(c, depth + 1);
 		unary(c, start, OP_INVERT);
 	} else if (c_sign(c, "-")) {
-		push(c, (c_more(c), c_number(c, INT64_MAX)));
-		c->s->code[c->s->ncode - 1].imm *= UINT64_MAX;
+		if (c_at_number(c))
+			push(c, c_number(c, 1ull << 63));
+		else
+			primary(c, depth + 1);
+		unary(c, start, OP_NEGATE);
 	} else if (c_at_number(c)) {
 		push(c, c_number(c, UINT64_MAX));
 	} else {

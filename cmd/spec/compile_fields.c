@@ -177,8 +177,7 @@ void c_doc(struct compiler *c, uint16_t slot)
 		c->s->slots[slot].what = (const char *)b.ptr;
 }
 
-/* as TABLE */
-static void names(struct compiler *c, uint16_t slot)
+void c_names(struct compiler *c, uint16_t slot)
 {
 	const char *name;
 
@@ -197,7 +196,7 @@ static void names(struct compiler *c, uint16_t slot)
 /* == EXPR, in A..B, C */
 static void check(struct compiler *c, uint16_t slot, const char *name)
 {
-	size_t cases[SPEC_DEPTH], n = 0;
+	size_t cases[RANGES], n;
 
 	if (c_sign(c, "==")) {
 		c_emit(c, OP_GET)->slot = slot;
@@ -206,26 +205,9 @@ static void check(struct compiler *c, uint16_t slot, const char *name)
 		c_emit(c, OP_REQUIRE)->why = c_why(c, "%s is not what it must be", name);
 	} else if (c_word(c, "in")) {
 		c_emit(c, OP_GET)->slot = slot;
-		do {
-			uint64_t lo = c_const_number(c), hi = lo;
-			struct spec_insn *i;
-
-			if (c_sign(c, ".."))
-				hi = c_const_number(c);
-			if (hi < lo)
-				c_fail(c, c->word, "a range goes upwards");
-			if (n == SPEC_DEPTH) {
-				c_fail(c, c->word, "more than %d ranges", SPEC_DEPTH);
-				return;
-			}
-			cases[n++] = c->s->ncode;
-			i = c_emit(c, OP_CASE);
-			i->imm = lo;
-			i->m = hi - lo > UINT32_MAX ? UINT32_MAX : (uint32_t)(hi - lo);
-		} while (c_sign(c, ","));
+		n = c_ranges(c, cases);
 		c_emit(c, OP_FAIL)->why = c_why(c, "%s is not what it may be", name);
-		while (n)
-			c->s->code[cases[--n]].n = c_here(c);
+		c_land(c, cases, n);
 	}
 }
 
@@ -233,7 +215,7 @@ static void field_end(struct compiler *c, uint16_t slot, const char *name, bool 
 {
 	if (!c->s->slots[slot].blob) {
 		check(c, slot, name);
-		names(c, slot);
+		c_names(c, slot);
 	}
 	c_doc(c, slot);
 	if (list)

@@ -65,11 +65,12 @@ enum spec_op {
 	OP_BOTH,
 	OP_EITHER, /* ..to here */
 	OP_NOT,
+	OP_NEGATE,
 	OP_INVERT,
 
 	OP_JUMP,  /* to n */
 	OP_JUMPZ, /* pops; to n where it is 0 */
-	OP_CASE,  /* is the top within imm .. imm + m? Then pops it and goes to n */
+	OP_CASE,  /* is the top within imm .. imm + span? Then pops it and goes to n */
 	OP_POP,
 
 	/* A run: bytes that are all there; the loads behind it take from them at fixed places. */
@@ -140,7 +141,10 @@ struct spec_insn {
 	uint32_t back; /* ARG_STACK: where its expression begins, to be evaluated again */
 	uint32_t line;
 	uint64_t imm; /* ARG_IMM; ARG_SLOT: the slot */
-	const char *why;
+	union {
+		const char *why;
+		uint64_t span; /* OP_CASE */
+	};
 };
 
 /* A named value. */

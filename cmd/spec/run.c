@@ -115,7 +115,7 @@ static enum step op_jumpz(struct run *r, const struct spec_insn *i)
 
 static enum step op_case(struct run *r, const struct spec_insn *i)
 {
-	if (r->stack[r->top - 1] - i->imm > i->m)
+	if (r->stack[r->top - 1] - i->imm > i->span)
 		return STEP_ON;
 	r->top--;
 	return run_jump(r, i->n);

@@ -139,6 +139,8 @@ static inline uint64_t run_number(struct run *r, const struct spec_insn *i)
 		return run_is(r, i);
 	case OP_NOT:
 		return !run_pop(r);
+	case OP_NEGATE:
+		return 0 - run_pop(r);
 	case OP_INVERT:
 		return ~run_pop(r);
 	default:

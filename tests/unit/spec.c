@@ -203,6 +203,25 @@ static void blocks(void)
 	      "p_malformed: the constant is not there (line 5)\n");
 	GIVES("message\n\tu8 v in 1, 5..7\n", "\x04",
 	      "p_malformed: v is not what it may be (line 5)\n");
+	check_case("ranges have 64 bits, and go from negative numbers to others");
+	GIVES("message\n\tu64 v in 0..0x7fffffffffffffff\n\tu64 w in 1, "
+	      "0x100000000..0xffffffffffffffff\n",
+	      "\0\0\0\2\0\0\0\0\xff\0\0\0\0\0\0\0",
+	      "p v=8589934592 w=-72057594037927936\n"); /* as the log prints them */
+	GIVES("message\n\ti8 a in -1..1\n\ti8 b in -128..-127, 5\n\tswitch a\n\tcase -3..-1\n"
+	      "\t\tlet c = 1\n\telse\n\t\tlet c = 2\n",
+	      "\xff\x81", "p a=-1 b=-127 c=1\n");
+	GIVES("message\n\ti8 a in -1..1\n", "\xfe",
+	      "p_malformed: a is not what it may be (line 5)\n");
+	GIVES("message\n\tu64 a\n\tswitch a\n\tcase 1..0x200000000\n\t\tlet c = 1\n",
+	      "\0\0\0\2\0\0\0\1", "p a=8589934593\n");
+	CHECK(refused(HEAD "message\n\ti8 a in 1..-1\n", 5, 14, "upwards"));
+	CHECK(refused(HEAD "message\n\ti8 a in -1..-2\n", 5, 15, "upwards"));
+	CHECK(refused(HEAD "message\n\ti8 a in -1..0xffffffffffffffff\n", 5, 14, "upwards"));
+	check_case("a minus stands before whatever ! stands before");
+	GIVES("message\n\tu8 a\n\tlet b = -a\n\tlet c = 3 - -(a + 1)\n\tlet d = -!a\n"
+	      "\tlet e = -2 * -3 - -0x8000000000000000\n",
+	      "\5", "p a=5 b=-5 c=9 d=0 e=-9223372036854775802\n");
 	check_case("if, else if, else; switch with ranges, names and else");
 	GIVES("message\n\tu8 a\n\tif a == 1\n\t\tu8 b\n\telse if a == 2\n\t\tu8 c\n\telse\n"
 	      "\t\tu8 d\n",
