@@ -63,6 +63,10 @@ static void on_protocol(struct compiler *c)
 		c_fail(c, c->word, "a spec has one protocol");
 	if (strchr(name, '.') || *name == '_')
 		c_fail(c, c->word, "a protocol's name has a letter in front, and no dot");
+	/* Whoever reads records finds them by their type's name. */
+	for (size_t i = 0; i < rec_builtin_count; i++)
+		if (strcmp(name, rec_builtin[i]->name) == 0)
+			c_fail(c, c->word, "'%s' is a record of weir's own", name);
 	c->s->name = name;
 	c->s->summary = (const char *)c_string(c).ptr;
 	c_end(c);

@@ -33,6 +33,7 @@ struct compiler {
 		unsigned block; /* `whole` in which it was set last, 0: in none */
 	} marks[SPEC_DEPTH];
 	unsigned nmarks;
+	unsigned windows;       /* that are open */
 	unsigned depth, whole;  /* blocks; those that have all their bytes */
 	unsigned block, blocks; /* the outermost of the latter, by number; how many there were */
 	int sub;                /* the sub-record at hand, or -1 */
@@ -80,6 +81,8 @@ uint32_t c_literal(struct compiler *c);
 /* Reads the statement `word` where it is one that declares fields. */
 bool c_field(struct compiler *c, const char *word);
 void c_run_close(struct compiler *c);
+/* The last word speaks of the window's end: over TCP there must be a window. */
+void c_window(struct compiler *c);
 /* as TABLE, where it stands here. */
 void c_names(struct compiler *c, uint16_t slot);
 /* What a column means, in ", where it stands here. */

@@ -180,6 +180,7 @@ static void on_repeat(struct compiler *c)
 	} else if (c_word(c, "until")) {
 		if (!c_word(c, "end"))
 			c_fail(c, c->at, "'end' is expected here");
+		c_window(c);
 		begin = c->s->ncode;
 		c_emit(c, OP_WHILE);
 		top = turn = c->s->ncode;
@@ -208,6 +209,13 @@ static void whole_end(struct compiler *c)
 		c->block = 0;
 }
 
+static void window_block(struct compiler *c)
+{
+	c->windows++;
+	line_and_block(c);
+	c->windows--;
+}
+
 static void on_within(struct compiler *c)
 {
 	c_run_close(c);
@@ -221,11 +229,11 @@ static void on_within(struct compiler *c)
 			       (unsigned long long)i->imm);
 		i->n = whole_begin(c);
 		c->consumed++;
-		line_and_block(c);
+		window_block(c);
 		whole_end(c);
 	} else {
 		c_emit_arg(c, OP_WITHIN);
-		line_and_block(c);
+		window_block(c);
 	}
 	c_emit(c, OP_LEAVE);
 }
@@ -239,7 +247,7 @@ static void on_whole(struct compiler *c)
 	i->n = c_word(c, "max") ? (uint32_t)c_number(c, SPEC_WHOLE_MAX) : SPEC_WHOLE;
 	i->why = c_why(c, "more than %u bytes", i->n);
 	i->m = whole_begin(c);
-	line_and_block(c);
+	window_block(c);
 	whole_end(c);
 	c_emit(c, OP_LEAVE);
 }
@@ -350,6 +358,8 @@ static void on_checksum(struct compiler *c)
 
 	if (!c->failed && sum < 0)
 		c_fail(c, c->named, "no checksum '%s'; there are %s", name, sum_names());
+	if (!c->failed && c->s->nsums == SPEC_SUMS)
+		c_fail(c, c->named, "more than %d checksums", SPEC_SUMS);
 	c_run_close(c);
 	c_expr(c);
 	if (!c_word(c, "from"))
@@ -358,6 +368,7 @@ static void on_checksum(struct compiler *c)
 	i = c_emit(c, OP_SUM);
 	i->n = from;
 	i->m = (uint32_t)sum;
+	i->slot = (uint16_t)c->s->nsums++;
 	if (c_word(c, "to")) {
 		i->arg = true;
 		i->imm = a_mark(c);

@@ -60,6 +60,12 @@ static uint32_t run_bytes(struct compiler *c, uint32_t n)
 	return run_add(c, n * 8) / 8;
 }
 
+void c_window(struct compiler *c)
+{
+	if (c->s->tcp && !c->windows)
+		c_fail(c, c->word, "over TCP this stands within a window: 'within' opens one");
+}
+
 /* ---- slots ---------------------------------------------------------------------------------- */
 
 static const char *const reserved[] = { "proto", "orig_h", "orig_p", "resp_h",       "resp_p",
@@ -443,6 +449,7 @@ static void blob(struct compiler *c, enum rec_kind kind, enum spec_op then)
 	if (c_word(c, "until")) {
 		until(c, slot);
 	} else if (c_word(c, "rest")) {
+		c_window(c);
 		c_run_close(c);
 		c_emit(c, OP_REST)->slot = slot;
 		c->consumed++;

@@ -89,6 +89,15 @@ static const struct spec_item *items_of(const struct spec_msg *m, size_t *n)
 	return (const void *)m->items.ptr;
 }
 
+/* A list of names has 32 bits of each: what is more must not be given the name of the rest. */
+static uint64_t listed_number(struct out *o, const struct spec_slot *slot, uint64_t v)
+{
+	if (slot->table < 0 || v <= UINT32_MAX)
+		return v;
+	o->cut = true;
+	return UINT32_MAX;
+}
+
 static void put_list(struct out *o, unsigned k, const struct spec_msg *m, struct bytes data)
 {
 	const struct spec_slot *slot = &o->s->slots[k];
@@ -110,7 +119,7 @@ static void put_list(struct out *o, unsigned k, const struct spec_msg *m, struct
 		if (slot->blob)
 			put_blob(o, at, slot->kind, blob_of(m, &items[i].v, data));
 		else
-			put_number(at, size, items[i].v.u);
+			put_number(at, size, listed_number(o, slot, items[i].v.u));
 		at += size;
 	}
 }

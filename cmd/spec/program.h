@@ -2,8 +2,9 @@
  * and what says which flows it is for.
  *
  * A program is bounded by construction: parts are put in place where they are used and cannot hold
- * themselves, and each turn of a loop takes at least one byte. So a message costs at most the
- * program's length times its bytes. */
+ * themselves, each turn of a loop takes at least one byte, and a checksum goes on where it ended
+ * when its loop came to it last. So a message costs at most the program's length times its bytes.
+ */
 #ifndef WEIR_SPEC_PROGRAM_H
 #define WEIR_SPEC_PROGRAM_H
 
@@ -30,6 +31,7 @@ enum {
 	SPEC_WHOLE_MAX = 98304,
 	SPEC_KEYS = 3, /* numbers by which a response finds its request */
 	SPEC_SUBS = 16,
+	SPEC_SUMS = 16, /* checksums, as often as parts put them in place */
 	SPEC_NAME = 48,
 };
 
@@ -112,12 +114,13 @@ enum spec_op {
 	OP_APPEND, /* slot's value to its list */
 	OP_ROW,    /* the values of sub-record n become a row */
 
-	OP_LET,  /* pops into slot */
-	OP_SET,  /* pops into the flow's number `slot` */
-	OP_IP4,  /* pops; slot = its 4 bytes */
-	OP_TIME, /* slot's number becomes ns since the epoch; n: enum spec_time */
-	OP_MARK, /* mark n is here */
-	OP_SUM,  /* pops; is it checksum m over the bytes from mark n to here (arg: to mark imm)? */
+	OP_LET,     /* pops into slot */
+	OP_SET,     /* pops into the flow's number `slot` */
+	OP_IP4,     /* pops; slot = its 4 bytes */
+	OP_TIME,    /* slot's number becomes ns since the epoch; n: enum spec_time */
+	OP_MARK,    /* mark n is here */
+	OP_SUM,     /* pops; is it checksum m over the bytes from mark n to here (arg: to mark imm)?
+		       slot: which of the message's sums this is */
 	OP_REQUIRE, /* pops; fails where it is 0 (why) */
 	OP_FAIL,
 	OP_NOTE,  /* an anomaly: why */
@@ -201,7 +204,7 @@ struct spec {
 	struct spec_slot slots[SPEC_SLOTS];
 	unsigned nslots;
 	struct spec_sub subs[SPEC_SUBS];
-	unsigned nsubs;
+	unsigned nsubs, nsums;
 	struct spec_table *tables;
 	size_t ntables;
 

@@ -40,6 +40,11 @@ struct spec_loop {
 	bool begun;
 };
 
+/* What a checksum has of the message: from one place of it to another. */
+struct spec_sum {
+	uint64_t from, to, v;
+};
+
 /* A message, or as much of it as came. */
 struct spec_msg {
 	struct spec_msg *next;
@@ -55,6 +60,7 @@ struct spec_msg {
 	uint32_t behind[SPEC_DEPTH + 1]; /* bytes of the delimiter behind it */
 	uint64_t mark[SPEC_DEPTH];
 	struct spec_loop loop[SPEC_DEPTH];
+	struct spec_sum sum[SPEC_SUMS];
 	struct buf kept;  /* owned bytes of values */
 	struct buf items; /* struct spec_item */
 	size_t own_items; /* bytes of items whose bytes are owned already */

@@ -7,5 +7,9 @@
 int sum_find(const char *name); /* -1: there is none */
 const char *sum_names(void);
 uint64_t sum_of(int sum, struct bytes b);
+/* The same piece by piece: `at` bytes were summed before. */
+uint64_t sum_begin(int sum);
+uint64_t sum_add(int sum, uint64_t v, uint64_t at, struct bytes b);
+uint64_t sum_end(int sum, uint64_t v);
 
 #endif

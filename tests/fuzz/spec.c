@@ -103,14 +103,21 @@ static void statement(struct source *s, const char *form, const char *indent)
 	buf_add_byte(&s->text, '\n');
 }
 
-/* Rows hold no lists. */
-static bool fits(const char *form, bool rows)
+/* Rows hold no lists; what goes to a window's end stands in one. */
+static bool fits(const char *form, bool rows, bool window)
 {
+	if (!window && (strstr(form, " rest") || strstr(form, "until end")))
+		return false;
 	return !rows || (!strstr(form, "[]") && !strstr(form, " as "));
 }
 
+static bool opens(const char *form)
+{
+	return strncmp(form, "within", 6) == 0 || strncmp(form, "whole", 5) == 0;
+}
+
 /* As deep as DEEP. */
-static void block(struct source *s, unsigned depth, bool rows)
+static void block(struct source *s, unsigned depth, bool rows, bool window)
 {
 	static const char tabs[] = "\t\t\t\t\t\t\t\t";
 	const char *indent = tabs + sizeof(tabs) - 1 - depth;
@@ -119,11 +126,12 @@ static void block(struct source *s, unsigned depth, bool rows)
 	statement(s, "u8 %c", indent);
 	while ((b = next(s)) < 250 && s->text.len < TEXT) {
 		if (b < SIMPLE * 4) {
-			if (fits(simple[b % SIMPLE], rows))
+			if (fits(simple[b % SIMPLE], rows, window))
 				statement(s, simple[b % SIMPLE], indent);
-		} else if (depth < DEEP && fits(blocks[b % BLOCKS], rows)) {
+		} else if (depth < DEEP && fits(blocks[b % BLOCKS], rows, window)) {
 			statement(s, blocks[b % BLOCKS], indent);
-			block(s, depth + 1, rows || strstr(blocks[b % BLOCKS], " as "));
+			block(s, depth + 1, rows || strstr(blocks[b % BLOCKS], " as "),
+			      window || opens(blocks[b % BLOCKS]));
 		}
 	}
 }
@@ -175,7 +183,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		    "protocol p \"x\"\ntcp 7\nudp 7\nstates s1, s2\nflow v\nmessage\n");
 	for (char c = 'a'; c <= 'h'; c++)
 		buf_printf(&source.text, "\tlet %c = %d\n", c, c - 'a');
-	block(&source, 1, false);
+	block(&source, 1, false, false);
 	s = spec_compile(buf_bytes(&source.text), &e);
 	if (getenv("SPEC_SHOW"))
 		fprintf(stderr, "%.*s", (int)source.text.len, (const char *)source.text.ptr);

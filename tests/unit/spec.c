@@ -6,6 +6,8 @@
 #include "cmd/spec/sums.h"
 #include "tests/unit/check.h"
 
+/* as many lines, where over TCP a window would be needed */
+#define UDP_HEAD "protocol p \"a test\"\nudp 7\n\n"
 #define HEAD "protocol p \"a test\"\ntcp 7\nudp 7\n"
 
 static struct spec *compile(const char *text)
@@ -39,7 +41,7 @@ static bool datagram_gives(const char *body, struct bytes b, const char *want)
 	struct run r;
 	bool same;
 
-	buf_printf(&text, HEAD "%s%c", body, 0);
+	buf_printf(&text, UDP_HEAD "%s%c", body, 0);
 	s = compile((const char *)text.ptr);
 	buf_release(&text);
 	if (!s)
@@ -86,7 +88,7 @@ static void wrong_specs(void)
 	      refused("protocol p \"x\"\nudp\nmessage\n\tu8 a\n", 4, 1, "no flow is claimed"));
 	CHECK(refused(HEAD "message\n\tu8 a b\n", 5, 7, "nothing is expected"));
 	CHECK(refused(HEAD "message\n\tu65 a\n", 5, 2, "1 to 64"));
-	CHECK(refused(HEAD "message\n\tu3 a\n\tu8 b\n\tbytes c rest\n", 7, 8, "do not fill"));
+	CHECK(refused(UDP_HEAD "message\n\tu3 a\n\tu8 b\n\tbytes c rest\n", 7, 8, "do not fill"));
 	CHECK(refused(HEAD "message\n\tbytes c n\n", 5, 10, "no field 'n'"));
 	CHECK(refused(HEAD "message\n\tword a\n", 5, 2, "no statement"));
 	CHECK(refused(HEAD "message\n\tu8 a as t\n", 5, 10, "no 'names t'"));
@@ -101,6 +103,18 @@ static void wrong_specs(void)
 	CHECK(refused(HEAD "nonsense\n", 4, 1, "no word"));
 	CHECK(refused(HEAD "message\n\tu8 a in 5..2\n", 5, 13, "upwards"));
 	CHECK(refused(HEAD "message\n\tbecome x\n", 5, 9, "no state 'x'"));
+	check_case("over TCP what goes to a window's end stands within one");
+	CHECK(refused(HEAD "message\n\ttext a rest\n", 5, 9, "within a window"));
+	CHECK(refused(HEAD "message\n\trepeat until end\n\t\tu8 a[]\n", 5, 15, "within a window"));
+	CHECK(refused(HEAD "part a\n\ttext b rest\nmessage\n\tuse a\n", 5, 9, "within a window"));
+	CHECK(refused(HEAD "message\n\twithin 2\n\t\tu8 a\n\ttext b rest\n", 7, 9,
+		      "within a window"));
+	CHECK(stream_gives("protocol p \"x\"\ntcp 7\nmessage\n\tu8 k\n\twithin k\n\t\tu8 b\n"
+			   "\t\trepeat until end\n\t\t\tu8 a[]\n\twhole 1\n\t\ttext c rest\n",
+			   BYTES_LIT("\2\1\2x"), BYTES_LIT(""), "p k=2 b=1 a=2 c=x\n"));
+	check_case("a protocol has not the name of a record that is weir's own");
+	CHECK(refused("protocol guess \"x\"\nudp 7\nmessage\n\tu8 a\n", 1, 10, "weir's own"));
+	CHECK(refused("protocol dns \"x\"\nudp 7\nmessage\n\tu8 a\n", 1, 10, "weir's own"));
 	check_case("a number has 64 bits and not one more");
 	CHECK(refused(HEAD "message\n\tu8 a == 18446744073709551616\n", 5, 10, "64 bits"));
 	CHECK(refused("protocol p \"x\"\nudp 70000\n", 2, 5, "more than 65535"));
@@ -243,6 +257,19 @@ static void blocks(void)
 	GIVES("message\n\trepeat 3\n\t\tu16 a[]\n\tlet b = 1 + 2 * 3 << 1 | 0x100\n"
 	      "\tlet c = (pos - 4) % 4 + left\n",
 	      "\0\1\0\2\0\3", "p a=1,2,3 b=270 c=2\n");
+	check_case("a number in a list has the name of its own or none");
+	GIVES("names t\n\t3 three\nmessage\n\trepeat 2\n\t\tu56 v[] as t\n",
+	      "\1\0\0\0\0\3\0\0\0\0\0\0\0\3", "p v=4294967295,three cut=1\n");
+	check_case("a checksum in a loop goes on, and begins anew where its mark is set anew");
+	GIVES("message\n\tmark m\n\trepeat until end\n\t\tu16 a[]\n\t\tu8 s[]\n"
+	      "\t\tchecksum sum8 7 from m\n",
+	      "\1\2\4\0\0\0\1\0\0", "p_checksum\np a=258,0,256 s=4,0,0\n");
+	GIVES("message\n\trepeat until end\n\t\tmark m\n\t\tu16 a[]\n\t\tu8 s[]\n"
+	      "\t\tmark n\n\t\tu8 t\n\t\tchecksum inet 0xfefd from m to n\n",
+	      "\1\2\0\7\1\1\1\7\1\2\0\7", "p_checksum\np a=258,257,258 s=0,1,0 t=7\n");
+	GIVES("message\n\tmark m\n\trepeat 3\n\t\tu8 a\n\t\tif a == 3\n"
+	      "\t\t\tchecksum inet 0xfbfd from m\n\t\telse\n\t\t\tchecksum inet 0xfeff from m\n",
+	      "\1\2\3", "p_checksum\np a=3\n");
 	check_case("checksums");
 	CHECK_EQ(sum_of(sum_find("crc32"), BYTES_LIT("123456789")), 0xcbf43926);
 	CHECK_EQ(sum_of(sum_find("crc32c"), BYTES_LIT("123456789")), 0xe3069283);
@@ -551,6 +578,44 @@ static void work(void)
 	spec_free(s);
 }
 
+/* CPU time of a checksum at each of n bytes; the least of some tries, in ns. */
+static double sums_cost(const struct spec *s, size_t n)
+{
+	static uint8_t zero[64000];
+	double least = 1e18;
+
+	for (int i = 0; i < 5; i++) {
+		struct timespec from, to;
+		struct run r;
+		double ns;
+
+		run_start(&r, s, IPPROTO_UDP, 7);
+		clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &from);
+		run_packet(&r, 0, 1, 1, BYTES(zero, n));
+		clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &to);
+		ns = (double)(to.tv_sec - from.tv_sec) * 1e9 + (double)(to.tv_nsec - from.tv_nsec);
+		least = ns < least ? ns : least;
+		run_free(&r);
+	}
+	return least;
+}
+
+static void sums_work(void)
+{
+	struct spec *s = compile("protocol p \"x\"\nudp 7\nmessage\n\tmark m\n"
+				 "\trepeat until end max 65536\n\t\tu8 _a\n"
+				 "\t\tchecksum crc32 0 from m\n");
+	double once, most;
+
+	check_case("a checksum in a loop costs each byte once");
+	once = sums_cost(s, 4000);
+	most = sums_cost(s, 64000); /* 16 times as much; quadratic, it would be 256 times */
+	if (most > 64 * once)
+		printf("# %.0f ns, 16 times the bytes %.0f ns\n", once, most);
+	CHECK(most <= 64 * once);
+	spec_free(s);
+}
+
 static void columns(void)
 {
 	struct spec *s = compile(HEAD "message\n\ti16 a\n\tbytes b 2\n\ti8 c\n\tif 0\n\t\ti8 d\n");
@@ -595,6 +660,7 @@ int main(void)
 	compiling();
 	memory();
 	work();
+	sums_work();
 	columns();
 	return check_end();
 }
