@@ -15,7 +15,7 @@ static const struct {
 	{ "&", OP_AND, 7 },     { "+", OP_ADD, 9 },   { "-", OP_SUB, 9 },  { "*", OP_MUL, 10 },
 	{ "/", OP_DIV, 10 },    { "%", OP_MOD, 10 },
 };
-enum { BINARY = sizeof(binary) / sizeof(binary[0]), UNARY = 11 };
+enum { BINARY = sizeof(binary) / sizeof(binary[0]), COMPARE = 4 /* level */ };
 
 struct spec_insn *c_emit(struct compiler *c, enum spec_op op)
 {
@@ -299,13 +299,14 @@ void c_expr(struct compiler *c)
 	expression(c, 0, 0);
 }
 
+/* A comparison is no length: behind one == is what the field must be. */
 struct spec_insn *c_emit_arg(struct compiler *c, enum spec_op op)
 {
 	uint32_t start = c_here(c);
 	struct spec_insn only = { 0 }, *i;
 	bool one;
 
-	c_expr(c);
+	expression(c, COMPARE, 0);
 	one = c_here(c) == start + 1;
 	if (one) {
 		only = c->s->code[start];

@@ -222,6 +222,8 @@ static void field_end(struct compiler *c, uint16_t slot, const char *name, bool 
 	if (!c->s->slots[slot].blob) {
 		check(c, slot, name);
 		c_names(c, slot);
+	} else if (c_sign(c, "==") || c_word(c, "in")) {
+		c_fail(c, c->word, "of bytes: 'match \"..\"', or 'require %s is \"..\"'", name);
 	}
 	c_doc(c, slot);
 	if (list)

@@ -251,22 +251,28 @@ static enum step op_ip4(struct run *r, const struct spec_insn *i)
 	return STEP_ON;
 }
 
-/* Absent where it is 0: an instant that is not known. */
+/* Absent where it is 0, an instant that is not known, and where it is before 1970 or after 2554:
+ * there are no ns for that. */
 static enum step op_time(struct run *r, const struct spec_insn *i)
 {
 	const uint64_t second = 1000000000, since_1900 = 2208988800;
 	struct spec_value *v = &r->m->v[i->slot];
-	uint64_t s;
+	uint64_t unit = i->n == SPEC_UNIX_MS ? second / 1000 : second, part = 0;
 
 	if (v->u == 0) {
 		v->where = SPEC_UNSET;
-	} else if (i->n == SPEC_NTP) {
-		/* RFC 4330, 3: with the first bit clear it is the era from 2036 on */
-		s = (v->u >> 32) + (v->u >> 63 ? 0 : 1ull << 32) - since_1900;
-		v->u = s * second + ((v->u & UINT32_MAX) * second >> 32);
-	} else {
-		v->u *= i->n == SPEC_UNIX ? second : second / 1000;
+		return STEP_ON;
 	}
+	if (i->n == SPEC_NTP) {
+		part = (v->u & UINT32_MAX) * second >> 32;
+		/* RFC 4330, 3: with the first bit clear it is the era from 2036 on */
+		v->u = (v->u >> 32) + (v->u >> 63 ? 0 : 1ull << 32) - since_1900;
+	}
+	if (v->u > (UINT64_MAX - part) / unit) {
+		v->where = SPEC_UNSET;
+		r->m->cut |= i->slot != 0;
+	}
+	v->u = v->u * unit + part;
 	return STEP_ON;
 }
 

@@ -402,6 +402,10 @@ enum step op_oid(struct run *r, const struct spec_insn *i)
 	for (uint32_t k = 0; k < value->b.len; k++) {
 		uint8_t b = spec_value_bytes(m, value, r->io->data).ptr[k];
 
+		if (v >> 57) { /* what comes before is left of it */
+			m->cut |= i->slot != 0;
+			break;
+		}
 		v = v << 7 | (b & 0x7f);
 		if (b & 0x80)
 			continue;

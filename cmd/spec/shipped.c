@@ -88,6 +88,8 @@ struct buf shipped_read(const char *what, char *path, size_t size)
 	fd = open(path, O_RDONLY | O_CLOEXEC);
 	if (fd < 0 && errno == ENOENT && path[0] && strcmp(path, what) != 0)
 		unknown(what);
+	if (fd < 0 && (errno == ENOENT || errno == ENOTDIR))
+		die_usage("cannot open '%s': %s", path, strerror(errno));
 	if (fd < 0)
 		die_errno("cannot open '%s'", path);
 	while ((n = read(fd, buf_reserve(&text, 65536), 65536)) > 0) {

@@ -14,8 +14,9 @@ void c_fail(struct compiler *c, const char *at, const char *fmt, ...)
 	if (c->failed)
 		return;
 	c->failed = true;
-	if (c->line < c->nlines) {
-		const struct spec_line *l = &c->lines[c->line];
+	if (c->nlines) { /* what lacks at the end is said at the last line */
+		const struct spec_line *l =
+			&c->lines[c->line < c->nlines ? c->line : c->nlines - 1];
 
 		c->e->line = l->number;
 		c->e->column = 1;

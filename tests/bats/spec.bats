@@ -51,7 +51,7 @@ setup_file() {
 	[ "$status" -eq 2 ]
 	[[ "$output" == *"did you mean 'modbus'?" ]]
 	run weir spec ./none.spec
-	[ "$status" -eq 1 ]
+	[ "$status" -eq 2 ]
 	[[ "$output" == "weir-spec: cannot open './none.spec': "* ]]
 	run weir spec
 	[ "$status" -eq 2 ]

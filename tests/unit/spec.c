@@ -103,6 +103,13 @@ static void wrong_specs(void)
 	CHECK(refused(HEAD "nonsense\n", 4, 1, "no word"));
 	CHECK(refused(HEAD "message\n\tu8 a in 5..2\n", 5, 13, "upwards"));
 	CHECK(refused(HEAD "message\n\tbecome x\n", 5, 9, "no state 'x'"));
+	check_case("bytes are no number: what they must be is said in another way");
+	CHECK(refused(HEAD "message\n\ttext a 2 == 2\n", 5, 11, "match"));
+	CHECK(refused(HEAD "message\n\ttext a 2 == \"ab\"\n", 5, 11, "require a is"));
+	CHECK(refused(HEAD "message\n\tip4 a in 2\n", 5, 8, "match"));
+	check_case("what lacks at the end is said at the last line");
+	CHECK(refused(HEAD "message\n\tu8 a\n\tswitch a\n", 6, 1, "'case' is expected"));
+	CHECK(refused(HEAD "message\n\tu3 a\n", 5, 5, "do not fill"));
 	check_case("over TCP what goes to a window's end stands within one");
 	CHECK(refused(HEAD "message\n\ttext a rest\n", 5, 9, "within a window"));
 	CHECK(refused(HEAD "message\n\trepeat until end\n\t\tu8 a[]\n", 5, 15, "within a window"));
@@ -206,6 +213,23 @@ static void fields(void)
 	GIVES("message\n\ttime a ntp\n\ttime b unix\n\ttime c ntp\n",
 	      "\x83\xaa\x7e\x80\x80\0\0\0\0\0\0\x02\0\0\0\0\0\0\0\0",
 	      "p a=500000000 b=2000000000\n");
+}
+
+static void beyond(void)
+{
+	check_case("an instant that can't be said is left out, and so is said");
+	GIVES("message\n\ttime a unixms\n\ttime b unix = 0x7fffffffffff\n\ttime c ntp\n"
+	      "\ttime d unix = 18446744073\n\ttime e ntp\n",
+	      "\xff\0\0\0\0\0\0\0\x83\xaa\x7e\x7f\0\0\0\0\x83\xaa\x7e\x80\xff\xff\xff\xff",
+	      "p d=-709551616 e=999999999 cut=1\n"); /* as the log prints it */
+	GIVES("message\n\ttime _a unixms\n\ttime _ unixms\n", "\0\0\0\0\0\0\0\1\xff\0\0\0\0\0\0\0",
+	      "p\n");
+	check_case("so is an object identifier from a number beyond 64 bits on");
+	GIVES("message\n\toid a 4\n\toid b rest\n",
+	      "\x2b\x06\x01\x04\x2b\x81\xff\xff\xff\xff\xff\xff\xff\xff\x7f",
+	      "p a=1.3.6.1.4 b=1.3.18446744073709551615\n");
+	GIVES("message\n\toid b rest\n", "\x2b\x83\xff\xff\xff\xff\xff\xff\xff\xff\x7f\x05",
+	      "p b=1.3 cut=1\n");
 }
 
 static void blocks(void)
@@ -650,6 +674,7 @@ int main(void)
 	wrong_specs();
 	bounds();
 	fields();
+	beyond();
 	blocks();
 	streams();
 	many();
