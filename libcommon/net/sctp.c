@@ -11,6 +11,8 @@ enum {
 	SEEN = 8,     /* it sent a packet that counted */
 	TOLD = 16,    /* streams and TSN are known */
 	ASKED = 32,   /* add_request */
+	FORMER = 64,  /* next_tag is that of the association before */
+	BEGAN = 128,  /* this one, in place of that */
 };
 
 enum { RESYNC_AFTER = 4 };
@@ -67,7 +69,7 @@ static void tell_tag(struct input *in, struct sctp_side *s, bool now)
 	if (!now) {
 		s->next_tag = be32_get(v);
 		s->next_tsn = be32_get(v + 12);
-		s->bits |= HAS_NEXT;
+		s->bits = (uint8_t)((s->bits & ~FORMER) | HAS_NEXT);
 		return;
 	}
 	learn_tag(s, be32_get(v));
@@ -388,6 +390,32 @@ static bool adopt_stray(struct input *in)
 	return true;
 }
 
+/* Does this packet go on with the association that this one took the place of? Who restarted has
+ * forgotten the tag, and who only says so never knew it. The other side may use its own for as long
+ * as the COOKIE ECHO is under way, so its packets say nothing. */
+static bool is_former(const struct sctp_assoc *t, unsigned dir, uint32_t tag, uint8_t type)
+{
+	const struct sctp_side *me = &t->side[dir], *peer = &t->side[!dir];
+
+	return (me->bits & BEGAN) && (peer->bits & FORMER) && peer->next_tag == tag &&
+	       !tag_is(peer, tag) && type != SCTP_ABORT;
+}
+
+/* The tag is not the one that is known: may it be one all the same? */
+static bool adopt_tag(struct input *in)
+{
+	if (is_former(in->t, in->dir, in->p->tag, in->chunk.type)) {
+		in->t->former += in->t->former < RESYNC_AFTER;
+		return false;
+	}
+	if (!(in->peer->bits & HAS_TAG) && in->p->tag && in->chunk.type != SCTP_ABORT &&
+	    !sctp_is_reflected(&in->chunk)) {
+		learn_tag(in->peer, in->p->tag);
+		return true;
+	}
+	return adopt_stray(in);
+}
+
 /* May this packet, by its tag and its first chunk, have come from where it says? */
 static bool tag_is_right(struct input *in)
 {
@@ -406,14 +434,7 @@ static bool tag_is_right(struct input *in)
 	}
 	if (in->chunk.type == SCTP_INIT_ACK && next_tag_is(in->peer, tag))
 		return true;
-	if (take_cookie_tag(in))
-		return true;
-	if (!(in->peer->bits & HAS_TAG) && tag && in->chunk.type != SCTP_ABORT &&
-	    !sctp_is_reflected(&in->chunk)) {
-		learn_tag(in->peer, tag);
-		return true;
-	}
-	if (adopt_stray(in))
+	if (take_cookie_tag(in) || adopt_tag(in))
 		return true;
 	raise_anomaly(in, in->chunk.type == SCTP_ABORT ? SCTP_A_ABORT_BAD_TAG : SCTP_A_BAD_TAG);
 	in->r->verdict = SCTP_BAD_TAG;
@@ -442,7 +463,7 @@ static void input_over(struct input *in)
 static void tell_restart(struct input *in)
 {
 	in->t->restarted = false;
-	raise_anomaly(in, SCTP_A_RESTART);
+	raise_anomaly(in, in->t->midstream ? SCTP_A_RESYNC : SCTP_A_RESTART);
 	in->r->initial_tsn = in->me->tsn;
 	in->r->initial_tsn_peer = in->peer->tsn;
 	in->r->flags |= in->me->bits & SURE_TAG ? SCTP_R_TSN : 0;
@@ -529,6 +550,13 @@ static bool answer_shows(const struct sctp_assoc *t, unsigned dir, const struct 
 	return t->state >= SCTP_S_COOKIE && next_tag_is(peer, p->tag) && !tag_is(peer, p->tag);
 }
 
+/* Several packets of the association before, whatever came between: there was no restart. */
+static bool is_taken_back(const struct sctp_assoc *t, unsigned dir, const struct sctp_packet *p,
+			  const struct sctp_chunk *c)
+{
+	return t->former + 1 >= RESYNC_AFTER && is_former(t, dir, p->tag, c->type);
+}
+
 enum sctp_reuse sctp_is_reuse(const struct sctp_assoc *t, unsigned dir, const struct sctp_packet *p)
 {
 	struct sctp_walk w = sctp_walk_of(p->chunks, p->snapped);
@@ -536,6 +564,8 @@ enum sctp_reuse sctp_is_reuse(const struct sctp_assoc *t, unsigned dir, const st
 
 	if (p->bad_checksum || t->state == SCTP_S_NONE || !sctp_walk_next(&w, &c))
 		return SCTP_REUSE_NONE;
+	if (is_taken_back(t, dir, p, &c))
+		return SCTP_REUSE_BEGUN;
 	switch (c.type) {
 	case SCTP_INIT:
 		return init_begins(t, dir, p, &c) ? SCTP_REUSE_BEGUN : SCTP_REUSE_NONE;
@@ -551,24 +581,51 @@ enum sctp_reuse sctp_is_reuse(const struct sctp_assoc *t, unsigned dir, const st
 	}
 }
 
+/* The one before, from here on. */
+static struct sctp_assoc taken_back(const struct sctp_assoc *t)
+{
+	struct sctp_assoc was = { .state = SCTP_S_ESTABLISHED,
+				  .midstream = true,
+				  .restarted = true };
+
+	for (unsigned i = 0; i < 2; i++) {
+		if (t->side[i].bits & FORMER)
+			learn_tag(&was.side[i], t->side[i].next_tag);
+	}
+	return was;
+}
+
+static void succeed(struct sctp_side *s, const struct sctp_side *old)
+{
+	if (old->bits & HAS_NEXT) {
+		s->next_tag = old->next_tag;
+		s->next_tsn = old->next_tsn;
+		adopt_next(s);
+	}
+	if (old->bits & HAS_TAG) {
+		s->next_tag = old->tag;
+		s->bits |= FORMER;
+	}
+}
+
 struct sctp_assoc sctp_successor(const struct sctp_assoc *t, unsigned dir,
 				 const struct sctp_packet *p)
 {
 	struct sctp_assoc fresh = { 0 };
 	struct sctp_walk w = sctp_walk_of(p->chunks, p->snapped);
 	struct sctp_chunk c;
+	bool echo;
 
 	if (!sctp_walk_next(&w, &c) || c.type == SCTP_INIT)
 		return fresh;
-	for (unsigned i = 0; i < 2; i++) {
-		if (!(t->side[i].bits & HAS_NEXT))
-			continue;
-		fresh.side[i].next_tag = t->side[i].next_tag;
-		fresh.side[i].next_tsn = t->side[i].next_tsn;
-		adopt_next(&fresh.side[i]);
-	}
+	if (is_taken_back(t, dir, p, &c))
+		return taken_back(t);
+	for (unsigned i = 0; i < 2; i++)
+		succeed(&fresh.side[i], &t->side[i]);
 	learn_tag(&fresh.side[!dir], p->tag);
-	fresh.state = c.type == SCTP_COOKIE_ECHO ? SCTP_S_INIT_ACK : SCTP_S_COOKIE;
+	echo = c.type == SCTP_COOKIE_ECHO;
+	fresh.side[echo ? dir : !dir].bits |= BEGAN;
+	fresh.state = echo ? SCTP_S_INIT_ACK : SCTP_S_COOKIE;
 	fresh.restarted = true;
 	return fresh;
 }

@@ -124,7 +124,8 @@ const char *sctp_state_name(enum sctp_state state);
 
 struct sctp_side {
 	uint32_t tag, tsn; /* that it told in its INIT or INIT ACK, or that it was sent with */
-	uint32_t next_tag; /* of a later INIT or INIT ACK, until a COOKIE ECHO decides */
+	uint32_t next_tag; /* of a later INIT or INIT ACK, until a COOKIE ECHO decides; before there
+			    * is one, that of the association whose place this one took */
 	uint32_t next_tsn;
 	union {
 		uint32_t stray_tag;   /* while its tag is not sure */
@@ -142,6 +143,7 @@ struct sctp_assoc {
 	uint8_t shutdown_by;      /* bit per side that sent a SHUTDOWN */
 	bool midstream;
 	bool restarted; /* it took the place of one that lived; told once */
+	uint8_t former; /* packets of who began it with the tag that the other side had there */
 };
 
 /* What a packet is worth. The numbers from 1 on are reasons why its data is not taken. */
@@ -233,7 +235,8 @@ enum sctp_reuse {
  * the old one is over. Else its receiver has to have found the cookie good (5.2.2, 5.2.4), which
  * one who looks on can't: the COOKIE ECHO has to have the tag of an INIT ACK that was seen, or what
  * only comes behind it was sent with the tag of the INIT. Of a peer that was never seen the COOKIE
- * ECHO is believed, as there will be no better. */
+ * ECHO is believed, as there will be no better. One who sends packets of both sides can make up all
+ * of it; but where the old association goes on, it is taken up again, in its midst. */
 enum sctp_reuse sctp_is_reuse(const struct sctp_assoc *t, unsigned dir,
 			      const struct sctp_packet *p);
 struct sctp_assoc sctp_successor(const struct sctp_assoc *t, unsigned dir,

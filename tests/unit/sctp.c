@@ -534,6 +534,16 @@ static bool is_reuse(unsigned dir, uint32_t tag)
 	return sctp_is_reuse(&t, dir, &p);
 }
 
+/* What was built shows another association, which takes it. */
+static void succeed_by(unsigned dir, uint32_t tag)
+{
+	struct sctp_packet p = { .tag = tag, .chunks = BYTES(b.at, b.len) };
+
+	CHECK(is_reuse(dir, tag));
+	t = sctp_successor(&t, dir, &p);
+	send(dir, tag);
+}
+
 static void test_reuse(void)
 {
 	static const uint8_t behind[] = { SCTP_COOKIE_ACK, SCTP_SACK, SCTP_DATA };
@@ -636,6 +646,55 @@ static void test_reuse(void)
 		CHECK_EQ(r.anomalies, 0);
 		CHECK_EQ(data(B, TAG_A, 0), SCTP_BAD_TAG);
 	}
+
+	check_case(
+		"a restart that both sides' packets made up is taken back as the old one goes on");
+	for (unsigned i = 0; i < 3; i++) {
+		unsigned by = i == 2; /* who is said to have begun */
+		uint32_t tag = by == A ? TAG_B : TAG_A;
+
+		open_to(SCTP_S_ESTABLISHED);
+		build_init(&b, SCTP_INIT, 0xa2, 4, 4, 7);
+		send(by, 0);
+		if (i) {
+			build_chunk(&b, SCTP_COOKIE_ACK, 0, NULL, 0);
+			succeed_by(!by, 0xa2);
+		} else {
+			build_init(&b, SCTP_INIT_ACK, 0xb2, 4, 4, 77);
+			send(B, 0xa2);
+			build_chunk(&b, SCTP_COOKIE_ECHO, 0, NULL, 0);
+			succeed_by(A, 0xb2);
+		}
+		for (unsigned k = 0; k < 3; k++) {
+			CHECK_EQ(data(by, tag, 0), SCTP_BAD_TAG);
+			data(by, 0xb2, 0); /* whoever made it up goes on too */
+			data(!by, 0xa2, 0);
+		}
+		CHECK_EQ(one(by, tag, SCTP_ABORT, 0, 0), SCTP_BAD_TAG);
+		build_data(&b, BUILD_BE, 100, 0, 0, 0, "x", 1);
+		succeed_by(by, tag);
+		CHECK_EQ(r.verdict, SCTP_DELIVER);
+		CHECK_EQ(r.anomalies, 1u << SCTP_A_RESYNC);
+		CHECK_EQ(r.flags, SCTP_R_MIDSTREAM);
+		CHECK_EQ(sctp_phase(&t), SCTP_OPEN);
+		CHECK_EQ(data(A, TAG_B, 0), SCTP_DELIVER);
+		CHECK_EQ(data(B, TAG_A, 0), SCTP_DELIVER);
+		CHECK_EQ(r.anomalies, 0);
+		CHECK_EQ(data(by, 0xb2, 0), SCTP_BAD_TAG);
+	}
+
+	check_case("what the other side sent before it knew of a restart takes nothing back");
+	open_to(SCTP_S_ESTABLISHED);
+	build_init(&b, SCTP_INIT, 0xa2, 4, 4, 7);
+	send(A, 0);
+	build_init(&b, SCTP_INIT_ACK, 0xb2, 4, 4, 77);
+	send(B, 0xa2);
+	build_chunk(&b, SCTP_COOKIE_ECHO, 0, NULL, 0);
+	succeed_by(A, 0xb2);
+	for (unsigned i = 0; i < 20; i++)
+		CHECK_EQ(data(B, TAG_A, 0), SCTP_BAD_TAG);
+	CHECK_EQ(one(B, 0xa2, SCTP_COOKIE_ACK, 0, 0), SCTP_NO_DATA);
+	CHECK_EQ(data(A, 0xb2, 0), SCTP_DELIVER);
 
 	check_case("a COOKIE ECHO with a wrong tag and no INIT before it restarts nothing");
 	open_to(SCTP_S_ESTABLISHED);
