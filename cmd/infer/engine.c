@@ -491,7 +491,6 @@ void infer_parsed(struct infer *in, const struct rec_head *h, const struct rec_k
 		f = flow_make(in, h, key, false);
 		infer_start_signs(in, f);
 	}
-	f->packets++;
 	evidence_add(&f->evidence, &(struct evidence){ .protocol = number,
 						       .class = REC_evidence_class_PARSER,
 						       .weight = 99 });

@@ -223,6 +223,7 @@ static void test_limits(void)
 	infer_parsed(t.in, &h, &key, "http");
 	SAID(0, "http confirmed");
 	CHECK_EQ(highest(), 99);
+	CHECK_EQ(t.said[0].rec.packets, 0); /* a record is none */
 	check_case("both directions give at most 97, one 90");
 	begin(&roomy);
 	tcp(1, 80, ORIG, "GET / HTTP/1.1\r\n");
