@@ -35,6 +35,8 @@ void wanted_read(const char *list, const struct protocols *names, bool wanted[PR
 
 	if (!words)
 		die("out of memory");
+	if (!list[strspn(list, ",")])
+		die_usage("--protocols: '%s' names none", list);
 	for (char *w = strtok_r(words, ",", &save); w; w = strtok_r(NULL, ",", &save))
 		name_add(w, names, wanted);
 	free(words);
