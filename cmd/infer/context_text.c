@@ -65,6 +65,8 @@ static const char *rule_take(struct context *c, const struct line_reader *r)
 	high = low;
 	if (dash && !word_number(BYTES(dash + 1, r->words[2].len - n - 1), 65535, &high))
 		return "no port";
+	if (high < low)
+		return "the last port is lower than the first";
 	rule.low = (uint16_t)low;
 	rule.high = (uint16_t)high;
 	rule.protocol = protocol_number(c->names, r->words[4]);

@@ -48,7 +48,7 @@ static bool host_line(struct ports *p, const struct line_reader *r, const char *
 	return true;
 }
 
-/* The kind at the front of "tcp,udp"; PORT_KINDS where there is none. */
+/* The kind at the front of "tcp,udp"; PORT_KINDS where there is none, or none behind a comma. */
 static enum port_kind kind_take(struct bytes *text)
 {
 	const uint8_t *comma = memchr(text->ptr, ',', text->len);
@@ -59,7 +59,7 @@ static enum port_kind kind_take(struct bytes *text)
 		kind++;
 	n += comma != NULL;
 	*text = BYTES(text->ptr + n, text->len - n);
-	return (enum port_kind)kind;
+	return comma && !text->len ? PORT_KINDS : (enum port_kind)kind;
 }
 
 static bool number_line(struct ports *p, const struct line_reader *r, const char **why)

@@ -35,8 +35,11 @@ static unsigned bucket_of(struct bytes name)
 	return h % BUCKETS;
 }
 
-static bool is_name(struct bytes name)
+/* What flows are called of which nothing is known is no protocol's name. */
+static bool is_name(const struct protocols *p, struct bytes name)
 {
+	if (bytes_is(name, p->names[PROTOCOL_NONE]))
+		return false;
 	for (size_t i = 0; i < name.len; i++)
 		if (!strchr("abcdefghijklmnopqrstuvwxyz0123456789_-", name.ptr[i]) || !name.ptr[i])
 			return false;
@@ -57,7 +60,7 @@ uint16_t protocol_number(struct protocols *p, struct bytes name)
 	uint16_t at = protocol_find(p, name);
 	unsigned bucket = bucket_of(name);
 
-	if (at || !is_name(name) || p->count == PROTOCOLS_MAX)
+	if (at || !is_name(p, name) || p->count == PROTOCOLS_MAX)
 		return at;
 	at = p->count++;
 	memcpy(p->names[at], name.ptr, name.len);

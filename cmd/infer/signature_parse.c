@@ -81,10 +81,15 @@ static int escaped(struct bytes *b)
 
 static bool quoted_take(struct pattern_text *t, bool fold)
 {
-	while (t->rest.len && !take(&t->rest, "\"")) {
-		int c = t->rest.ptr[0];
+	while (!take(&t->rest, "\"")) {
 		uint8_t one;
+		int c;
 
+		if (!t->rest.len) {
+			t->why = "a text without its closing quote";
+			return false;
+		}
+		c = t->rest.ptr[0];
 		t->rest = BYTES(t->rest.ptr + 1, t->rest.len - 1);
 		if (c == '\\')
 			c = escaped(&t->rest);
@@ -95,10 +100,8 @@ static bool quoted_take(struct pattern_text *t, bool fold)
 		one = fold ? folded((uint8_t)c) : (uint8_t)c;
 		if (!place_add(t, (struct signature_place){ one, one, 0xff, fold }))
 			return false;
-		if (!t->rest.len)
-			t->why = "a text without its closing quote";
 	}
-	return !t->why;
+	return true;
 }
 
 /* [10-1f] or [&f0=40] */
@@ -277,7 +280,7 @@ static bool number_condition(struct draft *d, struct signature_condition *c, str
 {
 	const uint8_t *at = memchr(word.ptr, '@', word.len);
 	size_t n = at ? (size_t)(at - word.ptr) : word.len;
-	uint64_t range = 1;
+	uint64_t range = 1, most;
 	unsigned width;
 
 	if (!at || !number_kind(c, BYTES(word.ptr, n)))
@@ -288,9 +291,10 @@ static bool number_condition(struct draft *d, struct signature_condition *c, str
 	d->number = true;
 	if (relation_take(d, c, value))
 		return true;
-	if (!word_range(value, UINT32_MAX, &c->low, &c->high))
-		return refuse(d,
-			      "a value is N, LOW..HIGH, len or rest, the last two with +N or -N");
+	most = c->width ? UINT32_MAX >> (32 - 8 * c->width) : UINT32_MAX;
+	if (!word_range(value, most, &c->low, &c->high))
+		return refuse(d, "a value is N, LOW..HIGH, as large as the number can be, len or "
+				 "rest, the last two with +N or -N");
 	width = c->width ? c->width : 2;
 	range = c->high - c->low + 1;
 	for (unsigned i = 0; i < width; i++) {
@@ -372,7 +376,7 @@ static bool l4s_take(struct draft *d, struct bytes word)
 
 		while (i < SIGNATURE_L4S && !take(&word, names[i]))
 			i++;
-		if (i == SIGNATURE_L4S || (word.len && !take(&word, ",")))
+		if (i == SIGNATURE_L4S || (word.len && (!take(&word, ",") || !word.len)))
 			return refuse(d, "the transport is tcp, udp, sctp, or several with commas");
 		d->g.l4s |= (uint8_t)(1u << i);
 	}
@@ -407,8 +411,8 @@ static bool change_line(struct draft *d, const struct line_reader *r, size_t *ne
 	d->g.within = 100;
 	*next = 4;
 	if (r->words[4].len > 7 && memcmp(r->words[4].ptr, "within=", 7) == 0) {
-		if (!word_number(BYTES(r->words[4].ptr + 7, r->words[4].len - 7), 100, &v))
-			return refuse(d, "within= takes a number up to 100");
+		if (!word_number(BYTES(r->words[4].ptr + 7, r->words[4].len - 7), 100, &v) || !v)
+			return refuse(d, "within= takes a number, 1 to 100");
 		d->g.within = (uint16_t)v;
 		(*next)++;
 	}

@@ -138,6 +138,9 @@ field() {
 	[[ "$output" == "weir-infer: r:1: no such number of bits" ]]
 	run -1 weir infer --load nowhere </dev/null
 	[[ "$output" == "weir-infer: cannot open 'nowhere'"* ]]
+	printf 'any tcp 8000-9000 = x\nany tcp 8999-8000 = x\n' >r
+	run -2 weir infer --rules r </dev/null
+	[[ "$output" == "weir-infer: r:2: the last port is lower than the first" ]]
 	run -2 weir infer --depth 2000 </dev/null
 	[[ "$output" == "weir-infer: --depth is"* ]]
 }
@@ -277,6 +280,12 @@ parsed() {
 	weir infer -i in.weir --protocols ftp-data,http -o for.weir
 	run weir json -i for.weir --types stream --fields resp_p
 	[[ "$output" == *'"resp_p":50000'* && "$output" != *'"resp_p":21'* ]]
+	for list in '' , ,,; do
+		run -2 weir infer --protocols "$list" -i in.weir
+		[[ "$output" == *"--protocols: '$list' names none"* ]]
+		run -2 weir infer --parse --protocols "$list" -i in.weir
+		[[ "$output" == *"--protocols: '$list' names none"* ]]
+	done
 	run -2 weir infer --protocols dns,mouse -i in.weir
 	[[ "$output" == *"--protocols: there is neither a parser nor a protocol 'mouse'"* ]]
 }

@@ -184,6 +184,9 @@ static void test_context(void)
 	CHECK(!context_load(c, bytes_str("service 1.2.3.4 tcp 1 a\n"), &why, &line));
 	CHECK(!context_load(c, bytes_str("name 1.2.3 1.2.3.4 a 5\n"), &why, &line));
 	CHECK(!context_load(c, bytes_str("any icmp 1 = a\n"), &why, &line));
+	CHECK(!context_load(c, bytes_str("any tcp 8999-8000 = a\n"), &why, &line));
+	CHECK(!context_load(c, bytes_str("any tcp 1 = unknown\n"), &why, &line));
+	CHECK(context_load(c, bytes_str("any tcp 8000-8000 = a\n"), &why, &line));
 	check_case("what is told while packets come is expected from then on, for so many seconds");
 	at = (struct endpoint){ v4(17), 5000, IPPROTO_TCP };
 	CHECK(context_tell(c, 1000, bytes_str("expect 192.0.2.17 tcp 5000 mine 2 44\n"), &why,

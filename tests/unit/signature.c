@@ -185,6 +185,16 @@ static void test_refused(void)
 		{ "ssh udp any 90 be16@0=9..1", "a value is", 1 },
 		{ "ssh udp any 90 what", "a condition is", 1 },
 		{ "ssh udp any 90 both", "no condition", 1 },
+		{ "ssh udp any 90 u8@0=300", "a value is", 1 },
+		{ "ssh udp any 90 u8@0=3..256", "a value is", 1 },
+		{ "ssh udp any 90 be16@0=70000", "a value is", 1 },
+		{ "ssh udp any 90 le24@0=0x1000000", "a value is", 1 },
+		{ "ssh tcp, any 90 0:00", "the transport", 1 },
+		{ "ssh tcp any 90 0:01\"", "a text without", 1 },
+		{ "ssh tcp any 90 0:\"SSH\"\"", "a text without", 1 },
+		{ "unknown tcp any 90 0:00", "a name", 1 },
+		{ "change smtp unknown client 0:00", "no name", 1 },
+		{ "change smtp tls client within=0 0:00", "within=", 1 },
 		{ "change smtp tls", "change takes", 1 },
 		{ "variant dns mdns udp 70000", "variant takes", 1 },
 	};
@@ -298,6 +308,8 @@ static void test_ports(void)
 	CHECK(!ports_add(p, bytes_str("65536/tcp x\n"), &why, &line));
 	CHECK(!ports_add(p, bytes_str("25/tcp\n"), &why, &line));
 	CHECK(!ports_add(p, bytes_str("host mail\n"), &why, &line));
+	CHECK(!ports_add(p, bytes_str("25/tcp, smtp\n"), &why, &line));
+	CHECK(!ports_add(p, bytes_str("25/tcp unknown\n"), &why, &line));
 	check_case("a later line holds");
 	CHECK(ports_add(p, bytes_str("443/tcp mine\n"), &why, &line));
 	name = port_find(p, PORT_TCP, 443);
