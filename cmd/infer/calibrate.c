@@ -1,5 +1,4 @@
 /* calibrate: compares guesses with what flows really are. */
-#include <arpa/inet.h>
 #include <netinet/in.h>
 #include <stdlib.h>
 
@@ -7,6 +6,7 @@
 #include "cmd/infer/infer.h"
 #include "cmd/infer/lines.h"
 #include "libcommon/base/die.h"
+#include "libcommon/record/literal.h"
 
 enum { BUCKETS = 10, NAMES = 512 };
 
@@ -58,21 +58,6 @@ static int by_key(const void *a, const void *b)
 	return key_order(&((const struct row *)a)->key, &((const struct row *)b)->key);
 }
 
-static bool address_of(struct bytes word, struct ip *ip)
-{
-	char text[INET6_ADDRSTRLEN];
-
-	*ip = (struct ip){ 0 };
-	if (word.len >= sizeof(text))
-		return false;
-	memcpy(text, word.ptr, word.len);
-	text[word.len] = 0;
-	ip->len = inet_pton(AF_INET, text, ip->b) == 1    ? 4
-		  : inet_pton(AF_INET6, text, ip->b) == 1 ? 16
-							  : 0;
-	return ip->len != 0;
-}
-
 static bool row_of(const struct line_reader *r, struct row *row)
 {
 	struct rec_key k = { 0 };
@@ -80,7 +65,7 @@ static bool row_of(const struct line_reader *r, struct row *row)
 
 	*row = (struct row){ 0 };
 	if (r->count != 6 || r->words[5].len >= PROTOCOL_NAME ||
-	    !address_of(r->words[1], &k.orig_h) || !address_of(r->words[3], &k.resp_h) ||
+	    !literal_ip(r->words[1], &k.orig_h) || !literal_ip(r->words[3], &k.resp_h) ||
 	    !word_number(r->words[2], 65535, &a) || !word_number(r->words[4], 65535, &b))
 		return false;
 	proto = bytes_is(r->words[0], "tcp")    ? IPPROTO_TCP

@@ -218,7 +218,7 @@ struct context_stats context_stats(const struct context *c)
 	struct memo_stats e = memo_stats(c->expected), s = memo_stats(c->services);
 	struct memo_stats n = memo_stats(c->named), t = memo_stats(c->targets);
 
-	return (struct context_stats){ e.entries, s.entries, n.entries,
+	return (struct context_stats){ e.entries, s.entries,
 				       e.evicted + s.evicted + n.evicted + t.evicted,
 				       e.expired + s.expired + n.expired + t.expired };
 }

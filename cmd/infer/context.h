@@ -80,7 +80,7 @@ bool context_tell(struct context *c, uint64_t now, struct bytes text, const char
 void context_dump(const struct context *c, struct buf *out);
 
 struct context_stats {
-	uint64_t expectations, services, names, evicted, expired;
+	uint64_t expectations, services, evicted, expired;
 };
 struct context_stats context_stats(const struct context *c);
 

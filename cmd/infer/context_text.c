@@ -5,6 +5,7 @@
 
 #include "cmd/infer/context_private.h"
 #include "cmd/infer/lines.h"
+#include "libcommon/record/literal.h"
 
 static const struct {
 	const char *name;
@@ -19,22 +20,11 @@ static uint8_t l4_of(struct bytes word)
 	return 0;
 }
 
+/* An address, or "-" for none, which has len 0. */
 static bool address_of(struct bytes word, struct ip *ip)
 {
-	char text[INET6_ADDRSTRLEN];
-
 	*ip = (struct ip){ 0 };
-	if (bytes_is(word, "-"))
-		return true;
-	if (word.len >= sizeof(text))
-		return false;
-	memcpy(text, word.ptr, word.len);
-	text[word.len] = 0;
-	if (inet_pton(AF_INET, text, ip->b) == 1)
-		ip->len = 4;
-	else if (inet_pton(AF_INET6, text, ip->b) == 1)
-		ip->len = 16;
-	return ip->len != 0;
+	return bytes_is(word, "-") || literal_ip(word, ip);
 }
 
 static const char *rule_take(struct context *c, const struct line_reader *r)
@@ -48,7 +38,7 @@ static const char *rule_take(struct context *c, const struct line_reader *r)
 	if (r->count != 5 || !bytes_is(r->words[3], "="))
 		return "a rule is ADDRESS[/BITS]|any tcp|udp|sctp PORT[-PORT] = PROTOCOL";
 	if (!bytes_is(r->words[0], "any")) {
-		if (!address_of(BYTES(r->words[0].ptr, n), &rule.net) || !rule.net.len)
+		if (!literal_ip(BYTES(r->words[0].ptr, n), &rule.net))
 			return "no address";
 		bits = rule.net.len * 8u;
 		if (slash && !word_number(BYTES(slash + 1, r->words[0].len - n - 1), bits, &bits))
@@ -120,7 +110,7 @@ static const char *expect_take(struct context *c, uint64_t now, const struct lin
 	struct endpoint at;
 	uint64_t port, seconds;
 
-	if (r->count < 6 || r->count > 7 || !address_of(r->words[1], &at.ip) || !at.ip.len ||
+	if (r->count < 6 || r->count > 7 || !literal_ip(r->words[1], &at.ip) ||
 	    !l4_of(r->words[2]) || !word_number(r->words[3], 65535, &port) ||
 	    !word_number(r->words[5], 86400, &seconds) ||
 	    (r->count == 7 && !word_number(r->words[6], UINT64_MAX, &e.by)))

@@ -102,8 +102,7 @@ static struct infer_flow *flow_make(struct infer *in, const struct rec_head *h,
 	f->chain = *bucket_of(in, f->id);
 	*bucket_of(in, f->id) = f;
 	list_push(in, f);
-	if (++in->stats.flows > in->stats.flows_peak)
-		in->stats.flows_peak = in->stats.flows;
+	in->stats.flows++;
 	return f;
 }
 

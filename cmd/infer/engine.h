@@ -68,7 +68,7 @@ bool infer_tell(struct infer *in, uint64_t now, struct bytes line, const char **
 void infer_finish(struct infer *in, uint64_t last_n);
 
 struct infer_stats {
-	uint64_t flows, flows_peak, evicted, guesses, first_bytes_evicted, settled;
+	uint64_t flows, evicted, guesses, first_bytes_evicted, settled;
 	uint64_t states[REC_guess_state_GAVE_UP + 1];
 };
 const struct infer_stats *infer_stats(const struct infer *in);

@@ -10,11 +10,6 @@ static const uint8_t caps[EVIDENCE_CLASSES] = {
 	[REC_evidence_class_STATISTICS] = 20,
 };
 
-unsigned evidence_cap(unsigned class)
-{
-	return caps[class];
-}
-
 bool evidence_add(struct evidence_list *l, const struct evidence *e)
 {
 	struct evidence *weakest = NULL;

@@ -51,7 +51,5 @@ struct verdict evidence_judge(const struct evidence_list *l);
 unsigned evidence_dirs(const struct evidence_list *l, uint16_t protocol);
 /* Does the sign count, and in which class? dirs: those of its protocol. False where it does not. */
 bool evidence_class(const struct evidence *e, unsigned dirs, unsigned *class);
-/* Most that a class can give. */
-unsigned evidence_cap(unsigned class);
 
 #endif

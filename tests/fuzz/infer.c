@@ -14,6 +14,7 @@
 #include "cmd/infer/evidence.h"
 #include "cmd/infer/texts.h"
 #include "tests/fuzz/parts.h"
+#include "tests/unit/infer_caps.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

@@ -9,6 +9,7 @@
 #include "cmd/infer/texts.h"
 #include "libcommon/base/buf.h"
 #include "tests/unit/check.h"
+#include "tests/unit/infer_caps.h"
 
 /* One guess, as text: "http likely one 90". */
 struct said {

@@ -7,6 +7,7 @@
 #include "cmd/infer/context.h"
 #include "cmd/infer/memo.h"
 #include "tests/unit/check.h"
+#include "tests/unit/infer_caps.h"
 
 static struct evidence_list list;
 
