@@ -306,15 +306,10 @@ static void piece_take(struct infer *in, struct infer_flow *f, unsigned dir, str
 		flow_settle(in, f);
 }
 
-/* What is known before the first byte, where that is worth saying. */
 static void flow_begin(struct infer *in, struct infer_flow *f)
 {
-	struct verdict v;
-
 	infer_start_signs(in, f);
-	v = evidence_judge(&f->evidence);
-	if (v.protocol && v.class < REC_evidence_class_SERVICE)
-		infer_judge(in, f);
+	infer_judge_unseen(in, f);
 }
 
 /* ---- records in ---------------------------------------------------------------------------- */

@@ -79,10 +79,12 @@ bool infer_tell(struct infer *in, uint64_t now, struct bytes line, const char **
 	if (!context_tell(in->t.context, now > in->now ? now : in->now, line, why, &number))
 		return false;
 	for (unsigned i = 0; i < LATE_FLOWS && f; i++, f = f->older) {
-		if (f->mode != INFER_OPEN || f->was_expected)
+		if (f->mode != INFER_OPEN)
 			continue;
-		infer_expected_sign(in, f);
-		if (f->evidence.news)
+		infer_late_signs(in, f);
+		if (!f->packets)
+			infer_judge_unseen(in, f);
+		else if (f->evidence.news)
 			infer_judge(in, f);
 	}
 	return true;

@@ -96,7 +96,11 @@ static void what_put(struct infer *in, const struct infer_flow *f, const struct 
 		strcpy(out, e->dirs == 1u << f->client ? " from the client" : " from the server");
 		break;
 	case REC_evidence_class_EXPECTED:
-		snprintf(out, WHAT, "flow %llu announced it", (unsigned long long)f->expected_by);
+		if (f->expected_by)
+			snprintf(out, WHAT, "flow %llu announced it",
+				 (unsigned long long)f->expected_by);
+		else
+			strcpy(out, "it was announced"); /* from outside, which named no flow */
 		break;
 	case REC_evidence_class_SERVICE:
 		snprintf(out, WHAT, "the server's port %u served it before", server.port);
@@ -180,7 +184,8 @@ static struct rec_guess guess_head(const struct infer *in, const struct infer_fl
 				   .client = f->client,
 				   .orig_offset = f->begins[0],
 				   .resp_offset = f->begins[1],
-				   .expected_by = { .v = f->expected_by, .set = f->was_expected } };
+				   .expected_by = { .v = f->expected_by,
+						    .set = f->was_expected && f->expected_by } };
 }
 
 static void guess_write(struct infer *in, struct infer_flow *f, const struct verdict *v,
@@ -329,6 +334,14 @@ void infer_judge(struct infer *in, struct infer_flow *f)
 		cause = REC_guess_cause_FLIP;
 	}
 	guess_take(in, f, &v, state, cause);
+}
+
+void infer_judge_unseen(struct infer *in, struct infer_flow *f)
+{
+	struct verdict v = evidence_judge(&f->evidence);
+
+	if (v.protocol && v.class < REC_evidence_class_SERVICE)
+		infer_judge(in, f);
 }
 
 void infer_give_up(struct infer *in, struct infer_flow *f)

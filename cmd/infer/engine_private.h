@@ -82,6 +82,8 @@ static inline enum signature_l4 infer_l4(const struct infer_flow *f)
 
 /* Judges anew, and writes a guess where that is a change of mind. */
 void infer_judge(struct infer *in, struct infer_flow *f);
+/* The same before the first byte: a port, a name or a service is not worth a guess by itself. */
+void infer_judge_unseen(struct infer *in, struct infer_flow *f);
 /* The last guess about a flow that nothing was found out about. */
 void infer_give_up(struct infer *in, struct infer_flow *f);
 /* Nothing more will be found out about a flow: writes the guess that was not. */
@@ -97,10 +99,10 @@ void infer_facts(struct infer *in, struct infer_flow *f, unsigned dir, struct by
 /* ---- engine_signs.c ---- */
 
 struct endpoint infer_endpoint(const struct infer_flow *f, unsigned dir);
-/* Has another flow announced this one? */
-void infer_expected_sign(struct infer *in, struct infer_flow *f);
 /* What is known before the first byte. */
 void infer_start_signs(struct infer *in, struct infer_flow *f);
+/* What is known by now, of a flow that has begun. */
+void infer_late_signs(struct infer *in, struct infer_flow *f);
 /* Looks at bytes of a direction, and adds the signs found in them; turns the flow round where they
  * show that the other side is the client. */
 void infer_look(struct infer *in, struct infer_flow *f, unsigned dir, struct bytes bytes,

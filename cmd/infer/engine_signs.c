@@ -69,7 +69,8 @@ static void memory_signs(struct infer *in, struct infer_flow *f)
 							       .weight = WEIGHT_NAME });
 }
 
-void infer_expected_sign(struct infer *in, struct infer_flow *f)
+/* Has another flow announced this one? */
+static void expected_sign(struct infer *in, struct infer_flow *f)
 {
 	struct expectation x;
 
@@ -105,19 +106,32 @@ static void side_signs(struct infer *in, struct infer_flow *f)
 void infer_start_signs(struct infer *in, struct infer_flow *f)
 {
 	f->client = (uint8_t)client_of(in, f);
-	infer_expected_sign(in, f);
+	expected_sign(in, f);
 	side_signs(in, f);
+}
+
+/* The same again, after who is the client or what is known of the server has changed. */
+static void side_signs_anew(struct infer *in, struct infer_flow *f)
+{
+	evidence_drop(&f->evidence, REC_evidence_class_USER);
+	evidence_drop(&f->evidence, REC_evidence_class_PORT);
+	evidence_drop(&f->evidence, REC_evidence_class_SERVICE);
+	evidence_drop(&f->evidence, REC_evidence_class_NAME);
+	side_signs(in, f);
+}
+
+void infer_late_signs(struct infer *in, struct infer_flow *f)
+{
+	if (!f->was_expected)
+		expected_sign(in, f);
+	side_signs_anew(in, f);
 }
 
 static void client_flip(struct infer *in, struct infer_flow *f)
 {
 	f->client = !f->client;
 	f->flipped = true;
-	evidence_drop(&f->evidence, REC_evidence_class_USER);
-	evidence_drop(&f->evidence, REC_evidence_class_PORT);
-	evidence_drop(&f->evidence, REC_evidence_class_SERVICE);
-	evidence_drop(&f->evidence, REC_evidence_class_NAME);
-	side_signs(in, f);
+	side_signs_anew(in, f);
 }
 
 /* ---- signatures ---------------------------------------------------------------------------- */

@@ -497,6 +497,7 @@ static void dump_write(void)
 
 void infer_end(struct stage *st)
 {
+	told_finish(self.engine, 0);
 	infer_finish(self.engine, stage_last_n(st));
 	if (infer_config.parse)
 		parse_finish(st);

@@ -48,6 +48,8 @@ void wanted_read(const char *list, const struct protocols *names, bool wanted[PR
 void told_open(struct stage *st, const char *path);
 /* Takes the lines that are there, at that packet time. */
 void told_read(struct infer *engine, uint64_t now);
+/* The same at the end, when a line without an end has all that will come of it. */
+void told_finish(struct infer *engine, uint64_t now);
 
 /* ---- explain.c ---- */
 

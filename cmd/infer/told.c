@@ -77,3 +77,11 @@ void told_read(struct infer *engine, uint64_t now)
 		told.fd = -1;
 	}
 }
+
+void told_finish(struct infer *engine, uint64_t now)
+{
+	told_read(engine, now);
+	if (told.rest.len)
+		line_take(engine, now, buf_bytes(&told.rest));
+	told.rest.len = 0;
+}

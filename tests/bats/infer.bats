@@ -407,7 +407,14 @@ announcer() {
 	[[ "$stderr" == *"facts: a rule is ADDRESS"*"'nonsense'" ]]
 	weir books -i out.weir >books
 	grep -qE 'facts_told 2( |$)' books
-	grep -qE 'facts_wrong 2( |$)' books
+	grep -qE 'facts_wrong 3( |$)' books # with the line that has no end
+	printf 'nonsense\nany tcp 443 = last' >facts
+	weir infer --facts facts --only -i in.weir -o late.weir 2>/dev/null
+	weir books -i late.weir | grep -qE 'facts_told 1( |$)'
+	printf 'expect %s tcp 443 mine 60\n' "$host" >facts
+	weir infer --facts facts --only -i in.weir | weir json --types guess --fields expected_by,why >out
+	grep -q '"what":"it was announced"' out
+	run -1 grep expected_by out
 	weir json -i out.weir --fields protocol,state | grep -q '"protocol":"other","state":"confirmed"'
 	run -1 weir infer --facts not/there -i in.weir
 	[[ "$output" == *"cannot open 'not/there'"* ]]

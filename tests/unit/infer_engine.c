@@ -247,6 +247,28 @@ static void test_limits(void)
 	CHECK_EQ(highest(), 85);
 	CHECK_EQ(t.said[0].rec.expected_by.v, 9);
 	CHECK(!infer_tell(t.in, 0, bytes_str("expect 192.0.2.2 tcp"), &why));
+	begin(&roomy);
+	tcp_piece(1, 7777, ORIG, noise(200), 0);
+	CHECK(infer_tell(t.in, 0, bytes_str("any tcp 7777 = mysql"), &why));
+	SAID(0, "mysql confirmed");
+	CHECK(infer_tell(t.in, 0, bytes_str("any tcp 7777 = smtp"), &why));
+	SAID(1, "smtp confirmed");
+	tcp_piece(2, 7778, ORIG, noise(200), 0);
+	CHECK(infer_tell(t.in, 0,
+			 bytes_str("service 192.0.2.2 tcp 7778 mysql 9 9000000000000000000"),
+			 &why));
+	SAID(2, "mysql likely");
+	tcp_piece(3, 7779, ORIG, noise(200), 0);
+	CHECK(infer_tell(t.in, 0,
+			 bytes_str("name - 192.0.2.2 smtp3.example.com 9000000000000000000"),
+			 &why));
+	SAID(3, "smtp candidate");
+	CHECK_EQ(t.nsaid, 4);
+	check_case("but of a flow without bytes nothing is said that its port alone tells");
+	begin(&roomy);
+	tcp_piece(1, 443, ORIG, BYTES("", 0), 0);
+	CHECK(infer_tell(t.in, 0, bytes_str("any tcp 7777 = mysql"), &why));
+	CHECK_EQ(t.nsaid, 0);
 	check_case(
 		"what the server's port served before gives at most 70, at most with its name 70");
 	begin(&roomy);
