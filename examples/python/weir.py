@@ -11,7 +11,7 @@ import msgpack
 
 HELLO, SCHEMA, MARK, END, FIRST_DATA, FIRST_CUSTOM = 0, 1, 2, 4, 32, 1000
 KEY = {"proto": "u8", "orig_h": "ip", "orig_p": "u16", "resp_h": "ip", "resp_p": "u16"}
-KINDS = {bool: "bool", int: "u64", float: "f64", bytes: "bytes"}
+KINDS = {bool: "bool", int: "i64", float: "f64", str: "str", bytes: "bytes"}
 own, only = {}, "--only" in sys.argv  # what schemas say of our types, by name
 name = os.path.basename(sys.argv[0]).removesuffix(".py").removeprefix("weir-") or "python"
 stream = None  # what is true from a hello to its end; `cat a b |` gives two
@@ -21,17 +21,23 @@ def write(rec):
     sys.stdout.buffer.write(msgpack.packb(rec))
 
 
+def kind(value):  # the type of a field whose first value that is: i64 of an int, as a later one may be negative
+    item = value[0] if isinstance(value, list) and value else value
+    if type(item) not in KINDS:
+        raise TypeError(f"{value!r} does not say what type it is of: declare() it")
+    return KINDS[type(item)] if item is value else f"list<{KINDS[type(item)]}>"
+
+
 def declare(type_name, major=1, **fields):
     """A record type of your own: its fields' types by name, "str", "u64", "list<u16>"; the key comes first."""
     own[type_name] = [type_name, major, [list(f) for f in {**KEY, **fields}.items()]]
 
 
 def emit(type_name, like=None, **values):
-    """A record of your own type, with the flow, key, time and n of the record at hand, or of `like`. Where the type
-    was not declared, its fields are those of the first one, typed as their values."""
+    """A record of your own type, with the flow, key, time and n of the one at hand, or of `like`. The first declares it."""
     like = like or stream.rec
     if type_name not in own:
-        declare(type_name, **{k: KINDS.get(type(v), "str") for k, v in values.items()})
+        declare(type_name, **{k: kind(v) for k, v in values.items()})
     if type_name not in stream.ids:
         ids = range(FIRST_CUSTOM + zlib.crc32(type_name.encode()) % 60000, 65536)
         stream.ids[type_name] = next(i for i in ids if i not in stream.schemas and i not in stream.ids.values())
@@ -55,10 +61,10 @@ def pass_on():
 
 def control(rec):
     global stream
-    if rec[0] == HELLO and not stream:  # one that continues leaves all as it is
-        stream = types.SimpleNamespace(id=time.time_ns(), upstream=rec[7], schemas={}, ids={}, reached={}, last=0,
-                                       count=dict.fromkeys(("in", "made", "out", "consumed", "filtered"), 0))
-    if rec[0] == HELLO:
+    if rec[0] == HELLO:  # one that continues leaves all as it is
+        stream = stream or types.SimpleNamespace(
+            id=time.time_ns(), upstream=rec[7], schemas={}, ids={}, reached={},
+            count=dict.fromkeys(("in", "made", "out", "consumed", "filtered"), 0))
         write([HELLO, 0, 0, 0, bytes(157), "weir-" + name, "0.1.0", stream.id, *rec[8:12], " ".join(sys.argv)])
     elif rec[0] == SCHEMA:
         if rec[4] in stream.ids.values() and rec[5:] not in own.values():
@@ -69,21 +75,19 @@ def control(rec):
     elif rec[0] == MARK:
         reach(rec[4], rec)
     elif rec[0] == END:
-        count = stream.count
-        rows = [("in", stream.upstream, count.pop("in")), ("out_to", 0, count["out"]), *((k, 0, count[k]) for k in count)]
-        write([END, 0, 0, stream.last, rec[4], count["out"], [*(rec[6] or ()), *([name, stream.id, *row] for row in rows)]])
+        out, last = stream.count["out"], max(stream.reached.values(), default=(0, 0))[0]
+        rows = [[name, stream.id, k, (k == "in") * stream.upstream, v] for k, v in {**stream.count, "out_to": out}.items()]
+        write([END, 0, 0, last, rec[4], out, [*(rec[6] or ()), *rows]])
         stream = None
 
 
 def reach(source, rec):
     stream.reached[source] = max(stream.reached.get(source, (0, 0)), (rec[3], rec[1]))
-    stream.last = max(stream.last, rec[3])
 
 
 def flush():
     """Before waiting: how far we are, else an ordered join behind us may wait for ever."""
-    while stream and stream.reached:
-        source, (n, ts) = stream.reached.popitem()
+    for source, (n, ts) in stream.reached.items() if stream else ():
         write([MARK, ts, 0, n, source])
     sys.stdout.buffer.flush()
 
@@ -107,12 +111,10 @@ class records:
 
     def take(self):
         flush()
-        chunk = os.read(0, 65536)
-        if not chunk:
+        if not (chunk := os.read(0, 65536)):
             cut = stream or self.held or not self.base
             if stream:
                 control([END, 0, 0, 0, 3, 0, ()])  # truncated
-            sys.stdout.buffer.flush()
             sys.exit(4 if cut else 0)
         self.unpacker.feed(chunk)
         self.held, done = self.held + chunk, 0
@@ -125,10 +127,10 @@ class records:
             stream.count["in"] += 1
             reach(rec[2] >> 48, rec)
             stream.raw = self.held[start:done]
-            if type_name not in self.types:
+            if type_name in self.types:
+                stream.rec = dict(zip(fields, [type_name, *rec[1:]]))
+                yield stream.rec
+                stream.count["consumed"] += stream.raw is not None
+            else:
                 pass_on()
-                continue
-            stream.rec = dict(zip(fields, [type_name, *rec[1:]]))
-            yield stream.rec
-            stream.count["consumed"] += stream.raw is not None
         self.held, self.base = self.held[done:], self.base + done

@@ -36,6 +36,40 @@ setup_file() {
 	[ "$output" = ' 1 {"type":"banner"' ]
 }
 
+# made VALUES..: what a stage emits that makes a record of each of these values, one after the other.
+made() {
+	cat >"$BATS_TEST_TMPDIR/made.py" <<-END
+		#!/usr/bin/python3
+		import sys
+		sys.path.insert(0, "$top/examples/python")
+		import weir
+		values = [$1]
+		for rec in weir.records(types=["stream"]):
+		    if values:
+		        weir.emit("mine.made", v=values.pop(0))
+	END
+	chmod +x "$BATS_TEST_TMPDIR/made.py"
+	"$BATS_TEST_TMPDIR/made.py" --only <"$in" >"$BATS_TEST_TMPDIR/made" || return
+	weir json -i "$BATS_TEST_TMPDIR/made" --types mine.made --fields v
+}
+
+@test "python: a field has the type of its first value, lists and negative numbers too; else it says so" {
+	run made '["a", "b"], ["c"], []'
+	[ "$output" = '{"type":"mine.made","v":["a","b"]}
+{"type":"mine.made","v":["c"]}
+{"type":"mine.made","v":[]}' ]
+	run made '[1, -2], [3]'
+	[ "${lines[0]}" = '{"type":"mine.made","v":[1,-2]}' ]
+	LC_ALL=C grep -aq 'v.list<i64>' "$BATS_TEST_TMPDIR/made"
+	run made '7, -7'
+	[ "${lines[1]}" = '{"type":"mine.made","v":-7}' ]
+	LC_ALL=C grep -aq 'v.i64' "$BATS_TEST_TMPDIR/made"
+	for v in '{1}' '[]' 'None' '[[1]]'; do
+		run made "$v"
+		[[ "$output" == *"TypeError: $v does not say"* ]]
+	done
+}
+
 @test "python: a cut input is exit 4, and what came before is there" {
 	run exits "head -c 60000 '$in' | '$banner' | weir json"
 	[ "$output" = "0 4 4" ]
