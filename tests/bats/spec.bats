@@ -164,15 +164,17 @@ datagrams() {
 	weir read "$BATS_TEST_TMPDIR/datagrams.pcap" | weir flow
 }
 
-@test "spec: a syslog message that begins with 1 has a version where a blank follows, and is whole" {
-	run bash -c "$(declare -f datagrams); top='$top' datagrams 514 '<189>1234: *Mar  1 x' '<189>10.0.0.1 hi' '<189>1' '<189>1234567890' '<189>1 - h a - m text' |
+@test "spec: a syslog message that begins with 1 has a version where a time follows, and is whole" {
+	run bash -c "$(declare -f datagrams); top='$top' datagrams 514 '<189>1234: *Mar  1 x' '<189>10.0.0.1 hi' '<189>1' '<189>1234567890' '<189>1 - h a - m text' '<189>1 file copied' '<189>1 2026-11-30T06:37:00Z h a - m -' |
 		weir spec syslog | weir json --types syslog,anomaly --fields hostname,message,event"
 	echo "$output"
 	[ "$output" = '{"type":"syslog","message":"1234: *Mar  1 x"}
 {"type":"syslog","message":"10.0.0.1 hi"}
 {"type":"syslog","message":"1"}
 {"type":"syslog","message":"1234567890"}
-{"type":"syslog","hostname":"h","message":"text"}' ]
+{"type":"syslog","hostname":"h","message":"text"}
+{"type":"syslog","message":"1 file copied"}
+{"type":"syslog","hostname":"h","message":"-"}' ]
 }
 
 @test "spec: SNMP's counters have 64 bits" {
