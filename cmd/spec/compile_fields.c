@@ -205,6 +205,8 @@ static void check(struct compiler *c, uint16_t slot, const char *name)
 	size_t cases[RANGES], n;
 
 	if (c_sign(c, "==")) {
+		if (c_at_string(c))
+			c_fail(c, c->at, "'%s' is a number: 'match' is for bytes", name);
 		c_emit(c, OP_GET)->slot = slot;
 		c_expr(c);
 		c_emit(c, OP_EQ);

@@ -94,6 +94,7 @@ static size_t line_make(uint8_t *out, unsigned *seed)
 		"tcp",          "udp",          "first",
 		"part x",       "use x",        "repeat until end",
 		"repeat while", "within until", "else if",
+		"guess",
 	};
 	const char *head = heads[draw(seed, sizeof(heads) / sizeof(heads[0]))];
 	size_t n = 0;

@@ -107,6 +107,7 @@ static void wrong_specs(void)
 	CHECK(refused(HEAD "message\n\ttext a 2 == 2\n", 5, 11, "match"));
 	CHECK(refused(HEAD "message\n\ttext a 2 == \"ab\"\n", 5, 11, "require a is"));
 	CHECK(refused(HEAD "message\n\tip4 a in 2\n", 5, 8, "match"));
+	CHECK(refused(HEAD "message\n\tu16 a == \"ab\"\n", 5, 11, "'match' is for bytes"));
 	check_case("what lacks at the end is said at the last line");
 	CHECK(refused(HEAD "message\n\tu8 a\n\tswitch a\n", 6, 1, "'case' is expected"));
 	CHECK(refused(HEAD "message\n\tu3 a\n", 5, 5, "do not fill"));
