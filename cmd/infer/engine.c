@@ -183,7 +183,8 @@ static bool change_begins(struct infer *in, struct infer_flow *f, unsigned dir, 
 	for (unsigned d = 0; d < 2; d++) {
 		side_drop(in, f, d);
 		f->side[d].packets = 0;
-		f->side[d].lost = false;
+		f->side[d].lost = f->side[d].gapped = false;
+		f->side[d].from = f->begins[d];
 	}
 	infer_upgrade(in, f,
 		      &(struct evidence){ .protocol = to->protocol,
@@ -395,6 +396,19 @@ static void kept_count(struct infer_flow *f, const struct rec_stream *s)
 		side->kept = (uint16_t)(len < L7_FIRST_BYTES ? side->kept + len : L7_FIRST_BYTES);
 }
 
+/* What comes behind it is looked at, as a message may begin there; it is no start. */
+static void gap_take(struct infer *in, struct infer_flow *f, unsigned dir, uint64_t behind)
+{
+	struct infer_side *s = &f->side[dir];
+
+	if (f->mode == INFER_OPEN)
+		side_drop(in, f, dir);
+	s->gapped = true;
+	s->from = s->next = behind;
+	if (f->facts)
+		facts_gap(f->facts, dir);
+}
+
 void infer_stream(struct infer *in, const struct rec_head *h, const struct rec_stream *s)
 {
 	struct infer_flow *f = flow_find(in, h->flow);
@@ -414,11 +428,7 @@ void infer_stream(struct infer *in, const struct rec_head *h, const struct rec_s
 	if (in->limits.wanted)
 		kept_count(f, s);
 	if (s->gap) {
-		if (f->mode == INFER_OPEN)
-			side_drop(in, f, dir);
-		f->side[dir].next = s->offset + s->gap;
-		if (f->facts)
-			facts_gap(f->facts, dir);
+		gap_take(in, f, dir, s->offset + s->gap);
 		return;
 	}
 	if (!s->payload.len)

@@ -25,6 +25,8 @@ struct infer_side {
 	uint16_t packets;
 	bool lost;     /* its first bytes made room for others' */
 	uint16_t kept; /* bytes that parsers have while they wait for a guess */
+	bool gapped;   /* bytes are missing before `from`: no start, as far as anybody knows */
+	uint64_t from; /* offset of first[0] */
 	uint64_t next; /* offset behind the last byte seen */
 	struct signature_scan scan;
 };

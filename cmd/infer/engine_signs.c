@@ -156,10 +156,10 @@ static void on_hit(void *ctx, uint16_t number)
 		l->misfits[l->nmisfits++] = number;
 }
 
-static bool has_signature(const struct infer_flow *f)
+static bool has_signature(const struct infer_flow *f, unsigned dirs)
 {
 	for (unsigned i = 0; i < f->evidence.count; i++)
-		if (f->evidence.items[i].dirs)
+		if (f->evidence.items[i].dirs & dirs)
 			return true;
 	return false;
 }
@@ -170,7 +170,7 @@ static bool may_flip(const struct infer *in, const struct looking *l)
 {
 	const struct signature *g = signature_at(in->t.signatures, l->misfits[0]);
 
-	if (l->nfits || !l->nmisfits || has_signature(l->f) || l->f->flipped)
+	if (l->nfits || !l->nmisfits || has_signature(l->f, 3) || l->f->flipped)
 		return false;
 	return g->from == FROM_CLIENT || l->f->midstream || l->f->key.proto != IPPROTO_TCP;
 }
@@ -179,16 +179,22 @@ static void signature_sign(struct infer *in, struct infer_flow *f, unsigned dir,
 {
 	const struct signature *g = signature_at(in->t.signatures, number);
 	struct endpoint server = infer_endpoint(f, !f->client);
+	const struct infer_side *s = &f->side[dir];
 
-	evidence_add(&f->evidence,
-		     &(struct evidence){
-			     .protocol = signatures_variant(in->t.signatures, g->protocol,
-							    infer_l4(f), server.port),
-			     .class = g->weak ? REC_evidence_class_SIZE : REC_evidence_class_ONE,
-			     .weight = g->weight,
-			     .dirs = (uint8_t)(1u << dir),
-			     .both = g->both,
-			     .number = number });
+	/* Behind a gap these bytes may be in the middle of anything: no more than a shape, but if
+	 * the protocol is that, it is known from there on. */
+	if (s->gapped && !has_signature(f, 1u << dir))
+		f->begins[dir] = s->from;
+	evidence_add(
+		&f->evidence,
+		&(struct evidence){ .protocol = signatures_variant(in->t.signatures, g->protocol,
+								   infer_l4(f), server.port),
+				    .class = g->weak || s->gapped ? REC_evidence_class_SIZE
+								  : REC_evidence_class_ONE,
+				    .weight = g->weight,
+				    .dirs = (uint8_t)(1u << dir),
+				    .both = g->both,
+				    .number = number });
 }
 
 void infer_look(struct infer *in, struct infer_flow *f, unsigned dir, struct bytes bytes,

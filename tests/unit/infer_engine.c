@@ -110,6 +110,23 @@ static void tcp(uint64_t flow, uint16_t port, unsigned dir, const char *text)
 	tcp_piece(flow, port, dir, bytes_str(text), 0);
 }
 
+static void gap(uint64_t flow, uint16_t port, unsigned dir, uint64_t n)
+{
+	struct rec_head h = head(flow);
+	struct rec_stream s = { .ip_version = 4,
+				.proto = IPPROTO_TCP,
+				.dir = (uint8_t)dir,
+				.orig_h = { 192, 0, 2, 1 },
+				.resp_h = { 192, 0, 2, 2 },
+				.orig_p = 40000,
+				.resp_p = port,
+				.gap = n,
+				.offset = t.offset[flow % 64][dir] };
+
+	infer_stream(t.in, &h, &s);
+	t.offset[flow % 64][dir] += n;
+}
+
 static void udp(uint64_t flow, uint16_t port, unsigned dir, struct bytes b)
 {
 	struct rec_head h = head(flow);
@@ -411,6 +428,31 @@ static void test_service(void)
 	SERVES(40001, "");
 }
 
+static void test_gap(void)
+{
+	check_case("bytes behind a gap are no start: they tell little, and from there on");
+	begin(&roomy);
+	tcp_piece(1, 7777, ORIG, noise(20), 0);
+	gap(1, 7777, ORIG, 16);
+	tcp(1, 7777, ORIG, "GET / HTTP/1.1\r\n");
+	CHECK_EQ(t.nsaid, 1);
+	SAID(0, "http candidate");
+	CHECK(t.said[0].rec.confidence <= 30);
+	CHECK_EQ(t.said[0].rec.orig_offset, 36);
+	check_case("the other side's start makes it sure");
+	tcp(1, 7777, RESP, "HTTP/1.1 200 OK\r\n");
+	SAID(t.nsaid - 1, "http confirmed");
+	CHECK_EQ(t.said[t.nsaid - 1].rec.orig_offset, 36);
+	CHECK_EQ(t.said[t.nsaid - 1].rec.resp_offset, 0);
+	check_case("what was seen before the gap counts as it did");
+	tcp(2, 7777, ORIG, "GET / HTTP/1.1\r\n");
+	gap(2, 7777, ORIG, 16);
+	tcp(2, 7777, ORIG, "SSH-2.0-x\r\n");
+	tcp(2, 7777, RESP, "HTTP/1.1 200 OK\r\n");
+	SAID(t.nsaid - 1, "http confirmed");
+	CHECK_EQ(t.said[t.nsaid - 1].rec.orig_offset, 0);
+}
+
 static void test_expected(void)
 {
 	check_case("FTP announces one connection of the other host: no one else's, no second one");
@@ -612,6 +654,7 @@ int main(void)
 	test_names();
 	test_change();
 	test_service();
+	test_gap();
 	test_expected();
 	test_late();
 	test_eviction();
