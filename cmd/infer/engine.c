@@ -185,6 +185,7 @@ static bool change_begins(struct infer *in, struct infer_flow *f, unsigned dir, 
 		f->side[d].packets = 0;
 		f->side[d].lost = f->side[d].gapped = false;
 		f->side[d].from = f->begins[d];
+		f->side[d].told = PROTOCOL_NONE;
 	}
 	infer_upgrade(in, f,
 		      &(struct evidence){ .protocol = to->protocol,
@@ -283,6 +284,17 @@ static void piece_look(struct infer *in, struct infer_flow *f, unsigned dir, str
 		infer_judge(in, f);
 }
 
+/* To those who follow a protocol the bytes that came before it was known are new, as far as they
+ * are kept. */
+static struct bytes news_of(const struct infer_flow *f, unsigned dir, struct bytes piece)
+{
+	const struct infer_side *s = &f->side[dir];
+
+	if (s->told == f->protocol || f->key.proto != IPPROTO_TCP || s->from + s->len != s->next)
+		return piece;
+	return BYTES(s->first, s->len);
+}
+
 static void piece_take(struct infer *in, struct infer_flow *f, unsigned dir, struct bytes bytes,
 		       uint64_t offset)
 {
@@ -299,9 +311,12 @@ static void piece_take(struct infer *in, struct infer_flow *f, unsigned dir, str
 	else if (f->watch_left)
 		f->watch_left--;
 	s->next = offset + bytes.len;
+	bytes = news_of(f, dir, bytes);
 	infer_facts(in, f, dir, bytes);
 	if (!changed)
 		change_look(in, f, dir, bytes);
+	if (f->state != REC_guess_state_CANDIDATE)
+		s->told = f->protocol;
 	mode_set(in, f);
 	if (f->mode == INFER_CLOSED)
 		flow_settle(in, f);

@@ -16,6 +16,18 @@ static void server_named(struct infer_flow *f, const struct ip *at)
 	f->named |= at->len == server.ip.len && memcmp(at->b, server.ip.b, at->len) == 0;
 }
 
+/* A hello may come in pieces: what is kept of it, with each of them, until it has told its name. */
+static bool hello_bytes(const struct infer_flow *f, unsigned dir, struct bytes *bytes)
+{
+	const struct infer_side *s = &f->side[dir];
+
+	if (dir != f->client || f->asked)
+		return false;
+	if (s->packets > 1)
+		*bytes = BYTES(s->first, s->len);
+	return bytes->len > 0;
+}
+
 static void on_fact(void *ctx, const struct fact *fact)
 {
 	const struct finding *x = ctx;
@@ -37,6 +49,7 @@ static void on_fact(void *ctx, const struct fact *fact)
 						      .weight = 85 });
 		break;
 	case FACT_NAME:
+		x->f->asked = facts_once((enum facts_kind)in->facts_of[x->f->protocol]);
 		server_named(x->f, &fact->at);
 		context_named(in->t.context, in->now, ttl, &client.ip, &fact->at, fact->name);
 		context_address(in->t.context, in->now, ttl, fact->name, &fact->at, x->f->id);
@@ -64,9 +77,9 @@ void infer_facts(struct infer *in, struct infer_flow *f, unsigned dir, struct by
 				     .ctx = &x };
 
 	if (input.kind == FACTS_NONE || f->state == REC_guess_state_CANDIDATE ||
-	    (facts_once(input.kind) && (dir != f->client || f->side[dir].packets > 1)))
+	    (facts_once(input.kind) && !hello_bytes(f, dir, &input.bytes)))
 		return;
-	if (!f->facts && facts_remembers(input.kind))
+	if (!f->facts && facts_remembers(input.kind, f->key.proto))
 		f->facts = l7_pool_take(&in->facts);
 	facts_scan(f->facts, &input);
 }

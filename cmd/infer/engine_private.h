@@ -28,6 +28,7 @@ struct infer_side {
 	bool gapped;   /* bytes are missing before `from`: no start, as far as anybody knows */
 	uint64_t from; /* offset of first[0] */
 	uint64_t next; /* offset behind the last byte seen */
+	uint16_t told; /* the protocol to whose followers its first bytes were given */
 	struct signature_scan scan;
 };
 
@@ -38,6 +39,7 @@ struct infer_flow {
 	struct rec_key key;
 	uint8_t mode, client; /* client: the direction that acts as one */
 	uint8_t wanted;       /* enum infer_wanted, by the guesses that were written */
+	bool asked;           /* by SNI, for a name that is known now */
 	bool forgotten;       /* parsers wait for its guess no longer */
 	bool midstream, flipped, named;
 	uint16_t served;                         /* what the context was told of its server */
@@ -95,7 +97,7 @@ void infer_upgrade(struct infer *in, struct infer_flow *f, const struct evidence
 
 /* ---- engine_facts.c ---- */
 
-/* What bytes of a flow of known protocol say of others. */
+/* What bytes of a flow of known protocol say of others: all of that direction once, in order. */
 void infer_facts(struct infer *in, struct infer_flow *f, unsigned dir, struct bytes bytes);
 
 /* ---- engine_signs.c ---- */

@@ -201,7 +201,10 @@ void facts_scan(struct facts_flow *flow, const struct facts_input *in)
 		rpc_take(flow, in);
 		break;
 	case FACTS_DNS:
-		facts_dns_message(in);
+		if (in->key->proto == IPPROTO_TCP)
+			facts_dns_stream(flow, in);
+		else
+			facts_dns_message(in, in->bytes);
 		break;
 	case FACTS_TLS:
 		facts_tls_hello(in);
@@ -213,4 +216,5 @@ void facts_gap(struct facts_flow *flow, unsigned dir)
 {
 	flow->side[dir].len = 0;
 	flow->side[dir].cut = true;
+	flow->side[dir].skip = 0;
 }

@@ -21,6 +21,7 @@ struct facts_side {
 	uint8_t line[FACTS_LINE]; /* the front of a line whose end has not come */
 	uint16_t len;
 	bool cut;        /* it was longer than that: what follows is let by */
+	uint32_t skip;   /* DNS: bytes of a message that are let by */
 	struct ip media; /* SDP: the address that `c=` named last */
 };
 
@@ -56,12 +57,15 @@ struct facts_input {
 	void *ctx;
 };
 
-/* Needs the scanner what came before? Only then it takes a struct facts_flow. */
-static inline bool facts_remembers(enum facts_kind kind)
+/* Needs the scanner what came before, over that IP protocol? Only then it takes a struct
+ * facts_flow. */
+static inline bool facts_remembers(enum facts_kind kind, uint8_t proto)
 {
-	return kind == FACTS_FTP || kind == FACTS_SDP || kind == FACTS_RTSP || kind == FACTS_RPC;
+	return kind == FACTS_FTP || kind == FACTS_SDP || kind == FACTS_RTSP || kind == FACTS_RPC ||
+	       (kind == FACTS_DNS && proto == 6);
 }
-/* Are the first bytes of the client all that it looks at? */
+/* Are the first bytes of the client all that it looks at? They come again, longer, until they tell
+ * something. */
 static inline bool facts_once(enum facts_kind kind)
 {
 	return kind == FACTS_TLS;

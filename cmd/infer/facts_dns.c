@@ -183,16 +183,13 @@ static bool record_take(const struct facts_input *in, struct bytes message, stru
 	return type == SRV || type == HTTPS;
 }
 
-void facts_dns_message(const struct facts_input *in)
+void facts_dns_message(const struct facts_input *in, struct bytes message)
 {
-	struct bytes message = in->bytes;
 	struct cursor c;
 	struct name asked = { .len = 0 };
 	unsigned questions, records;
 	bool targets = true;
 
-	if (in->key->proto == IPPROTO_TCP && message.len > 2)
-		message = BYTES(message.ptr + 2, message.len - 2);
 	if (message.len < 12 || !(message.ptr[2] & 0x80))
 		return;
 	c = cursor_of(message);
@@ -212,5 +209,57 @@ void facts_dns_message(const struct facts_input *in)
 		targets = false;
 		for (unsigned i = 0; i < records && i < RECORDS && !again.failed; i++)
 			targets |= record_take(in, message, &again, BYTES(asked.bytes, asked.len));
+	}
+}
+
+/* ---- TCP: RFC 1035 4.2.2 --------------------------------------------------------------------- */
+
+enum { PREFIX = 2 };
+
+/* Of a message that comes in pieces the front is kept, the rest of a long one let by. How many
+ * bytes that took. */
+static size_t front_keep(struct facts_side *s, const struct facts_input *in, struct bytes b)
+{
+	size_t whole = s->len < PREFIX ? PREFIX : PREFIX + (size_t)be16_get(s->line);
+	size_t most = whole < sizeof(s->line) ? whole : sizeof(s->line);
+	size_t n = most - s->len < b.len ? most - s->len : b.len;
+
+	memcpy(s->line + s->len, b.ptr, n);
+	s->len = (uint16_t)(s->len + n);
+	if (s->len < most || most == PREFIX)
+		return n;
+	facts_dns_message(in, BYTES(s->line + PREFIX, s->len - PREFIX));
+	s->skip = (uint32_t)(whole - s->len);
+	s->len = 0;
+	return n;
+}
+
+/* Takes the message at the front if it is whole here, else its front. How many bytes that was. */
+static size_t message_take(struct facts_side *s, const struct facts_input *in, struct bytes b)
+{
+	size_t prefix = !s->len && b.len >= PREFIX ? PREFIX : 0, n;
+
+	if (!prefix && s->len != PREFIX)
+		return front_keep(s, in, b);
+	n = be16_get(prefix ? b.ptr : s->line);
+	if (n > b.len - prefix)
+		return front_keep(s, in, b);
+	s->len = 0;
+	facts_dns_message(in, BYTES(b.ptr + prefix, n));
+	return prefix + n;
+}
+
+void facts_dns_stream(struct facts_flow *flow, const struct facts_input *in)
+{
+	struct facts_side *s = &flow->side[in->dir];
+	struct bytes rest = in->bytes;
+
+	while (rest.len) {
+		size_t n = s->skip < rest.len ? s->skip : rest.len;
+
+		s->skip -= (uint32_t)n;
+		if (!n)
+			n = message_take(s, in, rest);
+		rest = BYTES(rest.ptr + n, rest.len - n);
 	}
 }

@@ -18,7 +18,9 @@ void facts_media_line(struct facts_flow *flow, const struct facts_input *in, str
 
 /* ---- facts_dns.c ---- */
 
-void facts_dns_message(const struct facts_input *in);
+void facts_dns_message(const struct facts_input *in, struct bytes message);
+/* Bytes of a TCP stream, in which each message has its length in front. */
+void facts_dns_stream(struct facts_flow *flow, const struct facts_input *in);
 
 /* ---- facts_tls.c ---- */
 

@@ -327,6 +327,12 @@ static struct buf hello(const char *name)
 	return b;
 }
 
+#define DNS(length, message) BYTES(length message, sizeof(length message) - 1)
+#define QUERY "\0\1\x01\0\0\1"
+#define ANSWER "\0\1\x81\x80\0\1"
+#define QUESTION "\0\0\0\0\5smtp3\7example\3com\0\0\1\0\1"
+#define ADDRESS "\xc0\x0c\0\1\0\1\0\0\0\x3c\0\4\xc0\0\2\2"
+
 static void test_names(void)
 {
 	struct buf b = hello("smtp3.example.com");
@@ -348,7 +354,23 @@ static void test_names(void)
 	tcp_piece(1, 443, ORIG, BYTES(b.ptr, b.len - 4), 0);
 	tcp_piece(2, 7777, ORIG, noise(200), 0);
 	CHECK_EQ(t.nsaid, 1);
+	check_case("and one that comes in two pieces tells it as well");
+	for (size_t cut = 1; cut < b.len; cut++) {
+		begin(&roomy);
+		tcp_piece(1, 443, ORIG, BYTES(b.ptr, cut), 0);
+		tcp_piece(1, 443, ORIG, BYTES(b.ptr + cut, b.len - cut), 0);
+		tcp_piece(2, 7777, ORIG, noise(200), 0);
+		SAID(t.nsaid - 1, "smtp candidate");
+	}
 	buf_release(&b);
+	check_case("so does an answer of DNS whose length comes by itself");
+	begin(&roomy);
+	tcp_piece(1, 53, ORIG, DNS("\0\x23", QUERY "\0\0" QUESTION), 0);
+	tcp_piece(1, 53, RESP, BYTES("\0\x33", 2), 0);
+	tcp_piece(1, 53, RESP, DNS("", ANSWER "\0\1" QUESTION ADDRESS), 0);
+	SAID(t.nsaid - 1, "dns confirmed");
+	tcp_piece(2, 7777, ORIG, noise(200), 0);
+	SAID(t.nsaid - 1, "smtp candidate");
 }
 
 static void test_change(void)

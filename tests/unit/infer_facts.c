@@ -66,8 +66,65 @@ static void test_dns(void)
 	buf_release(&bad);
 }
 
+/* Two answers in a row, of so many labels each, over TCP. */
+static struct buf stream_of(const uint8_t *one, const uint8_t *other)
+{
+	struct buf a = answer(one), b = answer(other), s = { 0 };
+
+	buf_add_byte(&s, 0);
+	buf_add_byte(&s, (uint8_t)a.len);
+	buf_add(&s, a.ptr, a.len);
+	buf_add_byte(&s, (uint8_t)(b.len >> 8));
+	buf_add_byte(&s, (uint8_t)b.len);
+	buf_add(&s, b.ptr, b.len);
+	buf_release(&a);
+	buf_release(&b);
+	return s;
+}
+
+static void test_dns_stream(void)
+{
+	static const uint8_t little[] = { 3, 7, 3, 0 }, large[] = { 63, 63, 63, 61, 0 };
+	struct buf s = stream_of(little, little), bulky = stream_of(little, large);
+	struct facts_flow flow;
+
+	check_case("what a stream of DNS tells does not depend on how it is cut");
+	for (size_t step = 1; step <= s.len; step++) {
+		flow = (struct facts_flow){ 0 };
+		found = 0;
+		for (size_t at = 0; at < s.len; at += step)
+			scan(&flow, FACTS_DNS, TCP,
+			     BYTES(s.ptr + at, at + step < s.len ? step : s.len - at));
+		CHECK_EQ(found, 2);
+	}
+	check_case(
+		"a long message whose length comes by itself is whole, and one that is cut let by");
+	flow = (struct facts_flow){ 0 };
+	found = 0;
+	scan(&flow, FACTS_DNS, TCP, BYTES(bulky.ptr, 2 + bulky.ptr[1] + 2));
+	CHECK_EQ(found, 1);
+	scan(&flow, FACTS_DNS, TCP,
+	     BYTES(bulky.ptr + 4 + bulky.ptr[1], bulky.len - 4 - bulky.ptr[1]));
+	CHECK_EQ(found, 2);
+	flow = (struct facts_flow){ 0 };
+	found = 0;
+	for (size_t at = 2 + (size_t)bulky.ptr[1]; at < bulky.len; at++)
+		scan(&flow, FACTS_DNS, TCP, BYTES(bulky.ptr + at, 1));
+	CHECK_EQ(found, 0);
+	scan(&flow, FACTS_DNS, TCP, BYTES(s.ptr, 2 + (size_t)s.ptr[1]));
+	CHECK_EQ(found, 1);
+	check_case("behind a gap a piece begins a message");
+	scan(&flow, FACTS_DNS, TCP, BYTES(s.ptr, 5));
+	facts_gap(&flow, 1);
+	scan(&flow, FACTS_DNS, TCP, BYTES(s.ptr, 2 + (size_t)s.ptr[1]));
+	CHECK_EQ(found, 2);
+	buf_release(&s);
+	buf_release(&bulky);
+}
+
 int main(void)
 {
 	test_dns();
+	test_dns_stream();
 	return check_end();
 }
