@@ -38,7 +38,7 @@ static void list_push(struct infer *in, struct infer_flow *f)
 	in->newest = f;
 }
 
-static void side_drop(struct infer *in, struct infer_flow *f, unsigned dir)
+void infer_side_drop(struct infer *in, struct infer_flow *f, unsigned dir)
 {
 	struct infer_side *s = &f->side[dir];
 
@@ -63,9 +63,10 @@ static void flow_forget(struct infer *in, struct infer_flow *f)
 		at = &(*at)->chain;
 	*at = f->chain;
 	list_remove(in, f);
-	side_drop(in, f, 0);
-	side_drop(in, f, 1);
+	infer_side_drop(in, f, 0);
+	infer_side_drop(in, f, 1);
 	l7_pool_give(&in->facts, f->facts);
+	l7_pool_give(&in->changes, f->change);
 	l7_pool_give(&in->flows, f);
 	in->stats.flows--;
 }
@@ -125,7 +126,7 @@ static void block_free_one(struct infer *in, const struct infer_flow *but)
 		return;
 	for (unsigned d = 0; d < 2; d++) {
 		f->side[d].lost |= f->side[d].first != NULL;
-		side_drop(in, f, d);
+		infer_side_drop(in, f, d);
 	}
 	in->stats.first_bytes_evicted++;
 }
@@ -138,8 +139,7 @@ static void holder_add(struct infer *in, struct infer_flow *f)
 	in->last_holder = f;
 }
 
-/* Appends to the first bytes of a side, as far as they are kept. False where none was added. */
-static bool first_add(struct infer *in, struct infer_flow *f, unsigned dir, struct bytes data)
+bool infer_first_add(struct infer *in, struct infer_flow *f, unsigned dir, struct bytes data)
 {
 	struct infer_side *s = &f->side[dir];
 	size_t room = in->limits.depth - s->len;
@@ -159,80 +159,6 @@ static bool first_add(struct infer *in, struct infer_flow *f, unsigned dir, stru
 	memcpy(s->first + s->len, data.ptr, data.len);
 	s->len = (uint16_t)(s->len + data.len);
 	return true;
-}
-
-/* ---- legal changes ------------------------------------------------------------------------- */
-
-/* The words for a change were said before: do these bytes begin what they announced? */
-static bool change_begins(struct infer *in, struct infer_flow *f, unsigned dir, struct bytes bytes,
-			  uint64_t offset)
-{
-	const struct signature *g = signature_at(in->t.signatures, (uint16_t)(f->armed - 1));
-	uint16_t found = infer_fits(in, f, bytes, g->change_any ? 0 : g->change, f->protocol);
-	const struct signature *to;
-
-	if (!found) {
-		if (!--f->armed_left)
-			f->armed = 0;
-		return false;
-	}
-	to = signature_at(in->t.signatures, (uint16_t)(found - 1));
-	f->armed = 0;
-	f->begins[dir] = offset;
-	f->begins[!dir] = f->side[!dir].next;
-	for (unsigned d = 0; d < 2; d++) {
-		side_drop(in, f, d);
-		f->side[d].packets = 0;
-		f->side[d].lost = f->side[d].gapped = false;
-		f->side[d].from = f->begins[d];
-		f->side[d].told = PROTOCOL_NONE;
-	}
-	infer_upgrade(in, f,
-		      &(struct evidence){ .protocol = to->protocol,
-					  .class = REC_evidence_class_ONE,
-					  .weight = to->weight,
-					  .dirs = (uint8_t)(1u << dir),
-					  .number = (uint16_t)(found - 1) });
-	f->mode = INFER_OPEN;
-	return true;
-}
-
-/* Is there any signature by which the protocol would be known? */
-static bool is_recognizable(const struct infer *in, uint16_t protocol)
-{
-	for (size_t i = 0; i < signatures_count(in->t.signatures); i++) {
-		const struct signature *g = signature_at(in->t.signatures, (uint16_t)i);
-
-		if (g->protocol == protocol && g->weight)
-			return true;
-	}
-	return false;
-}
-
-static void change_look(struct infer *in, struct infer_flow *f, unsigned dir, struct bytes bytes)
-{
-	const struct signature *g;
-
-	if (f->armed || !signatures_change_within(in->t.signatures, f->protocol) ||
-	    f->state == REC_guess_state_CANDIDATE)
-		return;
-	g = signatures_change(in->t.signatures, f->protocol,
-			      dir == f->client ? FROM_CLIENT : FROM_SERVER, bytes);
-	if (!g)
-		return;
-	f->armed = (uint16_t)(g - signature_at(in->t.signatures, 0) + 1);
-	f->armed_left = g->within;
-	if (!g->change_any && !is_recognizable(in, g->change)) {
-		f->begins[0] = f->side[0].next;
-		f->begins[1] = f->side[1].next;
-		infer_upgrade(in, f,
-			      &(struct evidence){ .protocol = g->change,
-						  .class = REC_evidence_class_ONE,
-						  .weight = 90,
-						  .dirs = (uint8_t)(1u << dir),
-						  .number = (uint16_t)(f->armed - 1) });
-		f->armed = 0;
-	}
 }
 
 /* ---- each piece of payload ----------------------------------------------------------------- */
@@ -257,8 +183,8 @@ static void mode_set(struct infer *in, struct infer_flow *f)
 		infer_give_up(in, f);
 		f->mode = INFER_WATCHED;
 		f->watch_left = (uint16_t)signatures_change_within(in->t.signatures, f->protocol);
-		side_drop(in, f, 0);
-		side_drop(in, f, 1);
+		infer_side_drop(in, f, 0);
+		infer_side_drop(in, f, 1);
 	}
 	if (f->mode == INFER_WATCHED && !f->armed && !f->watch_left &&
 	    (!tells || f->state == REC_guess_state_GAVE_UP))
@@ -269,7 +195,7 @@ static void mode_set(struct infer *in, struct infer_flow *f)
 static void piece_look(struct infer *in, struct infer_flow *f, unsigned dir, struct bytes bytes)
 {
 	struct infer_side *s = &f->side[dir];
-	bool first = first_add(in, f, dir, bytes);
+	bool first = infer_first_add(in, f, dir, bytes);
 
 	f->bytes += (uint32_t)(bytes.len < in->limits.depth ? bytes.len : in->limits.depth);
 	if (f->key.proto == IPPROTO_TCP) {
@@ -299,22 +225,23 @@ static void piece_take(struct infer *in, struct infer_flow *f, unsigned dir, str
 		       uint64_t offset)
 {
 	struct infer_side *s = &f->side[dir];
+	struct bytes piece = bytes;
 	bool changed = false;
 
 	f->packets++;
 	if (s->packets < UINT16_MAX)
 		s->packets++;
 	if (f->armed)
-		changed = change_begins(in, f, dir, bytes, offset);
+		changed = infer_change_begins(in, f, dir, &bytes, offset);
 	if (f->mode == INFER_OPEN)
 		piece_look(in, f, dir, bytes);
 	else if (f->watch_left)
 		f->watch_left--;
-	s->next = offset + bytes.len;
+	s->next = offset + piece.len;
 	bytes = news_of(f, dir, bytes);
 	infer_facts(in, f, dir, bytes);
 	if (!changed)
-		change_look(in, f, dir, bytes);
+		infer_change_look(in, f, dir, bytes);
 	if (f->state != REC_guess_state_CANDIDATE)
 		s->told = f->protocol;
 	mode_set(in, f);
@@ -417,11 +344,12 @@ static void gap_take(struct infer *in, struct infer_flow *f, unsigned dir, uint6
 	struct infer_side *s = &f->side[dir];
 
 	if (f->mode == INFER_OPEN)
-		side_drop(in, f, dir);
+		infer_side_drop(in, f, dir);
 	s->gapped = true;
 	s->from = s->next = behind;
 	if (f->facts)
 		facts_gap(f->facts, dir);
+	infer_change_gap(f, dir);
 }
 
 void infer_stream(struct infer *in, const struct rec_head *h, const struct rec_stream *s)
@@ -569,6 +497,7 @@ struct infer *infer_new(const struct infer_tables *tables, const struct infer_ho
 	l7_pool_init(&in->flows, sizeof(struct infer_flow));
 	l7_pool_init(&in->blocks, INFER_DEPTH);
 	l7_pool_init(&in->facts, sizeof(struct facts_flow));
+	l7_pool_init(&in->changes, sizeof(struct infer_change));
 	l7_others_init(&in->settled);
 	in->settled_wanted = xcalloc((size_t)L7_OTHER_SETS * L7_OTHER_WAYS, sizeof(bool));
 	for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++)
@@ -587,6 +516,7 @@ void infer_free(struct infer *in)
 	l7_pool_release(&in->flows);
 	l7_pool_release(&in->blocks);
 	l7_pool_release(&in->facts);
+	l7_pool_release(&in->changes);
 	l7_others_release(&in->settled);
 	free(in->settled_wanted);
 	free(in->buckets);

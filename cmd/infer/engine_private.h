@@ -32,6 +32,18 @@ struct infer_side {
 	struct signature_scan scan;
 };
 
+/* Of each direction the front of words that may announce a change, or, once they came (`armed`), of
+ * what may begin the protocol that they announced. */
+enum { CHANGE_KEEP = 256 };
+
+struct infer_change {
+	struct {
+		uint8_t bytes[CHANGE_KEEP];
+		uint16_t len;
+		uint64_t offset; /* of bytes[0] */
+	} side[2];
+};
+
 struct infer_flow {
 	struct infer_flow *chain, *newer, *older;
 	struct infer_flow *next_holder, *prev_holder; /* of first bytes, in the order of taking */
@@ -53,6 +65,7 @@ struct infer_flow {
 	struct infer_side side[2];
 	uint16_t armed; /* 1 + number of a `change` line whose words were seen */
 	uint16_t armed_left, watch_left;
+	struct infer_change *change; /* or NULL */
 	uint64_t expected_by;
 	bool was_expected;
 	struct facts_flow *facts; /* of protocols that tell of other flows */
@@ -65,7 +78,8 @@ struct infer {
 	struct infer_stats stats;
 	struct infer_flow **buckets;
 	size_t mask;
-	struct l7_pool flows, blocks, facts;
+	struct l7_pool flows, blocks, facts, changes;
+	uint8_t joined[INFER_DEPTH]; /* what is kept of a direction, and the piece behind it */
 	size_t nblocks, max_blocks;
 	struct infer_flow *newest, *oldest;
 	struct infer_flow *first_holder, *last_holder;
@@ -81,6 +95,24 @@ static inline enum signature_l4 infer_l4(const struct infer_flow *f)
 	       : f->key.proto == 17 ? SIGNATURE_UDP
 				    : SIGNATURE_SCTP;
 }
+
+/* ---- engine.c ---- */
+
+/* Gives up the first bytes of a side. */
+void infer_side_drop(struct infer *in, struct infer_flow *f, unsigned dir);
+/* Appends to the first bytes of a side, as far as they are kept. False where none was added. */
+bool infer_first_add(struct infer *in, struct infer_flow *f, unsigned dir, struct bytes data);
+
+/* ---- engine_change.c ---- */
+
+/* Do these bytes announce that another protocol will follow? */
+void infer_change_look(struct infer *in, struct infer_flow *f, unsigned dir, struct bytes bytes);
+/* That was announced: do they begin it? True where it is another one from here on; *bytes then
+ * begins where it does, which may be before this piece. */
+bool infer_change_begins(struct infer *in, struct infer_flow *f, unsigned dir, struct bytes *bytes,
+			 uint64_t offset);
+/* Bytes are missing here. */
+void infer_change_gap(struct infer_flow *f, unsigned dir);
 
 /* ---- engine_guess.c ---- */
 

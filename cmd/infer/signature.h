@@ -1,7 +1,7 @@
 /* signature: what the first bytes of a protocol look like; text lines made into tables once.
  *
  *     NAME L4 FROM WEIGHT CONDITION...        proto/signatures says what may stand there
- *     change NAME NAME|any FROM [within=N] CONDITION...
+ *     change NAME NAME|any FROM [within=N] [lines] CONDITION...
  *     variant NAME NAME L4 PORT
  *
  * A look at some bytes costs one step a byte for all floating texts together, and for those
@@ -63,8 +63,8 @@ struct signature {
 	uint16_t variant; /* of `variant` lines: the name where the server has `port`; 0: none */
 	uint16_t port;
 	uint16_t change; /* of `change` lines: the protocol that follows; 0: it is no such line */
-	bool change_any;
-	uint16_t within; /* packets */
+	bool change_any, lines; /* lines: not only a piece, any line may begin so */
+	uint16_t within;        /* packets */
 	uint16_t condition, conditions;
 	struct signature_front front;
 	char label[40];
@@ -105,9 +105,27 @@ void signatures_match(const struct signatures *s, const struct signature_look *l
 		      struct signature_scan *scan, void (*hit)(void *ctx, uint16_t number),
 		      void *ctx);
 
-/* The first `change` line of that protocol whose conditions these bytes fulfil, or NULL. */
+/* What may begin a `change` line of that protocol's that the client or the server says. */
+struct signature_starts {
+	uint64_t bytes[256 / 64];
+	bool lines; /* words may begin any line */
+};
+/* NULL where there are none at all. */
+const struct signature_starts *signatures_starts(const struct signatures *s, uint16_t protocol,
+						 uint8_t from);
+static inline bool signature_starts(const struct signature_starts *x, uint8_t byte)
+{
+	return x->bytes[byte / 64] >> byte % 64 & 1;
+}
+
+/* The first `change` line of that protocol whose conditions these bytes fulfil, or NULL; then *more
+ * says whether one may do so once more of them have come. */
 const struct signature *signatures_change(const struct signatures *s, uint16_t protocol,
-					  uint8_t from, struct bytes bytes);
+					  uint8_t from, struct bytes bytes, bool *more);
+/* Which protocol may begin with these bytes, as far as they go, by signatures that say what its
+ * first byte is: 0, or 1 + the number of one of them. *several: others may, too. */
+uint16_t signatures_may(const struct signatures *s, enum signature_l4 l4, struct bytes bytes,
+			uint16_t protocol, uint16_t not, bool *several);
 /* What the protocol is called where the server has that port. */
 uint16_t signatures_variant(const struct signatures *s, uint16_t protocol, enum signature_l4 l4,
 			    uint16_t port);

@@ -28,6 +28,8 @@ static void lists_free(struct signatures *s)
 			list_clear(&s->bucket[l4][c]);
 		list_clear(&s->floating[l4]);
 	}
+	for (size_t i = 0; i < s->nchanges; i++)
+		free(s->changes[i].numbers);
 	free(s->changes);
 	free(s->changes_of);
 	free(s->variants);
@@ -108,6 +110,33 @@ static void line_place(struct signatures *s, size_t number, enum signature_l4 l4
 		list_add(s, &s->floating[l4], number);
 }
 
+static void change_place(struct signatures *s, size_t number)
+{
+	const struct signature *g = &s->lines[number];
+	struct signature_changes *c;
+	bool says;
+
+	if (!s->changes_of[g->protocol]) {
+		s->changes = array_grow(s->changes, s->nchanges, sizeof(*s->changes));
+		s->changes[s->nchanges++] = (struct signature_changes){ 0 };
+		s->changes_of[g->protocol] = (uint16_t)s->nchanges;
+	}
+	c = &s->changes[s->changes_of[g->protocol] - 1];
+	number_add(&c->numbers, &c->n, number);
+	if (c->within < g->within)
+		c->within = (uint8_t)g->within;
+	for (unsigned side = 0; side < 2; side++) {
+		struct signature_starts *x = &c->starts[side];
+
+		if (!(g->from >> side & 1))
+			continue;
+		x->lines |= g->lines;
+		for (unsigned byte = 0; byte < 256; byte++)
+			if (first_fits(s, g, (uint8_t)byte, &says) || !says)
+				x->bytes[byte / 64] |= 1ull << byte % 64;
+	}
+}
+
 static bool byte_may(const struct signature_front *f, size_t at, unsigned byte)
 {
 	const uint8_t *bits = (const uint8_t *)f->bits, *mask = (const uint8_t *)f->mask;
@@ -147,7 +176,7 @@ static void pivots_set(const struct signature_list *l, struct signature_pivot p[
 void signatures_compile(struct signatures *s)
 {
 	lists_free(s);
-	s->changes_of = xcalloc(PROTOCOLS_MAX, 1);
+	s->changes_of = xcalloc(PROTOCOLS_MAX, sizeof(*s->changes_of));
 	for (size_t i = 0; i < s->count; i++) {
 		const struct signature *g = &s->lines[i];
 
@@ -156,11 +185,8 @@ void signatures_compile(struct signatures *s)
 				line_place(s, i, l4);
 		if (g->variant)
 			number_add(&s->variants, &s->nvariants, i);
-		if (g->change) {
-			number_add(&s->changes, &s->nchanges, i);
-			if (s->changes_of[g->protocol] < g->within)
-				s->changes_of[g->protocol] = (uint8_t)g->within;
-		}
+		if (g->change)
+			change_place(s, i);
 	}
 	for (enum signature_l4 l4 = 0; l4 < SIGNATURE_L4S; l4++)
 		pivots_set(&s->floating[l4], s->pivots[l4]);

@@ -237,22 +237,60 @@ void signatures_match(const struct signatures *s, const struct signature_look *l
 	list_match(s, &s->floating[look->l4], may, look, b, scan, scan->said_floating, hit, ctx);
 }
 
-const struct signature *signatures_change(const struct signatures *s, uint16_t protocol,
-					  uint8_t from, struct bytes bytes)
+const struct signature_starts *signatures_starts(const struct signatures *s, uint16_t protocol,
+						 uint8_t from)
 {
-	const struct signature_look look = { .l4 = SIGNATURE_TCP, .whole = true };
-	struct signature_scan scan = { 0 };
+	return s->changes_of[protocol] ? &s->changes[s->changes_of[protocol] - 1].starts[from / 2]
+				       : NULL;
+}
 
+const struct signature *signatures_change(const struct signatures *s, uint16_t protocol,
+					  uint8_t from, struct bytes bytes, bool *more)
+{
+	const struct signature_look look = { .l4 = SIGNATURE_TCP };
+	const struct signature_changes *c;
+	struct signature_scan scan;
+
+	*more = false;
+	if (!s->changes_of[protocol])
+		return NULL;
+	c = &s->changes[s->changes_of[protocol] - 1];
 	if (bytes.len > SIGNATURE_DEPTH)
 		bytes.len = SIGNATURE_DEPTH;
-	for (size_t i = 0; i < s->nchanges; i++) {
-		const struct signature *g = &s->lines[s->changes[i]];
+	scan = (struct signature_scan){ 0 };
+	for (size_t i = 0; i < c->n; i++) {
+		const struct signature *g = &s->lines[c->numbers[i]];
+		enum answer a = g->from & from ? signature_fits(s, &look, g, bytes, &scan) : NO;
 
-		if (g->protocol == protocol && (g->from & from) &&
-		    signature_fits(s, &look, g, bytes, &scan) == YES)
+		if (a == YES)
 			return g;
+		*more |= a == MORE && bytes.len < SIGNATURE_DEPTH;
+		scan.lineless = 0;
 	}
 	return NULL;
+}
+
+uint16_t signatures_may(const struct signatures *s, enum signature_l4 l4, struct bytes bytes,
+			uint16_t protocol, uint16_t not, bool *several)
+{
+	const struct signature_look look = { .l4 = l4 };
+	struct signature_front front = front_of(bytes);
+	uint16_t found = 0;
+
+	*several = false;
+	for (size_t i = 0; bytes.len && i < s->bucket[l4][bytes.ptr[0]].n; i++) {
+		const struct signature_key *key = &s->bucket[l4][bytes.ptr[0]].keys[i];
+		const struct signature *g = &s->lines[key->number];
+		struct signature_scan scan = { 0 };
+
+		if (g->weak || g->both || g->protocol == not ||
+		    (protocol && g->protocol != protocol) || !front_fits(&key->front, &front) ||
+		    signature_fits(s, &look, g, bytes, &scan) != MORE)
+			continue;
+		*several |= found && s->lines[found - 1].protocol != g->protocol;
+		found = found ? found : (uint16_t)(key->number + 1);
+	}
+	return found;
 }
 
 uint16_t signatures_variant(const struct signatures *s, uint16_t protocol, enum signature_l4 l4,
@@ -269,5 +307,5 @@ uint16_t signatures_variant(const struct signatures *s, uint16_t protocol, enum 
 
 unsigned signatures_change_within(const struct signatures *s, uint16_t protocol)
 {
-	return s->changes_of[protocol];
+	return s->changes_of[protocol] ? s->changes[s->changes_of[protocol] - 1].within : 0;
 }

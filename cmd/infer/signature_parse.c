@@ -416,6 +416,8 @@ static bool change_line(struct draft *d, const struct line_reader *r, size_t *ne
 		d->g.within = (uint16_t)v;
 		(*next)++;
 	}
+	d->g.lines = *next < r->count && bytes_is(r->words[*next], "lines");
+	*next += d->g.lines;
 	return true;
 }
 

@@ -44,6 +44,15 @@ struct signature_pivot {
 	uint64_t may[256][SIGNATURE_BUCKET / 64];
 };
 
+/* The `change` lines of a protocol, and how those of the client and of the server may begin: most
+ * lines of a text are told by their first byte to announce nothing. */
+struct signature_changes {
+	uint16_t *numbers;
+	size_t n;
+	uint8_t within;
+	struct signature_starts starts[2];
+};
+
 struct signatures {
 	struct protocols *names;
 	struct signature lines[SIGNATURES_MAX];
@@ -55,11 +64,11 @@ struct signatures {
 	/* By first byte, and those that any first byte may have. */
 	struct signature_list bucket[SIGNATURE_L4S][256], floating[SIGNATURE_L4S];
 	struct signature_pivot pivots[SIGNATURE_L4S][SIGNATURE_PIVOTS]; /* of `floating` */
-	uint16_t *changes; /* numbers of `change` lines */
+	struct signature_changes *changes;
 	size_t nchanges;
 	uint16_t *variants; /* numbers of `variant` lines */
 	size_t nvariants;
-	uint8_t *changes_of; /* per protocol: are there any? */
+	uint16_t *changes_of; /* per protocol: 1 + its place in `changes`, or 0 */
 };
 
 static inline const struct signature_condition *conditions_of(const struct signatures *s,

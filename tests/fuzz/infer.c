@@ -342,7 +342,7 @@ static size_t line_make(uint8_t *out, unsigned *seed)
 					     "b tcp,udp server 60",
 					     "c.z sctp any 99",
 					     "change a b client",
-					     "change a any server within=3",
+					     "change a any server within=3 lines",
 					     "variant a b tcp 7",
 					     "10.0.0.0/8 tcp 7-9 = a",
 					     "expect 1.2.3.4 udp 5 a 9 1",

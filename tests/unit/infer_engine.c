@@ -373,6 +373,111 @@ static void test_names(void)
 	SAID(t.nsaid - 1, "smtp candidate");
 }
 
+static const struct bytes client_hello = {
+	(const uint8_t *)"\x16\x03\x01\x00\x50\x01\x00\x00\x4c\x03\x03", 11
+};
+
+/* In two pieces, cut there; in one where that is the end of it. */
+static void cut_in_two(uint64_t flow, uint16_t port, unsigned dir, struct bytes b, size_t cut)
+{
+	tcp_piece(flow, port, dir, BYTES(b.ptr, cut), 0);
+	if (cut < b.len)
+		tcp_piece(flow, port, dir, BYTES(b.ptr + cut, b.len - cut), 0);
+}
+
+static void test_words(void)
+{
+	static const struct {
+		uint16_t port;
+		const char *server, *client;
+		bool changes;
+	} talks[] = {
+		{ 25, "220 a ESMTP smtp\r\n", "EHLO a\r\nNOOP\r\nSTARTTLS\r\n", true },
+		{ 25, "220 a ESMTP smtp\r\n", "EHLO a\r\nNOOP STARTTLS\r\n", false },
+		{ 110, "+OK pop3\r\n", "CAPA\r\nSTLS\r\n", true },
+		{ 21, "220 ftp\r\n", "FEAT\r\nAUTH TLS\r\n", true },
+		{ 143, "* OK imap\r\n", "a capability\r\nb starttls\r\n", true },
+		{ 3128, "", "CONNECT a:443 HTTP/1.1\r\n\r\n", true },
+	};
+
+	check_case("words that let another protocol follow begin any line, in however many pieces");
+	for (size_t i = 0; i < sizeof(talks) / sizeof(talks[0]); i++) {
+		struct bytes words = bytes_str(talks[i].client);
+
+		for (size_t cut = 1; cut <= words.len; cut++) {
+			struct said *last;
+
+			begin(&roomy);
+			if (talks[i].server[0])
+				tcp(1, talks[i].port, RESP, talks[i].server);
+			cut_in_two(1, talks[i].port, ORIG, words, cut);
+			tcp_piece(1, talks[i].port, ORIG, client_hello, 0);
+			last = &t.said[t.nsaid - 1];
+			/* A piece begins a message, whatever came before it. */
+			if (!talks[i].changes && strncmp(talks[i].client + cut, "STARTTLS", 8) == 0)
+				continue;
+			if ((strcmp(last->text, "tls likely") == 0) != talks[i].changes ||
+			    (talks[i].changes && last->rec.orig_offset != words.len)) {
+				printf("# %s, cut at %zu: %s, %llu\n", talks[i].client, cut,
+				       last->text, (unsigned long long)last->rec.orig_offset);
+				check_bad = 1;
+			}
+		}
+	}
+	check_case("so do those of an answer with its head in two pieces");
+	begin(&roomy);
+	tcp(1, 80, ORIG, "GET /a HTTP/1.1\r\n\r\n");
+	tcp(1, 80, RESP, "HTTP/1.1 101 Switching\r\nUpgr");
+	tcp(1, 80, RESP, "ade: websocket\r\n\r\n");
+	SAID(t.nsaid - 1, "websocket likely");
+}
+
+static void test_begins(void)
+{
+	check_case("what they announced begins with its first byte, in however many pieces");
+	for (size_t cut = 1; cut <= client_hello.len; cut++) {
+		begin(&roomy);
+		tcp(1, 25, RESP, "220 a ESMTP smtp\r\n");
+		tcp(1, 25, ORIG, "STARTTLS\r\n");
+		tcp(1, 25, RESP, "220 go\r\n");
+		cut_in_two(1, 25, ORIG, client_hello, cut);
+		SAID(t.nsaid - 1, "tls likely");
+		CHECK_EQ(t.said[t.nsaid - 1].rec.orig_offset, 10);
+		CHECK_EQ(t.said[t.nsaid - 1].rec.resp_offset, 26);
+		tcp_piece(1, 25, RESP, BYTES("\x16\x03\x03\x00\x50\x02\x00\x00\x4c\x03\x03", 11),
+			  0);
+		SAID(t.nsaid - 1, "tls confirmed");
+	}
+	check_case("parsers are told in front of the piece that has it");
+	begin(&roomy);
+	tcp(1, 25, RESP, "220 a ESMTP smtp\r\n");
+	tcp(1, 25, ORIG, "STARTTLS\r\n");
+	tcp_piece(1, 25, ORIG, BYTES(client_hello.ptr, 3), 0);
+	SAID(t.nsaid - 1, "tls likely");
+	check_case("where anything may follow it is what it is found to be, from its start");
+	for (size_t cut = 1; cut < 11; cut++) {
+		begin(&roomy);
+		tcp(1, 3128, ORIG, "CONNECT a:22 HTTP/1.1\r\n\r\n");
+		tcp(1, 3128, RESP, "HTTP/1.1 200 OK\r\n\r\n");
+		tcp(1, 3128, RESP, "S");
+		cut_in_two(1, 3128, ORIG, bytes_str("SSH-2.0-x\r\n"), cut);
+		SAID(t.nsaid - 1, "ssh likely");
+		CHECK_EQ(t.said[t.nsaid - 1].rec.cause, REC_guess_cause_UPGRADE);
+		CHECK_EQ(t.said[t.nsaid - 1].rec.orig_offset, 25);
+		CHECK_EQ(t.said[t.nsaid - 1].rec.resp_offset, 19);
+		tcp(1, 3128, RESP, "SH-2.0-y\r\n");
+		SAID(t.nsaid - 1, "ssh confirmed");
+	}
+	check_case("a piece that was lost is none of it");
+	begin(&roomy);
+	tcp(1, 25, RESP, "220 a ESMTP smtp\r\n");
+	tcp(1, 25, ORIG, "START");
+	gap(1, 25, ORIG, 3);
+	tcp(1, 25, ORIG, "TLS\r\n");
+	tcp_piece(1, 25, ORIG, client_hello, 0);
+	CHECK(strncmp(t.said[t.nsaid - 1].text, "smtp", 4) == 0);
+}
+
 static void test_change(void)
 {
 	check_case("two directions of two protocols: a contradiction, of which both stay visible");
@@ -396,6 +501,8 @@ static void test_change(void)
 	CHECK(bytes_is(t.said[t.nsaid - 1].rec.over, "smtp"));
 	CHECK_EQ(t.said[t.nsaid - 1].rec.orig_offset, 10);
 	CHECK_EQ(t.said[t.nsaid - 1].rec.resp_offset, 26);
+	test_words();
+	test_begins();
 	check_case("a client's words from the responder turn the flow round");
 	begin(&roomy);
 	tcp(1, 40001, RESP, "GET / HTTP/1.1\r\n");

@@ -195,6 +195,7 @@ static void test_refused(void)
 		{ "unknown tcp any 90 0:00", "a name", 1 },
 		{ "change smtp unknown client 0:00", "no name", 1 },
 		{ "change smtp tls client within=0 0:00", "within=", 1 },
+		{ "change smtp tls client lines", "no condition", 1 },
 		{ "change smtp tls", "change takes", 1 },
 		{ "variant dns mdns udp 70000", "variant takes", 1 },
 	};
@@ -219,12 +220,19 @@ static void test_change(void)
 	uint16_t smtp = protocol_find(names, bytes_str("smtp"));
 	uint16_t dns = protocol_find(names, bytes_str("dns"));
 	const struct signature *g;
+	bool more;
 
 	check_case("a change is announced by who may announce it");
-	g = signatures_change(signatures, smtp, FROM_CLIENT, bytes_str("starttls\r\n"));
+	g = signatures_change(signatures, smtp, FROM_CLIENT, bytes_str("starttls\r\n"), &more);
 	CHECK(g && strcmp(protocol_name(names, g->change), "tls") == 0);
-	CHECK(!signatures_change(signatures, smtp, FROM_SERVER, bytes_str("starttls\r\n")));
-	CHECK(!signatures_change(signatures, smtp, FROM_CLIENT, bytes_str("RCPT TO:")));
+	CHECK(!signatures_change(signatures, smtp, FROM_SERVER, bytes_str("starttls\r\n"), &more));
+	CHECK(!more);
+	CHECK(!signatures_change(signatures, smtp, FROM_CLIENT, bytes_str("RCPT TO:"), &more));
+	CHECK(!more);
+	CHECK(!signatures_change(signatures, smtp, FROM_CLIENT, bytes_str("start"), &more));
+	CHECK(more);
+	CHECK(!signatures_change(signatures, dns, FROM_CLIENT, bytes_str("start"), &more));
+	CHECK(!more);
 	CHECK_EQ(signatures_change_within(signatures, smtp), 100);
 	CHECK_EQ(signatures_change_within(signatures, dns), 0);
 	check_case("a protocol has another name at another's port");
