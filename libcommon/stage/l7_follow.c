@@ -127,7 +127,7 @@ void l7_guess(struct l7 *l7, const struct rec_head *h, const struct rec_guess *g
 		f->now = h->ts;
 		f->n = h->n;
 	}
-	name = name_of(l7->parser, g->protocol);
+	name = l7_reads(l7->parser, g->key.proto) ? name_of(l7->parser, g->protocol) : NULL;
 	if (!name) {
 		if (!l7_guess_settles(g))
 			return; /* it may yet be ours */

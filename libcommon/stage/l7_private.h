@@ -98,6 +98,8 @@ size_t l7_parser_cap(const struct l7 *l7);
 
 /* Offers what a side has kept. */
 void l7_side_offer_kept(struct l7_flow *f, enum l7_dir dir);
+/* Has the parser a callback for what this IP protocol carries? */
+bool l7_reads(const struct l7_parser *p, uint8_t proto);
 /* Would the engine find at once that a flow of which this is the first record is somebody else's?
  */
 bool l7_refuses_stream(const struct l7 *l7, const struct rec_stream *s);

@@ -251,10 +251,11 @@ static void stream_ask(struct l7_flow *f, enum l7_dir dir, struct bytes data)
 	buf_release(&peer->kept);
 }
 
-/* Messages are not fed to a parser of byte streams. */
-static bool is_for(const struct l7_parser *p, const struct rec_stream *s)
+bool l7_reads(const struct l7_parser *p, uint8_t proto)
 {
-	return s->proto == IPPROTO_SCTP ? p->message != NULL : p->feed != NULL;
+	if (proto == IPPROTO_TCP)
+		return p->feed;
+	return proto == IPPROTO_SCTP ? p->message != NULL : p->datagram != NULL;
 }
 
 static bool refuses(const struct l7 *l7, const struct l7_first *first)
@@ -272,7 +273,7 @@ bool l7_refuses_stream(const struct l7 *l7, const struct rec_stream *s)
 				  .data = s->payload,
 				  .config = l7->parser->config };
 
-	if (s->offset != 0 || !is_for(l7->parser, s))
+	if (s->offset != 0 || !l7_reads(l7->parser, s->proto))
 		return true;
 	return !l7->follows && s->proto != IPPROTO_SCTP && !s->gap && s->payload.len &&
 	       refuses(l7, &first);
@@ -297,11 +298,13 @@ static struct l7_flow *stream_flow(struct l7 *l7, const struct rec_head *h,
 {
 	struct l7_flow *f = l7_flow_find(l7, h->flow);
 
+	if (f && !l7_reads(l7->parser, s->proto)) /* a guess said otherwise */
+		return NULL;
 	if (!f) {
 		if (l7_is_other(l7, h->flow))
 			return NULL;
 		/* A flow whose beginning went elsewhere is not ours to guess at. */
-		if (s->offset != 0 || !is_for(l7->parser, s)) {
+		if (s->offset != 0 || !l7_reads(l7->parser, s->proto)) {
 			l7_flow_other(l7, h);
 			return NULL;
 		}

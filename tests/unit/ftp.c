@@ -179,7 +179,8 @@ static void claims(void)
 static void data(void)
 {
 	struct rec_head h = { REC_guess, 1, 1, 1 };
-	struct rec_guess g = { .protocol = BYTES_LIT("ftp-data"),
+	struct rec_guess g = { .key.proto = 6,
+			       .protocol = BYTES_LIT("ftp-data"),
 			       .state = REC_guess_state_LIKELY,
 			       .expected_by = SOME(7) };
 	struct rec_stream_end e = { .dir = 1, .reason = REC_stream_reason_FIN };

@@ -6,6 +6,7 @@
 static struct buf events;
 static struct l7 *l7;
 static uint64_t frame;
+static uint8_t carrier; /* of the flows that are guessed */
 static unsigned asked;
 static enum l7_claim answer;
 
@@ -54,11 +55,21 @@ static const struct l7_parser parser = {
 	.name = "log", .protocols = protocols, .claims = claims, .feed = feed, .datagram = datagram
 };
 
-static void begin(void)
+static const struct l7_parser datagrams = { .name = "log",
+					    .protocols = protocols,
+					    .datagram = datagram };
+
+static void begin_with(const struct l7_parser *p)
 {
-	l7 = l7_new(&parser, &(struct l7_host){ NULL, host_emit }, NULL);
+	l7 = l7_new(p, &(struct l7_host){ NULL, host_emit }, NULL);
 	l7_follow(l7);
 	events.len = asked = 0;
+	carrier = 6;
+}
+
+static void begin(void)
+{
+	begin_with(&parser);
 }
 
 static void finish(void)
@@ -95,7 +106,8 @@ static bool packet(uint64_t flow, const char *data)
 static void guess(uint64_t flow, const char *protocol, unsigned state, uint64_t orig, uint64_t resp)
 {
 	struct rec_head h = { REC_guess, frame, flow, frame };
-	struct rec_guess g = { .protocol = bytes_str(protocol),
+	struct rec_guess g = { .key.proto = carrier,
+			       .protocol = bytes_str(protocol),
 			       .state = state,
 			       .orig_offset = orig,
 			       .resp_offset = resp };
@@ -112,9 +124,27 @@ int main(void)
 	guess(1, "mine", REC_guess_state_LIKELY, 0, 0);
 	CHECK(text(1, 0, 0, "a"));
 	SAW("feed 0 0 'a';");
+	carrier = 17;
 	guess(2, "ours", REC_guess_state_CONFIRMED, 0, 0);
 	CHECK(packet(2, "b"));
 	SAW("datagram 0 'b';");
+	finish();
+
+	check_case("a guess gives no flow to a parser that does not read what carries it");
+	begin();
+	carrier = 132;
+	guess(1, "mine", REC_guess_state_LIKELY, 0, 0);
+	CHECK(l7_is_other(l7, 1));
+	guess(2, "mine", REC_guess_state_CANDIDATE, 0, 0);
+	CHECK(!l7_is_other(l7, 2));
+	finish();
+	begin_with(&datagrams);
+	guess(1, "mine", REC_guess_state_LIKELY, 0, 0);
+	CHECK(!text(1, 0, 0, "a"));
+	carrier = 17; /* it lies */
+	guess(2, "mine", REC_guess_state_LIKELY, 0, 0);
+	CHECK(!text(2, 0, 0, "a"));
+	SAW("");
 	finish();
 
 	check_case("what is another's is not looked at, and passes on");
