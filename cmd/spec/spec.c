@@ -101,7 +101,7 @@ int spec_main(int argc, char **argv)
 	struct spec *s;
 	int at, code;
 
-	tool_name = "weir-spec";
+	tool_name = tool_program = "weir-spec";
 	if (taken(&argc, argv, "--list")) {
 		shipped_each(list_one);
 		return fflush(stdout) == 0 ? EXIT_DONE : EXIT_FAILED;

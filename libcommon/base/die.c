@@ -11,6 +11,12 @@
 #include <unistd.h>
 
 const char *tool_name = "weir";
+const char *tool_program;
+
+const char *tool_with_help(void)
+{
+	return tool_program ? tool_program : tool_name;
+}
 
 static enum log_level most = LEVEL_WARN;
 static bool as_json;

@@ -31,6 +31,10 @@ enum log_level log_most(void);
 bool log_json(void);
 
 extern const char *tool_name; /* "weir-read"; the front of every message */
+/* The program that has the --help, where messages bear another name; else NULL, and it is
+ * tool_name. */
+extern const char *tool_program;
+const char *tool_with_help(void);
 
 /* What is wrong, though the program goes on or can still end in order. */
 void warn(const char *fmt, ...) __attribute__((format(printf, 1, 2)));

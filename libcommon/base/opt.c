@@ -340,7 +340,7 @@ static void unknown(const struct opt_group *groups, size_t ngroups, const char *
 	near = opt_nearest(name, names);
 	if (near)
 		die_usage("unknown option '--%s'; did you mean '--%s'?", name, near);
-	die_usage("unknown option '--%s'; try '%s --help'", name, tool_name);
+	die_usage("unknown option '--%s'; try '%s --help'", name, tool_with_help());
 }
 
 /* One long option; returns how many further arguments it took. */
@@ -399,7 +399,7 @@ static int short_options(const struct opt_group *groups, size_t ngroups, const c
 		const struct opt *o = find(groups, ngroups, *c, NULL, 0, &config);
 
 		if (!o)
-			die_usage("unknown option '%s'; try '%s --help'", shown, tool_name);
+			die_usage("unknown option '%s'; try '%s --help'", shown, tool_with_help());
 		if (o->type == OPT_FLAG) {
 			*(bool *)((char *)config + o->offset) = true;
 			continue;

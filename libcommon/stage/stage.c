@@ -127,7 +127,7 @@ static int stage_options(struct stage *st, int argc, char **argv)
 	} else if (operands && !ops->operands && access(argv[1], R_OK) == 0) {
 		die_usage("unexpected argument '%s'; to read it: -i %s", argv[1], argv[1]);
 	} else if (operands && !ops->operands) {
-		die_usage("unexpected argument '%s'; try '%s --help'", argv[1], tool_name);
+		die_usage("unexpected argument '%s'; try '%s --help'", argv[1], tool_with_help());
 	}
 	if (ops->inputs && !st->common.in.n)
 		ops->inputs(st, operands, argv);

@@ -203,3 +203,9 @@ datagrams() {
 	[ "$code" -eq 0 ]
 	grep -q '"type":"asked".*"verb":"GET","what":"/' out
 }
+
+@test "spec: what is wrong with its options is told by the spec's name, and the help is spec's" {
+	run weir spec modbus --nosuch
+	[ "$status" -eq 2 ]
+	[ "$output" = "weir-modbus: unknown option '--nosuch'; try 'weir-spec --help'" ]
+}
