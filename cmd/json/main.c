@@ -239,7 +239,8 @@ static enum fate print_record(struct stage *st, const struct printed *t, const s
 	struct order *o = &printer.order;
 	size_t from;
 
-	if (r->head.n != o->n)
+	/* What was sorted is in the order that is wanted. */
+	if (r->head.n != o->n || stage_in_sorted(st))
 		settle(st);
 	if (o->lines.len - o->held > MAX_HELD) {
 		++*printer.cap_hits;

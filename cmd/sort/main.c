@@ -42,6 +42,7 @@ static void sort_open(struct stage *st, int argc, char **argv)
 	(void)argv;
 	if (names_add(&sort.names, bytes_str(config.by)) < 0)
 		die_usage("--by: '%s' is no field's name", config.by);
+	stage_sorts(st);
 	sort.window = window_new(st, config.window ? config.window : UINT64_MAX, config.memory,
 				 config.reverse);
 }

@@ -582,6 +582,16 @@ void stage_live(struct stage *st)
 	st->live = true;
 }
 
+void stage_sorts(struct stage *st)
+{
+	st->sorts = true;
+}
+
+bool stage_in_sorted(const struct stage *st)
+{
+	return st->in_sorted;
+}
+
 void stage_source(struct stage *st, uint64_t source, const char *name, uint64_t first_n)
 {
 	size_t known = st->nnames;

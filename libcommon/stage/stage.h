@@ -165,11 +165,16 @@ bool stage_discards(const struct stage *st);
 void stage_at(struct stage *st, uint64_t source, uint64_t n, uint64_t ts);
 /* In open(): a source of what happens now, for the hello. */
 void stage_live(struct stage *st);
+/* In open(): what goes out is in an order that was asked for, which may not be that of n; what
+ * follows with one input keeps it. For the hello. */
+void stage_sorts(struct stage *st);
 /* The source's inputs, for the hello. A continuing hello goes out where records were already
  * made: call it at each file's start. first_n: number of its first frame. */
 void stage_source(struct stage *st, uint64_t source, const char *name, uint64_t first_n);
 
 /* ---- reading ---- */
+/* The input is one, and its order is one that was asked for (stage_sorts). */
+bool stage_in_sorted(const struct stage *st);
 /* In open(): several inputs are not joined in order, each is read as its records arrive. */
 void stage_any_order(struct stage *st);
 /* Decodes one of `reads` into its C struct: the fast layout, else by binding. False: malformed;

@@ -80,6 +80,8 @@ static void input_hello(struct stage *st, struct input *in, struct bytes raw)
 	     hello.state == REC_stream_new_FRESH ? "" : ", which goes on");
 	in->hello = true;
 	st->live |= hello.live;
+	/* What is joined of several inputs is in the order of n again. */
+	st->in_sorted = hello.sorted.set && hello.sorted.v && st->ninputs == 1;
 	if (!st->pipeline_known)
 		st->pipeline = hello.pipeline;
 	st->pipeline_known = true;

@@ -36,6 +36,7 @@ void stage_hello(struct stage *st, bool continues)
 			 .sources = continues && st->nnames ? LIST_OF(rows + st->nnames - 1, 1)
 							    : LIST_OF(rows, st->nnames),
 			 .command = bytes_str(st->command),
+			 .sorted = { .set = st->sorts || st->in_sorted, .v = 1 },
 		 });
 	for (size_t i = 0; i < st->noutputs; i++) {
 		size_t told = st->outputs[i].told;

@@ -105,7 +105,8 @@ struct stage {
 	void *user;
 	uint64_t stream, pipeline;
 	bool pipeline_known, live, hello_sent, ending;
-	bool resumes; /* an output goes on where a process before this one stopped */
+	bool sorts, in_sorted; /* see stage_sorts() */
+	bool resumes;          /* an output goes on where a process before this one stopped */
 	const char *command;
 
 	struct input inputs[MAX_ENDPOINTS];

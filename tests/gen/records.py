@@ -56,7 +56,7 @@ class Stream:
 
 
 CONTROL = {
-    0: ("hello", ["offer", "program", "version", "stream", "pipeline", "state", "live", "sources", "command"]),
+    0: ("hello", ["offer", "program", "version", "stream", "pipeline", "state", "live", "sources", "command", "sorted"]),
     1: ("schema", ["id", "name", "major", "fields"]),
     2: ("mark", ["source"]),
     3: ("books", ["ledger"]),
