@@ -22,8 +22,8 @@ enum { SPIN_NS = 30000 };
 
 struct send_config {
 	struct opt_strings interfaces;
-	const char *speed, *split;
-	uint64_t pps, bps, burst, max_gap, tolerance, loop, memory;
+	const char *speed, *split, *pps, *bps;
+	uint64_t burst, max_gap, tolerance, loop, memory;
 	int method;
 	bool l3, bypass, yes, json, snapped;
 };
@@ -44,8 +44,8 @@ static const struct opt options[] = {
 		"with two: the client is who began the flow, or has an address in PREFIX"),
 	OPT_ROW('x', "speed", OPT_STRING, struct send_config, speed, "F",
 		"so many times as fast as it was recorded; 0: as fast as it goes"),
-	OPT_ROW(0, "pps", OPT_UINT, struct send_config, pps, "N", "N frames a second instead"),
-	OPT_ROW(0, "bps", OPT_UINT, struct send_config, bps, "N",
+	OPT_ROW(0, "pps", OPT_STRING, struct send_config, pps, "N", "N frames a second instead"),
+	OPT_ROW(0, "bps", OPT_STRING, struct send_config, bps, "N",
 		"N bits a second instead, frames without preamble and checksum"),
 	OPT_ROW(0, "burst", OPT_UINT, struct send_config, burst, "N",
 		"N frames at a time, at the time of the first of them"),
@@ -138,6 +138,16 @@ static void port_open(struct sender *s, struct port *p, const char *name)
 	p->wire = wire_open(name ? &p->interface : NULL, &c);
 }
 
+/* 0: it is not given. Nothing a second would never end. */
+static uint64_t rate(const char *text, const char *option)
+{
+	uint64_t n = text ? opt_number(text, option) : 0;
+
+	if (text && !n)
+		die_usage("%s: 0 a second is no pace", option);
+	return n;
+}
+
 static void check_config(struct sender *s)
 {
 	char *end;
@@ -158,8 +168,8 @@ static void check_config(struct sender *s)
 		die_usage("--l3 goes without --method and --bypass");
 	if (config.pps || config.bps)
 		s->pace.speed = 0;
-	s->pace.pps = config.pps;
-	s->pace.bps = config.bps;
+	s->pace.pps = rate(config.pps, "--pps");
+	s->pace.bps = rate(config.bps, "--bps");
 	s->pace.burst = config.burst;
 	s->pace.max_gap = config.max_gap;
 	s->lateness.limit = config.tolerance;

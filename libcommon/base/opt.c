@@ -117,26 +117,58 @@ struct suffix {
 	uint64_t factor;
 };
 
-static uint64_t scaled(const char *text, const struct suffix *suffixes, bool *ok)
+/* Digits as they stand: parts of `of`, which is a power of ten. */
+struct decimal {
+	unsigned __int128 parts;
+	uint64_t of;
+	bool more; /* behind the last digit that is taken there is one that is no zero */
+};
+
+enum { DECIMALS = 18 };
+
+static const char *decimal_read(const char *at, struct decimal *d)
+{
+	unsigned behind = 0;
+	bool point = false;
+
+	*d = (struct decimal){ .of = 1 };
+	for (; (*at >= '0' && *at <= '9') || (*at == '.' && !point); at++) {
+		if (*at == '.') {
+			point = true;
+		} else if (behind == DECIMALS) {
+			d->more |= *at != '0';
+		} else if (d->parts <= (unsigned __int128)UINT64_MAX * d->of) {
+			d->parts = d->parts * 10 + (unsigned)(*at - '0');
+			d->of *= point ? 10 : 1;
+			behind += point;
+		}
+	}
+	return at;
+}
+
+/* What the text says, cut to a whole number, but not to none: 0 often means no limit. With
+ * `exactly`, nothing may be cut. */
+static uint64_t scaled(const char *text, const struct suffix *suffixes, bool exactly, bool *ok)
 {
 	const struct suffix *s;
-	char *end;
-	double v;
-	uint64_t whole;
+	unsigned __int128 v;
+	struct decimal d;
+	const char *end;
+	bool cut;
 
 	*ok = false;
 	if (*text < '0' || *text > '9')
 		return 0;
-	whole = strtoull(text, &end, 10);
-	v = (double)whole;
-	if (*end == '.')
-		v = strtod(text, &end);
+	end = decimal_read(text, &d);
 	for (s = suffixes; s->text && strcmp(s->text, end) != 0; s++)
 		;
-	if (!s->text || v * (double)s->factor >= 18446744073709551615.0)
+	if (!s->text || d.parts / d.of > UINT64_MAX / s->factor)
 		return 0;
-	*ok = true;
-	return v == (double)whole ? whole * s->factor : (uint64_t)(v * (double)s->factor);
+	v = d.parts / d.of * s->factor;
+	cut = d.more || d.parts % d.of * s->factor % d.of;
+	v += d.parts % d.of * s->factor / d.of;
+	*ok = v < UINT64_MAX && !(cut && (exactly || !v));
+	return (uint64_t)v;
 }
 
 static const struct suffix counts[] = { { "", 1 },         { "k", 1000 },       { "K", 1000 },
@@ -154,7 +186,7 @@ static const struct suffix times[] = {
 uint64_t opt_number(const char *text, const char *what)
 {
 	bool ok;
-	uint64_t v = scaled(text, counts, &ok);
+	uint64_t v = scaled(text, counts, true, &ok);
 
 	if (!ok)
 		die_usage("%s: '%s' is no number", what, text);
@@ -164,7 +196,7 @@ uint64_t opt_number(const char *text, const char *what)
 uint64_t opt_size(const char *text, const char *what)
 {
 	bool ok;
-	uint64_t v = scaled(text, sizes, &ok);
+	uint64_t v = scaled(text, sizes, false, &ok);
 
 	if (!ok)
 		die_usage("%s: '%s' is no size (like 512, 64K or 4M)", what, text);
@@ -174,7 +206,7 @@ uint64_t opt_size(const char *text, const char *what)
 uint64_t opt_duration(const char *text, const char *what)
 {
 	bool ok;
-	uint64_t v = scaled(text, times, &ok);
+	uint64_t v = scaled(text, times, false, &ok);
 
 	if (!ok)
 		die_usage("%s: '%s' is no duration (like 500ms, 60s or 5m)", what, text);
