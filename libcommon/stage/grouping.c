@@ -18,8 +18,9 @@ static int name_of(struct grouping *g, struct bytes name, const char *option)
 	return i;
 }
 
-/* False where every built-in type that has the field has it as something else. */
-static bool may_be_number(const char *name)
+/* False where every built-in type that has the field has it as something else. A sum of times is
+ * none. */
+static bool may_be_number(const char *name, bool summed)
 {
 	bool any = false;
 	struct field f;
@@ -31,7 +32,8 @@ static bool may_be_number(const char *name)
 			continue;
 		any = true;
 		k = field_kind(&f);
-		if ((k >= REC_U8 && k <= REC_F64) || k == REC_TIME || k == REC_DUR || k == REC_RAW)
+		if ((k >= REC_U8 && k <= REC_F64) || (k == REC_TIME && !summed) || k == REC_DUR ||
+		    k == REC_RAW)
 			return true;
 	}
 	return !any;
@@ -47,7 +49,7 @@ static void columns_add(struct grouping *g, const char *list, enum figure_kind k
 
 		if (g->ncolumns == MAX_FIGURES)
 			die_usage("%s: more than %d figures", option, MAX_FIGURES);
-		if (kind != DISTINCT && !may_be_number(g->names.name[i]))
+		if (kind != DISTINCT && !may_be_number(g->names.name[i], kind == SUM))
 			die_usage("%s: '%s' is no number", option, g->names.name[i]);
 		for (at = 0; at < g->ncolumns; at++)
 			if (g->columns[at].kind == kind && g->columns[at].name == i)
@@ -114,8 +116,10 @@ static bool plan_fits(struct grouping *g, struct group_plan *p)
 	}
 	for (size_t i = 0; i < g->ncolumns; i++)
 		field_bind(&p->figures[i], &p->view, g->names.name[g->columns[i].name]);
+	/* What there is no sum of is not ranked by one. */
 	if (g->weight >= 0)
-		field_bind(&p->weight, &p->view, g->names.name[g->weight]);
+		fits &= field_bind(&p->weight, &p->view, g->names.name[g->weight]) &&
+			field_kind(&p->weight) != REC_TIME;
 	for (size_t i = 0; i < g->nby && fits; i++) {
 		enum rec_kind k = row_kind(field_kind(&p->by[i]));
 
@@ -171,7 +175,7 @@ struct grouping *grouping_new(struct stage *st, const struct grouping_config *c)
 	columns_add(g, c->mosts, MOST, "--max");
 	columns_add(g, c->distincts, DISTINCT, "--distinct");
 	g->weight = c->weight ? name_of(g, bytes_str(c->weight), "--sum") : -1;
-	if (c->weight && !may_be_number(c->weight))
+	if (c->weight && !may_be_number(c->weight, true))
 		die_usage("--sum: '%s' is no number", c->weight);
 	if (c->types && !names_add_types(&g->types, c->types, &bad))
 		die_usage("--types: '%.*s' is no name", (int)bad.len, (const char *)bad.ptr);

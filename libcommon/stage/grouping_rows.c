@@ -101,14 +101,17 @@ void counts_release(void *grouping, void *counts)
 /* ---- the type ------------------------------------------------------------------------------- */
 
 /* What a figure's field is: in the type at hand, else in the first built-in one that has it. */
-static enum rec_kind figure_kind_of(const struct grouping *g, const struct group_plan *p,
-				    size_t column)
+static enum rec_kind figure_kind_of(struct field f, const char *name)
 {
-	struct field f = p->figures[column];
-
 	for (struct rec_view *const *t = names_builtin(); *t && f.at == FIELD_NONE; t++)
-		field_bind(&f, *t, g->names.name[g->columns[column].name]);
+		field_bind(&f, *t, name);
 	return f.at == FIELD_NONE ? REC_U64 : field_kind(&f);
+}
+
+/* Weights are whole numbers, and of durations one. */
+static enum rec_kind weight_kind(const struct group_plan *p)
+{
+	return field_kind(&p->weight) == REC_DUR ? REC_DUR : REC_U64;
 }
 
 static enum rec_kind column_kind(enum figure_kind figure, enum rec_kind k)
@@ -159,14 +162,16 @@ void rows_declare(struct grouping *g, const struct group_plan *p)
 	}
 	make_field(&rows, "count", REC_U64);
 	if (g->weight >= 0)
-		declare_figure(&rows, "sum", g->names.name[g->weight], REC_U64);
+		declare_figure(&rows, "sum", g->names.name[g->weight], weight_kind(p));
 	if (g->config.ranks)
-		make_field(&rows, "error", REC_U64);
+		make_field(&rows, "error", g->weight >= 0 ? weight_kind(p) : REC_U64);
 	for (size_t i = 0; i < g->ncolumns; i++) {
 		struct column *c = &g->columns[i];
 
-		c->what = column_kind(c->kind, figure_kind_of(g, p, i));
-		declare_figure(&rows, figures[c->kind], g->names.name[c->name], c->what);
+		const char *name = g->names.name[c->name];
+
+		c->what = column_kind(c->kind, figure_kind_of(p->figures[i], name));
+		declare_figure(&rows, figures[c->kind], name, c->what);
 	}
 	if (g->config.every)
 		make_field(&rows, "interval", REC_DUR);

@@ -99,6 +99,17 @@ END
 	[ "$(weir rank -i all.weir --by orig_h | weir json | grep -c error)" = 0 ]
 }
 
+@test "rank: a sum of durations is one, and what lacks the field is not ranked by it" {
+	cd "$BATS_FILE_TMPDIR"
+	weir rank -i all.weir --by orig_h --sum duration --types flow -n 1 >r.weir
+	weir count -i all.weir --by orig_h --sum duration --types flow >c.weir
+	[ "$(weir json -i r.weir | jq .sum_duration)" = "$(weir json -i c.weir | jq -s 'max_by(.sum_duration).sum_duration')" ]
+	weir csv -i r.weir --fields sum_duration | grep -qE '^[0-9]+\.[0-9]{9}.?$'
+	weir rank -i all.weir --by resp_p --sum duration --types flow --groups 4 | weir csv --fields error | grep -qE '^[0-9]+\.[0-9]{9}.?$'
+	[ -z "$(weir rank -i all.weir --by query --sum orig_bytes | weir json)" ]
+	[ "$(weir rank -i all.weir --by resp_p --sum orig_bytes -n 0 | weir json | jq -s 'map(.count) | add')" = "$(weir json -i all.weir | jq -s 'map(select(has("orig_bytes"))) | length')" ]
+}
+
 @test "rank: beyond the bound the figures are at most too high by the error that they tell" {
 	cd "$BATS_FILE_TMPDIR"
 	weir rank -i all.weir --by resp_p --groups 4 -n 0 | weir json >few.json
@@ -127,6 +138,9 @@ END
 	refused count --by ts
 	refused count --sum sni
 	[[ "$output" == *"'sni' is no number"* ]]
+	refused rank --by resp_p --sum ts
+	[[ "$output" == *"'ts' is no number"* ]]
+	refused count --sum start
 	refused count --by resp_p --every 1s --late 1m
 	refused rank
 	refused count --groups 0
