@@ -178,6 +178,40 @@ static void check_ends(struct graph *g, const struct graph_stage *s, bool output
 	}
 }
 
+/* Those of weir's own whose output is text, or a capture file. */
+static bool writes_no_records(const struct check_world *w, const struct graph_stage *s)
+{
+	static const char *const names[] = { "json", "csv",   "show",  "streams",
+					     "info", "books", "write", NULL };
+	const char *name = graph_program(s, NULL);
+
+	for (int i = 0; names[i]; i++)
+		if (same(name, names[i]))
+			return w->program(w->ctx, name) == CHECK_OWN;
+	return false;
+}
+
+/* A stage of weir's own that reads what is no stream; other programs may. */
+static void check_text(struct graph *g, const struct check_world *w, const struct graph_link *l)
+{
+	int readers[GRAPH_STAGES], writer = graph_writer(g, l->name);
+	size_t n = graph_readers(g, l->name, readers);
+
+	if (writer < 0 || !writes_no_records(w, &g->stages[writer]))
+		return;
+	for (size_t i = 0; i < n; i++) {
+		const struct graph_stage *s = &g->stages[readers[i]];
+		const bool *takes;
+		const char *const *options = options_of(w, s, &takes);
+
+		/* Of one that reads nothing that was said. */
+		if (options && find_option(options, "--in", 4) >= 0)
+			graph_error(g, s->in_line,
+				    "stage '%s' reads what '%s' writes, and that is no records",
+				    s->name, g->stages[writer].name);
+	}
+}
+
 static bool names_reader(const struct graph_link *l, const char *stage)
 {
 	for (size_t i = 0; i < l->readers.n; i++)
@@ -503,6 +537,7 @@ bool graph_check(struct graph *g, const struct check_world *w)
 	}
 	for (size_t i = 0; i < g->nlinks; i++) {
 		check_link(g, &g->links[i]);
+		check_text(g, w, &g->links[i]);
 		check_fan(g, w, &g->links[i]);
 	}
 	check_cycles(g);

@@ -101,6 +101,17 @@ manual_file() {
 	[[ "$output" == *"'json' has no option --tpyes; did you mean --types?" ]]
 }
 
+@test "check: a stage that reads text or a capture file instead of records is told, another program is not" {
+	for text in json csv show streams info books write; do
+		run weir check "read x | flow | $text | csv"
+		[ "$status" -eq 2 ]
+		[[ "$output" == *"stage 'csv"*"' reads what '$text' writes, and that is no records" ]]
+		weir check -q "read x | flow | $text | cat"
+	done
+	run weir check 'read x | json | from-json'
+	[ "${#lines[@]}" -eq 1 ]
+}
+
 @test "check: a file that is not there, and wrong use" {
 	run weir check no-such.weir
 	[ "$status" -eq 1 ]

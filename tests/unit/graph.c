@@ -231,6 +231,8 @@ static void sense(void)
 	CHECK(!line("read x | dns -z") && said("'dns' has no option -z"));
 	CHECK(line("read x | dns --max-flows --strange --no-checksum --max-flows=-3"));
 	CHECK(!line("flow | read x") && said("'read' reads no records"));
+	CHECK(!line("read x | json | json") &&
+	      said("stage 'json-2' reads what 'json' writes, and that is no records"));
 
 	check_case("links that nobody writes, nobody reads, or two write");
 	CHECK(!file(HEAD "[stage j]\nrun = json\nin = b\n"));
