@@ -101,17 +101,21 @@ static void plan_add(struct cut_plan *p, struct make_schema *rows, const struct 
 	p->fields[p->count++] = *f;
 }
 
-static void plan_keep(struct cut_plan *p, struct make_schema *rows)
+/* False: the type has none of the fields. What is in every record's prefix every type has. */
+static bool plan_keep(struct cut_plan *p, struct make_schema *rows)
 {
 	struct field f;
+	bool any = false;
 
 	for (size_t i = 0; i < cut.names.n; i++) {
 		const char *name = cut.names.name[i];
 
+		any |= in_prefix(name);
 		if (!in_prefix(name) && field_bind(&f, &p->view, name) &&
 		    (f.at == FIELD_COLUMN || !keeps_key(&p->view)))
 			plan_add(p, rows, &f, name);
 	}
+	return any || p->count;
 }
 
 /* All columns but those named. False: none of them is here. */
@@ -141,12 +145,7 @@ static void plan_make(struct stage *st, void *user, uint16_t type, struct plan *
 	if (!names_see_type(&cut.types, schema_name(plan->schema)))
 		return;
 	p->fields = xcalloc(MAX_COLUMNS, sizeof(*p->fields));
-	if (config.drop) {
-		changed = plan_drop(p, &rows);
-	} else {
-		plan_keep(p, &rows);
-		changed = p->count > 0;
-	}
+	changed = config.drop ? plan_drop(p, &rows) : plan_keep(p, &rows);
 	if (changed)
 		p->type = stage_type_in_place(st, type, make_rows(&rows, &list));
 	make_schema_release(&rows);

@@ -60,6 +60,14 @@ setup_file() {
 	weir cut query,rtt,retries -i all.weir --only | weir cut rtt | weir json | cmp - <(weir cut rtt -i all.weir --only --types dns | weir json)
 }
 
+@test "cut: what every record has may be all that is kept" {
+	cd "$BATS_FILE_TMPDIR"
+	weir cut ts -i all.weir | weir json --no-community-id | jq -c keys_unsorted | sort -u >keys.txt
+	[ "$(sort -u keys.txt)" = '["type","ts","flow","n"]' ]
+	weir cut ts -i all.weir --only | weir json | cmp - <(weir cut ts -i all.weir | weir json)
+	[ "$(weir cut n,query -i all.weir -t dns,flow --only | weir json | jq -r .type | sort -u | tr '\n' ' ')" = "dns flow " ]
+}
+
 @test "cut: two streams one after the other are cut both" {
 	cd "$BATS_FILE_TMPDIR"
 	one=$(weir cut query -i all.weir --only | weir json | wc -l)
