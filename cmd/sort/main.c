@@ -42,6 +42,8 @@ static void sort_open(struct stage *st, int argc, char **argv)
 	(void)argv;
 	if (names_add(&sort.names, bytes_str(config.by)) < 0)
 		die_usage("--by: '%s' is no field's name", config.by);
+	if (config.memory < 1 << 20)
+		die_usage("--memory: at least 1 MiB");
 	stage_sorts(st);
 	sort.window = window_new(st, config.window ? config.window : UINT64_MAX, config.memory,
 				 config.reverse);

@@ -215,7 +215,9 @@ void window_add(struct window *w, const struct stage_rec *r, struct bytes key)
 	heap_add(w, place);
 	/* The queue may be longer than what is held, by what left out of turn. */
 	while (w->n > 1 && w->queue.len - w->at > w->memory) {
-		++*w->early;
+		if (!(*w->early)++)
+			warn("more came than --memory holds: records leave before all are there, "
+			     "and the output is not sorted throughout");
 		let_go(w);
 	}
 	tell(w);

@@ -86,13 +86,20 @@ flows() {
 	[ "$size" -ge 10000 ]
 }
 
-@test "sort: beyond its memory records go early and are counted" {
+@test "sort: beyond its memory records go early, which is said and counted" {
 	cd "$BATS_FILE_TMPDIR"
-	weir sort -i all.weir --memory 3000 -o s.weir
-	weir json -i s.weir | sort | cmp - <(sort all.json)
+	weir craft -n 40000 eth/ip/udp -o many.weir
+	weir sort -i many.weir --by n --reverse --memory 1M -o s.weir 2>said
+	[ "$(wc -l <said)" = 1 ]
+	grep -q 'not sorted throughout' said
+	weir json -i s.weir -t frame | jq .n | sort -n | cmp - <(seq 40000)
 	weir books -i s.weir >books.txt
 	grep -q 'early' books.txt
 	grep -q 'books balance' books.txt
+	weir sort -i many.weir --by n --reverse -o s.weir 2>said
+	[ ! -s said ]
+	run -2 weir sort -i all.weir --memory 1023k -o null:
+	[ "$output" = "weir-sort: --memory: at least 1 MiB" ]
 }
 
 @test "sort: marks say no more than what is held" {
