@@ -14,7 +14,10 @@ setup_file() {
 	cd "$BATS_FILE_TMPDIR"
 	mkdir examples
 	cp "$top/examples/demo.pcap" examples/
-	for name in trace x a b rx tx; do cp examples/demo.pcap $name.pcap; done
+	for name in x a b rx tx; do cp examples/demo.pcap $name.pcap; done
+	# Has of all protocols that there is a page of.
+	for name in ftp tftp ssh; do python3 "$top/tests/gen/scenario.py" $name >$name.cap; done
+	weir read examples/demo.pcap {ftp,tftp,ssh}.cap | weir write trace.pcap
 }
 
 @test "man: every page of a tool has an example that runs and prints something" {
@@ -38,6 +41,19 @@ setup_file() {
 		done < <(examples "$page")
 		[ "$ran" = 1 ] || { echo "${page##*/}: no example that prints something"; bad=1; }
 	done
+	[ "$bad" = 0 ]
+}
+
+@test "man: an example that chooses fields prints records that have some of them" {
+	cd "$BATS_FILE_TMPDIR"
+	local bad=0 line
+	while IFS= read -r line; do
+		case $line in *" /"* | *" &"*) continue ;; esac
+		if (eval "$line") 2>/dev/null </dev/null | grep -m 1 -xE '\{"type":"[a-z_]+"\}'; then
+			echo "$line"
+			bad=1
+		fi
+	done < <(for page in "$top"/docs/man/*.1; do examples "$page"; done | grep 'weir json [^|]*--fields')
 	[ "$bad" = 0 ]
 }
 
