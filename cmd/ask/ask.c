@@ -5,6 +5,7 @@
 
 #include "cmd/ask/plan.h"
 #include "libcommon/net/linktype.h"
+#include "libcommon/packet/expr.h"
 #include "libcommon/packet/print.h"
 #include "libcommon/stage/sandbox.h"
 
@@ -140,11 +141,7 @@ static void expression_open(struct stage *st, int argc, char **argv)
 	start(st);
 	if (!argc)
 		die_usage("no packet given; - reads frames");
-	for (int i = 1; i <= argc; i++) {
-		if (i > 1)
-			buf_add_byte(&text, ' ');
-		buf_add_str(&text, argv[i]);
-	}
+	pkt_expr_gather(&text, argc, argv + 1);
 	plan_expression(&asker.plan, buf_bytes(&text));
 	buf_release(&text);
 	plan_ready(&asker.plan);

@@ -1,5 +1,6 @@
 /* weir-craft: frames out of expressions, and expressions out of frames. */
 #include <stdio.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "cmd/craft/craft.h"
@@ -34,7 +35,7 @@ static const struct opt options[] = {
 #define OPS                                                                                        \
 	.name = "craft",                                                                           \
 	.summary = "make frames out of expressions, and expressions out of frames",                \
-	.operands = "[EXPRESSION|LAYER.FIELD=VALUE]...",                                           \
+	.operands = "EXPRESSION... | LAYER.FIELD=VALUE...",                                        \
 	.epilog = "    weir craft 'eth/ip(dst=10.0.0.1)/tcp(dport=80,flags=S)/\"GET /\"' | weir "  \
 		  "show\n"                                                                         \
 		  "    weir craft ip.dst=10.0.0.1 udp.dport=53 dns.id=7 | weir show\n"             \
@@ -75,9 +76,9 @@ int main(int argc, char **argv)
 
 	for (int i = 1; i < argc && strcmp(argv[i], "--"); i++) {
 		if (strcmp(argv[i], "--list") == 0) {
-			argv[i] = argv[0];
+			memmove(argv + i, argv + i + 1, (size_t)(argc - i) * sizeof(*argv));
 			tool_name = "weir-craft";
-			return list(argc - 2, argv + 1);
+			return list(argc - 2, argv);
 		}
 		if (strcmp(argv[i], "--from") == 0 && i + 1 < argc)
 			file = argv[i + 1];

@@ -32,7 +32,7 @@ static bool load_file(const char *name, struct buf *out)
 	return n == 0;
 }
 
-/* The words of the command line, a blank between; or the file's text. */
+/* What the command line says, or the file. */
 static void gather(int argc, char **argv, struct buf *text)
 {
 	const char *file = craft.config->file;
@@ -46,11 +46,7 @@ static void gather(int argc, char **argv, struct buf *text)
 	}
 	if (!argc)
 		die_usage("no expression is given, nor --file or --from");
-	for (int i = 1; i <= argc; i++) {
-		if (i > 1)
-			buf_add_byte(text, ' ');
-		buf_add_str(text, argv[i]);
-	}
+	pkt_expr_gather(text, argc, argv + 1);
 }
 
 /* --l2: puts Ethernet below what is none. */

@@ -240,7 +240,7 @@ static void filter_leave(struct stage *st, uint64_t n, uint64_t ts)
 static struct stage_ops ops = {
 	.name = "filter",
 	.summary = "let through the records of which an expression holds",
-	.operands = "EXPRESSION...",
+	.operands = "[EXPRESSION | --per-flow EXPRESSION...]",
 	.epilog = "    weir read x.pcap | weir flow | weir filter 'resp_p in {53, 443}'\n"
 		  "    ... | weir filter 'type == \"tls\" and sni ~ \"\\.example$\"'\n"
 		  "    ... | weir filter --per-flow 'sni ~ \"example\"' 'event == \"end\" and "

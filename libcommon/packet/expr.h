@@ -38,8 +38,11 @@ enum { PKT_WHY = 200 };
 
 /* False: *why (PKT_WHY bytes) says what is wrong, and where. */
 bool pkt_expr_parse(struct pkt_expr *e, struct bytes text, pkt_load *load, char *why);
-/* The same for one layer or bytes on top of an existing model, as edits push them; no several
- * values. */
+/* Adds the arguments of a command line to an expression's text: each is a packet, or several, but
+ * words that follow each other are of one. */
+void pkt_expr_gather(struct buf *text, int n, char *const *args);
+/* The same as pkt_expr_parse() for one layer or bytes on top of an existing model, as edits push
+ * them; no several values. */
 bool pkt_expr_parse_into(struct pkt_model *m, struct bytes text, char *why);
 void pkt_expr_release(struct pkt_expr *e);
 

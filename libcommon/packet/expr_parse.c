@@ -116,6 +116,21 @@ static bool starts_words(struct pkt_in *in)
 	return words;
 }
 
+void pkt_expr_gather(struct buf *text, int n, char *const *args)
+{
+	bool words = false;
+
+	for (int i = 0; i < n; i++) {
+		struct pkt_in in = { .p = args[i], .end = args[i] + strlen(args[i]) };
+		bool before = words;
+
+		words = starts_words(&in);
+		if (i)
+			buf_add_byte(text, words && before ? ' ' : '\n');
+		buf_add_str(text, args[i]);
+	}
+}
+
 static bool at_end(struct pkt_in *in)
 {
 	pkt_in_skip(in);

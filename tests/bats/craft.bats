@@ -36,6 +36,11 @@ exprs() { weir craft "$@" -q | weir craft --from - -q; }
 	[ "$(hex ip.ttl=3 'ip[1].ttl=4')" = "$(hex 'ip(ttl=3)/ip(ttl=4)')" ]
 }
 
+@test "craft: each expression of the command line is a packet, words that follow each other are one" {
+	[ "$(exprs eth/ip/udp 'ip/tcp;ip' ip.ttl=3 udp.dport=9 ipv6)" = $'eth/ip/udp\nip/tcp\nip\nip(ttl=3)/udp(dport=9)\nipv6' ]
+	run -2 weir craft ip/udp /tcp
+}
+
 @test "craft: payloads from files, hex, and repeated" {
 	cd "$BATS_TEST_TMPDIR"
 	printf 'abc' >body
@@ -70,6 +75,7 @@ exprs() { weir craft "$@" -q | weir craft --from - -q; }
 @test "craft --list: layers, and a layer's fields with offset and width" {
 	weir craft --list | grep -q '^tcp  *TCP, RFC 9293'
 	weir craft --list tcp | grep -q '^dport  *port  *16  *16  80'
+	weir craft tcp --list | cmp - <(weir craft --list tcp)
 	run -2 weir craft --list nothing
 }
 
