@@ -313,6 +313,10 @@ int main(int argc, char **argv)
 	static const struct stage_ops ops = {
 		.name = "json",
 		.summary = "print records as JSON lines, or as aligned lines for people",
+		.epilog =
+			"It reads a stream of records, of a file or of the stage before it.\n\n"
+			"    weir read x.pcap | weir flow | weir json --types flow\n"
+			"    ... | weir dns | weir json --fields ts,query,rcode_name --time iso\n",
 		.kind = STAGE_SINK,
 		.options = options,
 		.config = &config,

@@ -450,6 +450,8 @@ int main(int argc, char **argv)
 		return fflush(stdout) == 0 ? EXIT_DONE : EXIT_FAILED;
 	}
 	if (strcmp(word, "list") == 0) {
+		if (argc > 2)
+			die_usage("list takes no argument, '%s' is one", argv[2]);
 		lookup_each(list_one, NULL);
 		return fflush(stdout) == 0 ? EXIT_DONE : EXIT_FAILED;
 	}

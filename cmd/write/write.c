@@ -307,7 +307,7 @@ static void on_open(struct stage *st, int argc, char **argv)
 	if (!config.file)
 		die_usage("no file named; - is standard output");
 	if (!config.snaplen || config.snaplen > REC_MAX_PAYLOAD)
-		die_usage("--snaplen: 1 .. %d", REC_MAX_PAYLOAD);
+		die_usage("--snaplen: not 1 to %d bytes", REC_MAX_PAYLOAD);
 	if (config.keep && !numbered)
 		die_usage("--keep goes with --rotate-size, --rotate-time or --rotate-packets");
 	if (config.keep > UINT32_MAX)

@@ -215,10 +215,26 @@ uint64_t opt_duration(const char *text, const char *what)
 
 /* ---- help ---------------------------------------------------------------------------------- */
 
+/* A value in the greatest of these units that it is a whole number of; 0 has no default to show. */
+static void print_in(uint64_t v, const struct suffix *units)
+{
+	while (units[1].text && v % units->factor)
+		units++;
+	if (v)
+		printf(" [%llu%s]", (unsigned long long)(v / units->factor), units->text);
+}
+
 static void print_default(const struct opt *o, const void *config)
 {
+	static const struct suffix bytes[] = {
+		{ "G", 1 << 30 }, { "M", 1 << 20 }, { "", 1 }, { NULL, 0 }
+	};
+	static const struct suffix spans[] = {
+		{ "s", 1000000000 }, { "ms", 1000000 }, { "us", 1000 }, { "ns", 1 }, { NULL, 0 }
+	};
+	static const struct suffix plain[] = { { "", 1 }, { NULL, 0 } };
+
 	const void *at = (const char *)config + o->offset;
-	uint64_t v;
 
 	switch (o->type) {
 	case OPT_STRING:
@@ -226,19 +242,13 @@ static void print_default(const struct opt *o, const void *config)
 			printf(" [%s]", *(const char *const *)at);
 		break;
 	case OPT_UINT:
+		print_in(*(const uint64_t *)at, plain);
+		break;
 	case OPT_SIZE:
-		v = *(const uint64_t *)at;
-		if (o->type == OPT_SIZE && v && v % (1 << 20) == 0)
-			printf(" [%lluM]", (unsigned long long)(v >> 20));
-		else if (v)
-			printf(" [%llu]", (unsigned long long)v);
+		print_in(*(const uint64_t *)at, bytes);
 		break;
 	case OPT_DURATION:
-		v = *(const uint64_t *)at;
-		if (v && v % 1000000000 == 0)
-			printf(" [%llus]", (unsigned long long)(v / 1000000000));
-		else if (v)
-			printf(" [%lluns]", (unsigned long long)v);
+		print_in(*(const uint64_t *)at, spans);
 		break;
 	case OPT_CHOICE: {
 		const char *word = o->metavar;
@@ -283,7 +293,8 @@ static void print_help(const struct opt_tool *tool, const struct opt_group *grou
 	printf("      --help                  print this\n"
 	       "      --version               print the version\n");
 	if (tool->epilog)
-		printf("\n%s\n", tool->epilog);
+		printf("\n%s%s", tool->epilog,
+		       tool->epilog[strlen(tool->epilog) - 1] == '\n' ? "" : "\n");
 	printf("\nexit status: 0 done, 1 failed, 2 wrong use, 3 schema mismatch, 4 input "
 	       "truncated,\n"
 	       "5 records lost, 6 books off, 128+n killed by signal n\n");

@@ -77,6 +77,19 @@ load helper
 	done
 }
 
+@test "weir list: takes nothing, and says so" {
+	run -2 weir list --anything
+	[ "${#lines[@]}" -eq 1 ]
+}
+
+@test "weir: what a tool says of itself has no two empty lines in a row, and an example of json" {
+	for tool in $(weir list | awk '/^[a-z]/ { print $1 }'); do
+		[ -x "$WEIR_BUILD/libexec/weir/weir-$tool" ] || continue
+		[ "$(weir "$tool" --help | grep -Pzc '\n\n\n')" = 0 ] || { echo "$tool"; false; }
+	done
+	weir json --help | grep -q 'weir json --types flow'
+}
+
 @test "weir list: says what each of our tools is for, of others where they are, and runs none of these" {
 	printf '#!/bin/sh\ntouch "%s/ran"\n' "$BATS_TEST_TMPDIR" >"$BATS_TEST_TMPDIR/weir-mine"
 	chmod +x "$BATS_TEST_TMPDIR/weir-mine"

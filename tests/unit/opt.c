@@ -28,6 +28,8 @@ static const struct opt options[] = {
 	{ 0 },
 };
 static const struct opt more[] = {
+	OPT_ROW(0, "span", OPT_DURATION, struct config, duration, "TIME", "a span"),
+	OPT_ROW(0, "great", OPT_SIZE, struct config, size, "BYTES", "a great size"),
 	OPT_ROW('o', "other", OPT_FLAG, struct config, other, NULL, "of another table"),
 	{ 0 },
 };
@@ -48,7 +50,7 @@ static void parse_here(char *line)
 
 	free(config.list.v);
 	config = (struct config){ .number = 7, .size = 2 << 20, .duration = 1500, .text = "plain" };
-	second = (struct config){ 0 };
+	second = (struct config){ .duration = 4000000, .size = 1 << 30 };
 	argv[argc++] = "weir-test";
 	for (char *word = strtok(line, " "); word; word = strtok(NULL, " "))
 		argv[argc++] = strcmp(word, "''") ? word : "";
@@ -328,6 +330,8 @@ static void help(void)
 	CHECK(strstr(said, "a number [7]"));
 	CHECK(strstr(said, "a size [2M]"));
 	CHECK(strstr(said, "a duration [1500ns]"));
+	CHECK(strstr(said, "a span [4ms]") && strstr(said, "a great size [1G]"));
+	CHECK(strstr(said, "an epilog\n\nexit status"));
 	CHECK(strstr(said, "a choice [text]"));
 	CHECK(strstr(said, "second:") && strstr(said, "--other"));
 	CHECK(!strstr(said, "none:"));
