@@ -27,6 +27,8 @@ enum token {
 	T_MATCH,
 	T_NOT_MATCH,
 	T_NOT, /* ! */
+	T_AND, /* && */
+	T_OR,  /* || */
 	T_BAD,
 };
 
@@ -96,7 +98,8 @@ static void lex_sign(struct parser *r)
 		      { ">=", T_MORE_EQ }, { "!~", T_NOT_MATCH }, { "<", T_LESS },
 		      { ">", T_MORE },     { "~", T_MATCH },      { "(", T_OPEN },
 		      { ")", T_CLOSE },    { "{", T_SET_OPEN },   { "}", T_SET_CLOSE },
-		      { ",", T_COMMA },    { "!", T_NOT } };
+		      { ",", T_COMMA },    { "!", T_NOT },        { "&&", T_AND },
+		      { "||", T_OR } };
 	const uint8_t *p = r->text.ptr + r->at;
 	size_t left = r->text.len - r->at;
 
@@ -425,7 +428,7 @@ static bool read_and(struct parser *r, uint16_t *node)
 
 	if (!read_not(r, node))
 		return false;
-	while (at_word(r, "and")) {
+	while (at_word(r, "and") || r->token == T_AND) {
 		next(r);
 		if (!read_not(r, &more) || !node_new(r, NODE_AND, *node, more, node))
 			return false;
@@ -439,7 +442,7 @@ static bool read_or(struct parser *r, uint16_t *node)
 
 	if (!read_and(r, node))
 		return false;
-	while (at_word(r, "or")) {
+	while (at_word(r, "or") || r->token == T_OR) {
 		next(r);
 		if (!read_and(r, &more) || !node_new(r, NODE_OR, *node, more, node))
 			return false;

@@ -180,6 +180,8 @@ static void test_fields(void)
 		{ "established", "t" },
 		{ "aa == false", "d" },
 		{ "rd and not aa", "d" },
+		{ "rd && !aa", "d" },
+		{ "aa || rd", "d" },
 	};
 
 	check_case("fields of every kind are found by name, in every type that has them");
@@ -274,7 +276,9 @@ static void test_refused(void)
 		{ "rtt > \"x\"", 5 },
 		{ "answers == 1", 9 },
 		{ "count(answers)", 15 },
-		{ "resp_p == 5 && n == 1", 13 },
+		{ "resp_p == 5 & n == 1", 13 },
+		{ "resp_p == 5 | n == 1", 13 },
+		{ "resp_p == 5 &&", 15 },
 		{ "resp_p == 5 n == 1", 13 },
 		{ "not", 4 },
 		{ "A == 5", 1 },
