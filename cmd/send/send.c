@@ -28,9 +28,12 @@ struct send_config {
 	bool l3, bypass, yes, json, snapped;
 };
 
+/* What is shown as a default; another pointer is what was given. */
+static const char as_recorded[] = "1", by_client[] = "client";
+
 static struct send_config config = {
-	.speed = "1",
-	.split = "client",
+	.speed = as_recorded,
+	.split = by_client,
 	.tolerance = 1000000,
 	.loop = 1,
 	.memory = 1ull << 30,
@@ -158,6 +161,10 @@ static void check_config(struct sender *s)
 		die_usage("--speed: '%s' is no factor", config.speed);
 	if (config.pps && config.bps)
 		die_usage("--pps and --bps exclude each other");
+	if ((config.pps || config.bps) && config.speed != as_recorded)
+		die_usage("--speed and --%s exclude each other", config.pps ? "pps" : "bps");
+	if (config.split != by_client && config.interfaces.n != 2)
+		die_usage("--split goes with two --interface");
 	if (config.interfaces.n > 2)
 		die_usage("--interface: at most two");
 	if (!config.interfaces.n && !config.l3)

@@ -338,7 +338,7 @@ END
 }
 
 @test "send: wrong use is one line and exit 2; no such interface, exit 1" {
-	for wrong in "" "-I v0 -I v1 -I v0" "-I v0 --pps 1 --bps 1" "-I v0 --pps 0" "-I v0 --bps 0" "-I v0 --pps 0.5" "-I v0 -x fast" "-I v0 -I v1 --split x" "-I v0 -I v1 --l3" "--l3 -I v0 --bypass"; do
+	for wrong in "" "-I v0 -I v1 -I v0" "-I v0 --pps 1 --bps 1" "-I v0 -x 0 --pps 5" "-I v0 -x 1 --bps 5" "-I v0 --split client" "-I v0 --pps 0" "-I v0 --bps 0" "-I v0 --pps 0.5" "-I v0 -x fast" "-I v0 -I v1 --split x" "-I v0 -I v1 --l3" "--l3 -I v0 --bypass"; do
 		# shellcheck disable=SC2086
 		run in_a weir send -i /dev/null $wrong
 		echo "$wrong: $output"
