@@ -25,13 +25,11 @@ static void tap_ring(struct stage *st, int dir, const char *name)
 
 static void tap_inputs(struct stage *st, int argc, char **argv)
 {
-	int dir;
+	/* Without a name it is the one that runs. */
+	int dir = rundir_find(argc ? argv[1] : NULL);
 
-	if (!argc)
-		die_usage("no pipeline given, and no -i");
-	*stage_user(st) = argv[1];
-	dir = rundir_find(argv[1]);
-	if (argc == 1)
+	*stage_user(st) = argc ? argv[1] : "";
+	if (argc <= 1)
 		tap_ring(st, dir, "");
 	for (int i = 2; i <= argc; i++)
 		tap_ring(st, dir, argv[i]);

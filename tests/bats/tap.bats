@@ -119,13 +119,15 @@ frames() { WEIR_TEST_RING=16384 timeout 30 weir read "$@" 3>&- & }
 @test "tap: what is not there is said in a line, with what is" {
 	run -1 weir tap nothing
 	[ "${#lines[@]}" -eq 1 ]
-	run -2 weir tap </dev/null
-	[[ "$output" == *"no pipeline given"* ]]
+	run -1 weir tap </dev/null
+	[ "${#lines[@]}" -eq 1 ]
 	run -2 weir tap -i /dev/null p
 	paced 3
 	run -1 weir tap p nosuch
 	[[ "$output" == *"'nosuch'; it has: read (of stage 'read'), replay (of stage 'replay')"* ]]
 	run -1 weir tap p
+	[[ "$output" == *"several rings"* ]]
+	run -1 weir tap
 	[[ "$output" == *"several rings"* ]]
 	run -2 weir tap p flow -i /dev/null
 	kill -9 $pid
