@@ -217,6 +217,17 @@ static void filter_mark(struct stage *st, uint64_t source, uint64_t n, uint64_t 
 		hold_mark(filter.hold, source, n, decide);
 }
 
+/* What a name is compared with may be a text of another type's, so that it could not be refused. */
+static void check_values(struct stage *st, const struct expr *x)
+{
+	const char *near, *field = expr_unnamed(x, &near);
+
+	if (field && !stage_quiet(st))
+		warn(near ? "'%s' is never that in this stream; did you mean \"%s\"?"
+			  : "'%s' is never that in this stream",
+		     field, near);
+}
+
 static void filter_finish(struct stage *st)
 {
 	if (filter.hold)
@@ -225,6 +236,7 @@ static void filter_finish(struct stage *st)
 		if (!stage_check_names(st, expr_names(filter.exprs[i])))
 			return;
 		stage_check_types(st, expr_types(filter.exprs[i]));
+		check_values(st, filter.exprs[i]);
 	}
 }
 

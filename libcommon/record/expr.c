@@ -188,6 +188,29 @@ static void compile(struct expr_bound *b, size_t node)
 	b->code[jump].arg = (uint16_t)b->ncode;
 }
 
+static void names_bind(struct expr *x, const struct expr_bound *b)
+{
+	for (size_t i = 0; i < x->ntests; i++) {
+		struct test *t = &x->tests[i];
+		const struct field *f = &b->fields[t->field];
+
+		if (f->at == FIELD_NONE)
+			continue;
+		t->bound = true;
+		t->named |= expr_test_names(t, f, &t->near);
+	}
+}
+
+const char *expr_unnamed(const struct expr *x, const char **near)
+{
+	for (size_t i = 0; i < x->ntests; i++) {
+		*near = x->tests[i].near;
+		if (x->tests[i].bound && !x->tests[i].named)
+			return x->names.name[x->tests[i].field];
+	}
+	return NULL;
+}
+
 struct expr_bound *expr_bind(struct expr *x, const struct schema *s)
 {
 	struct expr_bound *b = xcalloc(1, sizeof(*b));
@@ -199,6 +222,7 @@ struct expr_bound *expr_bind(struct expr *x, const struct schema *s)
 	b->fields = xcalloc(x->names.n + 1, sizeof(*b->fields));
 	for (size_t i = 0; i < x->names.n; i++)
 		field_bind(&b->fields[i], &b->view, x->names.name[i]);
+	names_bind(x, b);
 	b->folded = xcalloc(x->nnodes, 1);
 	fold(b);
 	b->always = (enum expr_result)b->folded[x->root];

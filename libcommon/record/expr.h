@@ -34,6 +34,10 @@ struct names *expr_names(struct expr *x);
 /* The types that it asks for by name; borrowed. */
 const struct names *expr_types(const struct expr *x);
 
+/* A field that was compared with a name that none of the types it was bound to has for it; NULL:
+ * there is none. *near: a name that one has, or NULL. */
+const char *expr_unnamed(const struct expr *x, const char **near);
+
 /* An expression bound to a type. The schema and the expression outlive it. */
 struct expr_bound;
 struct expr_bound *expr_bind(struct expr *x, const struct schema *s);

@@ -43,9 +43,7 @@ static bool test_fits(const struct test *t, const struct field *f)
 	}
 }
 
-/* Of a field that is an enumeration in every type that has it: is the one text that it is compared
- * with none of its values? */
-static bool test_names(const struct test *t, const struct field *f, const char **near)
+bool expr_test_names(const struct test *t, const struct field *f, const char **near)
 {
 	const struct schema_field *d = f->last;
 	const char **names;
@@ -152,7 +150,7 @@ bool expr_check(const struct expr *x, const struct test *t, struct expr_error *e
 			continue;
 		last = f;
 		fits |= test_fits(t, &f);
-		named |= test_names(t, &f, &near);
+		named |= expr_test_names(t, &f, &near);
 	}
 	if (last.at == FIELD_NONE)
 		return true;

@@ -31,6 +31,10 @@ struct test {
 	struct literal literal;  /* the orders */
 	struct literal_set set;  /* TEST_IN */
 	struct pattern *pattern; /* TEST_MATCH */
+	/* Of the types it was bound to: one has the field, in one it may be what it is compared
+	 * with, and a name of the field's that is near that. */
+	bool bound, named;
+	const char *near;
 };
 
 enum node_kind { NODE_TEST, NODE_NOT, NODE_AND, NODE_OR };
@@ -52,5 +56,8 @@ struct expr {
 /* What can be true of no built-in type that has the test's fields is a mistake: false and *e. A
  * field that none of them has may be that of a type to come. */
 bool expr_check(const struct expr *x, const struct test *t, struct expr_error *e);
+/* Of a field that is an enumeration: is the one text that it is compared with one of its values?
+ * *near is set where it is NULL. True of others. */
+bool expr_test_names(const struct test *t, const struct field *f, const char **near);
 
 #endif

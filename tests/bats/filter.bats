@@ -224,6 +224,17 @@ END
 	[ "$output" = "weir-join: no record of a type 'flwo' came; did you mean 'flow'?" ]
 }
 
+@test "filter: a name that an enumeration of the stream lacks is told, with the nearest" {
+	cd "$BATS_TEST_TMPDIR"
+	weir read "$top/examples/demo.pcap" | weir flow >flows.weir
+	run -0 weir filter 'event == "ent"' -i flows.weir -o null:
+	[ "$output" = "weir-filter: 'event' is never that in this stream; did you mean \"end\"?" ]
+	run -0 weir filter -q 'event == "ent"' -i flows.weir -o null:
+	[ -z "$output" ]
+	run -0 weir filter 'event == "end" or resp_p == 53' -i flows.weir -o null:
+	[ -z "$output" ]
+}
+
 @test "filter: the stages behind it read on" {
 	weir read "$top/examples/demo.pcap" | weir flow | weir filter 'type != "packet" or proto == 17' |
 		weir reasm | weir dns | weir json --types dns | jq -c . >"$BATS_TEST_TMPDIR/dns.json"
