@@ -187,6 +187,8 @@ static enum exit_code run(struct link *l)
 	sandbox_begin((enum sandbox_mode)config.sandbox, SANDBOX_LINK, wire_dir(l->wire));
 	wire_listen(l->wire);
 	sandbox_finish((enum sandbox_mode)config.sandbox, SANDBOX_LINK);
+	if (to && !port_out_begin(to))
+		die_errno("'%s'", out);
 	link_state(l, LINK_READY);
 	if (pipe >= 0 && write(pipe, "", 1) < 0)
 		return EXIT_FAILED;

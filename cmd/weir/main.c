@@ -1,4 +1,5 @@
 /* weir: runs weir's tools, and, given capture files, all of them at once. */
+#include <net/if.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -342,6 +343,22 @@ static void check_sources(int n)
 		die_usage("%s is for interfaces", config.duration ? "--for" : "--capture");
 }
 
+/* The printer starts before the source: by the time that finds nothing to read, the file that is
+ * written to would have lost what it held. */
+static void check_before_writing(int n, char **files)
+{
+	for (int i = 0; i < n; i++)
+		if (strcmp(files[i], "-") != 0 && access(files[i], R_OK) < 0)
+			die_errno("can't open '%s'", files[i]);
+	if (config.filter_file && strcmp(config.filter_file, "-") != 0 &&
+	    access(config.filter_file, R_OK) < 0)
+		die_errno("cannot open '%s'", config.filter_file);
+	for (size_t i = 0; i < config.interfaces.n; i++)
+		if (strcmp(config.interfaces.v[i], "any") != 0 &&
+		    !if_nametoindex(config.interfaces.v[i]))
+			die("no interface '%s'; try 'weir interfaces'", config.interfaces.v[i]);
+}
+
 static int run_all(int argc, char **argv)
 {
 	static const struct opt_tool tool = {
@@ -357,6 +374,8 @@ static int run_all(int argc, char **argv)
 	sandbox_hand_on((enum sandbox_mode)config.sandbox);
 	if (config.ring_size && (config.ring_size < 256 << 10 || config.ring_size > 1 << 30))
 		die_usage("--ring-size: 256K to 1G");
+	if (config.out)
+		check_before_writing(n, argv + 1);
 	p.ring_size = config.ring_size;
 	build(&p, n, argv + 1);
 	pipeline_start(&p);

@@ -35,7 +35,7 @@ extern volatile int port_give_up;
  * shows its readers nothing, and gives its producer nothing back, but by port_out_show() and
  * port_in_show(). What the process wrote and read beyond that is undone by its death. */
 extern bool port_gated;
-/* A successor goes on: an output file is not truncated when it is opened. */
+/* A successor goes on: an output file keeps what it holds. */
 extern bool port_resuming;
 
 /* ---- output ------------------------------------------------------------------------------ */
@@ -63,7 +63,7 @@ struct port_out {
 };
 
 /* Opens; ends the process (1, or 2 for wrong grammar) with one line where it can't.
- * Creates files with mode 0666 & ~umask, truncating. */
+ * Creates files with mode 0666 & ~umask. What a file holds stays until port_out_begin(). */
 struct port_out *port_out_open(const char *endpoint);
 /* How many rings the endpoint names, 1 where it is no set of shards; and one of them, from 0. */
 unsigned port_out_shards(const char *endpoint);
@@ -128,6 +128,9 @@ void port_out_show(struct port_out *p, uint64_t position, bool now);
 /* A successor's: the next record goes to `position`, where its predecessor's committed work ended.
  * False: it can't be there; a pipe takes any. */
 bool port_out_settle(struct port_out *p, uint64_t position);
+/* Before the first byte, and once nothing else of the start can fail: a file's old content goes.
+ * False where it can't, with errno. */
+bool port_out_begin(struct port_out *p);
 /* What is closed after this did not come to its end: readers of a ring get an error. */
 void port_out_abort(struct port_out *p);
 /* Flushes, closes (a ring is marked closed: readers see the end of the stream after the last

@@ -22,6 +22,7 @@ struct fd_out {
 	int fd;
 	uint64_t offset;         /* of a regular file: where the next record goes */
 	bool regular, wait_free; /* wait_free: write() gives EAGAIN instead of waiting */
+	bool anew;               /* what the file held is to go */
 	uint8_t *buf;
 	size_t done, len, size; /* buf[done..len) is committed and not written; len <= size */
 };
@@ -177,6 +178,13 @@ static bool fd_settle(struct port_out *p, uint64_t position)
 	       lseek(o->fd, (off_t)position, SEEK_SET) >= 0;
 }
 
+static bool fd_begin(struct port_out *p)
+{
+	struct fd_out *o = (struct fd_out *)p;
+
+	return !o->anew || ftruncate(o->fd, 0) == 0;
+}
+
 static void fd_out_close(struct port_out *p)
 {
 	struct fd_out *o = (struct fd_out *)p;
@@ -204,13 +212,13 @@ static int check_inherited(int fd, bool output, const char *text)
 
 static int open_output(const struct endpoint *ep, const char *text)
 {
-	int fd, anew = port_resuming ? 0 : O_TRUNC;
+	int fd;
 
 	if (ep->kind != ENDPOINT_FILE)
 		return check_inherited(ep->kind == ENDPOINT_FD ? ep->fd : STDOUT_FILENO, true,
 				       text);
 	do
-		fd = open(ep->path, O_WRONLY | O_CREAT | anew | O_CLOEXEC, 0666);
+		fd = open(ep->path, O_WRONLY | O_CREAT | O_CLOEXEC, 0666);
 	while (fd < 0 && errno == EINTR && !port_give_up);
 	if (fd < 0)
 		die_errno("'%s'", ep->path);
@@ -251,6 +259,7 @@ struct port_out *port_fd_out(const struct endpoint *ep, const char *text)
 		.push = fd_push,
 		.pending = fd_pending,
 		.position = fd_position,
+		.begin = fd_begin,
 		.settle = fd_settle,
 		.close = fd_out_close,
 	};
@@ -262,6 +271,7 @@ struct port_out *port_fd_out(const struct endpoint *ep, const char *text)
 	o->port.tty = isatty(o->fd);
 	if (fstat(o->fd, &st) == 0) {
 		o->regular = S_ISREG(st.st_mode);
+		o->anew = o->regular && ep->kind == ENDPOINT_FILE && !port_resuming;
 		if (o->regular)
 			o->offset = (uint64_t)lseek(o->fd, 0, out_appends(o) ? SEEK_END : SEEK_CUR);
 		if (S_ISFIFO(st.st_mode)) {

@@ -209,6 +209,16 @@ static void say_ready(int fd)
 		close(fd);
 }
 
+/* Nothing of the start can fail any more: only now do files lose what they held, so that a wrong
+ * word on the command line costs nobody a file. */
+static void stage_begin_output(struct stage *st)
+{
+	if (st->ops->kind == STAGE_SINK)
+		stage_text_begin(st);
+	else
+		stage_outputs_begin(st);
+}
+
 static void stage_open(struct stage *st, int argc, char **argv)
 {
 	const struct stage_ops *ops = st->ops;
@@ -246,6 +256,7 @@ static void stage_open(struct stage *st, int argc, char **argv)
 	if (ready < 0)
 		stage_offers(st);
 	sandbox_enter((enum sandbox_mode)st->common.sandbox, ops->sandbox, dir);
+	stage_begin_output(st);
 	say_ready(ready);
 	if (ops->kind == STAGE_SOURCE) {
 		st->pipeline = st->stream;

@@ -167,6 +167,7 @@ struct stage {
 	struct buf text;
 	uint64_t text_written; /* of a regular file: its length without `text` */
 	bool text_tty, text_broken;
+	bool text_named; /* by a path, so that what the file holds is to go */
 	uint64_t *text_lost;
 };
 
@@ -188,6 +189,7 @@ void stage_in_type_free(struct in_type *t);
 
 /* stage_outputs.c */
 void stage_outputs_open(struct stage *st);
+void stage_outputs_begin(struct stage *st); /* what their files held goes */
 bool stage_outputs_broken(const struct stage *st);
 
 /* stage_out.c: control records go uncounted into outputs that are not broken. */
@@ -237,6 +239,7 @@ void stage_offers(struct stage *st);
 
 /* stage_text.c */
 void stage_text_open(struct stage *st);
+void stage_text_begin(struct stage *st); /* what its file held goes */
 bool stage_text_flush(struct stage *st);
 
 /* FNV-1a over a schema record behind its prefix: equal declarations hash equal. Never 0. */

@@ -25,7 +25,6 @@ static void check_place(const char *path)
 void stage_text_open(struct stage *st)
 {
 	const char *path = st->common.out.n ? st->common.out.v[0] : "-";
-	int anew = st->resuming ? 0 : O_TRUNC;
 	struct stat sb;
 
 	if (st->common.out.n > 1)
@@ -38,7 +37,7 @@ void stage_text_open(struct stage *st)
 	else if (strcmp(path, "null:") == 0)
 		st->text_fd = open("/dev/null", O_WRONLY | O_CLOEXEC);
 	else
-		st->text_fd = open(path, O_WRONLY | O_CREAT | anew | O_CLOEXEC, 0666);
+		st->text_fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0666);
 	if (st->text_fd < 0 || fcntl(st->text_fd, F_GETFD) < 0)
 		die_errno("cannot open '%s'", path);
 	st->text_tty = isatty(st->text_fd);
@@ -46,7 +45,17 @@ void stage_text_open(struct stage *st)
 		st->text_written = (uint64_t)lseek(
 			st->text_fd, 0,
 			fcntl(st->text_fd, F_GETFL) & O_APPEND ? SEEK_END : SEEK_CUR);
+	st->text_named = st->text_fd > STDERR_FILENO && strncmp(path, "fd:", 3) != 0;
 	st->text_lost = stage_counter(st, "lost_lines");
+}
+
+void stage_text_begin(struct stage *st)
+{
+	struct stat sb;
+
+	if (st->text_named && !st->resuming && fstat(st->text_fd, &sb) == 0 &&
+	    S_ISREG(sb.st_mode) && ftruncate(st->text_fd, 0) < 0)
+		die_errno("'%s'", st->common.out.v[0]);
 }
 
 /* A regular file keeps whole lines only: what the last write left of a line is taken back. */

@@ -259,3 +259,51 @@ fan_out() {
 		[ -z "$output" ]
 	done
 }
+
+# ---- files ----
+
+@test "stage: a start that fails takes nothing from the file that -o names" {
+	echo precious >keep
+	# kept CODE ARGUMENT...: weir with these fails so, and the file is what it was.
+	kept() {
+		local code=$1
+		shift
+		run -"$code" weir "$@" -o keep
+		[ "$(cat keep)" = precious ] || { echo "lost by: $*"; return 1; }
+	}
+	for tool in flow dns reasm "filter n>0" count head sort "cut n" tee json "csv -t dns" books; do
+		# shellcheck disable=SC2086
+		kept 1 $tool -i nosuch
+	done
+	for tool in cut sample join rank tag edit write carve spec; do
+		# shellcheck disable=SC2086
+		kept 2 $tool -i "$dir/all.weir"
+	done
+	kept 2 filter 'a ((' -i "$dir/all.weir"
+	kept 2 flow --decap bogus -i "$dir/frames.weir"
+	kept 2 json extra -i "$dir/all.weir"
+	kept 2 craft 'ip/(('
+	kept 1 read nosuch
+	kept 1 read "$top/examples/demo.pcap" nosuch
+	kept 1 from-json nosuch
+	kept 1 capture -I nosuch
+	kept 2 link -i tcp://127.0.0.1:nosuch
+	# With nothing wrong the whole of it goes, also where what comes is shorter.
+	seq 100000 >keep
+	weir json -t dns -i "$dir/all.weir" -o keep
+	cmp keep <(weir json -t dns -i "$dir/all.weir")
+	weir filter 'n > 1000000' -i "$dir/all.weir" -o keep
+	[ "$(weir json -i keep | wc -l)" -eq 0 ]
+	# What the shell opened to append to is appended to.
+	weir json -t dns -i "$dir/all.weir" >twice
+	weir json -t dns -i "$dir/all.weir" >>twice
+	[ "$(wc -l <twice)" -eq $((2 * $(weir json -t dns -i "$dir/all.weir" | wc -l))) ]
+	mkfifo pipe
+	cat pipe >through &
+	weir filter 'n > 0' -i "$dir/all.weir" -o pipe
+	wait $!
+	cmp <(weir json -i through) "$dir/all.json"
+	weir filter 'n > 0' -i "$dir/all.weir" -o /dev/null
+	weir filter 'n > 0' -i "$dir/all.weir" -o /dev/stdout | weir json >lines
+	[ -s lines ]
+}

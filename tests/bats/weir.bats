@@ -69,6 +69,17 @@ load helper
 	[[ "$output" == *"no-such.pcap"* ]]
 }
 
+@test "weir FILE -o: where there is nothing to read, the file that is written to keeps what it holds" {
+	demo=$top/examples/demo.pcap
+	echo precious >keep
+	for what in "./nosuch.pcap" "$demo -F nosuch" "-I nosuch" "$demo --protocols nosuch" "$demo ./nosuch"; do
+		# shellcheck disable=SC2086
+		run weir $what -q -o keep
+		[ "$status" -ge 1 ]
+		[ "$(cat keep)" = precious ]
+	done
+}
+
 @test "weir list: names every tool once" {
 	run weir list
 	[ "$status" -eq 0 ]

@@ -269,6 +269,7 @@ static uint64_t produce(const char *endpoint, unsigned from, unsigned to)
 	struct port_out *o = port_out_open(endpoint);
 	uint64_t sum = 0;
 
+	CHECK(port_out_begin(o));
 	for (unsigned i = from; i < to; i++) {
 		size_t n = record_length(i);
 		uint8_t *p = port_out_reserve(o, n, i & 1);
@@ -368,10 +369,19 @@ static void test_bytes(void)
 	CHECK(consume(in, 0, 3));
 	port_in_close(in);
 
+	check_case("a file keeps what it holds until the output begins");
+	CHECK(produce(in_dir("f"), 0, 3) > 0);
+	struct stat st;
+	struct port_out *o = port_out_open(in_dir("f"));
+
+	CHECK(stat(in_dir("f"), &st) == 0 && st.st_size > 0);
+	CHECK(port_out_begin(o) && stat(in_dir("f"), &st) == 0 && st.st_size == 0);
+	CHECK(port_out_close(o));
+
 	check_case("null: takes everything, and counts it");
 	CHECK(produce("null:", 0, 1000) > 0);
-	struct port_out *o = port_out_open("null:");
-
+	o = port_out_open("null:");
+	CHECK(port_out_begin(o));
 	CHECK(port_out_is_null(o) && !port_out_is_tty(o));
 	CHECK(port_out_preamble(o, BYTES_LIT("x")));
 	CHECK(port_out_close(o));
