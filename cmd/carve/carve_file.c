@@ -42,6 +42,8 @@ void carve_file_open(struct stage *st)
 	c->forgotten = stage_counter(st, "fragments_forgotten");
 	if (carve_config.by == BY_FLOW)
 		reader_start(&c->search, &carve_config.from, carve_config.merge);
+	for (size_t i = 0; i < carve_config.from.n; i++)
+		stage_reads(st, file_id_path(carve_config.from.v[i]), carve_config.from.v[i]);
 	reader_start(&c->give, &carve_config.from, carve_config.merge);
 	stage_hold(st, 0, 0); /* frames from the first one on may follow */
 }

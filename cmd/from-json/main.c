@@ -303,6 +303,7 @@ static void from_json_open(struct stage *st, int argc, char **argv)
 	} else if (isatty(STDIN_FILENO)) {
 		die_usage("standard input is a terminal; name a file, or pipe lines in");
 	}
+	stage_reads(st, file_id_open(reader.fd), reader.name);
 	reader.lines = stage_counter(st, "lines.in");
 	reader.records = stage_counter(st, "lines.records");
 	reader.bad = stage_counter(st, "lines.bad");

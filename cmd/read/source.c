@@ -104,6 +104,7 @@ void source_open(struct stage *st, int argc, char **argv)
 		capfile_open(&s->caps[i], f->name, (uint32_t)i, f->fd, chunk, s->file_bytes);
 		s->caps[i].stopping = stopping;
 		s->caps[i].stopping_arg = st;
+		stage_reads(st, file_id_open(f->fd), f->name);
 		total += f->size;
 		if (i == 0 || s->config->merge)
 			stage_source(st, SOURCE_ID, f->name, 1);

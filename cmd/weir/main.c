@@ -13,6 +13,7 @@
 #include "cmd/weir/report.h"
 #include "libcommon/base/die.h"
 #include "libcommon/base/opt.h"
+#include "libcommon/port/file_id.h"
 #include "libcommon/stage/sandbox.h"
 #include "made/protocols.h"
 
@@ -359,6 +360,21 @@ static void check_before_writing(int n, char **files)
 			die("no interface '%s'; try 'weir interfaces'", config.interfaces.v[i]);
 }
 
+static struct file_id file_of(const char *name, int standard)
+{
+	return strcmp(name, "-") == 0 ? file_id_open(standard) : file_id_path(name);
+}
+
+/* As each stage does by itself: here one of them reads, and another one writes. */
+static void check_apart(int n, char **files)
+{
+	struct file_id out = file_of(config.out ? config.out : "-", STDOUT_FILENO);
+
+	for (int i = 0; i < n; i++)
+		if (file_id_same(file_of(files[i], STDIN_FILENO), out))
+			die_usage("'%s': input file is output file", files[i]);
+}
+
 static int run_all(int argc, char **argv)
 {
 	static const struct opt_tool tool = {
@@ -374,6 +390,7 @@ static int run_all(int argc, char **argv)
 	sandbox_hand_on((enum sandbox_mode)config.sandbox);
 	if (config.ring_size && (config.ring_size < 256 << 10 || config.ring_size > 1 << 30))
 		die_usage("--ring-size: 256K to 1G");
+	check_apart(n, argv + 1);
 	if (config.out)
 		check_before_writing(n, argv + 1);
 	p.ring_size = config.ring_size;

@@ -334,6 +334,8 @@ static void on_open(struct stage *st, int argc, char **argv)
 	w->file_link = stage_counter(st, "file_link");
 	write_ops.sandbox = numbered ? SANDBOX_WRITE_DIR : SANDBOX_BASE;
 	outfile_open(&w->out, config.file, numbered, (uint32_t)config.keep);
+	if (!numbered)
+		stage_writes(st, file_id_open(w->out.fd), config.file);
 }
 
 static const char *on_dir(struct stage *st)

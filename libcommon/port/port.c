@@ -85,6 +85,11 @@ const char *port_out_name(const struct port_out *p)
 	return p->name;
 }
 
+struct file_id port_out_file(const struct port_out *p)
+{
+	return p->id;
+}
+
 bool port_out_is_tty(const struct port_out *p)
 {
 	return p->tty;
@@ -273,6 +278,11 @@ struct port_in *port_in_open(const char *text)
 const char *port_in_name(const struct port_in *p)
 {
 	return p->name;
+}
+
+struct file_id port_in_file(const struct port_in *p)
+{
+	return p->id;
 }
 
 enum port_state port_in_view(struct port_in *p, size_t have, int timeout_ms, struct bytes *view)

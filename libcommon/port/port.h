@@ -23,6 +23,7 @@
 #define WEIR_PORT_H
 
 #include "libcommon/base/bytes.h"
+#include "libcommon/port/file_id.h"
 
 /* A view never has to be longer than this: twice the longest record. */
 enum { PORT_MAX_VIEW = 1024 * 1024 };
@@ -60,6 +61,7 @@ struct port_out {
 	uint64_t start;         /* a ring: its head when this producer took it */
 	bool died;              /* a ring broke as its last reader died, and did not leave it */
 	struct port_link *link; /* whose output is this ring? */
+	struct file_id id;      /* where it is a regular file */
 };
 
 /* Opens; ends the process (1, or 2 for wrong grammar) with one line where it can't.
@@ -69,6 +71,7 @@ struct port_out *port_out_open(const char *endpoint);
 unsigned port_out_shards(const char *endpoint);
 struct port_out *port_out_open_shard(const char *endpoint, unsigned shard);
 const char *port_out_name(const struct port_out *p); /* the endpoint's text */
+struct file_id port_out_file(const struct port_out *p);
 bool port_out_is_tty(const struct port_out *p);
 bool port_out_is_null(const struct port_out *p);
 
@@ -189,6 +192,7 @@ struct port_in;
 
 struct port_in *port_in_open(const char *endpoint);
 const char *port_in_name(const struct port_in *p);
+struct file_id port_in_file(const struct port_in *p);
 
 enum port_state { PORT_DATA, PORT_EMPTY, PORT_EOF, PORT_ERROR };
 

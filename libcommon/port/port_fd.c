@@ -270,7 +270,8 @@ struct port_out *port_fd_out(const struct endpoint *ep, const char *text)
 	o->fd = open_output(ep, text);
 	o->port.tty = isatty(o->fd);
 	if (fstat(o->fd, &st) == 0) {
-		o->regular = S_ISREG(st.st_mode);
+		o->port.id = file_id_of(&st);
+		o->regular = o->port.id.regular;
 		o->anew = o->regular && ep->kind == ENDPOINT_FILE && !port_resuming;
 		if (o->regular)
 			o->offset = (uint64_t)lseek(o->fd, 0, out_appends(o) ? SEEK_END : SEEK_CUR);
@@ -437,7 +438,8 @@ struct port_in *port_fd_in(const struct endpoint *ep, const char *text)
 		errno = EISDIR;
 		die_errno("'%s'", text);
 	}
-	in->regular = S_ISREG(st.st_mode);
+	in->port.id = file_id_of(&st);
+	in->regular = in->port.id.regular;
 	if (in->regular)
 		in->offset = (uint64_t)lseek(in->fd, 0, SEEK_CUR);
 	in->port.file = in->regular || isatty(in->fd);

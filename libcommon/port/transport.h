@@ -37,6 +37,7 @@ static inline void port_out_window(struct port_out *p, uint8_t *at, size_t n, si
 struct port_in {
 	const struct port_in_ops *ops;
 	char *name;
+	struct file_id id; /* where it is a regular file */
 	bool file;
 	bool drops, taps;
 	bool pipe; /* the descriptor fd is a pipe's */

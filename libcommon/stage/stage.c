@@ -209,16 +209,6 @@ static void say_ready(int fd)
 		close(fd);
 }
 
-/* Nothing of the start can fail any more: only now do files lose what they held, so that a wrong
- * word on the command line costs nobody a file. */
-static void stage_begin_output(struct stage *st)
-{
-	if (st->ops->kind == STAGE_SINK)
-		stage_text_begin(st);
-	else
-		stage_outputs_begin(st);
-}
-
 static void stage_open(struct stage *st, int argc, char **argv)
 {
 	const struct stage_ops *ops = st->ops;
@@ -247,6 +237,7 @@ static void stage_open(struct stage *st, int argc, char **argv)
 		stage_inputs_open(st);
 	if (ops->open)
 		ops->open(st, operands, argv);
+	stage_files_check(st);
 	stage_commit_resume(st);
 	if (ops->sandbox_dir)
 		dir = ops->sandbox_dir(st);
@@ -256,7 +247,9 @@ static void stage_open(struct stage *st, int argc, char **argv)
 	if (ready < 0)
 		stage_offers(st);
 	sandbox_enter((enum sandbox_mode)st->common.sandbox, ops->sandbox, dir);
-	stage_begin_output(st);
+	/* Nothing of the start can fail any more: only now do files lose what they held, so that a
+	 * wrong word on the command line costs nobody a file. */
+	stage_files_begin(st);
 	say_ready(ready);
 	if (ops->kind == STAGE_SOURCE) {
 		st->pipeline = st->stream;

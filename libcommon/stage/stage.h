@@ -8,6 +8,7 @@
 
 #include "libcommon/base/die.h"
 #include "libcommon/base/opt.h"
+#include "libcommon/port/file_id.h"
 #include "libcommon/record/names.h"
 #include "libcommon/record/record.h"
 
@@ -115,6 +116,10 @@ size_t stage_outputs(const struct stage *st);
 void stage_input_add(struct stage *st, const char *endpoint);
 /* One more output beside those of -o, in open(); its number. */
 size_t stage_output_add(struct stage *st, const char *endpoint);
+/* In open(): a file that the tool reads, or writes, beside its inputs and outputs. Name: of an
+ * input, for a message, until open() returns or later. */
+void stage_reads(struct stage *st, struct file_id id, const char *name);
+void stage_writes(struct stage *st, struct file_id id, const char *name);
 /* To every output, later than in its batch: s is its schema as stage_schema() gave it then. */
 void stage_pass_held(struct stage *st, const struct schema *s, struct bytes raw);
 /* The same to that output alone. */

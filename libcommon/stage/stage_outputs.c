@@ -55,13 +55,6 @@ void stage_outputs_open(struct stage *st)
 	st->kept_hash = xcalloc(65536, sizeof(uint64_t));
 }
 
-void stage_outputs_begin(struct stage *st)
-{
-	for (size_t i = 0; i < st->noutputs; i++)
-		if (!port_out_begin(st->outputs[i].port))
-			die_errno("'%s'", st->outputs[i].name);
-}
-
 bool stage_outputs_broken(const struct stage *st)
 {
 	for (size_t i = 0; i < st->noutputs; i++)

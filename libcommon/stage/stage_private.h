@@ -93,6 +93,13 @@ struct source_name {
 	char *name;
 };
 
+/* A regular file. */
+struct stage_file {
+	struct file_id id;
+	const char *name;
+	bool written;
+};
+
 struct common_config {
 	struct opt_strings in, out;
 	int sandbox;
@@ -162,6 +169,9 @@ struct stage {
 	enum rec_end_cause cause;
 	int broken_errno;
 
+	struct stage_file *files; /* between open and stage_files_check() */
+	size_t nfiles;
+
 	/* text sinks */
 	int text_fd;
 	struct buf text;
@@ -189,7 +199,6 @@ void stage_in_type_free(struct in_type *t);
 
 /* stage_outputs.c */
 void stage_outputs_open(struct stage *st);
-void stage_outputs_begin(struct stage *st); /* what their files held goes */
 bool stage_outputs_broken(const struct stage *st);
 
 /* stage_out.c: control records go uncounted into outputs that are not broken. */
@@ -220,6 +229,10 @@ bool stage_outputs_close(struct stage *st); /* false where something was lost */
 /* stage_types.c */
 void stage_types_free(struct stage *st);
 bool stage_own_id(const struct stage *st, uint16_t id); /* a stage_type_new() has it */
+
+/* stage_files.c */
+void stage_files_check(struct stage *st); /* none is read and written, else wrong use */
+void stage_files_begin(struct stage *st); /* what those held that are written goes */
 
 /* stage_commit.c */
 void stage_commit_open(struct stage *st);   /* before the ports */

@@ -307,3 +307,29 @@ fan_out() {
 	weir filter 'n > 0' -i "$dir/all.weir" -o /dev/stdout | weir json >lines
 	[ -s lines ]
 }
+
+@test "stage: a file that is read can't be one that is written" {
+	# apart COMMAND: it refuses, and the file is what it was.
+	apart() {
+		run -2 bash -c "$1"
+		[[ "$output" == *"input file is output file"* ]]
+		cmp keep.weir "$dir/all.weir"
+	}
+	cp "$dir/all.weir" keep.weir
+	ln keep.weir twin.weir
+	for tool in "filter 'n > 0'" "cut n" sort tee reasm flow json "csv -t dns" dns head buffer; do
+		apart "weir $tool -i keep.weir -o keep.weir"
+	done
+	apart "weir sort -i '$dir/all.weir' -i keep.weir -o null: -o ./twin.weir"
+	apart "weir sort <keep.weir >>keep.weir"
+	apart "weir json <keep.weir >>keep.weir"
+	apart "weir write keep.weir <keep.weir"
+	apart "weir read keep.weir -o keep.weir"
+	apart "weir read keep.weir >>keep.weir"
+	apart "weir filter 'n > 9' --fail keep.weir -i keep.weir -o null:"
+	apart "weir carve --from keep.weir -i '$dir/all.weir' -o keep.weir"
+	apart "weir from-json keep.weir -o keep.weir"
+	# What is no file is read and written at once.
+	weir sort -i "$dir/all.weir" -o /dev/null </dev/null
+	weir sort <"$dir/all.weir" >sorted.weir
+}

@@ -80,6 +80,16 @@ load helper
 	done
 }
 
+@test "weir FILE: the file that is read can't be the one that is written to" {
+	cp "$top/examples/demo.pcap" keep.pcap
+	ln keep.pcap other.pcap
+	for to in "-o keep.pcap" "-o other.pcap" ">>keep.pcap"; do
+		run -2 bash -c "weir keep.pcap -q $to"
+		[ "$output" = "weir: 'keep.pcap': input file is output file" ]
+		cmp keep.pcap "$top/examples/demo.pcap"
+	done
+}
+
 @test "weir list: names every tool once" {
 	run weir list
 	[ "$status" -eq 0 ]
