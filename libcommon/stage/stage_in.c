@@ -113,7 +113,13 @@ static inline void fetch_ahead(const struct stage *st, const struct input *in, c
 	}
 }
 
-/* What is often given in a stream's place, and who reads it; or NULL. */
+/* Does an array begin so, as every record does? */
+static bool begins_array(uint8_t first)
+{
+	return first >> 4 == 9 || first == 0xdc || first == 0xdd;
+}
+
+/* What is often given in a stream's place, and who reads it; NULL: it may be a damaged stream. */
 static const char *other_kind(struct bytes b)
 {
 	static const uint32_t captures[] = { 0xa1b2c3d4, 0xd4c3b2a1, 0xa1b23c4d, 0x4d3cb2a1,
@@ -122,7 +128,11 @@ static const char *other_kind(struct bytes b)
 	for (size_t i = 0; i < sizeof(captures) / sizeof(captures[0]) && b.len >= 4; i++)
 		if (be32_get(b.ptr) == captures[i])
 			return "this is a capture file, which weir-read reads";
-	return b.len && b.ptr[0] == '{' ? "this is JSON, which weir-from-json reads" : NULL;
+	if (b.len >= 2 && be16_get(b.ptr) == 0x1f8b)
+		return "this is gzip: zcat it, or if it is a capture, give it to weir-read";
+	if (b.len && b.ptr[0] == '{')
+		return "this is JSON, which weir-from-json reads";
+	return b.len && !begins_array(b.ptr[0]) ? "this is no weir stream" : NULL;
 }
 
 /* The next whole record behind in->pos: its length, 0 where more bytes are needed, -1 where the

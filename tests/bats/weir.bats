@@ -267,6 +267,9 @@ load helper
 	wrong 4 "offset 0: this is a capture file, which weir-read reads" weir json -i "$demo"
 	weir "$demo" -q -o lines
 	wrong 4 "offset 0: this is JSON, which weir-from-json reads" weir json -i lines
+	gzip -c "$demo" >packed
+	wrong 4 "offset 0: this is gzip: zcat it, or if it is a capture, give it to weir-read" weir json -i packed
+	wrong 4 "offset 0: this is no weir stream" weir json -i "$top/LICENSE"
 	wrong 2 "--ring-size: 256K to 1G" weir "$demo" --ring-size 1
 	wrong 2 "'./nosuch' is no tool of weir's, nor the path of a program" weir "$demo" --with ./nosuch
 }
