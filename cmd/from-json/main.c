@@ -4,6 +4,7 @@
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "cmd/from-json/encode.h"
@@ -257,7 +258,7 @@ static void fill(struct stage *st)
 	} else if (n == 0) {
 		r->eof = true;
 	} else if (errno != EINTR && errno != EAGAIN) {
-		stage_truncated(st, r->name, r->bytes, "read error");
+		stage_truncated(st, r->name, r->bytes, strerror(errno));
 		r->eof = true;
 	}
 }
@@ -289,6 +290,22 @@ static bool from_json_produce(struct stage *st)
 	return !r->eof;
 }
 
+/* Said at the start, as by who reads records, and not as damage to what was read. */
+static void check_readable(const struct reader *r)
+{
+	int flags = fcntl(r->fd, F_GETFL);
+	struct stat sb;
+
+	if (flags < 0 || fstat(r->fd, &sb) < 0)
+		die_errno("'%s'", r->name);
+	if ((flags & O_ACCMODE) == O_WRONLY) /* a closed one's number is taken by the output */
+		die("'%s': not open for reading", r->name);
+	if (S_ISDIR(sb.st_mode)) {
+		errno = EISDIR;
+		die_errno("'%s'", r->name);
+	}
+}
+
 static void from_json_open(struct stage *st, int argc, char **argv)
 {
 	if (argc > 1)
@@ -303,6 +320,7 @@ static void from_json_open(struct stage *st, int argc, char **argv)
 	} else if (isatty(STDIN_FILENO)) {
 		die_usage("standard input is a terminal; name a file, or pipe lines in");
 	}
+	check_readable(&reader);
 	stage_reads(st, file_id_open(reader.fd), reader.name);
 	reader.lines = stage_counter(st, "lines.in");
 	reader.records = stage_counter(st, "lines.records");
@@ -323,7 +341,9 @@ static void from_json_finish(struct stage *st)
 
 	if (!*reader.bad)
 		return;
-	snprintf(what, sizeof(what), "%llu lines are no records", (unsigned long long)*reader.bad);
+	snprintf(what, sizeof(what),
+		 *reader.bad == 1 ? "%llu line is no record" : "%llu lines are no records",
+		 (unsigned long long)*reader.bad);
 	stage_truncated(st, reader.name, reader.bytes, what);
 }
 

@@ -145,3 +145,16 @@ setup() {
 	weir json -i out.weir | grep -q '"n":5,"a":2'
 	weir books -i out.weir | grep -q 'n_raised 1'
 }
+
+@test "from-json: what can't be read is said with why at the start, exit 1; one wrong line is one" {
+	run -1 weir from-json . -o out.weir
+	[ "$output" = "weir-from-json: '.': Is a directory" ]
+	run -1 bash -c "weir from-json <&- | cat; exit \${PIPESTATUS[0]}"
+	[ "$output" = "weir-from-json: '-': Bad file descriptor" ]
+	run -1 bash -c "weir from-json -o out.weir <&-"
+	[ "$output" = "weir-from-json: '-': not open for reading" ]
+	run -4 bash -c "echo x | weir from-json -o out.weir"
+	[ "${lines[1]}" = "weir-from-json: -: offset 2: 1 line is no record" ]
+	run -4 bash -c "printf 'x\ny\n' | weir from-json -o out.weir"
+	[ "${lines[2]}" = "weir-from-json: -: offset 4: 2 lines are no records" ]
+}
