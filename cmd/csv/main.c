@@ -30,8 +30,8 @@ static const struct opt options[] = {
 static struct {
 	const struct schema *schema; /* what the table was made for */
 	struct table *table;
-	char *type; /* the one that is printed */
-	bool headed;
+	char *type;                /* the one that is printed */
+	bool headed, others;       /* others: not only frames came */
 	struct names names, types; /* that were asked for */
 	struct buf out;
 } csv;
@@ -63,6 +63,7 @@ static bool is_bulk(const char *name)
 /* Is it the type that is printed? */
 static bool wanted(struct stage *st, const char *name)
 {
+	csv.others |= strcmp(name, "frame") != 0;
 	names_see_type(&csv.types, name);
 	if (!csv.type && is_bulk(name))
 		return false;
@@ -125,6 +126,8 @@ static void csv_batch(struct stage *st, const struct stage_rec *recs, size_t n)
 
 static void csv_finish(struct stage *st)
 {
+	if (!csv.headed && !csv.others)
+		stage_check_before(st, false);
 	if (config.fields)
 		stage_check_names(st, &csv.names);
 	stage_check_types(st, &csv.types);

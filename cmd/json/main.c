@@ -54,7 +54,7 @@ struct printer {
 	struct names types, fields; /* that were asked for */
 	struct order order;
 	uint64_t *cap_hits;
-	bool printed;
+	bool printed, others; /* others: not only frames came */
 	const char *left_out; /* a type that is printed only when it is asked for */
 };
 
@@ -219,6 +219,7 @@ static void printed_make(struct stage *st, void *user, uint16_t type, struct pla
 	(void)user;
 	(void)type;
 	t->seen = type_counter(st, name);
+	printer.others |= strcmp(name, "frame") != 0;
 	fields_see(st, plan->schema);
 	t->render = type_wanted(name) ? render_plan_new(plan->schema, &printer.render) : NULL;
 }
@@ -304,6 +305,8 @@ static void printer_finish(struct stage *st)
 	if (stage_text_is_tty(st) && !stage_quiet(st) && !printer.printed && printer.left_out)
 		warn("%s records came; they are printed where asked for: --types %s",
 		     printer.left_out, printer.left_out);
+	else if (!printer.printed && !printer.others)
+		stage_check_before(st, false);
 	stage_check_names(st, &printer.fields);
 	stage_check_types(st, &printer.types);
 }

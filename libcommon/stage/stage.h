@@ -203,7 +203,8 @@ void stage_check_types(struct stage *st, const struct names *types);
 /* At the end of the input of a stage that reads packets or streams and found nothing in it: the
  * stage that makes them may be forgotten. Said where frames came in and no packets, or, with tcp,
  * packets of TCP and no streams; and no more, as with types. Not where the input broke off: that is
- * what was wrong. */
+ * what was wrong; nor where a stage before has said it, or was told to be quiet. Printers, too,
+ * which then have nothing to print. */
 void stage_check_before(struct stage *st, bool tcp);
 uint64_t stage_last_n(struct stage *st);        /* highest n seen so far (sources: made) */
 uint64_t stage_last_ts(const struct stage *st); /* the same for ts */

@@ -112,17 +112,32 @@ void stage_check_types(struct stage *st, const struct names *types)
 		     name, near);
 }
 
+/* In its books: this stage misses another one. Who comes behind it has nothing to add. */
+static const char misses[] = "misses_stage";
+
+static bool missed_before(const struct stage *st)
+{
+	for (size_t i = 0; i < st->upstream.n; i++)
+		if (strcmp(st->upstream.rows[i].counter, misses) == 0)
+			return true;
+	return false;
+}
+
 void stage_check_before(struct stage *st, bool tcp)
 {
 	bool packets = stage_schema(st, REC_packet), streams = stage_schema(st, REC_stream);
+	const char *what = NULL;
 
-	if (stage_quiet(st) || st->code || !any_came(st) || streams)
-		return;
 	if (!packets && stage_schema(st, REC_frame))
-		warn("frames came in, and no packets: before this stage 'weir flow' is missing");
+		what = "frames came in, and no packets: before this stage 'weir flow' is missing";
 	else if (packets && tcp)
-		warn("TCP packets came in, and no streams: before this stage 'weir reasm' is "
-		     "missing");
+		what = "TCP packets came in, and no streams: before this stage 'weir reasm' is "
+		       "missing";
+	if (!what || st->code || !any_came(st) || streams || missed_before(st))
+		return;
+	*stage_counter(st, misses) = 1;
+	if (!stage_quiet(st))
+		warn("%s", what);
 }
 
 bool stage_check_names(struct stage *st, const struct names *names)

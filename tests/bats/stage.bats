@@ -253,6 +253,15 @@ fan_out() {
 	[ "$output" = "weir-reasm: frames came in, and no packets: before this stage 'weir flow' is missing" ]
 	run -0 said "weir read '$demo' | weir flow | weir http | weir json"
 	[ "$output" = "weir-http: TCP packets came in, and no streams: before this stage 'weir reasm' is missing" ]
+	for printer in json "json -t dns" csv "csv -t dns"; do
+		run -0 said "weir read '$demo' | weir $printer"
+		[ "$output" = "weir-${printer%% *}: frames came in, and no packets: before this stage 'weir flow' is missing" ]
+	done
+	# A printer may have been asked for frames, or for what none of the records is.
+	for chain in "weir json -t frame" "weir csv -t frame" "weir json -q" "weir flow | weir json -t smtp" "weir flow | weir reasm | weir csv -t smtp" "weir filter 'n > 1000' | weir json"; do
+		run -0 said "weir read '$demo' | $chain"
+		[ -z "$output" ]
+	done
 	# Nothing is said where all is there, where UDP is enough, where nothing came, or where it is not wanted.
 	for chain in "weir flow | weir reasm | weir http | weir parse" "weir flow | weir dns" "weir filter 'n > 1000' | weir dns" "weir dns -q"; do
 		run -0 said "weir read '$demo' | $chain | weir json"
