@@ -18,10 +18,14 @@ static struct {
 
 void told_open(struct stage *st, const char *path)
 {
+	char nothing;
+
 	told.name = path;
 	told.fd = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
 	if (told.fd < 0)
 		die_errno("cannot open '%s'", path);
+	if (read(told.fd, &nothing, 0) < 0) /* a directory is opened, and not read */
+		die_errno("cannot read '%s'", path);
 	told.facts = stage_counter(st, "facts_told");
 	told.wrong = stage_counter(st, "facts_wrong");
 }

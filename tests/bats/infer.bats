@@ -397,6 +397,11 @@ announcer() {
 	weir books -i out.weir | grep -qE 'facts_told 1( |$)'
 }
 
+@test "infer --facts: a folder is no file of facts, exit 1" {
+	run -1 weir infer --facts . -i "$top/LICENSE" -o null:
+	[ "$output" = "weir-infer: cannot read '.': Is a directory" ]
+}
+
 @test "infer --facts: lines that were there before, a wrong one said once and counted, a file that is not there" {
 	weir read "$(guess random_443)" | weir flow | weir reasm >in.weir
 	host=$(weir json -i in.weir --types flow --fields resp_h | head -n 1 | cut -d'"' -f8)
