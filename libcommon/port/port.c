@@ -232,13 +232,15 @@ void port_out_abort(struct port_out *p)
 	shut_if_broken(p);
 }
 
-bool port_out_close_confirmed(struct port_out *p, uint64_t *confirmed)
+bool port_out_close_confirmed(struct port_out *p, uint64_t *confirmed, int *err)
 {
 	bool good;
 
 	*confirmed = UINT64_MAX;
 	port_out_hand_over(p);
 	p->ops->close(p);
+	shut_if_broken(p);
+	*err = p->err;
 	if (p->link)
 		*confirmed = port_link_end(p->link);
 	good = !p->err && !p->lost;
@@ -261,8 +263,9 @@ bool port_out_unframed(struct port_out *p, struct bytes b)
 bool port_out_close(struct port_out *p)
 {
 	uint64_t confirmed;
+	int err;
 
-	return port_out_close_confirmed(p, &confirmed);
+	return port_out_close_confirmed(p, &confirmed, &err);
 }
 
 struct port_in *port_in_open(const char *text)

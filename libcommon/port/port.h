@@ -139,9 +139,10 @@ void port_out_abort(struct port_out *p);
 /* Flushes, closes (a ring is marked closed: readers see the end of the stream after the last
  * byte), frees. False where something could not be delivered. */
 bool port_out_close(struct port_out *p);
-/* The same. Where the output is a link, waits for the other side's receipt, and *confirmed is the
- * number of data records that have arrived there; else UINT64_MAX. */
-bool port_out_close_confirmed(struct port_out *p, uint64_t *confirmed);
+/* The same. *err is as of port_out_broken(); 0 with false: of a ring's readers one left before the
+ * end, and others have all. Where the output is a link, waits for the other side's receipt, and
+ * *confirmed is the number of data records that have arrived there; else UINT64_MAX. */
+bool port_out_close_confirmed(struct port_out *p, uint64_t *confirmed, int *err);
 
 /* A pipe to a tool of ours is left for a ring. Its writer writes PORT_OFFER bytes about a ring into
  * the pipe, at a place that the reader knows, and nothing more until port_out_word() has said where

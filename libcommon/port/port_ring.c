@@ -192,6 +192,9 @@ static void ring_close(struct port_out *p)
 		wait_drained(o);
 	if (!p->err)
 		p->lost = ring_out_lost(o->ring, false);
+	/* They may have left behind the last write, when nothing was asked of the ring any more. */
+	if (!p->err && p->lost && !ring_out_served(o->ring))
+		p->err = EPIPE;
 	ring_out_free(o->ring);
 }
 

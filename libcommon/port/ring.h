@@ -224,6 +224,8 @@ const char *ring_out_missing(const struct ring_out *o);
 /* The most committed bytes that any reader left behind; given_up: also what the living have not
  * read yet. */
 uint64_t ring_out_lost(struct ring_out *o, bool given_up);
+/* Some reader that is waited for has all, or still reads. */
+bool ring_out_served(const struct ring_out *o);
 /* Readers that ended before the stream did; readers whose page held garbage. */
 unsigned ring_out_ended(const struct ring_out *o);
 unsigned ring_out_garbage(const struct ring_out *o);

@@ -303,6 +303,9 @@ struct ring_in *ring_in_attach(int fd, int page_fd, const char **why)
 
 void ring_in_free(struct ring_in *in)
 {
+	/* Who sees that it has left must see how far it came; and is woken when both can be seen.
+	 */
+	__atomic_store_n(&in->page->tail, in->gated ? in->shown : in->tail, __ATOMIC_SEQ_CST);
 	__atomic_store_n(&in->page->state, RING_GONE, __ATOMIC_SEQ_CST);
 	sync_tail(in, true);
 	if (in->mapped) {

@@ -383,6 +383,14 @@ uint64_t ring_out_lost(struct ring_out *o, bool given_up)
 	return most;
 }
 
+bool ring_out_served(const struct ring_out *o)
+{
+	for (unsigned i = 0; i < o->n; i++)
+		if (!o->r[i].drops && (!o->r[i].ended || o->r[i].tail == o->pos))
+			return true;
+	return false;
+}
+
 unsigned ring_out_ended(const struct ring_out *o)
 {
 	return o->ended;

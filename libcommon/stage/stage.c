@@ -436,7 +436,8 @@ static int stage_close(struct stage *st)
 			stage_exit(st, EXIT_LOST); /* the others went on without its part */
 	}
 	stage_inputs_close(st);
-	if (!delivered && st->broken_errno != EPIPE && st->code == EXIT_DONE)
+	/* A reader that left, alone or beside others, has its own code. */
+	if (!delivered && st->broken_errno && st->broken_errno != EPIPE && st->code == EXIT_DONE)
 		stage_exit(st, EXIT_FAILED);
 	if (reader_gone && st->code == EXIT_DONE) {
 		signal(SIGPIPE, SIG_DFL); /* the reader went away: so do we, quietly */

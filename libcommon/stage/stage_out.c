@@ -18,6 +18,11 @@ void stage_output_break(struct stage *st, struct output *o)
 	int err = 0;
 
 	port_out_broken(o->port, &err);
+	stage_output_broke(st, o, err);
+}
+
+void stage_output_broke(struct stage *st, struct output *o, int err)
+{
 	o->broken = true;
 	o->lost = books_counter(st->page, "lost", (uint64_t)(o - st->outputs));
 	if (!st->broken_errno)

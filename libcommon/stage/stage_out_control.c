@@ -151,8 +151,11 @@ static bool output_close(struct stage *st, struct output *o)
 {
 	uint64_t confirmed;
 	char *name = strdup(port_out_name(o->port));
-	bool whole = port_out_close_confirmed(o->port, &confirmed);
+	int err;
+	bool whole = port_out_close_confirmed(o->port, &confirmed, &err);
 
+	if (err && !o->broken)
+		stage_output_broke(st, o, err);
 	if (confirmed < *o->out_to) {
 		o->lost = books_counter(st->page, "lost", (uint64_t)(o - st->outputs));
 		*o->lost = *o->out_to - confirmed;

@@ -212,6 +212,7 @@ bool stage_push_others(struct stage *st, const struct output *but);
 void stage_push_all(struct stage *st);
 void stage_flush_all(struct stage *st);
 void stage_output_break(struct stage *st, struct output *o);
+void stage_output_broke(struct stage *st, struct output *o, int err);
 
 /* Whether a mark at n would say anything that the outputs don't know. */
 static inline bool stage_mark_is_new(const struct stage *st, uint64_t n)

@@ -183,6 +183,35 @@ END
 	[ "$(wc -l <first)" -eq 1 ]
 }
 
+@test "rings: a reader that leaves behind the last write is no news either: 141, and nothing is said" {
+	export WEIR_RUNDIR=$BATS_TEST_TMPDIR/run
+	weir flow -i "$dir/frames.weir" -o "shm:left$$,readers=head" 2>said 3>&- &
+	flow=$!
+	# All of it fits: now it waits for the reader to have it.
+	for _ in $(seq 100); do grep -q "waiting for the reader 'head'" said && break; sleep 0.05; done
+	weir head -n 3 -i "shm:left$$,reader=head" | weir info --json >got
+	code=0
+	wait "$flow" || code=$?
+	[ "$code" -eq 141 ]
+	[ "$(wc -l <said)" -eq 1 ]
+	jq -e '.records == 3' got
+	# One of two has left: the other has all, and so it is done.
+	weir flow -i "$dir/frames.weir" -o "shm:two$$,readers=head,json" 2>/dev/null 3>&- &
+	flow=$!
+	weir json -i "shm:two$$,reader=json" >all.json 3>&- &
+	json=$!
+	weir head -n 3 -i "shm:two$$,reader=head" -o null:
+	wait "$flow"
+	wait "$json"
+	weir flow -i "$dir/frames.weir" | weir json | cmp - all.json
+	# Nor under a launcher, whenever it leaves.
+	for _ in 1 2 3 4 5 6 7 8; do
+		weir run -q "read '$demo' | flow | head -n 3 | json -t packet" >some.json 2>err
+		[ "$(wc -l <some.json)" -le 3 ]
+		[ ! -s err ]
+	done
+}
+
 @test "pipes: closed, empty and senseless standard input is one line, exit 4 or 1, for every tool" {
 	head -c 5000 /dev/zero >zeros
 	printf 'GET / HTTP/1.1\r\nHost: example.com\r\n\r\n' >text
