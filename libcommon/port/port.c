@@ -10,7 +10,7 @@
 #include "libcommon/port/transport.h"
 
 size_t port_test_read, port_test_write;
-volatile int port_give_up;
+volatile int port_give_up, port_ending;
 bool port_gated, port_resuming;
 
 static const struct {

@@ -31,6 +31,9 @@ enum { PORT_MAX_VIEW = 1024 * 1024 };
 /* Set from a signal handler: whatever waits in a port (a full pipe, a ring without readers, the
  * start of a ring that is not there yet) gives up: the port is then broken with EINTR. */
 extern volatile int port_give_up;
+/* The same at the first request to end, which leaves what is under way its time: nobody waits any
+ * more for a reader of a named ring that has never come. */
+extern volatile int port_ending;
 
 /* Work that is committed (libcommon/stage/commit.h): set before the first port is opened, a ring
  * shows its readers nothing, and gives its producer nothing back, but by port_out_show() and

@@ -14,7 +14,7 @@
 struct ring_port_out {
 	struct port_out port;
 	struct ring_out *ring;
-	bool named, said;
+	bool named, said, forsook;
 };
 
 struct ring_port_in {
@@ -76,6 +76,17 @@ static void say_missing(struct ring_port_out *o)
 	o->said = true;
 }
 
+/* Who is to end does not wait for one that may never come; the others get what there is. */
+static void forsake_missing(struct ring_port_out *o)
+{
+	const char *name = port_ending && o->named ? ring_out_missing(o->ring) : NULL;
+
+	if (!name || !ring_out_forsake(o->ring))
+		return;
+	warn("'%s': the reader '%s' has not come", o->port.name, name);
+	o->forsook = true;
+}
+
 static void ring_window(struct ring_port_out *o)
 {
 	size_t room, due;
@@ -92,13 +103,14 @@ static uint8_t *ring_reserve(struct port_out *p, size_t n, bool wait)
 	uint8_t *at = ring_out_reserve(o->ring, n, 0, &err);
 
 	while (!at && !err && wait) {
+		forsake_missing(o);
 		at = ring_out_reserve(o->ring, n, SAY_AFTER_MS, &err);
 		if (!at && !err)
 			say_missing(o);
 	}
 	ring_window(o);
 	if (err)
-		broke(o, err);
+		broke(o, err == EPIPE && o->forsook ? EINTR : err);
 	return at;
 }
 
@@ -156,6 +168,7 @@ static void wait_drained(struct ring_port_out *o)
 			broke(o, EINTR);
 			return;
 		}
+		forsake_missing(o);
 		if (clock_ms() - since >= SAY_AFTER_MS)
 			say_missing(o);
 	}
@@ -193,7 +206,9 @@ static void ring_close(struct port_out *p)
 	if (!p->err)
 		p->lost = ring_out_lost(o->ring, false);
 	/* They may have left behind the last write, when nothing was asked of the ring any more. */
-	if (!p->err && p->lost && !ring_out_served(o->ring))
+	if (!p->err && o->forsook)
+		p->err = EINTR;
+	else if (!p->err && p->lost && !ring_out_served(o->ring))
 		p->err = EPIPE;
 	ring_out_free(o->ring);
 }

@@ -221,6 +221,8 @@ void ring_out_end(struct ring_out *o, enum ring_state how);
 bool ring_out_drained(struct ring_out *o, int ms);
 /* The first reader that has never attached, or NULL. */
 const char *ring_out_missing(const struct ring_out *o);
+/* Gives up the readers that have never attached. True: there were some. */
+bool ring_out_forsake(struct ring_out *o);
 /* The most committed bytes that any reader left behind; given_up: also what the living have not
  * read yet. */
 uint64_t ring_out_lost(struct ring_out *o, bool given_up);

@@ -85,18 +85,19 @@ static int refresh(struct ring_out *o)
 	return slowest;
 }
 
-/* Releases the readers whose process is dead and will not be replaced. A process may be
+/* Releases the readers whose page is in that state, and that no process has. A process may be
  * attaching at this moment: it takes the lock before it looks at `released`, so looking at the
- * lock once more after setting it leaves no way for both to be wrong. */
-static void bury(struct ring_out *o)
+ * lock once more after setting it leaves no way for both to be wrong. True: there were some. */
+static bool release(struct ring_out *o, enum ring_page_state state)
 {
 	struct ring_reader *table = ring_table(o->h);
+	bool any = false;
 
 	for (unsigned i = 0; i < o->n; i++) {
 		struct out_reader *r = &o->r[i];
 
 		if (r->ended || r->drops || r->fd < 0 || table[i].keep ||
-		    __atomic_load_n(&r->page->state, __ATOMIC_ACQUIRE) != RING_ATTACHED ||
+		    __atomic_load_n(&r->page->state, __ATOMIC_ACQUIRE) != state ||
 		    ring_locked(r->fd, RING_OWNER))
 			continue;
 		__atomic_store_n(&table[i].released, 1, __ATOMIC_SEQ_CST);
@@ -105,7 +106,15 @@ static void bury(struct ring_out *o)
 			continue;
 		}
 		reader_tail(o, i); /* what it did last counts */
+		any = true;
 	}
+	return any;
+}
+
+/* Those whose process is dead and will not be replaced. */
+static void bury(struct ring_out *o)
+{
+	release(o, RING_ATTACHED);
 }
 
 /* ---- waiting for space ---- */
@@ -370,6 +379,11 @@ const char *ring_out_missing(const struct ring_out *o)
 		    __atomic_load_n(&o->r[i].page->state, __ATOMIC_ACQUIRE) == RING_NEVER)
 			return ring_table(o->h)[i].name;
 	return NULL;
+}
+
+bool ring_out_forsake(struct ring_out *o)
+{
+	return release(o, RING_NEVER);
 }
 
 uint64_t ring_out_lost(struct ring_out *o, bool given_up)

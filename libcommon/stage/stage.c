@@ -19,6 +19,7 @@ static void on_signal(int sig)
 		stage_sigusr1 = 1;
 		return;
 	}
+	port_ending = 1;
 	/* Nothing was taken yet, or a second one: no waiting for a reader or a ring any more. */
 	if (!running || stage_sigterm)
 		port_give_up = 1;
@@ -446,6 +447,10 @@ static int stage_close(struct stage *st)
 	if (stage_sigterm && !(st->commit && st->commit->leave)) {
 		signal(SIGTERM, SIG_DFL);
 		raise(SIGTERM);
+	}
+	if (stage_sigint && st->broken_errno == EINTR) {
+		signal(SIGINT, SIG_DFL); /* it did not drain: some reader never came */
+		raise(SIGINT);
 	}
 	return st->code;
 }

@@ -167,6 +167,47 @@ END
 	wait "$pid"
 }
 
+# ends PID CODE: of itself, within 5 s, with that code.
+ends() {
+	local code=0
+	timeout 5 tail --pid="$1" -f /dev/null || { kill -9 "$1"; echo "does not end"; return 1; }
+	wait "$1" || code=$?
+	echo "ended with $code"
+	[ "$code" -eq "$2" ]
+}
+
+@test "signals: the first one ends the wait for a ring's reader that has never come" {
+	export WEIR_RUNDIR=$BATS_TEST_TMPDIR/run
+	big=$(printf "$demo %.0s" $(seq 40))
+	for how in "TERM 143" "INT 130" "TERM 143 $big" "INT 130 $big"; do
+		read -r sig code more <<<"$how"
+		# shellcheck disable=SC2086
+		weir read "$demo" $more -o "shm:alone$$,readers=zz,size=1M" 2>said 3>&- &
+		for _ in $(seq 100); do grep -q "waiting for the reader 'zz'" said && break; sleep 0.05; done
+		kill "-$sig" $!
+		ends $! "$code"
+		grep -q "the reader 'zz' has not come" said
+		# The one of two that is there gets what was made.
+		weir read "$demo" -o "shm:two$$,readers=zz,json" 2>said 3>&- &
+		weir json -i "shm:two$$,reader=json" >got.json 3>&- &
+		json=$!
+		read=$(jobs -p | tail -n 2 | head -n 1)
+		for _ in $(seq 100); do grep -q "waiting for the reader 'zz'" said && break; sleep 0.05; done
+		kill "-$sig" "$read"
+		ends "$read" "$code"
+		ends "$json" 0
+		weir json -i "$dir/frames.weir" | cmp - got.json
+	done
+	# A plan of which one stage fails at once.
+	weir plan --name "p$$" "read '$demo' | flow --max-flows abc | json" >plan
+	setsid sh plan 2>said 3>&- &
+	for _ in $(seq 100); do [ "$(grep -c 'waiting for' said)" -eq 2 ] && break; sleep 0.05; done
+	kill -TERM -- -$!
+	for _ in $(seq 100); do pgrep -g $! >/dev/null || break; sleep 0.05; done
+	left=$(pgrep -g $! || true)
+	[ -z "$left" ] || { pkill -9 -g $!; false; }
+}
+
 # ---- readers that leave ----
 
 @test "pipes: a reader that leaves is no news: 141 all the way up, and nothing is said" {
