@@ -35,7 +35,7 @@ struct plan {
 	uint64_t highest; /* ..and the highest so far: records are not quite in order of time */
 	uint64_t cut;     /* what was left out of gaps */
 	uint64_t passed;
-	uint64_t *late, *worst;
+	uint64_t *late, *worst, *held;
 };
 
 static struct plan plan;
@@ -52,6 +52,7 @@ static void replay_open(struct stage *st, int argc, char **argv)
 		die_usage("--speed: '%s' is no factor", config.speed);
 	plan.late = stage_counter(st, "late");
 	plan.worst = stage_counter(st, "worst_late_ns");
+	plan.held = stage_counter(st, "held");
 }
 
 /* When the record is due, CLOCK_MONOTONIC. */
@@ -79,8 +80,8 @@ static uint64_t due_at(const struct rec_head *h)
 	return ns < 9e18 ? plan.start + (uint64_t)ns : UINT64_MAX / 2;
 }
 
-/* Waits until then; false where the stage is to stop. */
-static bool await(struct stage *st, uint64_t due, uint64_t n)
+/* Waits until then, with so many records of the batch at hand; false where the stage is to stop. */
+static bool await(struct stage *st, uint64_t due, uint64_t n, size_t left)
 {
 	struct timespec t = { (time_t)(due / 1000000000), (long)(due % 1000000000) };
 	uint64_t now = clock_ns(CLOCK_MONOTONIC);
@@ -93,8 +94,10 @@ static bool await(struct stage *st, uint64_t due, uint64_t n)
 		return true;
 	}
 	stage_pause(st, n);
+	*plan.held = left; /* for who looks at the books meanwhile */
 	while (!stage_stopping(st) && clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &t, NULL))
 		;
+	*plan.held = 0;
 	return !stage_stopping(st);
 }
 
@@ -105,7 +108,7 @@ static void replay_batch(struct stage *st, const struct stage_rec *recs, size_t 
 	for (size_t i = 0; i < n; i++) {
 		/* What was taken goes out at once where the stage is to stop. */
 		if (go_on)
-			go_on = await(st, due_at(&recs[i].head), recs[i].head.n);
+			go_on = await(st, due_at(&recs[i].head), recs[i].head.n, n - i);
 		stage_pass(st, recs[i].raw);
 		plan.passed++;
 	}
@@ -127,6 +130,7 @@ int main(int argc, char **argv)
 		.epilog = "    weir read trace.pcap | weir replay --speed 10 | weir flow | weir "
 			  "json\n",
 		.kind = STAGE_FILTER,
+		.pauses = true,
 		.options = options,
 		.config = &config,
 		.open = replay_open,

@@ -40,6 +40,7 @@ struct stage_ops {
 	const struct opt_group *parts; /* and further ones, of what the tool is made of */
 	size_t nparts;                 /* at most STAGE_PARTS */
 	bool decouples;                /* marks do not wait for outputs: see stage_try_held() */
+	bool pauses;                   /* it waits within a batch: see stage_pause() */
 	bool operands_are_inputs;      /* FILE.. is the same as -i FILE.. */
 	const struct rec_desc *const *reads; /* types it decodes; NULL-ended. A stream whose schema
 						lacks a required field of one ends the stage (3) */
@@ -127,7 +128,8 @@ void stage_pass_held_to(struct stage *st, size_t output, const struct schema *s,
 /* The same where no output has to be waited for; else false. */
 bool stage_try_held(struct stage *st, const struct schema *s, struct bytes raw);
 /* Within a batch, before waiting for something that is no input: nothing below n will follow.
- * Brings out what was passed. */
+ * Brings out what was passed. Where work is committed (commit.h), that is what was passed before
+ * the batch: so a stage that `pauses` gets batches of one record there. */
 void stage_pause(struct stage *st, uint64_t n);
 /* What the stage holds back starts at (n, ts): marks say no more than that. UINT64_MAX: nothing is
  * held. How many: stage_counter(st, "held"). */

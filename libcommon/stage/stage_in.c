@@ -353,7 +353,7 @@ static ssize_t deliver_run(struct stage *st, struct input *in, uint64_t limit)
 	ssize_t len = 1;
 
 	if (st->commit)
-		most = st->commit->careful || st->noutputs > 1 ? 0 : UNIT_BYTES;
+		most = st->commit->careful || st->noutputs > 1 || st->ops->pauses ? 0 : UNIT_BYTES;
 	while (n < BATCH && (n == 0 || in->pos - from <= most)) {
 		struct stage_rec *r = &recs[n];
 		bool control;

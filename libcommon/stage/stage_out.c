@@ -424,6 +424,8 @@ void stage_pause(struct stage *st, uint64_t n)
 	if (stage_mark_is_new(st, n))
 		stage_write_mark(st, n, 0);
 	stage_flush_all(st);
+	if (st->commit)
+		stage_commit_midway(st);
 	stage_inputs_rest(st);
 }
 

@@ -47,6 +47,29 @@ ms() {
 	all_of -i "$dir/frames.weir" | cmp - got
 }
 
+@test "replay: keeps the pace under a launcher, its books balance meanwhile, and a kill loses nothing" {
+	export WEIR_RUNDIR=$BATS_TEST_TMPDIR/run
+	: >got
+	weir run -q --name pace "read $top/examples/demo.pcap | replay -x 1 | flow | json -t packet" >got 2>err 3>&- &
+	run=$!
+	for n in 5 40 80; do # not all at once
+		for ((i = 0; i < 200; i++)); do
+			[ "$(wc -l <got)" -ge $n ] && break
+			sleep 0.05
+		done
+		[ "$(wc -l <got)" -ge $n ]
+		[ "$(wc -l <got)" -lt 200 ]
+		# Between two records it sleeps; a look that fell beside that is no look.
+		for _ in 1 2 3 4 5; do weir books --page "$WEIR_RUNDIR/pace/replay.page" >books && break; done
+		grep -q '^books balance' books
+	done
+	kill -9 "$(weir top pace --once --json --every 10ms | jq '.stages[] | select(.stage == "replay") | .pid')"
+	wait $run
+	grep -q "starting it again" err
+	weir flow -i "$dir/frames.weir" | weir json -t packet --exclude payload >whole
+	jq -r .n got | cmp - <(jq -r .n whole)
+}
+
 @test "replay: rate and gaps can be limited" {
 	n=$(all_of -i "$dir/frames.weir" | wc -l)
 	[ "$(ms weir replay --speed 0 --max-rate 400 -i "$dir/frames.weir" -o null:)" -ge $(((n - 1) * 1000 / 400)) ]
