@@ -279,15 +279,23 @@ void pipeline_spawn(struct pipeline *p, struct pipe_stage *s)
 	s->ready_fd = ready[0];
 }
 
+static sigset_t signals_awaited(void)
+{
+	sigset_t set;
+
+	sigemptyset(&set);
+	sigaddset(&set, SIGCHLD);
+	sigaddset(&set, SIGINT);
+	sigaddset(&set, SIGTERM);
+	return set;
+}
+
 void pipeline_start(struct pipeline *p)
 {
-	sigset_t mine;
+	sigset_t mine = signals_awaited();
 
-	sigemptyset(&mine);
-	sigaddset(&mine, SIGCHLD);
-	sigaddset(&mine, SIGTERM);
 	sigprocmask(SIG_BLOCK, &mine, NULL);
-	signal(SIGINT, SIG_IGN); /* the stages have it from the terminal too: they drain and end */
+	signal(SIGINT, SIG_DFL); /* one that is ignored, as in the background, never comes */
 	for (size_t i = p->nstages; i-- > 0;)
 		pipeline_spawn(p, &p->stages[i]);
 	pipeline_close_pipes(p);
@@ -339,15 +347,15 @@ static void let_go(struct pipeline *p)
 void pipeline_wait(struct pipeline *p, void (*tick)(struct pipeline *p))
 {
 	struct timespec wait = { 0, TICK_MS * 1000000L };
-	sigset_t mine;
+	sigset_t mine = signals_awaited();
 
-	sigemptyset(&mine);
-	sigaddset(&mine, SIGCHLD);
-	sigaddset(&mine, SIGTERM);
 	while (pipeline_reap(p)) {
+		int sig;
+
 		let_go(p);
-		if (sigtimedwait(&mine, NULL, &wait) == SIGTERM && p->stages[0].pid)
-			kill(p->stages[0].pid, SIGINT); /* sources stop, the rest drains */
+		sig = sigtimedwait(&mine, NULL, &wait);
+		if ((sig == SIGINT || sig == SIGTERM) && p->stages[0].pid)
+			kill(p->stages[0].pid, SIGINT); /* it stops, the rest drains */
 		if (tick)
 			tick(p);
 	}

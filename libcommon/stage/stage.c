@@ -12,9 +12,23 @@
 
 volatile sig_atomic_t stage_sigint, stage_sigterm, stage_sigusr1;
 static volatile sig_atomic_t running; /* the endpoints are open */
+static pid_t launcher;                /* 0: none */
 
-static void on_signal(int sig)
+/* The second one aborts. A launcher hands on to a source the one that it got, which the source may
+ * have from the terminal, too: so those of the launcher count by themselves. */
+static void on_interrupt(bool handed_on)
 {
+	static volatile sig_atomic_t got[2];
+
+	if (++got[handed_on] > stage_sigint)
+		stage_sigint = got[handed_on];
+	if (stage_sigint > 1)
+		_exit(128 + SIGINT);
+}
+
+static void on_signal(int sig, siginfo_t *info, void *context)
+{
+	(void)context;
 	if (sig == SIGUSR1) {
 		stage_sigusr1 = 1;
 		return;
@@ -25,14 +39,15 @@ static void on_signal(int sig)
 		port_give_up = 1;
 	if (sig == SIGTERM)
 		stage_sigterm = 1;
-	else if (stage_sigint++)
-		_exit(128 + SIGINT); /* the second one aborts */
+	else
+		on_interrupt(launcher && info->si_code == SI_USER && info->si_pid == launcher);
 }
 
 static void signals_set(void)
 {
 	static const int mine[] = { SIGINT, SIGTERM, SIGUSR1 };
-	struct sigaction sa = { .sa_handler = on_signal }; /* no SA_RESTART: waits end */
+	/* No SA_RESTART: waits end. */
+	struct sigaction sa = { .sa_sigaction = on_signal, .sa_flags = SA_SIGINFO };
 
 	for (size_t i = 0; i < sizeof(mine) / sizeof(mine[0]); i++)
 		sigaction(mine[i], &sa, NULL);
@@ -44,10 +59,11 @@ static void signals_set(void)
 static void tie_to_launcher(void)
 {
 	const char *text = getenv("WEIR_LAUNCHER");
-	pid_t launcher = text ? (pid_t)atoi(text) : 0;
+	pid_t named = text ? (pid_t)atoi(text) : 0;
 
-	if (launcher <= 0 || getppid() != launcher)
+	if (named <= 0 || getppid() != named)
 		return;
+	launcher = named;
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	if (getppid() != launcher)
 		_exit(128 + SIGKILL);

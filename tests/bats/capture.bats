@@ -552,6 +552,27 @@ serve_dns() {
 	[ "$(jq -r 'select(.type == "flow") | .reason' out.json)" = end_of_input ]
 }
 
+@test "capture: weir -I on a link ends in order by a SIGINT or SIGTERM to it alone, as by one to all" {
+	for how in "INT" "TERM" "INT --" "INT --" "INT --"; do
+		read -r sig all <<<"$how"
+		setsid ip netns exec "$b" weir -I lo --log info -o out.json 2>x.log 3>&- &
+		pid=$!
+		pids+=" $pid"
+		until_said x "start: .*weir-capture"
+		ip netns exec "$b" bash -c 'echo hello >/dev/udp/127.0.0.1/9'
+		for _ in $(seq 200); do [ ! -s out.json ] || break; sleep 0.02; done
+		# shellcheck disable=SC2086
+		kill -$sig $all "${all:+-}$pid"
+		code=0
+		timeout 5 tail --pid=$pid -f /dev/null || kill -9 $pid
+		wait "$pid" || code=$?
+		cat x.log
+		[ "$code" -eq 0 ]
+		grep -q '^weir: [1-9][0-9]* packets, .* 0 lost$' x.log
+		! grep -q 'died' x.log || false
+	done
+}
+
 # A pipeline in namespace b of a capture that is started again, and a printer; $pid is the launcher.
 launch() { # INTERFACE OPTION...
 	export WEIR_RUNDIR=$BATS_TEST_TMPDIR/run
