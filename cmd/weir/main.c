@@ -331,6 +331,25 @@ static int check_books(const struct pipeline *p, int code)
 	return code;
 }
 
+/* The signal that ended the reading of files before their end, or 0. A capture has no other end. */
+static int cut_short(const struct pipeline *p)
+{
+	return pipeline_counter(p, "read", "stopped_early") ? p->stopped : 0;
+}
+
+/* The end that the signal would have made at once. */
+static void end_by(int sig)
+{
+	sigset_t set;
+
+	fflush(stdout);
+	sigemptyset(&set);
+	sigaddset(&set, sig);
+	signal(sig, SIG_DFL);
+	sigprocmask(SIG_UNBLOCK, &set, NULL);
+	raise(sig);
+}
+
 /* Files, or interfaces. */
 static void check_sources(int n)
 {
@@ -382,7 +401,7 @@ static int run_all(int argc, char **argv)
 	};
 	static struct pipeline p;
 	struct opt_group group = { "options", options, &config };
-	int n, code;
+	int n, code, cut;
 
 	config.sandbox = (int)sandbox_given();
 	n = opt_parse(&tool, &group, 1, argc, argv);
@@ -400,16 +419,17 @@ static int run_all(int argc, char **argv)
 	report_progress_end();
 	say_failed(&p);
 	code = pipeline_code(&p);
-	if (code < 0) {
-		signal(SIGPIPE, SIG_DFL);
-		raise(SIGPIPE);
-	}
+	if (code < 0)
+		end_by(SIGPIPE);
 	code = check_books(&p, code);
+	cut = cut_short(&p);
 	if (config.summary)
 		report_summary(&p);
 	else if (!config.quiet)
-		report_closing(&p);
+		report_closing(&p, cut);
 	pipeline_free(&p);
+	if (cut)
+		end_by(cut);
 	return fflush(stdout) == 0 ? code : EXIT_FAILED;
 }
 

@@ -68,14 +68,15 @@ static uint64_t losses(const struct pipeline *p)
 	return sum;
 }
 
-void report_closing(const struct pipeline *p)
+void report_closing(const struct pipeline *p, bool cut)
 {
 	fprintf(stderr,
 		"weir: %" PRIu64 " packets, %" PRIu64 " flows, %" PRIu64 " records, %" PRIu64
-		" anomalies, %" PRIu64 " lost\n",
+		" anomalies, %" PRIu64 " lost%s\n",
 		frames(p), pipeline_counter(p, "json", "seen.flow"),
 		pipeline_counter(p, "json", "consumed"),
-		pipeline_counter(p, "json", "seen.anomaly"), losses(p));
+		pipeline_counter(p, "json", "seen.anomaly"), losses(p),
+		cut ? "; stopped before the end of the input" : "");
 }
 
 /* The printer counts what there was, and the parsers, wherever they run, what ended with them. */

@@ -344,6 +344,15 @@ static void let_go(struct pipeline *p)
 	}
 }
 
+/* The source stops, the rest drains. It may have ended already by the same signal. */
+static void stop(struct pipeline *p, int sig)
+{
+	if (!p->stopped)
+		p->stopped = sig;
+	if (p->stages[0].pid)
+		kill(p->stages[0].pid, SIGINT);
+}
+
 void pipeline_wait(struct pipeline *p, void (*tick)(struct pipeline *p))
 {
 	struct timespec wait = { 0, TICK_MS * 1000000L };
@@ -354,8 +363,8 @@ void pipeline_wait(struct pipeline *p, void (*tick)(struct pipeline *p))
 
 		let_go(p);
 		sig = sigtimedwait(&mine, NULL, &wait);
-		if ((sig == SIGINT || sig == SIGTERM) && p->stages[0].pid)
-			kill(p->stages[0].pid, SIGINT); /* it stops, the rest drains */
+		if (sig == SIGINT || sig == SIGTERM)
+			stop(p, sig);
 		if (tick)
 			tick(p);
 	}

@@ -53,6 +53,7 @@ struct pipeline {
 	uint64_t ring_size; /* 0 = default */
 	bool keep;          /* rings wait for a successor of a process that died */
 	bool own_groups;    /* a stage is out of reach of the terminal's signals */
+	int stopped;        /* by which signal first; 0: by none */
 };
 
 /* A new stage that runs the program at path under that name. */

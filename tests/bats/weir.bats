@@ -46,6 +46,33 @@ load helper
 	[[ "${lines[0]}" == '{"type":'* ]]
 }
 
+@test "weir FILE: cut short by SIGINT or SIGTERM it prints what it read, says so, and ends with 130 or 143" {
+	cd "$BATS_TEST_TMPDIR"
+	mkfifo in
+	for how in "INT 130" "TERM 143" "INT 130 --"; do
+		read -r sig want all <<<"$how"
+		setsid weir in >out 2>err 3>&- 8>&- &
+		pid=$!
+		exec 8>in
+		head -c 40000 "$top/examples/demo.pcap" >&8
+		for _ in $(seq 200); do [ ! -s out ] || break; sleep 0.02; done
+		# shellcheck disable=SC2086
+		kill -$sig $all "${all:+-}$pid"
+		code=0
+		timeout 5 tail --pid=$pid -f /dev/null || kill -9 $pid
+		wait $pid || code=$?
+		exec 8>&-
+		cat err
+		[ "$code" -eq "$want" ]
+		[ "$(wc -l <err)" -eq 1 ]
+		grep -q '^weir: [1-9][0-9]* packets, .* 0 lost; stopped before the end of the input$' err
+		[ "$(grep -c '"type":"flow"' out)" -gt 3 ]
+	done
+	# A limit is no cut.
+	weir -n 5 "$top/examples/demo.pcap" 2>err >/dev/null
+	grep -q ' lost$' err
+}
+
 @test "weir: an unknown command names the nearest, exit 127" {
 	run -127 weir raed
 	[[ "$output" == *"did you mean 'read'"* ]]
