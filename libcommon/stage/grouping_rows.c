@@ -167,7 +167,6 @@ void rows_declare(struct grouping *g, const struct group_plan *p)
 		make_field(&rows, "error", g->weight >= 0 ? weight_kind(p) : REC_U64);
 	for (size_t i = 0; i < g->ncolumns; i++) {
 		struct column *c = &g->columns[i];
-
 		const char *name = g->names.name[c->name];
 
 		c->what = column_kind(c->kind, figure_kind_of(p->figures[i], name));

@@ -3,32 +3,6 @@
 #include "tests/unit/check.h"
 #include "tests/unit/wrap.h"
 
-static const char inside[] = "inner application bytes";
-
-static struct packet_spec inner(int version, bool back)
-{
-	struct packet_spec s = { .version = version,
-				 .proto = 6,
-				 .src = { 192, 168, 1, 1 },
-				 .dst = { 192, 168, 1, 2 },
-				 .sport = 40000,
-				 .dport = 80,
-				 .seq = 1000,
-				 .ack = 2000,
-				 .flags = TCP_ACK | TCP_PSH,
-				 .window = 512,
-				 .payload = inside,
-				 .payload_len = sizeof(inside) - 1 };
-
-	if (back) {
-		memcpy(s.src, "\xc0\xa8\1\2", 4);
-		memcpy(s.dst, "\xc0\xa8\1\1", 4);
-		s.sport = 80;
-		s.dport = 40000;
-	}
-	return s;
-}
-
 static enum layers_fate walk(struct layers *l, const struct wrap *w)
 {
 	memset(l, 0xa5, sizeof(*l));
@@ -55,7 +29,7 @@ static bool is_found(const struct wrap *w, const char *names)
 	bool good = deep ? fate == LAYERS_TOO_MANY_LAYERS
 			 : fate == LAYERS_PACKET && same_path(&l, w) && l.src_port == 40000 &&
 				    l.dst_port == 80 && l.checksum == CHECKSUM_GOOD &&
-				    l.missing == 0 && bytes_is(l.payload, inside) &&
+				    l.missing == 0 && bytes_is(l.payload, wrap_inside) &&
 				    l.headers == w->headers && l.tunnels == w->tunnels;
 
 	if (!good)
@@ -67,7 +41,7 @@ static bool is_found(const struct wrap *w, const char *names)
 static void test_each(void)
 {
 	static char titles[WRAP_KINDS][100];
-	struct packet_spec s[2] = { inner(4, false), inner(6, false) };
+	struct packet_spec s[2] = { wrap_segment(4, false), wrap_segment(6, false) };
 	struct wrap w;
 
 	for (unsigned k = 0; k < WRAP_KINDS; k++) {
@@ -106,7 +80,7 @@ static bool wrap_all(struct wrap *w, const unsigned *kinds, unsigned n, char *na
 
 static void test_nested(void)
 {
-	struct packet_spec s[2] = { inner(4, false), inner(6, false) };
+	struct packet_spec s[2] = { wrap_segment(4, false), wrap_segment(6, false) };
 	unsigned pairs = 0, triples = 0, bad = 0;
 	char names[256];
 	struct wrap w;
@@ -142,7 +116,7 @@ static void test_nested(void)
 
 static uint64_t scope_and_kind(unsigned kind, unsigned id, bool six, bool back, uint8_t *outer)
 {
-	struct packet_spec s = inner(kind % 2 ? 6 : 4, back);
+	struct packet_spec s = wrap_segment(kind % 2 ? 6 : 4, back);
 	struct layers l;
 	struct wrap w;
 
@@ -192,7 +166,7 @@ static void test_scope(void)
 
 static void test_vlan_scope(void)
 {
-	struct packet_spec s = inner(4, false);
+	struct packet_spec s = wrap_segment(4, false);
 	struct layers l, plain;
 	struct wrap w;
 
@@ -227,7 +201,7 @@ static void test_vlan_scope(void)
 /* Without decapsulation, the outer packet is what there is. */
 static void test_none(void)
 {
-	struct packet_spec s = inner(4, false);
+	struct packet_spec s = wrap_segment(4, false);
 	struct layers_config config;
 	struct layers l;
 	const char *why;
@@ -286,7 +260,7 @@ static void test_none(void)
 /* Every prefix of every frame: read within, and never another packet. */
 static void test_cut(void)
 {
-	struct packet_spec s = inner(6, false);
+	struct packet_spec s = wrap_segment(6, false);
 	struct layers l;
 	struct wrap w;
 
@@ -300,7 +274,7 @@ static void test_cut(void)
 		if (!wrap_all(&w, kinds, 2, names))
 			continue;
 		n = wrap_len(&w);
-		headers = n - (sizeof(inside) - 1);
+		headers = n - (sizeof(wrap_inside) - 1);
 		for (size_t cut = 0; cut <= n; cut++) {
 			uint8_t *copy = malloc(cut ? cut : 1);
 			enum layers_fate fate;

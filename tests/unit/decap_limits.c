@@ -6,21 +6,6 @@
 #include "tests/unit/check.h"
 #include "tests/unit/wrap.h"
 
-static const char inside[] = "inner application bytes";
-
-static struct packet_spec inner(int version)
-{
-	return (struct packet_spec){ .version = version,
-				     .proto = 6,
-				     .src = { 192, 168, 1, 1 },
-				     .dst = { 192, 168, 1, 2 },
-				     .sport = 40000,
-				     .dport = 80,
-				     .flags = TCP_ACK,
-				     .payload = inside,
-				     .payload_len = sizeof(inside) - 1 };
-}
-
 static enum layers_fate walk_with(struct layers *l, const struct wrap *w, const char *decap)
 {
 	struct layers_config config;
@@ -47,7 +32,7 @@ static enum layers_fate walk(struct layers *l, const struct wrap *w)
 
 static struct wrap start(int version)
 {
-	struct packet_spec s = inner(version);
+	struct packet_spec s = wrap_segment(version, false);
 	struct wrap w;
 
 	wrap_packet(&w, &s);
@@ -70,7 +55,7 @@ static void test_ports(void)
 	CHECK_EQ(walk_with(&l, &w, "auto,vxlan=4789,8473"), LAYERS_PACKET);
 	CHECK_EQ(l.dst_port, 80);
 	CHECK_EQ(l.steps[0].id, 42);
-	CHECK(bytes_is(l.payload, inside));
+	CHECK(bytes_is(l.payload, wrap_inside));
 	w = start(4);
 	wrap_vxlan_port(&w, 42, 8472);
 	wrap_ethernet(&w);
@@ -143,7 +128,7 @@ static void test_v13(void)
 		wrap_ethernet(&w);
 		CHECK_EQ(walk(&l, &w), LAYERS_PACKET);
 		CHECK_EQ(l.dst_port, 80);
-		CHECK(bytes_is(l.payload, inside));
+		CHECK(bytes_is(l.payload, wrap_inside));
 		CHECK_EQ(l.checksum, CHECKSUM_GOOD);
 		CHECK(!memcmp(&l.steps[0], &w.steps[0], sizeof(l.steps[0])));
 	}
@@ -161,14 +146,14 @@ static void test_v13(void)
 	CHECK_EQ(walk(&l, &w), LAYERS_PACKET);
 	CHECK_EQ(l.nsteps, 2);
 	CHECK(l.steps[0].id == 18 && l.steps[1].id == 17);
-	CHECK(bytes_is(l.payload, inside));
+	CHECK(bytes_is(l.payload, wrap_inside));
 }
 
 /* A name server's answer to a client whose port is Teredo's. */
 static void test_teredo(void)
 {
 	static const uint8_t answer[64] = { 0x60, 0, 0x81, 0x80, 0, 1, 0, 1 };
-	struct packet_spec s = inner(4);
+	struct packet_spec s = wrap_segment(4, false);
 	struct layers l;
 	struct wrap w;
 
@@ -551,8 +536,8 @@ static void test_fragments(void)
 		CHECK(!memcmp(&l.steps[0], &w.steps[1], sizeof(l.steps[0])));
 		CHECK(!memcmp(&l.steps[1], &w.steps[0], sizeof(l.steps[0])));
 		CHECK_EQ(l.checksum, CHECKSUM_GOOD);
-		CHECK_EQ(l.ip_len, 20 + 20 + sizeof(inside) - 1);
-		CHECK(bytes_is(l.payload, inside));
+		CHECK_EQ(l.ip_len, 20 + 20 + sizeof(wrap_inside) - 1);
+		CHECK(bytes_is(l.payload, wrap_inside));
 	}
 	check_case("a snapped fragment claims more than it has");
 	CHECK_EQ(layers_walk(&l, 1, BYTES(wrap_bytes(&piece), 40), NULL, 0), LAYERS_FRAGMENT);
@@ -590,7 +575,7 @@ static void test_fragment6(void)
 	CHECK_EQ(l.dst_port, 80);
 	CHECK_EQ(l.checksum, CHECKSUM_GOOD);
 	CHECK_EQ(l.ip_len, 48 + 8 + n);
-	CHECK(bytes_is(l.payload, inside));
+	CHECK(bytes_is(l.payload, wrap_inside));
 	packet_be16(f + 50, 0x0fff & ~7u);
 	CHECK_EQ(layers_walk(&l, 101, BYTES(f, 80), NULL, 0), LAYERS_FRAGMENT);
 	CHECK_EQ(l.frag.offset, 0x0ff8);

@@ -4,24 +4,9 @@
 #include "tests/unit/check.h"
 #include "tests/unit/wrap.h"
 
-static const char inside[] = "inner application bytes";
-
-static struct packet_spec inner(int version)
-{
-	return (struct packet_spec){ .version = version,
-				     .proto = 6,
-				     .src = { 192, 168, 1, 1 },
-				     .dst = { 192, 168, 1, 2 },
-				     .sport = 40000,
-				     .dport = 80,
-				     .flags = TCP_ACK,
-				     .payload = inside,
-				     .payload_len = sizeof(inside) - 1 };
-}
-
 static struct wrap start(int version)
 {
-	struct packet_spec s = inner(version);
+	struct packet_spec s = wrap_segment(version, false);
 	struct wrap w;
 
 	wrap_packet(&w, &s);
@@ -73,7 +58,7 @@ static void test_reserved(void)
 		header[r->at] |= (uint8_t)r->bits;
 		CHECK_EQ(walk(&l, &w), LAYERS_PACKET);
 		CHECK_EQ(l.dst_port, 80);
-		CHECK(bytes_is(l.payload, inside));
+		CHECK(bytes_is(l.payload, wrap_inside));
 		CHECK_EQ(l.nsteps, 1);
 		CHECK(!memcmp(&l.steps[0], &w.steps[0], sizeof(l.steps[0])));
 		ip[version == 4 ? 2 : 4]++; /* its length */
@@ -136,7 +121,7 @@ static void test_random_payload(void)
 		uint16_t port;
 		unsigned most; /* of a hundred thousand */
 	} ports[] = { { 4789, 2 }, { 4790, 2 }, { 6081, 2 }, { 2152, 2 }, { 1701, 60 } };
-	struct packet_spec s = inner(4);
+	struct packet_spec s = wrap_segment(4, false);
 	uint8_t text[400];
 
 	check_case("what is no tunnel is taken for none at a tunnel's port");

@@ -588,4 +588,33 @@ static const struct wrap_kind {
 
 enum { WRAP_KINDS = sizeof(wrap_kinds) / sizeof(wrap_kinds[0]) };
 
+/* ---- what is inside ------------------------------------------------------------------------ */
+
+static const char wrap_inside[] = "inner application bytes";
+
+/* A TCP segment that carries these, back: from the other side. */
+static inline struct packet_spec wrap_segment(int version, bool back)
+{
+	struct packet_spec s = { .version = version,
+				 .proto = 6,
+				 .src = { 192, 168, 1, 1 },
+				 .dst = { 192, 168, 1, 2 },
+				 .sport = 40000,
+				 .dport = 80,
+				 .seq = 1000,
+				 .ack = 2000,
+				 .flags = TCP_ACK | TCP_PSH,
+				 .window = 512,
+				 .payload = wrap_inside,
+				 .payload_len = sizeof(wrap_inside) - 1 };
+
+	if (back) {
+		memcpy(s.src, "\xc0\xa8\1\2", 4);
+		memcpy(s.dst, "\xc0\xa8\1\1", 4);
+		s.sport = 80;
+		s.dport = 40000;
+	}
+	return s;
+}
+
 #endif
