@@ -74,6 +74,17 @@ static size_t take_rest(struct http_body *b, struct bytes data, enum http_body_a
 	return (size_t)(lf - data.ptr) + 1;
 }
 
+/* What stands out in a line between the pieces of a body. */
+static void line_oddities(struct http_body *b, const struct http_line *line)
+{
+	if (line->bare_lf)
+		b->odd |= HTTP_BODY_BARE_LF;
+	if (line->cut)
+		b->odd |= HTTP_BODY_LONG_LINE;
+	if (http_has_cr(line))
+		b->odd |= HTTP_BODY_BARE_CR;
+}
+
 static size_t take_size(struct http_body *b, struct bytes data, size_t scanned,
 			enum http_body_status *status)
 {
@@ -86,13 +97,8 @@ static size_t take_size(struct http_body *b, struct bytes data, size_t scanned,
 		*status = HTTP_BODY_BAD;
 		return 0;
 	}
-	b->at = b->left ? HTTP_AT_DATA : HTTP_AT_TRAILER;
-	if (line.bare_lf)
-		b->odd |= HTTP_BODY_BARE_LF;
-	if (line.cut) {
-		b->odd |= HTTP_BODY_LONG_LINE;
-		b->at = HTTP_AT_SIZE_REST;
-	}
+	line_oddities(b, &line);
+	b->at = line.cut ? HTTP_AT_SIZE_REST : b->left ? HTTP_AT_DATA : HTTP_AT_TRAILER;
 	return used;
 }
 
@@ -121,14 +127,11 @@ static size_t take_trailer(struct http_body *b, struct bytes data, size_t scanne
 
 	if (!used)
 		return 0;
-	if (line.bare_lf)
-		b->odd |= HTTP_BODY_BARE_LF;
-	if (line.cut) {
-		b->odd |= HTTP_BODY_LONG_LINE;
+	line_oddities(b, &line);
+	if (line.cut)
 		b->at = HTTP_AT_TRAILER_REST;
-	} else if (line.text.len == 0) {
+	else if (line.text.len == 0)
 		*status = HTTP_BODY_DONE;
-	}
 	return used;
 }
 

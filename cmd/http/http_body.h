@@ -28,6 +28,7 @@ enum {
 	HTTP_BODY_BAD_CHUNK = 2, /* not as RFC 9112 7.1 has it */
 	HTTP_BODY_BARE_LF = 4,
 	HTTP_BODY_LONG_LINE = 8,
+	HTTP_BODY_BARE_CR = 16,
 };
 
 struct http_body {

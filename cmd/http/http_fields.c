@@ -78,26 +78,16 @@ static enum field_id field_id(struct bytes name)
 	return FIELD_OTHER;
 }
 
-static void framing_field(struct l7_flow *f, enum http_who who, enum field_id id,
-			  struct bytes value)
+static void length_field(struct l7_flow *f, enum http_who who, struct bytes value)
 {
 	struct http_session *s = l7_state(f);
 	struct http_side *side = &s->side[who];
 	uint64_t n;
 
-	if (id == FIELD_TRANSFER_ENCODING) {
-		http_codings_add(&side->te, value);
-		if (side->te.lines > 1)
-			http_raise(f, who, HTTP_TAG_DUPLICATE_TE);
-		return;
-	}
-	if (id != FIELD_CONTENT_LENGTH)
-		return;
 	switch (http_content_length(value, &n)) {
 	case HTTP_NUMBER_BAD:
 		http_raise(f, who, HTTP_TAG_CL_INVALID);
-		if (side->cl == HTTP_CL_NONE)
-			side->cl = HTTP_CL_BAD;
+		side->cl = HTTP_CL_BAD; /* for good: readers differ over which one counts */
 		return;
 	case HTTP_NUMBER_DIFFERS:
 		http_raise(f, who, HTTP_TAG_MULTI_CL);
@@ -107,9 +97,29 @@ static void framing_field(struct l7_flow *f, enum http_who who, enum field_id id
 			http_raise(f, who, HTTP_TAG_MULTI_CL);
 		break;
 	}
-	if (side->cl != HTTP_CL_GOOD)
-		side->length = n;
+	if (side->cl != HTTP_CL_NONE)
+		return;
+	side->length = n;
 	side->cl = HTTP_CL_GOOD;
+}
+
+/* cut: the end of the value is not here, and it may say anything. */
+static void framing_field(struct l7_flow *f, enum http_who who, enum field_id id,
+			  struct bytes value, bool cut)
+{
+	struct http_session *s = l7_state(f);
+	struct http_side *side = &s->side[who];
+
+	if (id == FIELD_TRANSFER_ENCODING) {
+		http_codings_add(&side->te, value);
+		side->te.cut |= cut;
+		if (side->te.lines > 1)
+			http_raise(f, who, HTTP_TAG_DUPLICATE_TE);
+	} else if (id == FIELD_CONTENT_LENGTH && cut) {
+		side->cl = HTTP_CL_BAD;
+	} else if (id == FIELD_CONTENT_LENGTH) {
+		length_field(f, who, value);
+	}
 }
 
 /* A field whose value goes into the record as it is. */
@@ -218,7 +228,7 @@ void http_fields_flush(struct l7_flow *f, enum http_who who)
 	if (field.ws_before_colon)
 		http_raise(f, who, HTTP_TAG_WS_BEFORE_COLON);
 	id = field_id(field.name);
-	framing_field(f, who, id, field.value);
+	framing_field(f, who, id, field.value, side->field_cut);
 	if (!side->ex || side->interim)
 		return;
 	/* Beyond the limits only what frames the message is looked at. */
@@ -309,6 +319,22 @@ static struct http_framing framing_by_length(const struct http_side *side, enum 
 				      false };
 }
 
+static void coding_oddities(struct l7_flow *f, enum http_who who, const struct http_side *side)
+{
+	const struct http_codings *te = &side->te;
+	bool unknown = te->unknown || te->cut || (te->identity && !te->chunked);
+
+	if (side->cl != HTTP_CL_NONE)
+		http_raise(f, who, HTTP_TAG_CL_TE);
+	if (unknown || te->chunked_params)
+		http_raise(f, who, HTTP_TAG_TE_UNKNOWN);
+	/* A response may do without it, and end with the connection. */
+	if (te->chunked_early || (who == HTTP_CLIENT && !te->chunked && !unknown))
+		http_raise(f, who, HTTP_TAG_NON_FINAL_CHUNKED);
+	if (side->old)
+		http_raise(f, who, HTTP_TAG_TE_IN_10);
+}
+
 struct http_framing http_framing_of(struct l7_flow *f, enum http_who who)
 {
 	struct http_session *s = l7_state(f);
@@ -317,17 +343,12 @@ struct http_framing http_framing_of(struct l7_flow *f, enum http_who who)
 
 	if (!te->present)
 		return framing_by_length(side, who);
-	if (side->cl != HTTP_CL_NONE)
-		http_raise(f, who, HTTP_TAG_CL_TE);
-	if (te->unknown || (te->identity && !te->chunked))
-		http_raise(f, who, HTTP_TAG_TE_UNKNOWN);
-	if (te->chunked && !te->chunked_last)
-		http_raise(f, who, HTTP_TAG_NON_FINAL_CHUNKED);
-	if (side->old) {
-		/* 6.1: such framing is faulty; software of that age knows Content-Length only. */
-		http_raise(f, who, HTTP_TAG_TE_IN_10);
+	coding_oddities(f, who, side);
+	/* 6.1: such framing is faulty; software of that age knows Content-Length only. */
+	if (side->old)
 		return framing_by_length(side, who);
-	}
+	if (te->cut)
+		return (struct http_framing){ HTTP_BODY_NONE, 0, true };
 	if (te->chunked_last)
 		return (struct http_framing){ HTTP_BODY_CHUNKED, 0, false };
 	if (te->identity && !te->chunked && !te->unknown)

@@ -82,6 +82,13 @@ size_t http_line_take(struct bytes data, size_t scanned, struct http_line *line)
 	return HTTP_LINE_MAX;
 }
 
+bool http_has_cr(const struct http_line *line)
+{
+	size_t n = line->text.len - (line->cut && line->text.len);
+
+	return n && memchr(line->text.ptr, '\r', n);
+}
+
 /* ---- request and status lines -------------------------------------------------------------- */
 
 /* "HTTP/1.1" -> "1.1"; anything that begins with HTTP/ and a digit is a version. */
@@ -319,7 +326,9 @@ void http_codings_add(struct http_codings *c, struct bytes value)
 		if (item.len == 0)
 			continue;
 		any = true;
+		c->chunked_early |= c->chunked;
 		c->chunked_last = http_name_is(item, "chunked");
+		c->chunked_params |= c->chunked_last && semicolon;
 		c->chunked |= c->chunked_last;
 		for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++)
 			found |= http_name_is(item, known[i]);
@@ -340,45 +349,64 @@ static enum http_look look_response(struct bytes b)
 	return memcmp(b.ptr, "HTTP/1.", 7) == 0 ? HTTP_LOOK_RESPONSE : HTTP_LOOK_NO;
 }
 
-static enum http_look look_request(struct bytes b)
+static bool is_upper(struct bytes b)
+{
+	for (size_t i = 0; i < b.len; i++)
+		if (b.ptr[i] < 'A' || b.ptr[i] > 'Z')
+			return false;
+	return b.len;
+}
+
+/* The end of a long line is not looked for: a method that is known, or looks like one before a
+ * path, will do. */
+static bool long_line_is_request(struct bytes b, size_t method)
+{
+	struct bytes target = from(b, method + 1);
+
+	return (method_is_known(b) && target_is_plausible(target)) ||
+	       (is_upper(BYTES(b.ptr, method)) && starts(target, "/"));
+}
+
+/* more: what follows these bytes is not looked at. */
+static enum http_look look_request(struct bytes b, bool more)
 {
 	struct http_request_line r;
 	struct http_line line;
 	size_t n = token_len(b);
 
-	if (n == b.len)
-		return n <= 32 ? HTTP_LOOK_SHORT : HTTP_LOOK_NO;
-	if (n == 0 || n > 32 || !is_blank(b.ptr[n]))
+	if (n > 32)
 		return HTTP_LOOK_NO;
-	if (http_line_take(b, 0, &line) && !line.cut) {
+	if (n == b.len) /* servers skip any number of empty lines: there may be one behind them */
+		return more ? HTTP_LOOK_SIMPLE : HTTP_LOOK_SHORT;
+	if (n == 0 || !is_blank(b.ptr[n]))
+		return HTTP_LOOK_NO;
+	if (http_line_take(b, 0, &line)) {
 		enum http_line_kind kind = http_request_line(line.text, false, &r);
 
 		if (kind == HTTP_LINE_GOOD)
-			return r.version.ptr[0] == '1' ||
-					       (method_is_known(b) && r.version.ptr[0] == '0')
-				       ? HTTP_LOOK_REQUEST
-				       : HTTP_LOOK_NO;
+			return r.version.ptr[0] == '1' || method_is_known(b) ? HTTP_LOOK_REQUEST
+									     : HTTP_LOOK_NO;
 		return kind == HTTP_LINE_SIMPLE ? HTTP_LOOK_SIMPLE : HTTP_LOOK_NO;
 	}
-	/* The end of a long line is not there yet: a known method will do. */
-	if (b.len > 1000)
-		return method_is_known(b) && target_is_plausible(from(b, n + 1)) ? HTTP_LOOK_REQUEST
-										 : HTTP_LOOK_NO;
-	return HTTP_LOOK_SHORT;
+	if (!more)
+		return HTTP_LOOK_SHORT;
+	return long_line_is_request(b, n) ? HTTP_LOOK_REQUEST : HTTP_LOOK_NO;
 }
 
 enum http_look http_look(struct bytes data)
 {
 	enum http_look response, request;
+	bool more = data.len > HTTP_LOOK_MAX;
 
-	for (size_t i = 0; data.len && i < 16 && (data.ptr[0] == '\r' || data.ptr[0] == '\n'); i++)
+	/* Always the same bytes, however many there are: how they come must not matter. */
+	if (more)
+		data.len = HTTP_LOOK_MAX;
+	while (data.len && (data.ptr[0] == '\r' || data.ptr[0] == '\n'))
 		data = from(data, 1);
-	if (data.len == 0)
-		return HTTP_LOOK_SHORT;
-	response = look_response(data);
+	response = data.len ? look_response(data) : HTTP_LOOK_NO;
 	if (response == HTTP_LOOK_RESPONSE)
 		return response;
-	request = look_request(data);
+	request = look_request(data, more);
 	return request == HTTP_LOOK_NO ? response : request;
 }
 

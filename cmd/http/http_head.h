@@ -9,6 +9,7 @@
 
 enum {
 	HTTP_LINE_MAX = 8192, /* bytes of a line that are looked at */
+	HTTP_LOOK_MAX = 1000,
 };
 
 struct http_line {
@@ -20,6 +21,10 @@ struct http_line {
 /* Takes the first line. Returns the bytes used, 0 where more are needed. The first `scanned`
  * bytes are known to hold no LF. Where a line is cut does not depend on how much is there. */
 size_t http_line_take(struct bytes data, size_t scanned, struct http_line *line);
+
+/* A CR amid the line: some readers end it there. The last byte of a cut line is not looked at: its
+ * LF may follow. */
+bool http_has_cr(const struct http_line *line);
 
 enum http_line_kind {
 	HTTP_LINE_BAD, /* no such line */
@@ -69,16 +74,19 @@ enum http_number http_content_length(struct bytes value, uint64_t *n);
 /* What the Transfer-Encoding lines of a message say so far (RFC 9112 6.1). */
 struct http_codings {
 	bool present, chunked, chunked_last, unknown, identity;
+	bool chunked_early;  /* something follows it, if only itself */
+	bool chunked_params; /* RFC 9112 7.1: it has none */
+	bool cut;            /* not all of it was looked at */
 	unsigned lines;
 };
 void http_codings_add(struct http_codings *c, struct bytes value);
 
-/* Is the start of a connection's bytes a message of ours? */
+/* Is the start of a connection's bytes a message of ours? The first HTTP_LOOK_MAX bytes tell. */
 enum http_look {
 	HTTP_LOOK_NO,
 	HTTP_LOOK_SHORT, /* could become one */
 	HTTP_LOOK_REQUEST,
-	HTTP_LOOK_SIMPLE, /* a request line without a version */
+	HTTP_LOOK_SIMPLE, /* a request line without a version, or empty lines alone */
 	HTTP_LOOK_RESPONSE,
 };
 enum http_look http_look(struct bytes data);

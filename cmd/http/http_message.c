@@ -77,6 +77,7 @@ static void body_oddities(struct l7_flow *f, enum http_who who)
 		{ HTTP_BODY_BAD_CHUNK, HTTP_TAG_CHUNK_INVALID },
 		{ HTTP_BODY_BARE_LF, HTTP_TAG_BARE_LF },
 		{ HTTP_BODY_LONG_LINE, HTTP_TAG_LINE_TOO_LONG },
+		{ HTTP_BODY_BARE_CR, HTTP_TAG_BARE_CR },
 	};
 	struct http_session *s = l7_state(f);
 	struct http_body *body = &s->side[who].body;
@@ -251,14 +252,23 @@ static void request_head_end(struct l7_flow *f)
 	body_begin(f, HTTP_CLIENT, framing);
 }
 
-static void start_line_cut(struct l7_flow *f, enum http_who who)
+/* item: what stands at the end of such a line, but for the version. */
+static void start_line_oddities(struct l7_flow *f, enum http_who who, const struct http_line *line,
+				enum http_item item)
 {
 	struct http_session *s = l7_state(f);
 	struct http_side *side = &s->side[who];
 
+	if (line->bare_lf)
+		http_raise(f, who, HTTP_TAG_BARE_LF);
+	if (http_has_cr(line))
+		http_raise(f, who, HTTP_TAG_BARE_CR);
+	if (!line->cut)
+		return;
 	side->rest = side->start_line = true;
 	side->ntail = 0;
 	http_raise(f, who, HTTP_TAG_LINE_TOO_LONG);
+	http_exchange_cut(side->ex, item);
 }
 
 static ssize_t request_start(struct l7_flow *f, struct bytes data, size_t scanned)
@@ -280,13 +290,7 @@ static ssize_t request_start(struct l7_flow *f, struct bytes data, size_t scanne
 		return (ssize_t)used;
 	}
 	request_begin(f, &r, kind == HTTP_LINE_SIMPLE);
-	if (line.bare_lf)
-		http_raise(f, HTTP_CLIENT, HTTP_TAG_BARE_LF);
-	if (line.cut) {
-		start_line_cut(f, HTTP_CLIENT);
-		http_exchange_cut(((struct http_session *)l7_state(f))->side[HTTP_CLIENT].ex,
-				  HTTP_URI);
-	}
+	start_line_oddities(f, HTTP_CLIENT, &line, HTTP_URI);
 	return (ssize_t)used;
 }
 
@@ -405,12 +409,7 @@ static ssize_t response_start(struct l7_flow *f, struct bytes data, size_t scann
 		return (ssize_t)used;
 	}
 	response_status(f, &st);
-	if (line.bare_lf)
-		http_raise(f, HTTP_SERVER, HTTP_TAG_BARE_LF);
-	if (line.cut) {
-		start_line_cut(f, HTTP_SERVER);
-		http_exchange_cut(side->ex, HTTP_STATUS_MSG);
-	}
+	start_line_oddities(f, HTTP_SERVER, &line, HTTP_STATUS_MSG);
 	return (ssize_t)used;
 }
 

@@ -353,11 +353,20 @@ static void test_smuggling(void)
 		{ "http_cl_invalid",
 		  "POST / HTTP/1.1\r\nContent-Length: 18446744073709551616\r\n\r\nabc\r\n" },
 		{ "http_cl_invalid", "POST / HTTP/1.1\r\nContent-Length: 1 2\r\n\r\nabc" },
+		{ "http_cl_invalid",
+		  "POST / HTTP/1.1\r\nContent-Length: 40\r\nContent-Length: x\r\n\r\n" },
+		{ "http_cl_invalid",
+		  "POST / HTTP/1.1\r\nContent-Length: x\r\nContent-Length: 40\r\n\r\n" },
 		{ "http_te_unknown", "POST / HTTP/1.1\r\nTransfer-Encoding: xchunked\r\n\r\n" },
+		{ "http_te_unknown",
+		  "POST / HTTP/1.1\r\nTransfer-Encoding: chunked;a\r\n\r\n0\r\n\r\n" },
 		{ "http_te_unknown", "POST / HTTP/1.1\r\nTransfer-Encoding: "
 				     "xchunked\r\nContent-Length: 3\r\n\r\nabc" },
 		{ "http_non_final_chunked",
 		  "POST / HTTP/1.1\r\nTransfer-Encoding: chunked, identity\r\n\r\n0\r\n\r\n" },
+		{ "http_non_final_chunked",
+		  "POST / HTTP/1.1\r\nTransfer-Encoding: chunked, chunked\r\n\r\n0\r\n\r\n" },
+		{ "http_non_final_chunked", "POST / HTTP/1.1\r\nTransfer-Encoding: gzip\r\n\r\n" },
 		{ "http_duplicate_transfer_encoding",
 		  "POST / HTTP/1.1\r\nTransfer-Encoding: gzip\r\nTransfer-Encoding: chunked\r\n\r\n"
 		  "0\r\n\r\n" },
@@ -374,6 +383,11 @@ static void test_smuggling(void)
 		  "POST / HTTP/1.1\r\nTransfer-Encoding:\r\n chunked\r\n\r\n0\r\n\r\n" },
 		{ "http_bare_lf", "GET / HTTP/1.1\nHost: a\n\n" },
 		{ "http_bare_cr", "GET / HTTP/1.1\r\nHost: a\rX: b\r\n\r\n" },
+		{ "http_bare_cr", "GET /\rx HTTP/1.1\r\n\r\n" },
+		{ "http_bare_cr", "POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n"
+				  "1;a\rb\r\nx\r\n0\r\n\r\n" },
+		{ "http_bare_cr", "POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n"
+				  "0\r\nX: a\rb\r\n\r\n" },
 		{ "http_ws_before_colon", "POST / HTTP/1.1\r\nContent-Length : 3\r\n\r\nabc" },
 		{ "http_bad_field", "GET / HTTP/1.1\r\nnonsense\r\n\r\n" },
 		{ "http_control_char", "GET / HTTP/1.1\r\nHost: a\x01\r\n\r\n" },
@@ -559,6 +573,26 @@ static void test_old(void)
 	free(o);
 }
 
+#define CRLF_20 "\r\n\r\n\r\n\r\n\r\n\r\n\r\n\r\n\r\n\r\n"
+#define CRLF_200 CRLF_20 CRLF_20 CRLF_20 CRLF_20 CRLF_20 CRLF_20 CRLF_20 CRLF_20 CRLF_20 CRLF_20
+#define CRLF_1000 CRLF_200 CRLF_200 CRLF_200 CRLF_200 CRLF_200
+
+/* A request line with a path of that length: is the answer to its first bytes one of patience, or
+ * that to all of it? */
+static bool claims_of_cut(const char *method, size_t path, size_t cut)
+{
+	char line[1200];
+	int n = snprintf(line, sizeof(line), "%s /%0*d HTTP/1.1\r\n", method, (int)path, 0);
+	struct l7_first first = { .proto = IPPROTO_TCP, .resp_p = 12345 };
+	enum l7_claim whole, part;
+
+	first.data = BYTES(line, (size_t)n);
+	whole = http_parser.claims(&first);
+	first.data.len = cut < first.data.len ? cut : first.data.len;
+	part = http_parser.claims(&first);
+	return part == whole || part == L7_MAYBE;
+}
+
 static void test_claims(void)
 {
 	struct l7_first udp = { .proto = IPPROTO_UDP, .resp_p = 80, .data = BYTES_LIT(GET) };
@@ -572,6 +606,17 @@ static void test_claims(void)
 	CHECK_EQ(claim(12345, false, "HTT"), L7_MAYBE);
 	CHECK_EQ(claim(80, false, "GET /x\r\n"), L7_YES);
 	CHECK_EQ(claim(12345, false, "GET /x\r\n"), L7_NO);
+	CHECK_EQ(claim(12345, false, "GET / HTTP/2.0\r\n"), L7_YES);
+	check_case("any number of empty lines may come first");
+	CHECK_EQ(claim(12345, false, CRLF_20 CRLF_20), L7_MAYBE);
+	CHECK_EQ(claim(12345, false, CRLF_20 CRLF_20 "GET / HTTP/1.0\r\n"), L7_YES);
+	CHECK_EQ(claim(80, false, CRLF_1000 "GET / HTTP/1.0\r\n"), L7_YES);
+	CHECK_EQ(claim(12345, false, CRLF_1000 "GET / HTTP/1.0\r\n"), L7_NO);
+	check_case("how much of a long request line is there changes no answer");
+	for (size_t path = 900; path < 1100; path++)
+		for (size_t cut = 990; cut < 1010; cut++)
+			CHECK(claims_of_cut("FOO", path, cut) && claims_of_cut("GET", path, cut) &&
+			      claims_of_cut("foo", path, cut));
 	check_case("what is not HTTP/1 is refused, on port 80 too");
 	CHECK_EQ(claim(80, false, "SSH-2.0-x\r\n"), L7_NO);
 	CHECK_EQ(claim(80, false, "\x16\x03\x01"), L7_NO);
@@ -635,6 +680,20 @@ static void test_limits(void)
 	HOLDS(o, 1, "uri=/a ", "resp_body_len=5 ");
 	CHECK_EQ(count(o, "http ", "referrer="), 0);
 	free(o);
+
+	check_case("what a field that is cut says of the body is not believed");
+	for (size_t i = 0; i < 2; i++) {
+		buf_add_str(&b, i ? "POST / HTTP/1.1\r\nTransfer-Encoding:"
+				  : "POST / HTTP/1.1\r\nContent-Length: ");
+		repeat(&b, i ? " " : "0", 9000);
+		buf_add_str(&b, i ? "chunked\r\n\r\n" : "40\r\n\r\n" GET);
+		if (i)
+			buf_add_str(&b, "30\r\n" GET);
+		o = play_buf(&b, OK0 OK5);
+		HOLDS(o, 0, "outcome=desync ", "http_line_too_long");
+		HOLDS(o, 1, "uri=/a ");
+		free(o);
+	}
 
 	check_case("folds beyond 64 are dropped");
 	buf_add_str(&b, "GET / HTTP/1.1\r\nUser-Agent: a\r\n");

@@ -120,8 +120,9 @@ static void test_fields(void)
 	CHECK(c.present && !c.chunked && !c.unknown);
 	http_codings_add(&c, BYTES_LIT(" GZip , Chunked;a=b"));
 	CHECK(c.chunked && c.chunked_last && !c.unknown && c.lines == 2);
+	CHECK(c.chunked_params && !c.chunked_early);
 	http_codings_add(&c, BYTES_LIT("identity"));
-	CHECK(c.chunked && !c.chunked_last && c.identity);
+	CHECK(c.chunked && !c.chunked_last && c.identity && c.chunked_early);
 	c = (struct http_codings){ .lines = 0 };
 	http_codings_add(&c, BYTES_LIT("xchunked"));
 	CHECK(c.unknown && !c.chunked);
