@@ -31,7 +31,6 @@ enum {
 	TLS_MAX_HANDSHAKE_TYPE = 254,
 
 	TLS_MAX_RECORD = 16384 + 2048, /* RFC 5246 section 6.2.3 */
-	TLS_MAX_FRAGMENTS = 64,        /* records that one kept message may be spread over */
 	TLS_HISTORY = 100,
 	TLS_ALERTS = 16,
 };
@@ -124,7 +123,6 @@ enum tls_event {
 	TLS_EV_HEARTBEAT,    /* a heartbeat record is over */
 	TLS_EV_HIDDEN_ALERT, /* an opaque alert record is over */
 	TLS_EV_INTERLEAVED,  /* another content type amid the fragments of a message */
-	TLS_EV_FRAGMENTS,    /* a message is spread over too many records */
 	TLS_EV_LOST,         /* no record starts behind a gap */
 	TLS_EV_NOT_TLS,      /* this is no record header */
 	TLS_EV_TOO_LONG,     /* record length above the limit */

@@ -8,10 +8,12 @@
 /* A ServerKeyExchange names its curve in its first 3 bytes, RFC 8422 section 5.4. */
 enum { SERVER_KEY_EXCHANGE_HEAD = 3, V2_HEAD = 3 };
 
-static bool is_record_head(const uint8_t *head)
+/* Servers read records of any version 3.x, as RFC 8446 section 5.1 has it. `strict`: where nothing
+ * else tells that a record starts here. */
+static bool is_record_head(const uint8_t *head, bool strict)
 {
 	return head[0] >= TLS_CHANGE_CIPHER_SPEC && head[0] <= TLS_HEARTBEAT && head[1] == 3 &&
-	       head[2] <= 4;
+	       (!strict || head[2] <= 4);
 }
 
 static size_t take(struct bytes *in, size_t n)
@@ -130,11 +132,8 @@ static enum tls_event record_begin(struct tls_side *s)
 	s->opaque = is_hidden(s);
 	if (s->left > TLS_MAX_RECORD)
 		return TLS_EV_TOO_LONG;
-	if (s->type == TLS_HANDSHAKE && !s->opaque && s->hs_head_len) {
-		s->hs_records++;
-		if (s->hs_records > TLS_MAX_FRAGMENTS && keep_limit(s))
-			return TLS_EV_FRAGMENTS;
-	}
+	if (s->type == TLS_HANDSHAKE && !s->opaque && s->hs_head_len)
+		s->hs_records += s->hs_records < UINT16_MAX;
 	if (s->type != TLS_HANDSHAKE && s->hs_head_len) {
 		if (s->type != TLS_ALERT)
 			message_reset(s);
@@ -185,7 +184,7 @@ static enum tls_event head_read(struct tls_side *s, struct bytes *in)
 		}
 		memcpy(probe, valid, sizeof(probe));
 		memcpy(probe, s->head, s->head_len);
-		if (!is_record_head(probe)) {
+		if (!is_record_head(probe, s->resync)) {
 			s->head_len = 0;
 			return s->resync ? TLS_EV_LOST : TLS_EV_NOT_TLS;
 		}
@@ -370,6 +369,21 @@ static enum l7_claim claims_v2(struct bytes data)
 		       : L7_NO;
 }
 
+/* Of the first `left` bytes of handshake messages those that are there. */
+static enum l7_claim claims_message(struct bytes data, uint16_t left)
+{
+	if (data.len == 0)
+		return L7_MAYBE;
+	if (data.ptr[0] != TLS_CLIENT_HELLO && data.ptr[0] != TLS_SERVER_HELLO)
+		return L7_NO;
+	if (left < 6) /* a message cut finely: its next bytes stand behind another header */
+		return L7_YES;
+	if (data.len < 6)
+		return L7_MAYBE;
+	/* A length that nobody takes, or a version that no hello has. */
+	return data.ptr[1] <= 2 && (data.ptr[4] == 3 || data.ptr[4] == 0x7f) ? L7_YES : L7_NO;
+}
+
 enum l7_claim tls_claims(const struct l7_first *first)
 {
 	static const uint8_t valid[5] = { TLS_HANDSHAKE, 3, 1, 0, 0 };
@@ -379,29 +393,24 @@ enum l7_claim tls_claims(const struct l7_first *first)
 
 	if (first->proto != IPPROTO_TCP)
 		return L7_NO;
-	if (data.len == 0)
-		return L7_MAYBE;
-	if (data.ptr[0] & 0x80)
+	if (data.len && data.ptr[0] & 0x80)
 		return claims_v2(data);
-	memcpy(head, valid, sizeof(head));
-	memcpy(head, data.ptr, data.len < sizeof(head) ? data.len : sizeof(head));
-	if (!is_record_head(head) || (head[0] != TLS_HANDSHAKE && head[0] != TLS_ALERT))
-		return L7_NO;
-	if (data.len < sizeof(head))
-		return L7_MAYBE;
-	left = be16_get(head + 3);
-	if (left == 0 || left > TLS_MAX_RECORD)
-		return L7_NO;
-	if (head[0] == TLS_ALERT) /* the other side's hello decides */
-		return left == 2 ? L7_MAYBE : L7_NO;
-	if (data.len < 6)
-		return L7_MAYBE;
-	if (data.ptr[5] != TLS_CLIENT_HELLO && data.ptr[5] != TLS_SERVER_HELLO)
-		return L7_NO;
-	if (left < 6) /* a message cut finely: its next bytes stand behind another header */
-		return L7_YES;
-	if (data.len < 11)
-		return L7_MAYBE;
-	/* Length of 2^16 and more, or a version that no hello has. */
-	return data.ptr[6] == 0 && (data.ptr[9] == 3 || data.ptr[9] == 0x7f) ? L7_YES : L7_NO;
+	while (data.len) {
+		memcpy(head, valid, sizeof(head));
+		memcpy(head, data.ptr, data.len < sizeof(head) ? data.len : sizeof(head));
+		if (!is_record_head(head, false) ||
+		    (head[0] != TLS_HANDSHAKE && head[0] != TLS_ALERT))
+			return L7_NO;
+		if (data.len < sizeof(head))
+			return L7_MAYBE;
+		left = be16_get(head + 3);
+		take(&data, sizeof(head));
+		if (head[0] == TLS_HANDSHAKE && left)
+			return left <= TLS_MAX_RECORD ? claims_message(data, left) : L7_NO;
+		/* Empty records and warnings before a hello are let by by servers. */
+		if (head[0] == TLS_ALERT && left != 2)
+			return L7_NO;
+		take(&data, left);
+	}
+	return L7_MAYBE;
 }

@@ -14,7 +14,7 @@ struct tls_session {
 };
 
 struct tls_config tls_config = {
-	.max_message = 64 * 1024,
+	.max_message = 132 * 1024, /* the longest ClientHello that OpenSSL takes is a bit shorter */
 	.max_held = 128 << 20,
 };
 
@@ -450,9 +450,6 @@ static void event(struct l7_flow *f, struct tls_session *t, enum l7_dir dir, enu
 	case TLS_EV_LOST:
 		side_lost(f, t, dir);
 		break;
-	case TLS_EV_FRAGMENTS:
-		l7_poison(f, "handshake message over more than 64 records");
-		break;
 	case TLS_EV_NOT_TLS:
 		l7_poison(f, "not a TLS record");
 		break;
@@ -462,7 +459,7 @@ static void event(struct l7_flow *f, struct tls_session *t, enum l7_dir dir, enu
 		l7_poison(f, "record longer than 18,432 bytes");
 		break;
 	}
-	if (ev >= TLS_EV_FRAGMENTS && ev != TLS_EV_LOST)
+	if (ev == TLS_EV_NOT_TLS || ev == TLS_EV_TOO_LONG)
 		session_over(t);
 }
 

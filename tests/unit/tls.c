@@ -819,6 +819,27 @@ static void refused(void)
 	finish(&f);
 	CHECK_EQ(f.rows + f.anomalies + f.ends, 0);
 
+	check_case("Empty records and warnings may come before a hello");
+	for (size_t piece = 1; piece < 1500; piece += 7) {
+		struct buf early = { 0 }, hello = { 0 };
+		struct offer wide = client12;
+
+		wide.exts = "0000,000a,0015";
+		wide.padding = 1200;
+		for (int i = 0; i < 3; i++) {
+			put_record(&early, 22, 0x0301, BYTES_LIT(""));
+			put_alert(&early, 1, 112);
+		}
+		put_client_hello(&hello, &wide);
+		put_handshake(&early, buf_bytes(&hello), 16384);
+		start(&f);
+		send_cut(&f, L7_ORIG, buf_bytes(&early), piece);
+		finish(&f);
+		CHECK_EQ(f.rows, 1);
+		buf_release(&early);
+		buf_release(&hello);
+	}
+
 	check_case("A server that answers in clear text ends the session, the offer is told");
 	start(&f);
 	stream(&f, L7_ORIG, buf_bytes(&t[0].bytes), 0);
@@ -839,15 +860,42 @@ static void refused(void)
 	CHECK(strcmp(f.names, "tls_rec_overflow tls_parse_error") == 0);
 	CHECK_EQ(f.rows, 1);
 
-	check_case("A message over more than 64 records ends the session");
+	check_case("A hello may be spread over any number of records, of any version 3.x");
 	struct buf m = { 0 };
 	put_client_hello(&m, &client12);
 	put_handshake(&r, buf_bytes(&m), 1);
+	for (size_t at = 0; at < r.len; at += 6)
+		r.ptr[at + 2] = (uint8_t)at;
 	start(&f);
 	send_all(&f, L7_ORIG, &r);
 	finish(&f);
-	CHECK(strcmp(f.names, "tls_parse_error") == 0);
-	CHECK_EQ(f.rows, 0);
+	CHECK(strcmp(f.names, "tls_ch_split") == 0);
+	CHECK_EQ(f.rows, 1);
+	CHECK_EQ(f.row[0].r.client_hello_len.v, m.len - 4);
+	CHECK(strcmp(f.row[0].sni, "example.com") == 0 && f.row[0].ja3[0]);
+
+	check_case("A ClientHello of more than 64 KiB is read");
+	struct buf ciphers = { 0 };
+	struct offer big = client12;
+	for (int i = 0; i < 10000; i++)
+		buf_add_str(&ciphers, "c02f,");
+	buf_add_str(&ciphers, "c030");
+	buf_add_byte(&ciphers, 0);
+	big.ciphers = (const char *)ciphers.ptr;
+	big.exts = "0000,0015,000a";
+	big.padding = 60000;
+	buf_clear(&m);
+	put_client_hello(&m, &big);
+	put_handshake(&r, buf_bytes(&m), 16384);
+	start(&f);
+	send_all(&f, L7_ORIG, &r);
+	finish(&f);
+	CHECK_EQ(f.rows, 1);
+	CHECK_EQ(f.row[0].r.client_hello_len.v, m.len - 4);
+	CHECK(m.len > 80000 && strcmp(f.row[0].sni, "example.com") == 0 && f.row[0].ja3[0]);
+	buf_release(&ciphers);
+	buf_clear(&m);
+	put_client_hello(&m, &client12);
 
 	check_case("Another record amid the fragments of a message is said");
 	start(&f);
