@@ -97,10 +97,13 @@ static void dns_gap(struct l7_flow *f, enum l7_dir dir, uint64_t missing, enum r
 	uint64_t behind = l7_offset(f, dir) + missing;
 
 	(void)why;
-	if (s->partial[dir] && s->frame_end[dir] >= behind)
+	if (s->partial[dir] && s->frame_end[dir] >= behind) {
 		l7_skip(f, dir, s->frame_end[dir] - behind);
-	else
+	} else {
+		l7_violation(f, dir, "dns_gap_lost", REC_severity_NOTE, NULL,
+			     "what follows a gap of this direction is not read", NULL);
 		l7_skip(f, dir, UINT64_MAX);
+	}
 	s->partial[dir] = false;
 	s->frame_end[dir] = 0;
 }

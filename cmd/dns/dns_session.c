@@ -127,8 +127,15 @@ struct outcome {
 	uint64_t ts, first_n;                       /* of the query, else of the response */
 	uint32_t req_len, resp_len;
 	uint16_t retries, responses;
-	bool query_cut;
 };
+
+/* Of a message whose end is missing: names what is not all there. */
+static void mark_cut(struct dns_message *m)
+{
+	for (unsigned s = 0; s < 3; s++)
+		if (m->section[s].count + (s == 2 && m->edns.set) < m->counts[1 + s])
+			m->cut |= DNS_CUT_ANSWERS << s;
+}
 
 static struct bytes text_or_none(const char *s)
 {
@@ -183,15 +190,22 @@ static void fill_question(struct rec_dns *r, const struct outcome *o, bool multi
 	r->qclass_name = text_or_none(dns_class_name(multicast ? m->qclass & 0x7fff : m->qclass));
 }
 
-static void fill_sections(struct rec_dns *r, const struct outcome *o)
+/* Whose sections are shown. Of an update or a notification the query holds what matters. */
+static const struct dns_message *sections_of(const struct outcome *o)
 {
 	const struct dns_message *m = o->response ? o->response : o->query;
 	uint8_t opcode = dns_opcode(m->flags);
 
-	/* Of an update or a notification the query holds what matters. */
 	if (o->response && o->query && !m->section[0].count && !m->section[1].count &&
 	    !m->section[2].count && (opcode == DNS_OPCODE_UPDATE || opcode == DNS_OPCODE_NOTIFY))
 		m = o->query;
+	return m;
+}
+
+static void fill_sections(struct rec_dns *r, const struct outcome *o)
+{
+	const struct dns_message *m = sections_of(o);
+
 	r->answers = m->section[0];
 	r->authorities = m->section[1];
 	r->additionals = m->section[2];
@@ -220,10 +234,10 @@ static struct rec_list fill_truncated(const struct outcome *o, struct bytes out[
 {
 	static const char *const fields[5] = { "answers", "authorities", "additionals",
 					       "more_questions", "edns_options" };
+	const unsigned sections = DNS_CUT_ANSWERS | DNS_CUT_AUTHORITIES | DNS_CUT_ADDITIONALS;
 	unsigned cut = (o->query ? o->query->cut : 0) | (o->response ? o->response->cut : 0);
 
-	if (o->query_cut && !o->response)
-		cut |= DNS_CUT_ADDITIONALS;
+	cut = (cut & ~sections) | (sections_of(o)->cut & sections);
 	return l7_names(cut, fields, 5, out);
 }
 
@@ -275,25 +289,33 @@ static void emit_tx(struct l7_flow *f, const struct dns_tx *t, enum rec_dns_stat
 			     .req_len = t->len,
 			     .resp_len = (uint32_t)resp_len,
 			     .retries = t->retries,
-			     .responses = t->responses,
-			     .query_cut = t->kept < t->len };
+			     .responses = t->responses };
 
 	if (work && !response)
 		dns_work_reset(work);
 	dns_message_read(&query, BYTES(t->msg, t->kept), work);
+	if (t->kept < t->len)
+		mark_cut(&query);
 	emit(f, &o);
 }
 
+/* Bytes of a message as it was sent, of which the capture may lack some. */
+static uint32_t sent_len(const struct l7_flow *f, struct bytes wire)
+{
+	return (uint32_t)wire.len + l7_lacking(f);
+}
+
 /* A record for a message that belongs to no transaction. */
-static void emit_alone(struct l7_flow *f, const struct dns_message *m, size_t len)
+static void emit_alone(struct l7_flow *f, const struct dns_message *m, struct bytes wire)
 {
 	bool response = dns_is_response(m);
+	uint32_t len = sent_len(f, wire);
 	struct outcome o = { .state = response ? REC_dns_state_UNSOLICITED
 					       : REC_dns_state_UNANSWERED,
 			     .ts = l7_now(f),
 			     .first_n = l7_n(f),
-			     .req_len = (uint32_t)len,
-			     .resp_len = (uint32_t)len,
+			     .req_len = len,
+			     .resp_len = len,
 			     .responses = response };
 
 	*(response ? &o.response : &o.query) = m;
@@ -356,7 +378,9 @@ static void query_alone(struct l7_flow *f, struct bytes wire)
 	if (work)
 		dns_work_reset(work);
 	dns_message_read(&m, wire, work);
-	emit_alone(f, &m, wire.len);
+	if (l7_snapped(f))
+		mark_cut(&m);
+	emit_alone(f, &m, wire);
 }
 
 static void query_add(struct l7_flow *f, enum l7_dir dir, const struct dns_message *m,
@@ -389,7 +413,7 @@ static void query_add(struct l7_flow *f, enum l7_dir dir, const struct dns_messa
 	t->qtype = m->qtype;
 	t->hash = hash;
 	t->dir = (uint8_t)dir;
-	t->len = (uint32_t)wire.len;
+	t->len = sent_len(f, wire);
 	t->kept = (uint16_t)(wire.len < KEPT_LARGE ? wire.len : KEPT_LARGE);
 	memcpy(t->msg, wire.ptr, t->kept);
 	bucket = bucket_of(s, t->id);
@@ -412,12 +436,12 @@ static void response_add(struct l7_flow *f, enum l7_dir dir, const struct dns_me
 	if (!t) {
 		l7_violation(f, dir, "dns_unsolicited", REC_severity_NOTE, NULL,
 			     "a response to no query that was seen", NULL);
-		emit_alone(f, m, wire.len);
+		emit_alone(f, m, wire);
 		return;
 	}
 	t->responses += t->responses < UINT16_MAX;
 	emit_tx(f, t, t->state == DNS_GIVEN_UP ? REC_dns_state_LATE : REC_dns_state_ANSWERED, m,
-		wire.len, work);
+		sent_len(f, wire), work);
 	list_remove(s, t);
 	list_add(s, t, t->state == DNS_GIVEN_UP ? DNS_GIVEN_UP : DNS_ANSWERED, l7_now(f));
 }
@@ -443,15 +467,23 @@ void dns_session_message(struct l7_flow *f, enum l7_dir dir, struct bytes wire)
 	if (work)
 		dns_work_reset(work);
 	readable = dns_message_read(&m, wire, work);
+	if (l7_snapped(f)) /* what comes of the capture's own limit is no fault of the message */
+		m.faults &= ~(DNS_FAULT_RR_TRUNCATED | DNS_FAULT_LABEL_OVERRUN | DNS_FAULT_SHORT);
+	if (l7_snapped(f) && readable && response)
+		mark_cut(&m);
 	report(f, dir, &m);
 	/* Where the first question can't be read, nothing tells what the message is about; the
 	 * id of a response may. */
 	if (!readable || (!m.qname.len && m.counts[0] &&
-			  !(response && tx_find_by_id(l7_state(f), (enum l7_dir) !dir, m.id))))
+			  !(response && tx_find_by_id(l7_state(f), (enum l7_dir) !dir, m.id)))) {
+		if (l7_snapped(f))
+			l7_violation(f, dir, "dns_snapped", REC_severity_NOTE, NULL,
+				     "the capture lacks the question of a message", NULL);
 		return;
+	}
 	if (is_multicast(f)) {
 		if (response)
-			emit_alone(f, &m, wire.len);
+			emit_alone(f, &m, wire);
 		else
 			query_alone(f, wire);
 	} else if (response) {

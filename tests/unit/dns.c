@@ -217,7 +217,32 @@ static void test_bounds(void)
 		put_rr(&b, 1, 60, "\300\000\002\001", 4);
 	packet(0, 1, 1, &b);
 	run_finish(&run, 2, 2);
-	CHECK(strstr(run_log(&run), "cut=additionals") != NULL);
+	CHECK(strstr(run_log(&run), "cut=authorities\n") != NULL);
+	run_free(&run);
+
+	check_case("what is missing of a long update is named where it was answered, too");
+	run_start(&run, IPPROTO_UDP, 4000, 53);
+	put_header(&b, 6, 0x2800, 1, 0, 200, 1);
+	put_question(&b, "example.com", 6);
+	for (int i = 0; i < 201; i++)
+		put_rr(&b, 1, 60, "\300\000\002\001", 4);
+	packet(0, 1, 1, &b);
+	put_header(&b, 6, 0xa800, 0, 0, 0, 0);
+	packet(1, 1, 2, &b);
+	CHECK(strstr(run_log(&run), "cut=authorities cut=additionals\n") != NULL);
+	run_free(&run);
+
+	check_case("a long query's sections are not missed where those of the response are shown");
+	run_start(&run, IPPROTO_UDP, 4000, 53);
+	put_header(&b, 6, 0x0000, 1, 0, 200, 0);
+	put_question(&b, "example.com", 1);
+	for (int i = 0; i < 200; i++)
+		put_rr(&b, 1, 60, "\300\000\002\001", 4);
+	packet(0, 1, 1, &b);
+	put_answer(&b, 6, "example.com", 1);
+	packet(1, 1, 2, &b);
+	CHECK(log_is("n=2 answered id=6 example.com A rcode=0 rtt=0ms responses=1 "
+		     "[192.0.2.1]\n"));
 	run_free(&run);
 	buf_release(&b);
 }
@@ -294,6 +319,29 @@ static void test_claims(void)
 	buf_add(&b, "\077abc\000\000\001\000\001", 9);
 	packet(0, 1, 2, &b);
 	CHECK(log_is("dns_trailing_bytes\ndns_label_overrun\n"));
+	run_free(&run);
+
+	check_case("what a snapped packet lacks is no fault of the message, and is named");
+	run_start(&run, IPPROTO_UDP, 4000, 53);
+	put_query(&b, 2, "example.com", 1);
+	packet(0, 1, 1, &b);
+	put_header(&b, 2, 0x8180, 1, 3, 0, 1);
+	put_question(&b, "example.com", 1);
+	for (int i = 0; i < 3; i++)
+		put_rr(&b, 1, 60, "\300\000\002\001", 4);
+	run.lacking = 31;
+	b.len -= 20;
+	packet(1, 1, 2, &b);
+	CHECK(log_is("n=2 answered id=2 example.com A rcode=0 rtt=0ms responses=1 "
+		     "[192.0.2.1] cut=answers cut=additionals\n"));
+	CHECK_EQ(run.last.resp_len.v, 29 + 48 - 20 + 31);
+	put_query(&b, 3, "example.com", 1);
+	b.len = 20;
+	packet(0, 1, 3, &b);
+	b.len = 5;
+	packet(0, 1, 4, &b);
+	CHECK(log_is("dns_snapped\ndns_snapped\n"));
+	run.lacking = 0;
 	run_free(&run);
 
 	check_case("the query's EDNS shows where the response has none");
@@ -421,7 +469,8 @@ static void test_tcp(void)
 	put_frame(&whole, &b);
 	run_stream(&run, 0, 1, 3, buf_bytes(&whole), 0);
 	run_stream(&run, 1, 1, 4, BYTES(resp.ptr, 47), 0);
-	CHECK(log_is("n=4 answered id=2 two.example AAAA rcode=0 rtt=0ms responses=1 "
+	CHECK(log_is("dns_gap_lost\n"
+		     "n=4 answered id=2 two.example AAAA rcode=0 rtt=0ms responses=1 "
 		     "[192.0.2.1]\n"));
 	run_free(&run);
 

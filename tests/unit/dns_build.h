@@ -95,6 +95,7 @@ struct run {
 	uint8_t proto;
 	uint16_t orig_p, resp_p;
 	uint64_t offset[2];
+	uint32_t lacking; /* bytes that the capture lacks of the packets to come */
 };
 
 static inline const char *state_name(uint32_t state)
@@ -188,6 +189,8 @@ static inline bool run_packet(struct run *r, int dir, double at, uint64_t n, str
 	struct rec_packet p = { .ip_version = 4,
 				.proto = r->proto,
 				.dir = (uint8_t)dir,
+				.flags = r->lacking ? PACKET_SNAPPED : 0,
+				.missing = r->lacking,
 				.orig_p = r->orig_p,
 				.resp_p = r->resp_p,
 				.orig_h = { 192, 0, 2, 1 },
