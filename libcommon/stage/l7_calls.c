@@ -190,7 +190,7 @@ void l7_poison(struct l7_flow *f, const char *why)
 	f->why = why;
 	snprintf(name, sizeof(name), "%s_parse_error", f->l7->parser->name);
 	f->anomalies = 0; /* this one is never suppressed */
-	l7_violation(f, L7_ORIG, name, REC_severity_WARNING, NULL, why, NULL);
+	l7_violation(f, (enum l7_dir)f->dir, name, REC_severity_WARNING, NULL, why, NULL);
 }
 
 void l7_done(struct l7_flow *f)

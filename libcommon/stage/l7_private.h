@@ -32,6 +32,7 @@ struct l7_flow {
 	struct l7 *l7;
 	void *state;
 	uint8_t mode;
+	uint8_t dir; /* whose bytes, or end, are at hand */
 	bool midstream, snapped, stop_over, stop_done;
 	bool asks;          /* it may be the parser's, says a guess: claims() decides */
 	uint64_t begins[2]; /* offsets below which the stream is another protocol's */

@@ -77,6 +77,7 @@ static void side_offer(struct l7_flow *f, enum l7_dir dir, struct bytes data, si
 {
 	struct l7_side *s = &f->side[dir];
 
+	f->dir = dir;
 	for (;;) {
 		size_t done;
 
@@ -341,6 +342,7 @@ static void stream_take(struct l7_flow *f, const struct rec_head *h, const struc
 {
 	enum l7_dir dir = s->dir ? L7_RESP : L7_ORIG;
 
+	f->dir = dir;
 	if (f->key.proto == IPPROTO_SCTP) {
 		l7_messages_take(f, h, s);
 		return;
@@ -409,6 +411,7 @@ static bool packet_take(struct l7_flow *f, const struct rec_packet *p)
 	const struct l7_parser *parser = f->l7->parser;
 	enum l7_dir dir = p->dir ? L7_RESP : L7_ORIG;
 
+	f->dir = dir;
 	if (l7_flow_waits(f))
 		return false;
 	if (f->mode == MODE_UNDECIDED) {
@@ -457,6 +460,7 @@ void l7_stream_end(struct l7 *l7, const struct rec_head *h, const struct rec_str
 		return;
 	f->now = h->ts;
 	f->n = h->n;
+	f->dir = dir;
 	l7_flow_tick(f);
 	l7_flow_settle(f);
 	f->side[dir].ended = true;

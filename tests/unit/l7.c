@@ -40,6 +40,10 @@ static enum l7_claim log_claims(const struct l7_first *first)
 	return claim_answer[asked++ % 8];
 }
 
+/* Of the last anomaly. */
+static int anomaly_dir;
+static uint64_t anomaly_offset;
+
 static size_t take_lines(struct l7_flow *f, enum l7_dir dir, struct bytes data)
 {
 	size_t done = 0;
@@ -120,6 +124,8 @@ static void host_emit(void *ctx, const struct rec_desc *desc, const struct rec_h
 		buf_printf(&events, "anomaly %.*s '%.*s'", (int)a->name.len,
 			   (const char *)a->name.ptr, (int)a->event.len,
 			   (const char *)a->event.ptr);
+		anomaly_dir = (int)a->dir.v;
+		anomaly_offset = a->offset.v;
 	} else {
 		const struct rec_dns *d = rec;
 
@@ -586,6 +592,8 @@ static void endings(void)
 	CHECK(text(1, 1, 0, "GARBAGE"));
 	SAW("tick 2;feed 1 'GARBAGE'anomaly log_parse_error 'bad length' n 2; 0;"
 	    "end 2;session_end 2 messages 1 bytes 4 7 gap 0 'bad length' n 2;");
+	CHECK_EQ(anomaly_dir, 1); /* of whose bytes is bad, and where */
+	CHECK_EQ(anomaly_offset, 0);
 	for (unsigned i = 0; i < 1000; i++)
 		CHECK(text(1, i & 1, 7 + i, "GARBAGE"));
 	CHECK(hole(1, 0, 2000, 5));
