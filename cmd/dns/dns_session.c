@@ -363,9 +363,13 @@ static struct dns_tx *tx_make(struct l7_flow *f, enum l7_dir dir, struct dns_ses
 
 	if (s->remembered >= c->max_pending && !make_room(f, dir, s, &work))
 		return NULL;
-	while ((t = tx_new(f, len)) == NULL)
-		if (!make_room(f, dir, s, &work))
+	while ((t = tx_new(f, len)) == NULL) {
+		/* Most of what is remembered is of flows that have been silent for long, as a
+		 * flood of queries from everywhere leaves behind. */
+		work = NULL;
+		if (!l7_evict_oldest(f) && !make_room(f, dir, s, &work))
 			return NULL;
+	}
 	return t;
 }
 

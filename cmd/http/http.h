@@ -14,7 +14,6 @@ struct http_exchange;
 
 /* What all flows of an engine share. */
 struct http_shared {
-	uint64_t held; /* bytes that the open exchanges of all flows hold */
 	/* Exchanges and texts for reuse: most are gone within a few packets. */
 	struct http_exchange *spare;
 	unsigned nspare;

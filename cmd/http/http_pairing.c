@@ -25,26 +25,20 @@ void http_raise(struct l7_flow *f, enum http_who who, enum http_tag tag)
 void http_account(struct l7_flow *f, struct http_exchange *ex)
 {
 	struct http_session *s = l7_state(f);
-	struct http_shared *shared = l7_shared(f);
 	size_t size = http_exchange_size(ex);
 
 	s->held += size - ex->held;
-	shared->held += size - ex->held;
 	ex->held = size;
-	if (shared->held > HTTP_HELD_ALL && !s->over) {
-		s->over = true;
-		l7_poison(f, "memory limit of all open exchanges");
-	}
+	l7_hold(f, s->held, HTTP_HELD_ALL);
 }
 
 void http_exchange_out(struct l7_flow *f, struct http_exchange *ex)
 {
 	struct http_session *s = l7_state(f);
-	struct http_shared *shared = l7_shared(f);
 
 	http_exchange_emit(f, ex);
 	s->held -= ex->held;
-	shared->held -= ex->held;
+	l7_hold(f, s->held, HTTP_HELD_ALL);
 	s->count--;
 	http_exchange_release(l7_shared(f), ex);
 }

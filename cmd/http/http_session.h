@@ -58,7 +58,7 @@ struct http_side {
 struct http_session {
 	struct http_side side[2];          /* by enum http_who */
 	bool oriented, swapped;            /* swapped: the responder is the client */
-	bool over;                         /* l7_done() or l7_poison() was called */
+	bool over;                         /* l7_done() was called */
 	bool pipelined;                    /* two requests were seen outstanding without a loss */
 	struct http_exchange *head, *last; /* open exchanges, in order of requests */
 	struct http_exchange *unanswered;  /* the first of them whose response has not begun */
@@ -73,7 +73,7 @@ struct http_session {
 enum l7_dir http_dir(const struct http_session *s, enum http_who who);
 /* Notes an anomaly of the message at hand: once for each message. */
 void http_raise(struct l7_flow *f, enum http_who who, enum http_tag tag);
-/* Brings the memory that ex holds into the accounts; poisons the flow where all hold too much. */
+/* Brings the memory that ex holds into the accounts. */
 void http_account(struct l7_flow *f, struct http_exchange *ex);
 /* A new exchange, the youngest, which begins now. front: before all others, for a response whose
  * request was given up. Where too many are open, an older one goes out first. */

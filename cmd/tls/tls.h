@@ -110,8 +110,7 @@ void tls_ja4(const struct tls_client_hello *h, char transport, char out[TLS_JA4_
 /* Memory for messages, over all flows. */
 struct tls_memory {
 	uint64_t max_message, max_held; /* bytes; from the options */
-	uint64_t held;
-	struct l7_spares spares; /* for messages */
+	struct l7_spares spares;        /* for messages */
 };
 
 enum tls_event {

@@ -29,7 +29,6 @@ static void body_clear(struct tls_side *s)
 {
 	if (!s->body.size)
 		return;
-	s->memory->held -= s->body.size;
 	l7_spares_give(&s->memory->spares, &s->body);
 }
 
@@ -57,20 +56,19 @@ static size_t keep_limit(const struct tls_side *s)
 
 static void body_add(struct tls_side *s, const uint8_t *p, size_t n)
 {
-	size_t limit = keep_limit(s), had = s->body.size;
+	size_t limit = keep_limit(s);
 
 	if (s->hs_cut || s->body.len >= limit)
 		return;
 	if (n > limit - s->body.len)
 		n = limit - s->body.len;
-	if (s->body.len + n > s->memory->max_message || s->memory->held + n > s->memory->max_held) {
+	if (s->body.len + n > s->memory->max_message || s->body.len + n > s->memory->max_held) {
 		body_clear(s);
 		s->hs_cut = true;
 		return;
 	}
 	l7_spares_take(&s->memory->spares, &s->body);
 	buf_add(&s->body, p, n);
-	s->memory->held += s->body.size - had;
 }
 
 bool tls_record_whole(const struct tls_side *s)

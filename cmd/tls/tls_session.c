@@ -53,12 +53,17 @@ static void tls_close(void *memory)
 
 static void hello_drop(struct tls_memory *memory, struct buf *b)
 {
-	if (b->size)
-		memory->held -= b->size;
 	l7_spares_give(&memory->spares, b);
 }
 
-/* The message's bytes change hands; `held` goes with them. */
+/* Tells the engine what the flow holds. */
+static void count_held(struct l7_flow *f, const struct tls_session *t)
+{
+	l7_hold(f, t->side[0].body.size + t->side[1].body.size + t->now.ch.size + t->now.sh.size,
+		shared_of(f)->memory.max_held);
+}
+
+/* The message's bytes change hands. */
 static void hello_take(struct tls_side *s, struct buf *to)
 {
 	hello_drop(s->memory, to);
@@ -478,6 +483,7 @@ static size_t tls_feed(struct l7_flow *f, enum l7_dir dir, struct bytes data)
 		ev = tls_record_next(s, &in);
 		event(f, t, dir, ev);
 	} while (ev != TLS_EV_NEED && !t->over && !s->lost);
+	count_held(f, t);
 	return data.len;
 }
 
@@ -493,6 +499,7 @@ static void tls_gap(struct l7_flow *f, enum l7_dir dir, uint64_t missing, enum r
 	t->now.gap += missing;
 	if (!s->lost)
 		tls_record_gap(s, missing);
+	count_held(f, t);
 }
 
 static void tls_end(struct l7_flow *f, enum l7_end why)
@@ -502,6 +509,7 @@ static void tls_end(struct l7_flow *f, enum l7_end why)
 	(void)why;
 	handshake_over(f, t);
 	session_over(t);
+	count_held(f, t);
 }
 
 static const char *const tls_protocols[] = { "tls", NULL };

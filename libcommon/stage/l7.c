@@ -89,11 +89,19 @@ struct l7_flow *l7_flow_find(struct l7 *l7, uint64_t id)
 	return f;
 }
 
-static void side_drop(struct l7 *l7, struct l7_side *s)
+void l7_side_drop(struct l7_side *s)
 {
-	l7->stats.memory -= s->kept.size;
 	buf_release(&s->kept);
 	s->scanned = s->want = 0;
+}
+
+static void sides_drop(struct l7_flow *f)
+{
+	l7_side_drop(&f->side[0]);
+	l7_side_drop(&f->side[1]);
+	l7_messages_forget(f);
+	l7_unread(f);
+	l7_holders_set(&f->l7->held, &f->held, 0);
 }
 
 void l7_scratch_reset(struct l7 *l7)
@@ -148,9 +156,7 @@ void l7_session_close(struct l7_flow *f, enum l7_end why)
 		f->l7->parser->end(f, why);
 	l7_scratch_reset(f->l7);
 	session_end(f, reasons[why]);
-	side_drop(f->l7, &f->side[0]);
-	side_drop(f->l7, &f->side[1]);
-	l7_messages_forget(f);
+	sides_drop(f);
 	l7_pool_give(&f->l7->states, f->state);
 	f->state = NULL;
 }
@@ -163,10 +169,8 @@ void l7_flow_forget(struct l7 *l7, struct l7_flow *f)
 		at = &(*at)->next;
 	*at = f->next;
 	lru_remove(l7, f);
-	side_drop(l7, &f->side[0]);
-	side_drop(l7, &f->side[1]);
+	sides_drop(f);
 	l7_first_taken(f);
-	l7_messages_forget(f);
 	l7_pool_give(&l7->states, f->state);
 	l7_pool_give(&l7->flows, f);
 	l7->stats.flows--;
@@ -179,6 +183,17 @@ static void flow_evict(struct l7 *l7, struct l7_flow *f, uint64_t now, uint64_t 
 	f->n = n;
 	l7_session_close(f, L7_END_EVICTED);
 	l7_flow_forget(l7, f);
+}
+
+bool l7_evict_oldest(struct l7_flow *at_hand)
+{
+	struct l7 *l7 = at_hand->l7;
+	struct l7_flow *f = l7->oldest == at_hand ? at_hand->newer : l7->oldest;
+
+	if (!f)
+		return false;
+	flow_evict(l7, f, at_hand->now, at_hand->n);
+	return true;
 }
 
 bool l7_knows(struct l7 *l7, uint64_t flow)
@@ -319,6 +334,7 @@ struct l7 *l7_new(const struct l7_parser *parser, const struct l7_host *host,
 		l7->limits.max_memory = DEFAULT_MEMORY;
 	while (n < l7->limits.max_flows && n < (1u << 24))
 		n *= 2;
+	l7->held_most = UINT64_MAX;
 	l7->mask = n - 1;
 	l7->buckets = xcalloc(n, sizeof(struct l7_flow *));
 	l7_others_init(&l7->others);

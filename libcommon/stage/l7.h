@@ -138,6 +138,12 @@ size_t l7_scanned(const struct l7_flow *f, enum l7_dir dir);
 void l7_want(struct l7_flow *f, enum l7_dir dir, size_t n);
 /* Have `n` bytes from here on counted as read without being kept or offered: big bodies. */
 void l7_skip(struct l7_flow *f, enum l7_dir dir, uint64_t n);
+/* The parser holds so many bytes for this flow, of `most` that all flows may: beyond, behind this
+ * callback, the flow that holds most ends (L7_END_EVICTED), until it is less. */
+void l7_hold(struct l7_flow *f, uint64_t bytes, uint64_t most);
+/* For memory of which every flow holds a little: ends the least recently used flow but this one
+ * (L7_END_EVICTED). False where there is none. What l7_scratch() gave is not valid any more. */
+bool l7_evict_oldest(struct l7_flow *f);
 /* Scratch that is valid until the callback returns, for lists and texts of a record. Bounded by
  * 1 MiB per callback; NULL beyond. */
 void *l7_scratch(struct l7_flow *f, size_t n);
@@ -171,7 +177,8 @@ void l7_done(struct l7_flow *f);
 
 struct l7_limits {
 	size_t max_flows;  /* 0 = 262,144; beyond, the least recently used goes (L7_END_EVICTED) */
-	size_t max_memory; /* unread bytes over all flows; 0 = 256 MiB */
+	size_t max_memory; /* unread bytes over all flows; 0 = 256 MiB; beyond, the flow with most
+			      of them goes */
 };
 
 struct l7_host {
@@ -226,6 +233,7 @@ enum { L7_FIRST_BYTES = 1024 };
 struct l7_stats {
 	uint64_t flows, claimed, evicted, poisoned, swapped, anomalies_suppressed, memory,
 		memory_peak, first_bytes, first_bytes_evicted;
+	uint64_t held; /* what parsers said in l7_hold(): nothing behind the end of all flows */
 };
 const struct l7_stats *l7_stats(const struct l7 *l7);
 /* What l7_shared() gives its parser. */

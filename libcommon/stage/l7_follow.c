@@ -83,14 +83,14 @@ void l7_first_keep(struct l7_flow *f, enum l7_dir dir, struct bytes data)
 	}
 	if (!f->firsts)
 		holder_add(f);
-	l7->stats.memory -= s->kept.size;
 	buf_add(&s->kept, data.ptr, data.len);
-	l7->stats.memory += s->kept.size;
+	l7_unread(f);
 	s->segments++;
 	f->firsts += (uint32_t)data.len;
 	l7->stats.first_bytes += data.len;
 	while (l7->stats.first_bytes > l7->first_memory && l7->first_holder != l7->last_holder)
 		oldest_leave(l7, f);
+	l7_unread_within(f);
 }
 
 /* ---- guesses ------------------------------------------------------------------------------- */

@@ -3,6 +3,7 @@
 #define WEIR_L7_PRIVATE_H
 
 #include "libcommon/stage/l7.h"
+#include "libcommon/stage/l7_holders.h"
 #include "libcommon/stage/l7_messages.h"
 #include "libcommon/stage/l7_others.h"
 #include "libcommon/stage/l7_pool.h"
@@ -41,6 +42,7 @@ struct l7_flow {
 	uint32_t firsts;                           /* first bytes kept until a guess comes */
 	struct l7_flow *next_holder, *prev_holder; /* of first bytes, in the order of taking */
 	struct l7_side side[2];
+	struct l7_holding unread, held; /* bytes of memory: of l7_unread(), of l7_hold() */
 	struct rec_key key;
 	unsigned anomalies;
 	uint64_t messages;
@@ -64,7 +66,9 @@ struct l7 {
 	size_t mask;
 	struct l7_pool flows, states;
 	struct l7_flow *newest, *oldest;
-	uint64_t clock; /* records of known flows so far */
+	struct l7_holders unread, held;
+	uint64_t held_most; /* what parsers may hold */
+	uint64_t clock;     /* records of known flows so far */
 	void *shared;
 	struct l7_scratch *scratch;
 	size_t scratch_used;
@@ -106,6 +110,14 @@ bool l7_reads(const struct l7_parser *p, uint8_t proto);
 bool l7_refuses_stream(const struct l7 *l7, const struct rec_stream *s);
 bool l7_refuses_packet(const struct l7 *l7, const struct rec_packet *p);
 
+/* ---- l7_memory.c ---- */
+
+/* The flow's unread bytes, or pieces of messages, have changed: counts them. */
+void l7_unread(struct l7_flow *f);
+/* Where flows have more than they may, those that have most give it up; the one at hand, too. */
+void l7_unread_within(struct l7_flow *at_hand);
+void l7_held_within(struct l7_flow *at_hand);
+
 /* ---- l7.c ---- */
 
 /* A flow with that id, or NULL. */
@@ -124,6 +136,8 @@ bool l7_flow_left(struct l7_flow *f, const struct rec_head *h);
 /* The last call to the parser for this flow, its session_end, and its state given back. */
 void l7_session_close(struct l7_flow *f, enum l7_end why);
 void l7_flow_forget(struct l7 *l7, struct l7_flow *f);
+/* The unread bytes of a side are dropped; l7_unread() counts it. */
+void l7_side_drop(struct l7_side *s);
 /* What a callback took of it is free again. */
 void l7_scratch_reset(struct l7 *l7);
 /* The flow is somebody else's: its struct is given up. */

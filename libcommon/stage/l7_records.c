@@ -22,7 +22,7 @@ void l7_flow_tick(struct l7_flow *f)
 	}
 }
 
-/* After a callback: carries out what l7_poison() or l7_done() asked for in it. */
+/* After a callback: carries out what l7_poison() or l7_done() asked for in it, and l7_hold(). */
 void l7_flow_settle(struct l7_flow *f)
 {
 	l7_scratch_reset(f->l7);
@@ -32,6 +32,7 @@ void l7_flow_settle(struct l7_flow *f)
 	} else if (f->stop_done) {
 		l7_session_close(f, L7_END_DONE);
 	}
+	l7_held_within(f);
 }
 
 size_t l7_parser_cap(const struct l7 *l7)
@@ -42,9 +43,6 @@ size_t l7_parser_cap(const struct l7 *l7)
 /* Keeps `rest` as this side's unread bytes; the last `rest.len` bytes of what was offered. */
 static void side_keep(struct l7_flow *f, struct l7_side *s, struct bytes rest)
 {
-	struct l7 *l7 = f->l7;
-	size_t had = s->kept.size;
-
 	if (rest.len == 0) {
 		if (s->kept.size > 16 * 1024) /* a big buffer is rarely needed twice */
 			buf_release(&s->kept);
@@ -57,9 +55,7 @@ static void side_keep(struct l7_flow *f, struct l7_side *s, struct bytes rest)
 		s->kept.len = 0;
 		buf_add(&s->kept, rest.ptr, rest.len);
 	}
-	l7->stats.memory += s->kept.size - had;
-	if (l7->stats.memory > l7->stats.memory_peak)
-		l7->stats.memory_peak = l7->stats.memory;
+	l7_unread(f);
 }
 
 static size_t side_skip(struct l7_side *s, size_t have)
@@ -116,10 +112,8 @@ static void side_offer(struct l7_flow *f, enum l7_dir dir, struct bytes data, si
 	if (s->kept.len > l7_parser_cap(f->l7)) {
 		l7_poison(f, "too many unread bytes");
 		l7_flow_settle(f);
-	} else if (f->l7->stats.memory > f->l7->limits.max_memory) {
-		f->why = "memory limit of the parser";
-		f->l7->stats.evicted++;
-		l7_session_close(f, L7_END_EVICTED);
+	} else {
+		l7_unread_within(f);
 	}
 }
 
@@ -141,9 +135,7 @@ static void side_data(struct l7_flow *f, enum l7_dir dir, struct bytes data)
 		side_offer(f, dir, data, data.len);
 		return;
 	}
-	f->l7->stats.memory -= s->kept.size;
 	buf_add(&s->kept, data.ptr, data.len);
-	f->l7->stats.memory += s->kept.size;
 	s->segments++;
 	side_offer(f, dir, buf_bytes(&s->kept), data.len);
 }
@@ -209,9 +201,7 @@ static void stream_ask(struct l7_flow *f, enum l7_dir dir, struct bytes data)
 	struct l7_first first = l7_first_of(f, dir, data);
 
 	if (s->kept.len) { /* copied only where the first bytes did not tell */
-		f->l7->stats.memory -= s->kept.size;
 		buf_add(&s->kept, data.ptr, data.len);
-		f->l7->stats.memory += s->kept.size;
 		first.data = buf_bytes(&s->kept);
 	}
 	s->segments++;
@@ -233,23 +223,22 @@ static void stream_ask(struct l7_flow *f, enum l7_dir dir, struct bytes data)
 		}
 		return;
 	case L7_MAYBE:
-		if (s->kept.len == 0) {
+		if (s->kept.len == 0)
 			buf_add(&s->kept, data.ptr, data.len);
-			f->l7->stats.memory += s->kept.size;
-		}
-		if (s->kept.len <= CLAIM_BYTES)
-			return;
-		break;
+		l7_unread(f);
+		if (s->kept.len > CLAIM_BYTES)
+			break;
+		l7_unread_within(f);
+		return;
 	case L7_NO:
 		break;
 	}
-	f->l7->stats.memory -= s->kept.size;
-	buf_release(&s->kept);
 	/* One side's refusal is enough unless the other side has not spoken yet: a client that
 	 * sends nothing recognisable while the server does is not ours either. */
 	f->mode = MODE_OTHER;
-	f->l7->stats.memory -= peer->kept.size;
+	buf_release(&s->kept);
 	buf_release(&peer->kept);
+	l7_unread(f);
 }
 
 bool l7_reads(const struct l7_parser *p, uint8_t proto)
@@ -349,8 +338,8 @@ static void stream_take(struct l7_flow *f, const struct rec_head *h, const struc
 	}
 	if (f->mode == MODE_UNDECIDED && s->gap) {
 		/* Nothing can be claimed across a hole but a fresh start behind it. */
-		f->l7->stats.memory -= f->side[dir].kept.size;
 		buf_release(&f->side[dir].kept);
+		l7_unread(f);
 		f->side[dir].segments = 0;
 		f->side[dir].missing += s->gap;
 		f->side[dir].offset = s->offset + s->gap;

@@ -48,7 +48,6 @@ static void ask(struct l7_flow *f, enum l7_dir dir, const struct rec_stream *s)
 void l7_messages_take(struct l7_flow *f, const struct rec_head *h, const struct rec_stream *s)
 {
 	enum l7_dir dir = s->dir ? L7_RESP : L7_ORIG;
-	struct l7_stats *stats = &f->l7->stats;
 	struct l7_messages_news news;
 	struct l7_messages *ms;
 
@@ -66,21 +65,14 @@ void l7_messages_take(struct l7_flow *f, const struct rec_head *h, const struct 
 	f->side[dir].fed += s->payload.len;
 	if (s->gap_reason == REC_gap_reason_SNAPPED)
 		f->side[dir].missing += s->gap; /* other gaps count no bytes */
-	stats->memory -= ms->memory;
 	l7_messages_add(ms, h, s, l7_parser_cap(f->l7), &news);
-	stats->memory += ms->memory;
-	if (stats->memory > stats->memory_peak)
-		stats->memory_peak = stats->memory;
+	l7_unread(f);
 	if (news.lost)
 		tell_lost(f, dir, news.lost_sid, news.lost);
 	if (news.whole)
 		tell_message(f, dir, &news.part);
 	l7_part_release(&news.part);
-	if (f->mode == MODE_OURS && stats->memory > f->l7->limits.max_memory) {
-		f->why = "memory limit of the parser";
-		stats->evicted++;
-		l7_session_close(f, L7_END_EVICTED);
-	}
+	l7_unread_within(f);
 }
 
 void l7_messages_end(struct l7_flow *f, enum l7_dir dir)
@@ -88,11 +80,8 @@ void l7_messages_end(struct l7_flow *f, enum l7_dir dir)
 	uint16_t sid = 0;
 
 	while (f->messages_of && f->messages_of[dir].first) {
-		struct l7_messages *ms = &f->messages_of[dir];
-
-		f->l7->stats.memory -= ms->memory;
-		l7_messages_drop(ms, &sid);
-		f->l7->stats.memory += ms->memory;
+		l7_messages_drop(&f->messages_of[dir], &sid);
+		l7_unread(f);
 		tell_lost(f, dir, sid, 1);
 	}
 }
@@ -101,11 +90,9 @@ void l7_messages_forget(struct l7_flow *f)
 {
 	uint16_t sid;
 
-	for (unsigned dir = 0; f->messages_of && dir < 2; dir++) {
-		f->l7->stats.memory -= f->messages_of[dir].memory;
+	for (unsigned dir = 0; f->messages_of && dir < 2; dir++)
 		while (l7_messages_drop(&f->messages_of[dir], &sid))
 			;
-	}
 	free(f->messages_of);
 	f->messages_of = NULL;
 }

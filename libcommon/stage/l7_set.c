@@ -339,6 +339,7 @@ struct l7_stats l7_set_stats(const struct l7_set *s)
 		sum.anomalies_suppressed += one->anomalies_suppressed;
 		sum.memory += one->memory;
 		sum.memory_peak += one->memory_peak;
+		sum.held += one->held;
 		sum.first_bytes += one->first_bytes;
 		sum.first_bytes_evicted += one->first_bytes_evicted;
 	}

@@ -104,7 +104,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		}
 	}
 	l7_finish(f.l7, f.n);
-	if (((struct http_shared *)l7_engine_shared(f.l7))->held)
+	if (l7_stats(f.l7)->held)
 		abort();
 	l7_free(f.l7);
 	return 0;

@@ -52,7 +52,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		free(exact);
 	}
 	l7_finish(l7, n);
-	if (((struct tls_shared *)l7_engine_shared(l7))->memory.held)
+	if (l7_stats(l7)->held)
 		abort();
 	l7_free(l7);
 	return 0;

@@ -41,6 +41,33 @@ static void test_memory(void)
 	CHECK(log_is("dns_pending_full\nn=1 unanswered id=5 example.com A\n"));
 	run_finish(&run, 2, 2);
 	run_free(&run);
+
+	check_case(
+		"where it is full, flows that are silent for longest give way to those that ask");
+	c->max_memory = 3 * 1440;
+	run_start(&run, IPPROTO_UDP, 4000, 53);
+	for (unsigned i = 0; i < 1000; i++) {
+		run.flow = 10 + i;
+		put_query(&b, i, "flood.example", 1);
+		packet(0, 1, 1 + i, &b);
+	}
+	c->max_memory = most;
+	CHECK_EQ(run.dns, 1000 - 24);
+	CHECK_EQ(run.anomalies, 0);
+	CHECK(strstr(run_log(&run),
+		     "n=25 unanswered id=0 flood.example A\nsession_end evicted 1\n"));
+	buf_clear(&run.log);
+	run.flow = 5000;
+	put_query(&b, 7, "example.com", 1);
+	packet(0, 2, 1001, &b);
+	buf_clear(&run.log);
+	put_answer(&b, 7, "example.com", 1);
+	packet(1, 2, 1002, &b);
+	CHECK(log_is("n=1002 answered id=7 example.com A rcode=0 rtt=0ms responses=1 "
+		     "[192.0.2.1]\n"));
+	CHECK_EQ(l7_stats(run.l7)->evicted, 1001 - 24);
+	run_finish(&run, 3, 1003);
+	run_free(&run);
 	buf_release(&b);
 }
 

@@ -94,6 +94,7 @@ struct run {
 	uint64_t last_ts;
 	uint8_t proto;
 	uint16_t orig_p, resp_p;
+	uint64_t flow; /* of the records to come */
 	uint64_t offset[2];
 	uint32_t lacking; /* bytes that the capture lacks of the packets to come */
 };
@@ -171,19 +172,19 @@ static inline void run_start(struct run *r, uint8_t proto, uint16_t orig_p, uint
 	struct l7_host host = { r, run_emit };
 	struct l7_limits limits = { .max_flows = 64 }; /* a small table is made fast */
 
-	*r = (struct run){ .proto = proto, .orig_p = orig_p, .resp_p = resp_p };
+	*r = (struct run){ .proto = proto, .orig_p = orig_p, .resp_p = resp_p, .flow = 1 };
 	r->l7 = l7_new(&dns_parser, &host, &limits);
 }
 
-static inline struct rec_head run_head(uint16_t type, double at, uint64_t n)
+static inline struct rec_head run_head(const struct run *r, uint16_t type, double at, uint64_t n)
 {
-	return (struct rec_head){ type, (uint64_t)(at * 1e9), 1, n };
+	return (struct rec_head){ type, (uint64_t)(at * 1e9), r->flow, n };
 }
 
 /* Returns whether the parser took it. Frees nothing: the message may be sent again. */
 static inline bool run_packet(struct run *r, int dir, double at, uint64_t n, struct bytes payload)
 {
-	struct rec_head h = run_head(REC_packet, at, n);
+	struct rec_head h = run_head(r, REC_packet, at, n);
 	/* A copy of the exact size, so that a sanitizer sees a read past its end. */
 	uint8_t *copy = malloc(payload.len ? payload.len : 1);
 	struct rec_packet p = { .ip_version = 4,
@@ -208,7 +209,7 @@ static inline bool run_packet(struct run *r, int dir, double at, uint64_t n, str
 static inline bool run_stream(struct run *r, int dir, double at, uint64_t n, struct bytes payload,
 			      uint64_t gap)
 {
-	struct rec_head h = run_head(REC_stream, at, n);
+	struct rec_head h = run_head(r, REC_stream, at, n);
 	uint8_t *copy = malloc(payload.len ? payload.len : 1);
 	struct rec_stream s = { .ip_version = 4,
 				.proto = r->proto,
@@ -233,7 +234,7 @@ static inline bool run_stream(struct run *r, int dir, double at, uint64_t n, str
 
 static inline void run_finish(struct run *r, double at, uint64_t n)
 {
-	struct rec_head h = run_head(REC_flow, at, n);
+	struct rec_head h = run_head(r, REC_flow, at, n);
 	struct rec_flow fl = { .event = REC_flow_event_END, .reason = REC_flow_reason_IDLE };
 
 	l7_flow_end(r->l7, &h, &fl);

@@ -198,7 +198,7 @@ static inline void talk_end(struct talk *t, enum rec_stream_reason why)
 	talk_eof(t, L7_RESP, why);
 	l7_flow_end(t->l7, &h, &fl);
 	l7_finish(t->l7, t->n);
-	talk_left += ((struct http_shared *)l7_engine_shared(t->l7))->held;
+	talk_left += l7_stats(t->l7)->held + l7_stats(t->l7)->memory;
 	l7_free(t->l7);
 	t->l7 = NULL;
 	buf_add_byte(&t->out, 0);

@@ -744,7 +744,7 @@ static void caps(void)
 	CHECK(l7_stats(l7)->memory <= 10 * 512);
 	finish();
 
-	check_case("beyond max_memory the flow at hand is given up, the others go on");
+	check_case("beyond max_memory the flow that has most is given up, the others go on");
 	BEGIN(.max_memory = 3000);
 	text(1, 0, 0, "a");
 	events.len = 0;

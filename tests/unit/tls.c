@@ -136,7 +136,7 @@ static void send_all(struct flow *f, enum l7_dir dir, struct buf *b)
 static void finish(struct flow *f)
 {
 	l7_finish(f->l7, f->n);
-	CHECK_EQ(((struct tls_shared *)l7_engine_shared(f->l7))->memory.held, 0);
+	CHECK_EQ(l7_stats(f->l7)->held, 0);
 	l7_free(f->l7);
 	buf_release(&f->packed);
 }
