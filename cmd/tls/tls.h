@@ -194,6 +194,7 @@ struct tls_handshake {
 	bool more_alerts;
 	struct tls_seen_alert alerts[TLS_ALERTS];
 	uint8_t nhistory;
+	bool more_history;
 	char history[TLS_HISTORY];
 };
 

@@ -254,6 +254,8 @@ static void describe_state(struct rec_tls *r, struct lists *l, const struct tls_
 	r->established = h->established;
 	r->alerts = alerts_of(l, h);
 	r->history = h->nhistory ? BYTES(h->history, h->nhistory) : BYTES(NULL, 0);
+	if (h->more_history)
+		truncated(l, "history");
 	if (h->gap)
 		r->gap = SOME(h->gap);
 	r->first_n = SOME(h->first_n);

@@ -86,9 +86,11 @@ static void history(struct tls_session *t, enum l7_dir dir, char letter)
 {
 	struct tls_handshake *h = &t->now;
 
-	if (h->nhistory < TLS_HISTORY)
-		h->history[h->nhistory++] =
-			(char)(dir == t->client ? toupper(letter) : tolower(letter));
+	if (h->nhistory == TLS_HISTORY) {
+		h->more_history = true;
+		return;
+	}
+	h->history[h->nhistory++] = (char)(dir == t->client ? toupper(letter) : tolower(letter));
 }
 
 static void handshake_over(struct l7_flow *f, struct tls_session *t)

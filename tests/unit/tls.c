@@ -918,6 +918,19 @@ static void refused(void)
 	CHECK(strcmp(f.names, "tls_after_app_data") == 0);
 	CHECK_EQ(f.rows, 1);
 
+	check_case("A history of more than 100 letters is cut, and named");
+	for (int i = 99; i <= 100; i++) {
+		start(&f);
+		stream(&f, L7_ORIG, buf_bytes(&t[0].bytes), 0);
+		for (int k = 0; k < i; k++)
+			put_record(&r, 22, 0x0303, BYTES_LIT("\0\0\0\0"));
+		send_all(&f, L7_RESP, &r);
+		finish(&f);
+		CHECK_EQ(f.rows, 1);
+		CHECK_EQ(strlen(f.row[0].history), 100);
+		CHECK_EQ(f.row[0].r.truncated.count, i == 100);
+	}
+
 	check_case("Hellos beyond the memory limit are told without their contents");
 	uint64_t limit = tls_config.max_held;
 	tls_config.max_held = 40;
