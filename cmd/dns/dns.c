@@ -56,12 +56,24 @@ static enum l7_claim dns_claims(const struct l7_first *first)
 	return dns_is_certain(first->data) ? L7_YES : L7_NO;
 }
 
+/* Is all of the first message there, and beyond doubt one? */
+static bool frame_is_whole(struct bytes data)
+{
+	size_t len = data.len < 2 ? 0 : be16_get(data.ptr);
+
+	return len >= DNS_HEADER && data.len - 2 >= len && dns_is_whole(BYTES(data.ptr + 2, len));
+}
+
 /* One message of a stream: two bytes of length, then the message (RFC 1035 4.2.2). */
 static size_t dns_feed(struct l7_flow *f, enum l7_dir dir, struct bytes data)
 {
 	struct dns_session *s = l7_state(f);
 	size_t len;
 
+	/* Messages start at the start of a segment often enough to look there. */
+	if (s->lost[dir] && !frame_is_whole(data))
+		return data.len;
+	s->lost[dir] = false;
 	s->partial[dir] = true;
 	s->frame_end[dir] = 0;
 	if (data.len < 2) {
@@ -89,8 +101,8 @@ static void dns_datagram(struct l7_flow *f, enum l7_dir dir, struct bytes data)
 	dns_session_message(f, dir, data);
 }
 
-/* Where a hole lies within one message its end is known, and framing goes on there. Otherwise
- * nothing certain can be said of the bytes that follow, and this direction is over. */
+/* Where a hole lies within one message its end is known, and framing goes on there. Otherwise it
+ * does at a segment that starts with a message. */
 static void dns_gap(struct l7_flow *f, enum l7_dir dir, uint64_t missing, enum rec_gap_reason why)
 {
 	struct dns_session *s = l7_state(f);
@@ -101,8 +113,8 @@ static void dns_gap(struct l7_flow *f, enum l7_dir dir, uint64_t missing, enum r
 		l7_skip(f, dir, s->frame_end[dir] - behind);
 	} else {
 		l7_violation(f, dir, "dns_gap_lost", REC_severity_NOTE, NULL,
-			     "what follows a gap of this direction is not read", NULL);
-		l7_skip(f, dir, UINT64_MAX);
+			     "up to a segment that starts with a message all may be lost", NULL);
+		s->lost[dir] = true;
 	}
 	s->partial[dir] = false;
 	s->frame_end[dir] = 0;

@@ -37,6 +37,7 @@ struct dns_session {
 	 * ended, 0 while its length is unknown. */
 	bool partial[2];
 	uint64_t frame_end[2];
+	bool lost[2]; /* a gap has hidden where messages start */
 };
 
 /* One whole message. */

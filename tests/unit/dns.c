@@ -487,18 +487,32 @@ static void test_tcp(void)
 		     "n=4 unanswered id=3 zone.example AXFR\nsession_end eof 2\n"));
 	run_free(&run);
 
-	check_case("a hole that hides a length ends its direction, the other goes on");
+	check_case(
+		"behind a hole that hides a length reading goes on at a segment that is a message");
 	run_start(&run, IPPROTO_TCP, 4000, 53);
 	run_stream(&run, 0, 1, 1, buf_bytes(&orig), 0);
 	buf_clear(&run.log);
 	run_stream(&run, 0, 1, 2, BYTES(NULL, 0), 5);
 	put_query(&b, 9, "nine.example", 1);
 	put_frame(&whole, &b);
-	run_stream(&run, 0, 1, 3, buf_bytes(&whole), 0);
+	run_stream(&run, 0, 1, 3, BYTES(whole.ptr, 20), 0);
+	run_stream(&run, 0, 1, 3, BYTES(whole.ptr + 20, whole.len - 20), 0);
 	run_stream(&run, 1, 1, 4, BYTES(resp.ptr, 47), 0);
 	CHECK(log_is("dns_gap_lost\n"
 		     "n=4 answered id=2 two.example AAAA rcode=0 rtt=0ms responses=1 "
 		     "[192.0.2.1]\n"));
+	put_query(&b, 10, "ten.example", 1);
+	put_frame(&whole, &b);
+	run_stream(&run, 0, 1, 5, buf_bytes(&whole), 0); /* the end of it is not at its start */
+	buf_clear(&whole);
+	put_query(&b, 11, "eleven.example", 1);
+	put_frame(&whole, &b);
+	put_query(&b, 12, "twelve.example", 1);
+	put_frame(&whole, &b);
+	run_stream(&run, 0, 1, 6, buf_bytes(&whole), 0);
+	run_finish(&run, 2, 7);
+	CHECK(!strstr(run_log(&run), "nine.example") && strstr(run_log(&run), "id=11 eleven") &&
+	      strstr(run_log(&run), "id=12 twelve"));
 	run_free(&run);
 
 	check_case("the largest message there is fits");
