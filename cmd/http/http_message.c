@@ -5,13 +5,19 @@
  * hidden behind an ambiguous one still becomes a record. */
 #include "cmd/http/http_session.h"
 
+static bool tunnel_expected(const struct http_session *s, enum http_who who)
+{
+	return who == HTTP_CLIENT && s->last && s->last->is_connect && !s->last->has_resp;
+}
+
 void http_resync(struct l7_flow *f, enum http_who who, bool by_gap)
 {
 	struct http_session *s = l7_state(f);
 	struct http_side *side = &s->side[who];
 
-	/* A capture that starts in the middle has nothing to say about what came before. */
-	if (!by_gap && (side->messages || !l7_midstream(f)))
+	/* A capture that starts in the middle has nothing to say about what came before, and who
+	 * expects a tunnel may send into it before it is there. */
+	if (!by_gap && (side->messages || !l7_midstream(f)) && !tunnel_expected(s, who))
 		http_raise(f, who, HTTP_TAG_DESYNC);
 	if (!by_gap && who == HTTP_SERVER && !side->ex && s->unanswered)
 		s->unanswered->tags |= 1u << HTTP_TAG_DESYNC; /* what answers it is noise */

@@ -330,6 +330,16 @@ static void test_switching(void)
 	      "uri=h.example:443 ");
 	CHECK_EQ(count(o, "session_end ", "reason=done "), 1);
 	free(o);
+
+	check_case("what is sent into a tunnel before it is there is no fault");
+	o = PLAY(FIN, C("CONNECT h.example:443 HTTP/1.1\r\n\r\n\x16\x03\x01 hello\n"),
+		 S("HTTP/1.1 407 Auth\r\nContent-Length: 2\r\n\r\nno"),
+		 C("CONNECT h.example:443 HTTP/1.1\r\n\r\n\x16\x03\x01 hello\n"),
+		 S("HTTP/1.1 200 Established\r\n\r\n"));
+	HOLDS(o, 0, "status_code=407 ", "outcome=completed ");
+	HOLDS(o, 1, "status_code=200 ", "outcome=switched ");
+	CHECK_EQ(count(o, "anomaly ", ""), 0);
+	free(o);
 }
 
 /* Each ambiguity: its name, a request that has it, and a request behind it that must be seen. */
