@@ -81,7 +81,8 @@ static void line_oddities(struct http_body *b, const struct http_line *line)
 		b->odd |= HTTP_BODY_BARE_LF;
 	if (line->cut)
 		b->odd |= HTTP_BODY_LONG_LINE;
-	if (http_has_cr(line))
+	if (memchr(line->text.ptr, '\r',
+		   line->text.len - line->cut)) /* of a cut one the LF may follow */
 		b->odd |= HTTP_BODY_BARE_CR;
 }
 

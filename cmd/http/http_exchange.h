@@ -45,7 +45,7 @@ enum http_who { HTTP_CLIENT, HTTP_SERVER };
 	  "name:value")                                                                            \
 	X(BAD_FIELD, "http_bad_field", WARNING, "head", "field line without a proper name",        \
 	  "token, colon, value")                                                                   \
-	X(CONTROL_CHAR, "http_control_char", WARNING, "head", "control character in a field",      \
+	X(CONTROL_CHAR, "http_control_char", WARNING, "head", "control character in a line",       \
 	  "visible characters")                                                                    \
 	X(BAD_VERSION, "http_bad_version", WARNING, "start line", "version is not 1.0 or 1.1",     \
 	  "HTTP/1.1")                                                                              \

@@ -82,13 +82,6 @@ size_t http_line_take(struct bytes data, size_t scanned, struct http_line *line)
 	return HTTP_LINE_MAX;
 }
 
-bool http_has_cr(const struct http_line *line)
-{
-	size_t n = line->text.len - (line->cut && line->text.len);
-
-	return n && memchr(line->text.ptr, '\r', n);
-}
-
 /* ---- request and status lines -------------------------------------------------------------- */
 
 /* "HTTP/1.1" -> "1.1"; anything that begins with HTTP/ and a digit is a version. */
@@ -230,20 +223,26 @@ static size_t plain_len(struct bytes b)
 	return n;
 }
 
+void http_controls(struct bytes line, bool *bare_cr, bool *control)
+{
+	*bare_cr = *control = false;
+	for (size_t i = plain_len(line); i < line.len; i++) {
+		uint8_t c = line.ptr[i];
+
+		if (c < 0x20 || c == 0x7f) {
+			*bare_cr |= c == '\r';
+			*control |= c != '\r' && c != '\t';
+		}
+	}
+}
+
 bool http_field_parse(struct bytes line, struct http_field *f)
 {
 	const uint8_t *colon = memchr(line.ptr, ':', line.len);
 	size_t n;
 
 	memset(f, 0, sizeof(*f));
-	for (size_t i = plain_len(line); i < line.len; i++) {
-		uint8_t c = line.ptr[i];
-
-		if (c < 0x20 || c == 0x7f) {
-			f->bare_cr |= c == '\r';
-			f->control |= c != '\r' && c != '\t';
-		}
-	}
+	http_controls(line, &f->bare_cr, &f->control);
 	if (!colon)
 		return false;
 	n = (size_t)(colon - line.ptr);

@@ -22,10 +22,6 @@ struct http_line {
  * bytes are known to hold no LF. Where a line is cut does not depend on how much is there. */
 size_t http_line_take(struct bytes data, size_t scanned, struct http_line *line);
 
-/* A CR amid the line: some readers end it there. The last byte of a cut line is not looked at: its
- * LF may follow. */
-bool http_has_cr(const struct http_line *line);
-
 enum http_line_kind {
 	HTTP_LINE_BAD, /* no such line */
 	HTTP_LINE_GOOD,
@@ -59,6 +55,9 @@ struct http_field {
 	bool bare_cr;
 	bool control; /* NUL or another control character */
 };
+
+/* Is a CR in these bytes, or NUL or another control character? Some readers end a line there. */
+void http_controls(struct bytes line, bool *bare_cr, bool *control);
 
 /* False where there is no colon. The flags bare_cr and control are set in any case. */
 bool http_field_parse(struct bytes line, struct http_field *f);

@@ -264,11 +264,16 @@ static void start_line_oddities(struct l7_flow *f, enum http_who who, const stru
 {
 	struct http_session *s = l7_state(f);
 	struct http_side *side = &s->side[who];
+	bool bare_cr, control;
 
 	if (line->bare_lf)
 		http_raise(f, who, HTTP_TAG_BARE_LF);
-	if (http_has_cr(line))
+	/* The last byte of a cut line may be the CR of its CRLF. */
+	http_controls(BYTES(line->text.ptr, line->text.len - line->cut), &bare_cr, &control);
+	if (bare_cr)
 		http_raise(f, who, HTTP_TAG_BARE_CR);
+	if (control)
+		http_raise(f, who, HTTP_TAG_CONTROL_CHAR);
 	if (!line->cut)
 		return;
 	side->rest = side->start_line = true;

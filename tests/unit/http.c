@@ -401,6 +401,7 @@ static void test_smuggling(void)
 		{ "http_ws_before_colon", "POST / HTTP/1.1\r\nContent-Length : 3\r\n\r\nabc" },
 		{ "http_bad_field", "GET / HTTP/1.1\r\nnonsense\r\n\r\n" },
 		{ "http_control_char", "GET / HTTP/1.1\r\nHost: a\x01\r\n\r\n" },
+		{ "http_control_char", "GET /a\x01 HTTP/1.1\r\n\r\n" },
 		{ "http_bad_version", "GET / HTTP/1.7\r\n\r\n" },
 		{ "http_bad_start_line", "GET /a b HTTP/1.1\r\n\r\n" },
 		{ "http_lower_case_method", "get / HTTP/1.1\r\n\r\n" },
