@@ -45,7 +45,9 @@ static enum l7_claim dns_claims(const struct l7_first *first)
 {
 	if (first->proto == IPPROTO_TCP)
 		return has_port(first, PORT_DNS) ? claims_stream(first->data) : L7_NO;
-	if (first->proto != IPPROTO_UDP || has_port(first, PORT_NETBIOS))
+	/* A client may have any port. */
+	if (first->proto != IPPROTO_UDP ||
+	    (has_port(first, PORT_NETBIOS) && !has_port(first, PORT_DNS)))
 		return L7_NO;
 	if (has_port(first, PORT_DNS) || has_port(first, PORT_MDNS) || has_port(first, PORT_LLMNR))
 		/* Junk may come before the first message: the next datagram is looked at too. */

@@ -245,7 +245,8 @@ static bool is_multicast(const struct l7_flow *f)
 {
 	const struct rec_key *k = l7_key(f);
 
-	return k->proto == IPPROTO_UDP &&
+	/* Towards a name server these are ports of clients like any other. */
+	return k->proto == IPPROTO_UDP && k->orig_p != 53 && k->resp_p != 53 &&
 	       (k->orig_p == 5353 || k->resp_p == 5353 || k->orig_p == 5355 || k->resp_p == 5355);
 }
 

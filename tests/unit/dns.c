@@ -324,6 +324,19 @@ static void test_claims(void)
 		     "n=2 unsolicited id=0 host.local A rcode=0 responses=1 [192.0.2.1]\n"));
 	run_free(&run);
 
+	check_case("what a client asks of port 53 is DNS, from any port");
+	static const uint16_t ports[] = { 137, 5353, 5355 };
+	for (size_t i = 0; i < 3; i++) {
+		run_start(&run, IPPROTO_UDP, ports[i], 53);
+		put_query(&b, 1, "example.com", 1);
+		packet(0, 1, 1, &b);
+		put_answer(&b, 1, "example.com", 1);
+		packet(1, 1, 2, &b);
+		CHECK(log_is("n=2 answered id=1 example.com A rcode=0 rtt=0ms responses=1 "
+			     "[192.0.2.1]\n"));
+		run_free(&run);
+	}
+
 	check_case("a broken question gives an anomaly and no record");
 	run_start(&run, IPPROTO_UDP, 4000, 53);
 	put_query(&b, 1, "example.com", 1);
