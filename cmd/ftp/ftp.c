@@ -63,10 +63,6 @@ struct session {
 	struct ftp_data d;
 };
 
-struct shared {
-	size_t held;
-};
-
 static struct ftp_config ftp_config = { .max_held = 64 << 20 };
 
 static const struct opt ftp_options[] = {
@@ -99,16 +95,16 @@ static const struct ftp_config *config_of(struct l7_flow *f)
 /* Puts the front of the bytes behind those that are kept; absent where there is no room. */
 static struct span keep(struct l7_flow *f, struct buf *buf, struct bytes b, size_t most)
 {
-	struct shared *shared = l7_shared(f);
-	size_t had = buf->size;
+	const struct control *c = &((const struct session *)l7_state(f))->c;
+	uint64_t max_held = config_of(f)->max_held;
 	bool cut = b.len > TEXT;
 
 	if (cut)
 		b.len = TEXT;
-	if (buf->len + b.len > most || shared->held + b.len > config_of(f)->max_held)
+	if (buf->len + b.len > most || c->text.len + c->reply.len + b.len > max_held)
 		return (struct span){ .cut = true };
 	buf_add(buf, b.ptr, b.len);
-	shared->held += buf->size - had;
+	l7_hold(f, c->text.size + c->reply.size, max_held);
 	return (struct span){ (uint32_t)(buf->len - b.len), (uint32_t)b.len, true, cut };
 }
 
@@ -617,7 +613,6 @@ static enum l7_claim ftp_claims(const struct l7_first *first)
 static void ftp_end(struct l7_flow *f, enum l7_end why)
 {
 	struct session *s = l7_state(f);
-	struct shared *shared = l7_shared(f);
 
 	(void)why;
 	if (is_data(f)) {
@@ -626,9 +621,9 @@ static void ftp_end(struct l7_flow *f, enum l7_end why)
 		return;
 	}
 	waiting_flush(f, WAITING);
-	shared->held -= s->c.text.size + s->c.reply.size;
 	buf_release(&s->c.text);
 	buf_release(&s->c.reply);
+	l7_hold(f, 0, config_of(f)->max_held);
 }
 
 static const char *const ftp_protocols[] = { "ftp", "ftp-data", NULL };
@@ -640,7 +635,6 @@ const struct l7_parser ftp_parser = {
 	.config = &ftp_config,
 	.protocols = ftp_protocols,
 	.state_size = sizeof(struct session),
-	.shared_size = sizeof(struct shared),
 	.claims = ftp_claims,
 	.feed = ftp_feed,
 	.gap = ftp_gap,

@@ -27,7 +27,7 @@ struct session {
 		bool set;
 		uint8_t b[SESSION_TEXT];
 	} own[SMTP_MAIL];
-	struct buf text; /* owned: of the mail at hand; counted in shared.held */
+	struct buf text; /* owned: of the mail at hand */
 	struct span mail[SMTP_TEXTS], rcpt[RECIPIENTS];
 	unsigned nrcpt;
 	uint32_t cut; /* bits 1 << text, SMTP_TEXTS: recipients */
@@ -39,10 +39,6 @@ struct session {
 	uint16_t code;
 	uint32_t depth;
 	uint64_t bytes, size, first_n, first_ts;
-};
-
-struct shared {
-	size_t held;
 };
 
 static struct smtp_config smtp_config = { .max_held = 64 << 20 };
@@ -74,14 +70,12 @@ static struct bytes own_get(const struct session *s, enum smtp_text text)
 static bool keep(struct l7_flow *f, struct bytes b)
 {
 	struct session *s = l7_state(f);
-	struct shared *shared = l7_shared(f);
-	size_t had = s->text.size;
+	const struct smtp_config *config = l7_config(f);
 
-	if (s->text.len + b.len > MAIL_TEXTS ||
-	    shared->held + b.len > ((const struct smtp_config *)l7_config(f))->max_held)
+	if (s->text.len + b.len > MAIL_TEXTS || s->text.len + b.len > config->max_held)
 		return false;
 	buf_add(&s->text, b.ptr, b.len);
-	shared->held += s->text.size - had;
+	l7_hold(f, s->text.size, config->max_held);
 	return true;
 }
 
@@ -508,13 +502,12 @@ static enum l7_claim smtp_claims(const struct l7_first *first)
 static void smtp_end(struct l7_flow *f, enum l7_end why)
 {
 	struct session *s = l7_state(f);
-	struct shared *shared = l7_shared(f);
 
 	(void)why;
 	if (s->in_mail || (!s->any && (s->own[SMTP_HELO].set || s->own[SMTP_SERVER].set)))
 		report(f);
-	shared->held -= s->text.size;
 	buf_release(&s->text);
+	l7_hold(f, 0, ((const struct smtp_config *)l7_config(f))->max_held);
 }
 
 static const char *const smtp_protocols[] = { "smtp", NULL };
@@ -526,7 +519,6 @@ const struct l7_parser smtp_parser = {
 	.config = &smtp_config,
 	.protocols = smtp_protocols,
 	.state_size = sizeof(struct session),
-	.shared_size = sizeof(struct shared),
 	.claims = smtp_claims,
 	.feed = smtp_feed,
 	.end = smtp_end,

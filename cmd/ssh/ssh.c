@@ -29,7 +29,7 @@ struct side {
 	size_t before; /* bytes of lines before the banner */
 	uint8_t banner_len;
 	uint8_t banner[BANNER_MAX];
-	struct buf kexinit; /* owned; counted in shared.held */
+	struct buf kexinit; /* owned */
 	uint32_t cut;
 };
 
@@ -37,10 +37,6 @@ struct session {
 	struct side side[2];
 	uint64_t first_n, first_ts;
 	bool reported;
-};
-
-struct shared {
-	size_t held;
 };
 
 static struct ssh_config ssh_config = { .max_held = 64 << 20 };
@@ -197,14 +193,14 @@ static size_t line(struct l7_flow *f, enum l7_dir dir, struct bytes data)
 static void kexinit_keep(struct l7_flow *f, struct side *side, struct bytes payload)
 {
 	const struct ssh_config *config = l7_config(f);
-	struct shared *shared = l7_shared(f);
+	const struct session *s = l7_state(f);
 
-	if (shared->held + payload.len > config->max_held) {
+	if (payload.len > config->max_held) {
 		side->cut |= CUT_KEX | CUT_HOST_KEYS;
 		return;
 	}
 	buf_add(&side->kexinit, payload.ptr, payload.len);
-	shared->held += side->kexinit.size;
+	l7_hold(f, s->side[0].kexinit.size + s->side[1].kexinit.size, config->max_held);
 }
 
 /* A binary packet in clear, RFC 4253, 6. */
@@ -267,15 +263,13 @@ static enum l7_claim ssh_claims(const struct l7_first *first)
 static void ssh_end(struct l7_flow *f, enum l7_end why)
 {
 	struct session *s = l7_state(f);
-	struct shared *shared = l7_shared(f);
 
 	(void)why;
 	if (!s->reported && s->first_n)
 		report(f);
-	for (int i = 0; i < 2; i++) {
-		shared->held -= s->side[i].kexinit.size;
+	for (int i = 0; i < 2; i++)
 		buf_release(&s->side[i].kexinit);
-	}
+	l7_hold(f, 0, ((const struct ssh_config *)l7_config(f))->max_held);
 }
 
 static const char *const ssh_protocols[] = { "ssh", NULL };
@@ -287,7 +281,6 @@ const struct l7_parser ssh_parser = {
 	.config = &ssh_config,
 	.protocols = ssh_protocols,
 	.state_size = sizeof(struct session),
-	.shared_size = sizeof(struct shared),
 	.claims = ssh_claims,
 	.feed = ssh_feed,
 	.end = ssh_end,

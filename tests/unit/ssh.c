@@ -72,6 +72,34 @@ static void whole(void)
 	run_free(&r);
 }
 
+static void crowd(void)
+{
+	struct ssh_config *config = ssh_parser.config;
+	uint64_t most = config->max_held;
+	struct run r;
+
+	check_case("clients whose servers stay silent do not take their room from others");
+	config->max_held = 4000;
+	run_start(&r, 22);
+	for (r.flow = 1; r.flow <= 50; r.flow++) {
+		memset(r.offset, 0, sizeof(r.offset));
+		run_stream(&r, 0, buf_bytes(&client));
+	}
+	CHECK(l7_stats(r.l7)->evicted > 40);
+	CHECK(l7_stats(r.l7)->held <= 4000);
+	buf_clear(&r.log);
+	memset(r.offset, 0, sizeof(r.offset));
+	run_stream(&r, 1, buf_bytes(&server));
+	run_stream(&r, 0, buf_bytes(&client));
+	*buf_reserve(&r.log, 1) = 0;
+	CHECK(strstr((const char *)r.log.ptr, "v2 client=SSH-2.0-client server=SSH-1.99-server"));
+	CHECK(!strstr((const char *)r.log.ptr, "cut="));
+	run_finish(&r);
+	CHECK_EQ(l7_stats(r.l7)->held, 0);
+	run_free(&r);
+	config->max_held = most;
+}
+
 static bool gives(uint16_t port, int dir, struct bytes b, const char *want)
 {
 	struct run r;
@@ -180,6 +208,7 @@ int main(void)
 {
 	build();
 	whole();
+	crowd();
 	limits();
 	partial();
 	lists();
