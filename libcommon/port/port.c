@@ -194,6 +194,11 @@ bool port_out_settle(struct port_out *p, uint64_t position)
 	return !p->ops->settle || p->ops->settle(p, position);
 }
 
+bool port_out_holds(const struct port_out *p)
+{
+	return p->ops->holds && p->ops->holds(p);
+}
+
 bool port_out_begin(struct port_out *p)
 {
 	return !p->ops->begin || p->ops->begin(p);

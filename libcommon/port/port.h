@@ -137,6 +137,8 @@ bool port_out_settle(struct port_out *p, uint64_t position);
 /* Before the first byte, and once nothing else of the start can fail: a file's old content goes.
  * False where it can't, with errno. */
 bool port_out_begin(struct port_out *p);
+/* A file that has not begun, and has old content to lose. */
+bool port_out_holds(const struct port_out *p);
 /* What is closed after this did not come to its end: readers of a ring get an error. */
 void port_out_abort(struct port_out *p);
 /* Flushes, closes (a ring is marked closed: readers see the end of the stream after the last

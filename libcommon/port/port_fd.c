@@ -185,6 +185,14 @@ static bool fd_begin(struct port_out *p)
 	return !o->anew || ftruncate(o->fd, 0) == 0;
 }
 
+static bool fd_holds(const struct port_out *p)
+{
+	const struct fd_out *o = (const struct fd_out *)p;
+	struct stat sb;
+
+	return o->anew && fstat(o->fd, &sb) == 0 && sb.st_size > 0;
+}
+
 static void fd_out_close(struct port_out *p)
 {
 	struct fd_out *o = (struct fd_out *)p;
@@ -260,6 +268,7 @@ struct port_out *port_fd_out(const struct endpoint *ep, const char *text)
 		.pending = fd_pending,
 		.position = fd_position,
 		.begin = fd_begin,
+		.holds = fd_holds,
 		.settle = fd_settle,
 		.close = fd_out_close,
 	};

@@ -19,6 +19,7 @@ struct port_out_ops {
 	void (*show)(struct port_out *p, uint64_t position, bool now);
 	bool (*settle)(struct port_out *p, uint64_t position);
 	bool (*begin)(struct port_out *p);              /* may be NULL */
+	bool (*holds)(const struct port_out *p);        /* may be NULL */
 	uint64_t (*taken)(struct port_out *p);          /* may be NULL */
 	struct bytes (*kept)(const struct port_out *p); /* may be NULL */
 	/* Delivers and frees all but the struct itself and its name. */

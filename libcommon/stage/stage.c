@@ -264,11 +264,9 @@ static void stage_open(struct stage *st, int argc, char **argv)
 	if (ready < 0)
 		stage_offers(st);
 	sandbox_enter((enum sandbox_mode)st->common.sandbox, ops->sandbox, dir);
-	/* Nothing of the start can fail any more: only now do files lose what they held, so that a
-	 * wrong word on the command line costs nobody a file. */
-	stage_files_begin(st);
 	say_ready(ready);
 	if (ops->kind == STAGE_SOURCE) {
+		stage_files_begin(st);
 		st->pipeline = st->stream;
 		stage_hello(st, false);
 	}
@@ -420,6 +418,8 @@ static int stage_close(struct stage *st)
 {
 	bool delivered = true, reader_gone, done = st->finished; /* by a predecessor */
 
+	if (!done)
+		stage_files_keep(st);
 	if (st->ops->finish && !done)
 		st->ops->finish(st);
 	plant_error(st);

@@ -79,6 +79,7 @@ static void input_hello(struct stage *st, struct input *in, struct bytes raw)
 	     (unsigned long long)hello.stream,
 	     hello.state == REC_stream_new_FRESH ? "" : ", which goes on");
 	in->hello = true;
+	stage_files_begin(st);
 	st->live |= hello.live;
 	/* What is joined of several inputs is in the order of n again. */
 	st->in_sorted = hello.sorted.set && hello.sorted.v && st->ninputs == 1;

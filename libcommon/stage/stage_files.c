@@ -1,4 +1,5 @@
-/* stage_files: no file is both read and written, and those that are written begin empty. */
+/* stage_files: no file is both read and written, and those that are written begin empty, once
+ * there is something to write. */
 #include <stdlib.h>
 
 #include "libcommon/stage/stage_private.h"
@@ -48,8 +49,19 @@ void stage_files_check(struct stage *st)
 	st->nfiles = 0;
 }
 
+/* Nothing of our start can fail any more, nor of those in front of us: only now do files lose what
+ * they held, so that a wrong word on the command line costs nobody a file. */
+void stage_files_keep(struct stage *st)
+{
+	for (size_t i = 0; i < st->noutputs && !st->files_begun; i++)
+		st->outputs[i].broken |= port_out_holds(st->outputs[i].port);
+}
+
 void stage_files_begin(struct stage *st)
 {
+	if (st->files_begun)
+		return;
+	st->files_begun = true;
 	if (st->ops->kind == STAGE_SINK)
 		stage_text_begin(st);
 	for (size_t i = 0; i < st->noutputs; i++)

@@ -171,6 +171,7 @@ struct stage {
 
 	struct stage_file *files; /* between open and stage_files_check() */
 	size_t nfiles;
+	bool files_begun;
 
 	/* text sinks */
 	int text_fd;
@@ -233,7 +234,11 @@ bool stage_own_id(const struct stage *st, uint16_t id); /* a stage_type_new() ha
 
 /* stage_files.c */
 void stage_files_check(struct stage *st); /* none is read and written, else wrong use */
-void stage_files_begin(struct stage *st); /* what those held that are written goes */
+/* What those held that are written goes, once: a source's at its start, others' with the first word
+ * of an input. */
+void stage_files_begin(struct stage *st);
+void stage_files_keep(
+	struct stage *st); /* at the end: where none has begun, they stay as they are */
 
 /* stage_commit.c */
 void stage_commit_open(struct stage *st);   /* before the ports */

@@ -101,6 +101,8 @@ bool stage_text_flush(struct stage *st)
 {
 	size_t done = 0;
 
+	if (st->text.len)
+		stage_files_begin(st); /* books has words for no stream too */
 	if (st->commit)
 		st->commit->text_to = st->text_written + st->text.len;
 	while (!st->text_broken && done < st->text.len) {

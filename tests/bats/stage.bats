@@ -297,6 +297,11 @@ fan_out() {
 	kept 1 from-json nosuch
 	kept 1 capture -I nosuch
 	kept 2 link -i tcp://127.0.0.1:nosuch
+	# Neither where it is the source in front that can't start, or where no stream comes.
+	for tool in json "filter 'n > 0'" sort "csv -t dns" write; do
+		run bash -c "weir read nosuch | weir $tool -o keep; weir run \"read nosuch | $tool -o keep\"; weir $tool -o keep </dev/null"
+		[ "$(cat keep)" = precious ] || { echo "lost by: $tool"; return 1; }
+	done
 	# With nothing wrong the whole of it goes, also where what comes is shorter.
 	seq 100000 >keep
 	weir json -t dns -i "$dir/all.weir" -o keep
