@@ -197,6 +197,28 @@ static enum smtp_verb last_waiting(const struct session *s)
 	return (enum smtp_verb)s->waiting[(s->first_waiting + s->nwaiting - 1) % WAITING];
 }
 
+/* RFC 2920 3.1, RFC 3030 4.2: the next mail may come before the last one's end is answered, and its
+ * commands would change the record that the answer belongs to. */
+static bool waits_for_answer(struct l7_flow *f, struct bytes line)
+{
+	const struct session *s = l7_state(f);
+	bool due = false;
+	struct smtp_command c;
+
+	if (!hears_server(f))
+		return false;
+	for (unsigned i = 0; i < s->nwaiting; i++) {
+		uint8_t verb = s->waiting[(s->first_waiting + i) % WAITING];
+
+		due |= verb == SMTP_V_BODY || verb == SMTP_V_RSET;
+	}
+	if (!due)
+		return false;
+	smtp_command_parse(line, &c);
+	return c.verb == SMTP_V_MAIL || c.verb == SMTP_V_RCPT || c.verb == SMTP_V_DATA ||
+	       c.verb == SMTP_V_BDAT;
+}
+
 static void mail_begin(struct l7_flow *f, const struct smtp_command *c)
 {
 	struct session *s = l7_state(f);
@@ -250,7 +272,7 @@ static bool command(struct l7_flow *f, enum l7_dir dir, struct bytes line)
 		l7_skip(f, dir, c.size);
 		return false;
 	case SMTP_V_RSET:
-		if (s->in_mail)
+		if (s->in_mail && !hears_server(f))
 			report(f);
 		break;
 	default:
@@ -343,12 +365,12 @@ static size_t client_line(struct l7_flow *f, enum l7_dir dir, struct bytes data,
 	size_t n = end ? (size_t)(end - data.ptr) + 1 : 0;
 	struct bytes line = BYTES(data.ptr, n ? n - 1 : 0);
 
-	if (s->mode == DATA_ASKED) {
+	if (line.len && line.ptr[line.len - 1] == '\r')
+		line.len--;
+	if (s->mode == DATA_ASKED || (n && s->mode == COMMANDS && waits_for_answer(f, line))) {
 		*more = false;
 		return 0;
 	}
-	if (line.len && line.ptr[line.len - 1] == '\r')
-		line.len--;
 	if (n && s->mode == COMMANDS) {
 		*more = command(f, dir, line);
 	} else if (n) {
@@ -379,26 +401,29 @@ static size_t client(struct l7_flow *f, enum l7_dir dir, struct bytes data)
 
 /* ---- the server ----------------------------------------------------------------------------- */
 
-/* Is it the last that a mail is told: that it was taken, or that its data is not wanted? */
+/* Is it the last that a mail is told: that it was taken or dropped, or that its data is not wanted?
+ */
 static bool ends_mail(enum smtp_verb verb, uint16_t code)
 {
-	return verb == SMTP_V_BODY || ((verb == SMTP_V_DATA || verb == SMTP_V_BDAT) && code >= 400);
+	return verb == SMTP_V_BODY || verb == SMTP_V_RSET ||
+	       ((verb == SMTP_V_DATA || verb == SMTP_V_BDAT) && code >= 400);
 }
 
-/* The last line of a reply. */
-static void reply(struct l7_flow *f, uint16_t code, struct bytes text)
+/* The last line of a reply. False: the client's bytes may be such as were waiting for it, and
+ * come before the next reply. */
+static bool reply(struct l7_flow *f, uint16_t code, struct bytes text)
 {
 	struct session *s = l7_state(f);
 	enum smtp_verb verb;
 
 	if (s->nwaiting == 0)
-		return;
+		return true;
 	verb = (enum smtp_verb)s->waiting[s->first_waiting];
 	if (verb == SMTP_V_AUTH && code / 100 == 3)
-		return;
+		return true;
 	waiting_take(s);
 	if (verb == SMTP_V_GREETING)
-		return;
+		return true;
 	s->code = code;
 	own_set(s, SMTP_REPLY, text);
 	if (verb == SMTP_V_DATA && s->mode == DATA_ASKED)
@@ -410,6 +435,7 @@ static void reply(struct l7_flow *f, uint16_t code, struct bytes text)
 		report(f);
 		l7_done(f);
 	}
+	return verb != SMTP_V_DATA && !ends_mail(verb, code);
 }
 
 /* A line of any reply: of the greeting the first one counts. */
@@ -441,8 +467,10 @@ static size_t server(struct l7_flow *f, struct bytes data)
 			return done;
 		}
 		greeting(s, text);
-		if (last)
-			reply(f, code, text);
+		if (last && !reply(f, code, text)) {
+			l7_again(f, L7_ORIG);
+			return done;
+		}
 	}
 	if (!s->over && data.len - done > LINE_MAX)
 		l7_poison(f, "no end of a line");

@@ -144,6 +144,9 @@ void l7_hold(struct l7_flow *f, uint64_t bytes, uint64_t most);
 /* For memory of which every flow holds a little: ends the least recently used flow but this one
  * (L7_END_EVICTED). False where there is none. What l7_scratch() gave is not valid any more. */
 bool l7_evict_oldest(struct l7_flow *f);
+/* For a parser that lets one side wait for the other: what feed() left unread of this direction is
+ * offered once more when the callback at hand has returned, and before more of its own bytes. */
+void l7_again(struct l7_flow *f, enum l7_dir dir);
 /* Scratch that is valid until the callback returns, for lists and texts of a record. Bounded by
  * 1 MiB per callback; NULL beyond. */
 void *l7_scratch(struct l7_flow *f, size_t n);

@@ -101,6 +101,11 @@ void l7_skip(struct l7_flow *f, enum l7_dir dir, uint64_t n)
 	f->side[dir].skip = n;
 }
 
+void l7_again(struct l7_flow *f, enum l7_dir dir)
+{
+	f->again |= (uint8_t)(1u << dir);
+}
+
 void *l7_scratch(struct l7_flow *f, size_t n)
 {
 	struct l7 *l7 = f->l7;

@@ -23,7 +23,7 @@ struct l7_side {
 	uint64_t start_ts, start_n;
 	uint64_t fed, missing;
 	unsigned segments;
-	bool ended;
+	bool ended, offering; /* offering: feed() is running */
 };
 
 struct l7_flow {
@@ -33,7 +33,8 @@ struct l7_flow {
 	struct l7 *l7;
 	void *state;
 	uint8_t mode;
-	uint8_t dir; /* whose bytes, or end, are at hand */
+	uint8_t dir;   /* whose bytes, or end, are at hand */
+	uint8_t again; /* bits of the directions that l7_again() named */
 	bool midstream, snapped, stop_over, stop_done;
 	bool asks;          /* it may be the parser's, says a guess: claims() decides */
 	uint64_t begins[2]; /* offsets below which the stream is another protocol's */
@@ -95,7 +96,7 @@ static inline struct l7_first l7_first_of(const struct l7_flow *f, enum l7_dir d
 
 /* Before a callback: the time, for the parser's timeouts. */
 void l7_flow_tick(struct l7_flow *f);
-/* After a callback: carries out what l7_poison() or l7_done() asked for in it. */
+/* After a callback: carries out what l7_poison(), l7_done() or l7_again() asked for in it. */
 void l7_flow_settle(struct l7_flow *f);
 void l7_flow_claim(struct l7_flow *f);
 /* Unread bytes that are kept per direction. */

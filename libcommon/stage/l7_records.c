@@ -22,15 +22,23 @@ void l7_flow_tick(struct l7_flow *f)
 	}
 }
 
-/* After a callback: carries out what l7_poison() or l7_done() asked for in it, and l7_hold(). */
+static void side_offer_again(struct l7_flow *f, unsigned sides);
+
+/* After a callback: carries out what l7_poison(), l7_done() or l7_again() asked for in it, and
+ * l7_hold(). */
 void l7_flow_settle(struct l7_flow *f)
 {
+	unsigned again = f->again;
+
+	f->again = 0;
 	l7_scratch_reset(f->l7);
 	if (f->stop_over) {
 		f->l7->stats.poisoned++;
 		l7_session_close(f, L7_END_ERROR);
 	} else if (f->stop_done) {
 		l7_session_close(f, L7_END_DONE);
+	} else if (again) {
+		side_offer_again(f, again);
 	}
 	l7_held_within(f);
 }
@@ -85,8 +93,10 @@ static void side_offer(struct l7_flow *f, enum l7_dir dir, struct bytes data, si
 			if (data.len < s->want)
 				break;
 			s->want = 0;
+			s->offering = true;
 			done = f->l7->parser->feed(f, dir, data);
 			l7_flow_settle(f);
+			s->offering = false;
 			if (f->mode != MODE_OURS)
 				return;
 			if (done > data.len)
@@ -147,6 +157,22 @@ void l7_side_offer_kept(struct l7_flow *f, enum l7_dir dir)
 	s->fed += s->kept.len;
 	if (s->kept.len)
 		side_offer(f, dir, buf_bytes(&s->kept), 0);
+}
+
+/* What was not offered yet, or is just being offered, comes by itself. */
+static void side_offer_again(struct l7_flow *f, unsigned sides)
+{
+	uint8_t at_hand = f->dir;
+
+	for (unsigned dir = 0; dir < 2 && f->mode == MODE_OURS; dir++) {
+		struct l7_side *s = &f->side[dir];
+
+		if (!(sides >> dir & 1) || s->offering || !s->scanned || !s->kept.len)
+			continue;
+		s->scanned = 0;
+		side_offer(f, (enum l7_dir)dir, buf_bytes(&s->kept), 0);
+	}
+	f->dir = at_hand;
 }
 
 static void side_gap(struct l7_flow *f, enum l7_dir dir, uint64_t missing, enum rec_gap_reason why)

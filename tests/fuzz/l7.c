@@ -53,6 +53,8 @@ static void act(struct l7_flow *f, enum l7_dir dir)
 		l7_want(f, dir, answer);
 	if (answer % 16 == 6)
 		l7_skip(f, dir, (uint64_t)answer * answer);
+	if (answer % 16 == 7)
+		l7_again(f, (enum l7_dir) !dir);
 }
 
 static enum l7_claim claims(const struct l7_first *first)

@@ -426,6 +426,47 @@ static size_t nothing(struct l7_flow *f, enum l7_dir dir, struct bytes data)
 	return 0;
 }
 
+static unsigned turns;
+
+/* A line of the first side for each of the second; "!" of the first side is the end. */
+static size_t in_turns(struct l7_flow *f, enum l7_dir dir, struct bytes data)
+{
+	const uint8_t *end = memchr(data.ptr, '\n', data.len);
+
+	if (!end || (dir == L7_ORIG && turns == 0))
+		return 0;
+	if (data.ptr[0] == '!')
+		l7_poison(f, "bad");
+	if (dir == L7_ORIG) {
+		turns--;
+	} else {
+		turns++;
+		l7_again(f, L7_ORIG);
+		l7_again(f, L7_RESP); /* which is just being offered */
+	}
+	return (size_t)(end - data.ptr) + 1;
+}
+
+static void turn_taking(void)
+{
+	check_case("l7_again offers what one side left unread while it waited for the other");
+	BEGIN(0);
+	feeding = in_turns;
+	turns = 0;
+	text(1, 0, 0, "a\nb\n");
+	text(1, 1, 0, "x\ny\nz");
+	SAW("feed 0 'a\nb\n' 0;feed 1 'x\ny\nz' 2;feed 0 'a\nb\n' 2;feed 0 'b\n' 0;"
+	    "feed 1 'y\nz' 2;feed 0 'b\n' 2;feed 1 'z' 0;");
+	text(1, 1, 5, "\n");
+	SAW("feed 1 'z\n' scanned 1 2;");
+	text(1, 0, 4, "c\n!\n");
+	SAW("feed 0 'c\n!\n' 2;feed 0 '!\n' 0;");
+	text(1, 1, 6, "x\ny\n");
+	SAW("feed 1 'x\ny\n' 2;feed 0 '!\n'anomaly log_parse_error 'bad' n 5; 2;end 2;"
+	    "session_end 2 messages 0 bytes 8 10 gap 0 'bad' n 5;");
+	finish();
+}
+
 static void buffering(void)
 {
 	check_case("unread bytes come again, longer, with the part that was offered before");
@@ -871,6 +912,7 @@ int main(void)
 {
 	claims();
 	buffering();
+	turn_taking();
 	gaps();
 	endings();
 	leaving();

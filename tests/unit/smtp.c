@@ -42,6 +42,31 @@ static void sessions(void)
 	GIVES("1 server=mx from=a bytes=12 code=250 reply=done\n", { 1, "220 mx\r\n" },
 	      { 0, "MAIL FROM:<a>\r\nBDAT 5\r\nabc\r\nBDAT 7 LAST\r\nQUIT\r\n\n" },
 	      { 1, "250 a\r\n250 b\r\n250 done\r\n" });
+	check_case("a mail that follows before the last one's end is answered has its own answer");
+	GIVES("1 server=mx from=a bytes=5 code=250 reply=first\n"
+	      "2 server=mx from=b bytes=4 code=552 reply=second\n"
+	      "3 server=mx from=c bytes=0 code=250 reply=reset\n",
+	      { 1, "220 mx\r\n" },
+	      { 0, "MAIL FROM:<a>\r\nBDAT 5 LAST\r\nabc\r\nMAIL FROM:<b>\r\nBDAT 4 LAST\r\nab\r\n"
+		   "RSET\r\nMAIL FROM:<c>\r\nRSET\r\n" },
+	      { 1, "250 ok\r\n250 first\r\n250 ok\r\n552 second\r\n250 ok\r\n250 ok\r\n250 "
+		   "reset\r\n" });
+	GIVES("1 server=mx from=a bytes=1 code=250 reply=first\n"
+	      "2 server=mx from=b bytes=1 code=250 reply=second\n",
+	      { 1, "220 mx\r\n" }, { 0, "MAIL FROM:<a>\r\nDATA\r\n" },
+	      { 1, "250 ok\r\n354 go\r\n" }, { 0, "\n.\r\nMAIL FROM:<b>\r\nDATA\r\n" },
+	      { 1, "250 first\r\n250 ok\r\n354 go\r\n" }, { 0, "\n.\r\nQUIT\r\n" },
+	      { 1, "250 second\r\n221 bye\r\n" });
+	check_case("a client that waits for the greeting only is read with the replies that it did "
+		   "not wait "
+		   "for");
+	GIVES("1 server=mx helo=c from=a to=b subject=s bytes=15 code=250 reply=queued\n"
+	      "2 server=mx helo=c from=d bytes=0 code=550 reply=no\n",
+	      { 1, "220 mx\r\n" },
+	      { 0, "EHLO c\r\nMAIL FROM:<a>\r\nRCPT TO:<b>\r\nDATA\r\nSubject: s\r\n\r\n\n.\r\n"
+		   "MAIL FROM:<d>\r\nDATA\r\nQUIT\r\n" },
+	      { 1, "250 c\r\n250 a\r\n250 b\r\n354 go\r\n250 queued\r\n250 d\r\n550 no\r\n"
+		   "221 bye\r\n" });
 	check_case("behind STARTTLS the flow is not ours");
 	GIVES("0 tls server=mx bytes=0 code=220 reply=go\n", { 1, "220 mx\r\n" },
 	      { 0, "STARTTLS\r\n" }, { 1, "220 go\r\n" }, { 0, "\x16\x03\x01" });
