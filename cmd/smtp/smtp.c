@@ -13,7 +13,8 @@ enum {
 	MAIL_TEXT = 1024,   /* of a mail's, */
 	MAIL_TEXTS = 16384, /* and of all texts of a mail */
 	RECIPIENTS = 100,
-	WAITING = 64, /* commands without a reply so far */
+	HELD_BACK = 32768, /* unread bytes, at most, while a mail's end is not answered */
+	WAITING = 64,      /* commands without a reply so far */
 };
 
 struct span {
@@ -197,22 +198,36 @@ static enum smtp_verb last_waiting(const struct session *s)
 	return (enum smtp_verb)s->waiting[(s->first_waiting + s->nwaiting - 1) % WAITING];
 }
 
-/* RFC 2920 3.1, RFC 3030 4.2: the next mail may come before the last one's end is answered, and its
- * commands would change the record that the answer belongs to. */
-static bool waits_for_answer(struct l7_flow *f, struct bytes line)
+/* Is an answer due that ends a mail? */
+static bool end_is_due(const struct session *s)
 {
-	const struct session *s = l7_state(f);
-	bool due = false;
-	struct smtp_command c;
-
-	if (!hears_server(f))
-		return false;
 	for (unsigned i = 0; i < s->nwaiting; i++) {
 		uint8_t verb = s->waiting[(s->first_waiting + i) % WAITING];
 
-		due |= verb == SMTP_V_BODY || verb == SMTP_V_RSET;
+		if (verb == SMTP_V_BODY || verb == SMTP_V_RSET)
+			return true;
 	}
-	if (!due)
+	return false;
+}
+
+/* The record that those answers belong to is made: the next mail's must not take them. */
+static void ends_forget(struct session *s)
+{
+	for (unsigned i = 0; i < s->nwaiting; i++) {
+		uint8_t *verb = &s->waiting[(s->first_waiting + i) % WAITING];
+
+		if (*verb == SMTP_V_BODY || *verb == SMTP_V_RSET)
+			*verb = SMTP_V_OTHER;
+	}
+}
+
+/* RFC 2920 3.1, RFC 3030 4.2: the next mail may come before the last one's end is answered, and its
+ * commands would change the record that the answer belongs to. So they wait, but not for ever. */
+static bool waits_for_answer(struct l7_flow *f, struct bytes line, size_t unread)
+{
+	struct smtp_command c;
+
+	if (unread > HELD_BACK || !hears_server(f) || !end_is_due(l7_state(f)))
 		return false;
 	smtp_command_parse(line, &c);
 	return c.verb == SMTP_V_MAIL || c.verb == SMTP_V_RCPT || c.verb == SMTP_V_DATA ||
@@ -225,6 +240,7 @@ static void mail_begin(struct l7_flow *f, const struct smtp_command *c)
 
 	if (s->in_mail)
 		report(f);
+	ends_forget(s);
 	mail_forget(s); /* chunks that still came to one that was refused */
 	s->in_mail = true;
 	s->depth++;
@@ -367,7 +383,8 @@ static size_t client_line(struct l7_flow *f, enum l7_dir dir, struct bytes data,
 
 	if (line.len && line.ptr[line.len - 1] == '\r')
 		line.len--;
-	if (s->mode == DATA_ASKED || (n && s->mode == COMMANDS && waits_for_answer(f, line))) {
+	if (s->mode == DATA_ASKED ||
+	    (n && s->mode == COMMANDS && waits_for_answer(f, line, data.len))) {
 		*more = false;
 		return 0;
 	}

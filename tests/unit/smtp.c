@@ -168,6 +168,21 @@ static void limits(void)
 	CHECK(strstr(run_finish(&r), "bytes=500000 "));
 	run_free(&r);
 
+	check_case("a mail behind one that is not answered waits for 32 KiB only, and has its own "
+		   "answer");
+	run_start(&r, 25);
+	run_stream(&r, 1, BYTES_LIT("220 mx\r\n"));
+	run_stream(&r, 0, BYTES_LIT("MAIL FROM:<a>\r\nBDAT 1 LAST\r\n."));
+	run_stream(&r, 0, BYTES_LIT("MAIL FROM:<b>\r\nBDAT 500000 LAST\r\n"));
+	for (int i = 0; i < 100; i++)
+		run_stream(&r, 0, buf_bytes(&b));
+	CHECK(l7_stats(r.l7)->memory_peak < 65536);
+	run_stream(&r, 0, BYTES_LIT("QUIT\r\n"));
+	run_stream(&r, 1, BYTES_LIT("250 a\r\n250 first\r\n250 b\r\n250 second\r\n221 bye\r\n"));
+	CHECK(!strcmp(run_finish(&r), "1 server=mx from=a bytes=1 code=0\n"
+				      "2 server=mx from=b bytes=500000 code=250 reply=second\n"));
+	run_free(&r);
+
 	check_case(
 		"a mail of more than a hundred recipients, or with long fields, says what is cut");
 	buf_clear(&b);
