@@ -86,6 +86,7 @@ static void remember_base(struct tcp_half *me)
 	memmove(me->candidates + 1, me->candidates + 2,
 		sizeof(me->candidates[0]) * (TCP_CANDIDATES - 2));
 	me->candidates[TCP_CANDIDATES - 1] = me->base;
+	me->ncandidates = TCP_CROWDED;
 }
 
 /* Takes the SYN (or SYN/ACK) of this side as its start, and remembers the one it replaces. */
@@ -136,7 +137,7 @@ bool tcp_choose_syn(struct tcp_half *me, uint32_t seq)
 	/* Where it has closed or was reset, its offsets are settled as well. */
 	if (tcp_figures_live(me) || me->state >= TCP_END_ESTABLISHED)
 		return false;
-	for (unsigned i = 0; i < me->ncandidates; i++) {
+	for (unsigned i = 0; i < me->ncandidates && i < TCP_CANDIDATES; i++) {
 		if (seq == me->candidates[i]) {
 			me->candidates[i] = me->base;
 			me->base = seq;
@@ -146,6 +147,19 @@ bool tcp_choose_syn(struct tcp_half *me, uint32_t seq)
 		}
 	}
 	return false;
+}
+
+/* Of a crowd of SYNs some were forgotten: who answers one that is not known may have got one of
+ * those. The base so far stays among the others, should this be made up. */
+static bool choose_forgotten(struct tcp_half *me, uint32_t seq)
+{
+	if (me->ncandidates != TCP_CROWDED || me->state >= TCP_END_ESTABLISHED)
+		return false;
+	remember_base(me);
+	me->base = seq;
+	me->next = me->acked = 0;
+	forget_options(me);
+	return true;
 }
 
 /* Scaling is on only where both sides asked for it: RFC 7323 1.3. */
@@ -274,7 +288,7 @@ static bool take_syn_ack(struct tcp_half *peer, const struct tcp_segment *s, str
 		peer->base = s->ack;
 		peer->bits |= SYN_KNOWN | ANCHORED;
 		peer->scale = TCP_NO_SCALE;
-	} else if (!tcp_choose_syn(peer, s->ack)) {
+	} else if (!tcp_choose_syn(peer, s->ack) && !choose_forgotten(peer, s->ack)) {
 		anomaly(r, TCP_A_BAD_SYN_ACK);
 		ignore(r, TCP_BAD_SYN_ACK);
 		return false;

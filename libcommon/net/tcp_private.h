@@ -26,7 +26,9 @@ enum half_bits {
 enum {
 	WINDOW_LEAST = 1 << 20,    /* a smaller window is taken for this one */
 	WINDOW_UNKNOWN = 16 << 20, /* where the scale is not known */
+	CLAIM_FAR = 1 << 30,       /* with a window's 1 GiB on top 31 bits still tell them apart */
 	TCP_CHOSEN = 0xff,         /* of ncandidates */
+	TCP_CROWDED = 0xfe,        /* likewise: all are in use, and others were forgotten */
 	TCP_ECE = 64,
 	TCP_CWR = 128,
 	ECN_CE = 3,
