@@ -43,20 +43,13 @@ static void input_first_ack(struct tcp_half *me, struct tcp_half *peer, const st
 	me->bits |= ACK_SENT;
 }
 
-/* How far the other side has come for sure. Bytes ahead of a hole, and acknowledgements of what was
- * not sent, are claims that their receiver may have thrown away: nothing is too old by one alone.
- */
-static uint64_t undisputed(const struct tcp_half *h)
-{
-	return h->bits & SENT && h->next < h->acked ? h->next : h->acked;
-}
-
 /* Can the other side have been sent as far as this? */
 static bool ack_is_possible(const struct tcp_half *me, const struct tcp_half *peer, int64_t off)
 {
 	int64_t window = window_of(me);
 
-	return off <= (int64_t)frontier(peer) + window && off >= (int64_t)undisputed(peer) - window;
+	return off <= (int64_t)frontier(peer) + window &&
+	       off >= (int64_t)undisputed(peer, me) - window;
 }
 
 static bool is_dup_ack(const struct tcp *t, unsigned dir, const struct tcp_segment *s, int64_t off)
@@ -81,7 +74,7 @@ static bool input_ack(struct tcp *t, struct history *h, unsigned dir, const stru
 	}
 	if ((peer->bits & (SYN_SEEN | SYN_ACKED)) == SYN_SEEN)
 		tcp_choose_syn(peer, s->ack);
-	off = offset_of(peer, s->ack);
+	off = offset_of(peer, me, s->ack);
 	if (!ack_is_possible(me, peer, off))
 		return false;
 	if (is_dup_ack(t, dir, s, off))
@@ -128,7 +121,7 @@ static bool ack_fits(const struct tcp_half *me, const struct tcp_half *peer,
 
 	if (!(s->flags & TCP_ACK) || !(peer->bits & ANCHORED))
 		return true;
-	return ack_is_possible(me, peer, offset_of(peer, s->ack)) ||
+	return ack_is_possible(me, peer, offset_of(peer, me, s->ack)) ||
 	       (peer->strays && behind <= 0 && behind >= -window_of(me));
 }
 
@@ -204,7 +197,7 @@ static bool is_stray(const struct tcp_half *me, const struct tcp_half *peer, int
 		     uint32_t len)
 {
 	int64_t window = window_of(peer);
-	uint64_t low = peer->bits & SENT ? undisputed(me) : me->next;
+	uint64_t low = undisputed(me, peer);
 
 	return off + (int64_t)len < (int64_t)low - window || off > (int64_t)frontier(me) + window;
 }
@@ -256,7 +249,9 @@ static void input_data(struct tcp *t, struct history *h, unsigned dir, int64_t o
 
 	if (off < 0) {
 		if (off + s->len <= 0) {
-			ignore_stray(s, r);
+			if (me->bits & SYN_KNOWN)
+				anomaly(r, TCP_A_OUT_OF_WINDOW);
+			ignore(r, TCP_OUT_OF_WINDOW); /* from before the SYN, or the capture */
 			return;
 		}
 		r->skip = (uint32_t)-off;
@@ -284,8 +279,13 @@ static void input_data(struct tcp *t, struct history *h, unsigned dir, int64_t o
 	} else {
 		tcp_count_repeat(t, h, dir, (uint64_t)off, end, s->now);
 	}
-	if (end > me->next)
+	if (end > me->next) {
+		/* Bytes in order are no mere claim: what is sure keeps up, though no more of the
+		 * other side be seen. */
+		if ((uint64_t)off <= me->next && me->next > me->acked + CLAIM_FAR)
+			me->acked += end - me->next;
 		me->next = end;
+	}
 }
 
 /* The side's first segment that is no SYN, and those up to the end of the handshake. */
@@ -365,13 +365,13 @@ static void input_ordinary(struct tcp *t, struct history *h, unsigned dir,
 			   const struct tcp_segment *s, struct tcp_result *r)
 {
 	enum { ONE_SIDED = 16384 }; /* so much without an answer: there will be none */
-	struct tcp_half *me = &t->half[dir];
+	struct tcp_half *me = &t->half[dir], *peer = &t->half[!dir];
 	uint32_t base = me->base;
 	int64_t off;
 
 	if (!(me->bits & ANCHORED) || me->state < TCP_END_ESTABLISHED)
 		input_before_open(t, dir, s, r);
-	off = offset_of(me, s->seq);
+	off = offset_of(me, peer, s->seq);
 	if (!accept_segment(t, h, dir, s, r, &off)) {
 		if (!(me->bits & ANCHORED))
 			me->base = base;
@@ -399,10 +399,10 @@ static void input_ordinary(struct tcp *t, struct history *h, unsigned dir,
 		}
 	}
 	if (s->len) {
-		if (me->state < TCP_END_PARTIAL && is_early(me, &t->half[!dir]))
+		if (me->state < TCP_END_PARTIAL && is_early(me, peer))
 			anomaly(r, TCP_A_DATA_BEFORE_ESTABLISHED);
 		input_data(t, h, dir, off, s, r);
-		if (me->next > ONE_SIDED && !(t->half[!dir].bits & SENT))
+		if (me->next > ONE_SIDED && !(peer->bits & SENT))
 			tcp_figures_start(me);
 	}
 	if ((s->flags & TCP_FIN) && off + (int64_t)s->len >= 0)

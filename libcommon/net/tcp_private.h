@@ -47,13 +47,36 @@ static inline uint64_t frontier(const struct tcp_half *h)
 	return h->next > h->acked ? h->next : h->acked;
 }
 
-/* The offset that a sequence number stands for: the one nearest to the frontier. Negative: it is
- * from before offset 0. */
-static inline int64_t offset_of(const struct tcp_half *h, uint32_t seq)
+/* How far a side has come for sure. Bytes ahead of a hole, and acknowledgements of what was not
+ * sent, are claims that their receiver may have thrown away: nothing is too old by one alone. Where
+ * the other side was never seen there is but one. */
+static inline uint64_t undisputed(const struct tcp_half *h, const struct tcp_half *other)
 {
-	uint64_t ref = frontier(h);
+	if (!(other->bits & SENT))
+		return h->next;
+	return h->bits & SENT && h->next < h->acked ? h->next : h->acked;
+}
 
+static inline int64_t offset_near(const struct tcp_half *h, uint64_t ref, uint32_t seq)
+{
 	return (int64_t)ref + (int32_t)(seq - (h->base + (uint32_t)ref));
+}
+
+/* The offset that a sequence number stands for: the one nearest to the frontier; but where a claim
+ * lies so far ahead that what is to come for sure could be taken for what lies before or behind the
+ * claim, the one nearest to that, if it is near. Negative: it is from before offset 0. */
+static inline int64_t offset_of(const struct tcp_half *h, const struct tcp_half *other,
+				uint32_t seq)
+{
+	uint64_t ref = frontier(h), sure = undisputed(h, other);
+
+	if (ref - sure > CLAIM_FAR) {
+		int64_t near = offset_near(h, sure, seq) - (int64_t)sure;
+
+		if (near >= -WINDOW_UNKNOWN && near <= WINDOW_UNKNOWN)
+			return (int64_t)sure + near;
+	}
+	return offset_near(h, ref, seq);
 }
 
 /* Where it sent a FIN: no byte behind it was accepted, and none 4 GiB before it is awaited. */

@@ -3,9 +3,9 @@
 
 /* Can its receiver wait for this number? One that it acknowledged without having seen the SYN is
  * answered by just such a reset, which ends nothing: RFC 9293 3.10.7.4. */
-static bool may_be_awaited(const struct tcp_half *me, uint32_t seq)
+static bool may_be_awaited(const struct tcp_half *me, const struct tcp_half *peer, uint32_t seq)
 {
-	int64_t off = offset_of(me, seq);
+	int64_t off = offset_of(me, peer, seq);
 
 	return !(me->bits & ANCHORED) || !(me->bits & SYN_SEEN) ||
 	       (off >= 0 && off <= (int64_t)frontier(me) + 1);
@@ -20,12 +20,12 @@ static bool rst_is_exact(const struct tcp_half *me, const struct tcp_half *peer,
 	/* The answer to a SYN has no sequence number of its own; its ACK must be right. */
 	if (!(me->bits & ANCHORED) && (s->flags & TCP_ACK) && (peer->bits & ANCHORED))
 		return s->ack - peer->base <= peer->next; /* RFC 9293 3.10.7.3 */
-	if (peer->bits & ACK_SENT && s->seq == peer->last_ack && may_be_awaited(me, s->seq))
+	if (peer->bits & ACK_SENT && s->seq == peer->last_ack && may_be_awaited(me, peer, s->seq))
 		return true;
 	if (!(me->bits & ANCHORED))
 		return me->state == TCP_END_PARTIAL ? s->seq == me->base
 						    : !(peer->bits & (ACK_SENT | ANCHORED));
-	off = offset_of(me, s->seq);
+	off = offset_of(me, peer, s->seq);
 	if (off == (int64_t)me->next || off == (int64_t)frontier(me))
 		return true;
 	return (me->bits & FIN_SENT) && off == (int64_t)fin_of(me) + 1;
@@ -34,7 +34,7 @@ static bool rst_is_exact(const struct tcp_half *me, const struct tcp_half *peer,
 void tcp_input_rst(struct tcp *t, unsigned dir, const struct tcp_segment *s, struct tcp_result *r)
 {
 	struct tcp_half *me = &t->half[dir], *peer = &t->half[!dir];
-	int64_t off = me->bits & ANCHORED ? offset_of(me, s->seq) : 0;
+	int64_t off = me->bits & ANCHORED ? offset_of(me, peer, s->seq) : 0;
 	struct tcp_options o;
 
 	if (s->len) {

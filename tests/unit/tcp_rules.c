@@ -3,7 +3,7 @@
 #include "tests/unit/poison.h"
 #include "tests/unit/tcp_talk.h"
 
-enum { MIB = 1 << 20 };
+enum { MIB = 1 << 20, GIB = 1 << 30 };
 
 static void test_window(void)
 {
@@ -63,6 +63,59 @@ static void test_claims(void)
 	send(O, A, 1034, 5021, 10);
 	DELIVERED(33, 10);
 
+	begin("nor do some that go round half the numbers, or all of them");
+	for (uint32_t claims = 3; claims <= 4; claims++) {
+		options = BYTES("\3\3\xe", 3);
+		open_connection(1000, 5000); /* 1 GiB */
+		options.len = 0;
+		send(O, A, 1001, 5001, 33);
+		send(R, A, 5001, 1034, 0);
+		for (uint32_t i = 1; i <= claims; i++)
+			send(O, A, 1034, 5001 + i * (GIB - 16384), 0);
+		send(R, A, 5001, 1034, 20);
+		DELIVERED(0, 20);
+		send(O, A, 1034, 5021, 10);
+		DELIVERED(33, 10);
+		send(R, A, 5021, 1044, 20);
+		DELIVERED(20, 20);
+		CHECK_EQ(r.anomalies, 0);
+		begin("nor do bytes that their receiver can't take");
+		options = BYTES("\3\3\xe", 3);
+		open_connection(1000, 5000);
+		options.len = 0;
+		send(R, A, 5001, 1001, 0);
+		for (uint32_t i = 1; i <= claims; i++)
+			send(O, A, 1001 + i * (GIB - 16384), 5001, 1);
+		send(O, A, 1001, 5001, 33);
+		DELIVERED(0, 33);
+		send(R, A, 5001, 1034, 20);
+		DELIVERED(0, 20);
+		send(O, A, 1034, 5021, 10);
+		DELIVERED(33, 10);
+		CHECK_EQ(r.anomalies, 0);
+		begin("nor do more of them");
+	}
+
+	begin("bytes in order count on where the other side's acknowledgements are not seen any "
+	      "more");
+	open_connection(1000, 5000);
+	for (uint64_t off = 0; off < 10ull * GIB; off += r.keep) {
+		send(O, A, 1001 + (uint32_t)off, 5001, 60000);
+		if (r.verdict != TCP_DELIVER || r.offset != off || r.anomalies) {
+			DELIVERED(off, 60000);
+			break;
+		}
+	}
+
+	begin("of one side alone, too, and those seen from then on are right");
+	for (uint64_t off = 0; off < 12ull * GIB; off += r.keep)
+		send(O, A, 1001 + (uint32_t)off, 5001, 65536);
+	CHECK_EQ(r.offset, 12ull * GIB - 65536);
+	send(R, A, 5001, 1001 - 65536, 10);
+	DELIVERED(0, 10);
+	send(O, A, 1001, 5011, 10);
+	DELIVERED(12ull * GIB, 10);
+
 	begin("T5: bytes outside the window are reported, an acknowledgement alone is not");
 	open_connection(1000, 5000);
 	send(O, A, 1001 + MIB + 1, 5001, 10);
@@ -70,6 +123,19 @@ static void test_claims(void)
 	send(O, A, 1001 + MIB + 1, 5001, 0);
 	CHECK_EQ(r.verdict, TCP_OUT_OF_WINDOW);
 	CHECK_EQ(r.anomalies, 0);
+
+	begin("T13: bytes from before the place where a capture began are no anomaly");
+	send(O, A, 10000, 5001, 100);
+	send(O, A, 9900, 5001, 100); /* again, or late */
+	CHECK_EQ(r.verdict, TCP_OUT_OF_WINDOW);
+	CHECK_EQ(r.anomalies, 0);
+	send(O, A, 10100, 5001, 100);
+	DELIVERED(100, 100);
+	begin("from before the SYN they are one");
+	open_connection(10000, 5000);
+	send(O, A, 9901, 5001, 100);
+	CHECK_EQ(r.verdict, TCP_OUT_OF_WINDOW);
+	CHECK(has(TCP_A_OUT_OF_WINDOW));
 
 	begin("of one side alone that starts anew behind, the jump is found");
 	send(O, A, 0x10000000, 0, 100);
