@@ -517,6 +517,16 @@ static void test_reset(void)
 	DELIVERED(0, 5);
 	CHECK(conn_is("S1"));
 
+	begin("a side that was not seen before may acknowledge a FIN with its reset");
+	send(O, A | F, 1001, 5001, 10);
+	send(R, X | A, 5001, 1012, 0);
+	CHECK(r.flags & TCP_R_RST);
+	CHECK_EQ(r.anomalies, 0);
+	begin("but no more than that");
+	send(O, A | F, 1001, 5001, 10);
+	send(R, X | A, 5001, 1013, 0);
+	CHECK_EQ(r.verdict, TCP_RST_SUSPECT);
+
 	begin("the answer to an acknowledgement of what was not sent resets nothing");
 	send(O, S, 1000, 0, 0);
 	send(O, A, 1001, 777777, 0);
