@@ -11,7 +11,7 @@ enum {
 	SEEN = 8,     /* it sent a packet that counted */
 	TOLD = 16,    /* streams and TSN are known */
 	ASKED = 32,   /* add_request */
-	FORMER = 64,  /* next_tag is that of the association before */
+	FORMER = 64,  /* former_tag is set */
 	BEGAN = 128,  /* this one, in place of that */
 };
 
@@ -69,10 +69,11 @@ static void tell_tag(struct input *in, struct sctp_side *s, bool now)
 	if (!now) {
 		s->next_tag = be32_get(v);
 		s->next_tsn = be32_get(v + 12);
-		s->bits = (uint8_t)((s->bits & ~FORMER) | HAS_NEXT);
+		s->bits |= HAS_NEXT;
 		return;
 	}
 	learn_tag(s, be32_get(v));
+	s->bits &= (uint8_t)~FORMER;
 	s->out = be16_get(v + 8);
 	s->in = be16_get(v + 10);
 	s->tsn = be32_get(v + 12);
@@ -397,7 +398,7 @@ static bool is_former(const struct sctp_assoc *t, unsigned dir, uint32_t tag, ui
 {
 	const struct sctp_side *me = &t->side[dir], *peer = &t->side[!dir];
 
-	return (me->bits & BEGAN) && (peer->bits & FORMER) && peer->next_tag == tag &&
+	return (me->bits & BEGAN) && (peer->bits & FORMER) && peer->former_tag == tag &&
 	       !tag_is(peer, tag) && type != SCTP_ABORT;
 }
 
@@ -416,6 +417,14 @@ static bool adopt_tag(struct input *in)
 	return adopt_stray(in);
 }
 
+/* Is this sent only by who has found a cookie good, or had its own found so? Who has not sends an
+ * INIT ACK with the tag of the INIT, an ABORT, or an ERROR. */
+static bool is_behind_cookie(uint8_t type)
+{
+	return type == SCTP_COOKIE_ACK || type == SCTP_DATA || type == SCTP_I_DATA ||
+	       type == SCTP_SACK; /* the COOKIE ACK may have been missed */
+}
+
 /* May this packet, by its tag and its first chunk, have come from where it says? */
 static bool tag_is_right(struct input *in)
 {
@@ -430,6 +439,8 @@ static bool tag_is_right(struct input *in)
 	}
 	if (sctp_is_reflected(&in->chunk) ? tag_is(in->me, tag) : tag_is(in->peer, tag)) {
 		in->peer->strays = 0;
+		if (is_behind_cookie(in->chunk.type))
+			in->t->goes_on |= (uint8_t)(1u << in->dir);
 		return true;
 	}
 	if (in->chunk.type == SCTP_INIT_ACK && next_tag_is(in->peer, tag))
@@ -542,12 +553,13 @@ static bool cookie_begins(const struct sctp_assoc *t, unsigned dir, const struct
 	return peer->bits & HAS_NEXT ? peer->next_tag == p->tag : !(peer->bits & SEEN);
 }
 
-/* Who has not found the cookie good sends an INIT ACK with the tag of the INIT, or an ABORT. */
-static bool answer_shows(const struct sctp_assoc *t, unsigned dir, const struct sctp_packet *p)
+static bool answer_shows(const struct sctp_assoc *t, unsigned dir, const struct sctp_packet *p,
+			 uint8_t type)
 {
 	const struct sctp_side *peer = &t->side[!dir];
 
-	return t->state >= SCTP_S_COOKIE && next_tag_is(peer, p->tag) && !tag_is(peer, p->tag);
+	return is_behind_cookie(type) && t->state >= SCTP_S_COOKIE && next_tag_is(peer, p->tag) &&
+	       !tag_is(peer, p->tag);
 }
 
 /* Several packets of the association before, whatever came between: there was no restart. */
@@ -571,39 +583,45 @@ enum sctp_reuse sctp_is_reuse(const struct sctp_assoc *t, unsigned dir, const st
 		return init_begins(t, dir, p, &c) ? SCTP_REUSE_BEGUN : SCTP_REUSE_NONE;
 	case SCTP_COOKIE_ECHO:
 		return cookie_begins(t, dir, p) ? SCTP_REUSE_BEGUN : SCTP_REUSE_NONE;
-	case SCTP_COOKIE_ACK:
-	case SCTP_SACK: /* the COOKIE ACK may have been missed */
-	case SCTP_DATA:
-	case SCTP_I_DATA:
-		return answer_shows(t, dir, p) ? SCTP_REUSE_ANSWERED : SCTP_REUSE_NONE;
 	default:
-		return SCTP_REUSE_NONE;
+		return answer_shows(t, dir, p, c.type) ? SCTP_REUSE_ANSWERED : SCTP_REUSE_NONE;
 	}
 }
 
-/* The one before, from here on. */
+/* The one before, from here on. Should that be said to restart again, the first packet of it is
+ * enough. */
 static struct sctp_assoc taken_back(const struct sctp_assoc *t)
 {
 	struct sctp_assoc was = { .state = SCTP_S_ESTABLISHED,
 				  .midstream = true,
-				  .restarted = true };
+				  .restarted = true,
+				  .former = RESYNC_AFTER - 1 };
 
 	for (unsigned i = 0; i < 2; i++) {
 		if (t->side[i].bits & FORMER)
-			learn_tag(&was.side[i], t->side[i].next_tag);
+			learn_tag(&was.side[i], t->side[i].former_tag);
 	}
 	return was;
 }
 
-static void succeed(struct sctp_side *s, const struct sctp_side *old)
+/* Did both sides go on from the restart that it began with? */
+static bool is_settled(const struct sctp_assoc *t)
+{
+	return (t->side[0].bits | t->side[1].bits) & BEGAN && t->goes_on == 3;
+}
+
+static void succeed(struct sctp_side *s, const struct sctp_side *old, bool settled)
 {
 	if (old->bits & HAS_NEXT) {
 		s->next_tag = old->next_tag;
 		s->next_tsn = old->next_tsn;
 		adopt_next(s);
 	}
-	if (old->bits & HAS_TAG) {
-		s->next_tag = old->tag;
+	if (old->bits & FORMER && !settled) {
+		s->former_tag = old->former_tag;
+		s->bits |= old->bits & (FORMER | BEGAN);
+	} else if (old->bits & HAS_TAG) {
+		s->former_tag = old->tag;
 		s->bits |= FORMER;
 	}
 }
@@ -621,7 +639,8 @@ struct sctp_assoc sctp_successor(const struct sctp_assoc *t, unsigned dir,
 	if (is_taken_back(t, dir, p, &c))
 		return taken_back(t);
 	for (unsigned i = 0; i < 2; i++)
-		succeed(&fresh.side[i], &t->side[i]);
+		succeed(&fresh.side[i], &t->side[i], is_settled(t));
+	fresh.former = is_settled(t) ? 0 : t->former;
 	learn_tag(&fresh.side[!dir], p->tag);
 	echo = c.type == SCTP_COOKIE_ECHO;
 	fresh.side[echo ? dir : !dir].bits |= BEGAN;

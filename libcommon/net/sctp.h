@@ -124,15 +124,20 @@ const char *sctp_state_name(enum sctp_state state);
 
 struct sctp_side {
 	uint32_t tag, tsn; /* that it told in its INIT or INIT ACK, or that it was sent with */
-	uint32_t next_tag; /* of a later INIT or INIT ACK, until a COOKIE ECHO decides; before there
-			    * is one, that of the association whose place this one took */
+	uint32_t next_tag; /* of a later INIT or INIT ACK, until a COOKIE ECHO decides */
 	uint32_t next_tsn;
 	union {
 		uint32_t stray_tag;   /* while its tag is not sure */
 		uint32_t add_request; /* the last for more streams; its tag is sure then */
 	};
-	uint16_t out, in; /* streams it asked for and takes */
-	uint16_t adds;    /* more that it has asked for and got no answer to */
+	union {
+		struct {
+			uint16_t out, in; /* streams it asked for and takes */
+		};
+		uint32_t former_tag; /* its tag in the association whose place this one took: the
+				      * streams of such a one are not known */
+	};
+	uint16_t adds; /* more that it has asked for and got no answer to */
 	uint8_t bits, strays;
 };
 
@@ -142,8 +147,9 @@ struct sctp_assoc {
 	uint8_t state;            /* enum sctp_state */
 	uint8_t shutdown_by;      /* bit per side that sent a SHUTDOWN */
 	bool midstream;
-	bool restarted; /* it took the place of one that lived; told once */
-	uint8_t former; /* packets of who began it with the tag that the other side had there */
+	bool restarted;  /* it took the place of one that lived; told once */
+	uint8_t former;  /* packets of who began it with the tag that the other side had there */
+	uint8_t goes_on; /* bit per side that sent what only comes behind a cookie found good */
 };
 
 /* What a packet is worth. The numbers from 1 on are reasons why its data is not taken. */

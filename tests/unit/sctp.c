@@ -544,6 +544,77 @@ static void succeed_by(unsigned dir, uint32_t tag)
 	send(dir, tag);
 }
 
+/* A starts anew with the tag `a`, and B would with `b`; whether the cookie was good nobody tells.
+ */
+static void restart(uint32_t a, uint32_t b_tag)
+{
+	build_init(&b, SCTP_INIT, a, 4, 4, 7);
+	send(A, 0);
+	build_init(&b, SCTP_INIT_ACK, b_tag, 4, 4, 77);
+	send(B, a);
+	build_chunk(&b, SCTP_COOKIE_ECHO, 0, NULL, 0);
+	succeed_by(A, b_tag);
+}
+
+static bool takes_back(uint32_t tag)
+{
+	bool back;
+
+	build_data(&b, BUILD_BE, 100, 0, 0, 0, "x", 1);
+	back = is_reuse(A, tag);
+	b.len = 0;
+	return back;
+}
+
+/* Who sends COOKIE ECHOs that its peer does not take hides nothing for long. */
+static void test_doubtful_restart(void)
+{
+	check_case("an INIT and its answer make nobody forget the association before a restart");
+	open_to(SCTP_S_ESTABLISHED);
+	restart(0xa2, 0xb2);
+	build_init(&b, SCTP_INIT, 0xa3, 4, 4, 7);
+	send(A, 0);
+	build_init(&b, SCTP_INIT_ACK, 0xb3, 4, 4, 77);
+	CHECK_EQ(send(B, 0xa3), SCTP_NO_DATA);
+	for (unsigned i = 0; i < 3; i++)
+		CHECK_EQ(data(A, TAG_B, 0), SCTP_BAD_TAG);
+	CHECK(takes_back(TAG_B));
+
+	check_case("nor do more restarts that only one side goes on from");
+	open_to(SCTP_S_ESTABLISHED);
+	for (uint32_t i = 2; i < 5; i++) {
+		restart(0xa0 + i, 0xb0 + i);
+		CHECK_EQ(data(A, 0xb0 + i, 0), SCTP_DELIVER);
+		CHECK(!takes_back(TAG_B));
+		CHECK_EQ(data(A, TAG_B, 0), SCTP_BAD_TAG);
+	}
+	build_data(&b, BUILD_BE, 100, 0, 0, 0, "x", 1);
+	succeed_by(A, TAG_B);
+	CHECK_EQ(r.verdict, SCTP_DELIVER);
+	CHECK_EQ(data(B, TAG_A, 0), SCTP_DELIVER);
+	CHECK_EQ(r.anomalies, 0);
+
+	check_case("where one restart was taken back, the next one is at once");
+	restart(0xa2, 0xb2);
+	CHECK(takes_back(TAG_B));
+
+	check_case("a restart that both sides go on from is the one that the next one is after");
+	open_to(SCTP_S_ESTABLISHED);
+	restart(0xa2, 0xb2);
+	CHECK_EQ(data(A, TAG_B, 0), SCTP_BAD_TAG); /* late */
+	one(B, 0xa2, SCTP_COOKIE_ACK, 0, 0);
+	CHECK_EQ(data(A, 0xb2, 0), SCTP_DELIVER);
+	restart(0xa3, 0xb3);
+	CHECK_EQ(r.initial_tsn, 7);
+	CHECK_EQ(r.initial_tsn_peer, 77);
+	for (unsigned i = 0; i < 3; i++) {
+		CHECK_EQ(data(A, TAG_B, 0), SCTP_BAD_TAG);
+		CHECK_EQ(data(A, 0xb2, 0), SCTP_BAD_TAG);
+	}
+	CHECK(!takes_back(TAG_B));
+	CHECK(takes_back(0xb2));
+}
+
 static void test_reuse(void)
 {
 	static const uint8_t behind[] = { SCTP_COOKIE_ACK, SCTP_SACK, SCTP_DATA };
@@ -682,6 +753,8 @@ static void test_reuse(void)
 		CHECK_EQ(r.anomalies, 0);
 		CHECK_EQ(data(by, 0xb2, 0), SCTP_BAD_TAG);
 	}
+
+	test_doubtful_restart();
 
 	check_case("what the other side sent before it knew of a restart takes nothing back");
 	open_to(SCTP_S_ESTABLISHED);
