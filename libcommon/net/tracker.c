@@ -317,6 +317,14 @@ static bool had_good_checksum(const struct flow *f, unsigned dir)
 	return f->bits >> dir & GOOD_CHECKSUM;
 }
 
+/* The same of a packet that may be the first of another flow, in which nothing is held against it.
+ */
+static bool is_out_of_place(const struct flow *f, const struct tracked *p)
+{
+	return p->layers->checksum == CHECKSUM_BAD && !p->csum_unready &&
+	       had_good_checksum(f, p->sender ^ f->orig);
+}
+
 static bool is_damaged(struct tracker *t, struct flow *f, struct tracked *p)
 {
 	if (p->layers->checksum == CHECKSUM_UNKNOWN || p->csum_unready)
@@ -503,7 +511,7 @@ static enum sctp_reuse sctp_reuse_of(const struct flow *f, const struct tracked 
 	struct sctp_packet packet = sctp_packet_of(p->layers, false);
 	enum sctp_reuse how = sctp_is_reuse(&f->sctp, dir, &packet);
 
-	if (p->layers->checksum == CHECKSUM_BAD || how == SCTP_REUSE_NONE)
+	if (how == SCTP_REUSE_NONE || is_out_of_place(f, p))
 		return SCTP_REUSE_NONE;
 	*successor = sctp_successor(&f->sctp, dir, &packet);
 	if (dir != (how == SCTP_REUSE_ANSWERED)) { /* whoever began is the originator */
@@ -549,8 +557,7 @@ static struct flow *flow_of(struct tracker *t, struct tracked *p, struct tcp_seg
 		return sctp_flow(t, p, f);
 	if (f && p->key.proto == PROTO_TCP) {
 		s->idle = idle_of(f, p);
-		s->bad_checksum = p->layers->checksum == CHECKSUM_BAD && !p->csum_unready &&
-				  had_good_checksum(f, p->sender ^ f->orig);
+		s->bad_checksum = is_out_of_place(f, p);
 		if (s->flags & TCP_SYN && tcp_is_reuse(&f->tcp, p->sender ^ f->orig, s)) {
 			enum flow_end_reason why = reason_of(f, FLOW_END_REUSED);
 

@@ -182,6 +182,7 @@ static void test_sctp(void)
 }
 
 static struct sctp_build chunks;
+static uint8_t sctp_checksum = CHECKSUM_GOOD;
 
 /* What was built, from the host that opened the association, or to it. */
 static void send_sctp(struct tracker *t, bool back, uint32_t tag)
@@ -191,8 +192,55 @@ static void send_sctp(struct tracker *t, bool back, uint32_t tag)
 
 	l.payload = BYTES(chunks.at, chunks.len);
 	l.seq = tag;
+	l.checksum = sctp_checksum;
 	send(t, &l, 2);
 	chunks.len = 0;
+}
+
+/* A and B open an association and close it. */
+static void sctp_life(struct tracker *t, uint32_t tag_a, uint32_t tag_b)
+{
+	build_init(&chunks, SCTP_INIT, tag_a, 4, 4, 100);
+	send_sctp(t, false, 0);
+	build_init(&chunks, SCTP_INIT_ACK, tag_b, 4, 4, 900);
+	send_sctp(t, true, tag_a);
+	build_chunk(&chunks, SCTP_COOKIE_ECHO, 0, NULL, 0);
+	send_sctp(t, false, tag_b);
+	build_chunk(&chunks, SCTP_COOKIE_ACK, 0, NULL, 0);
+	send_sctp(t, true, tag_a);
+	build_data(&chunks, BUILD_BE, 100, 0, 0, 0, "x", 1);
+	send_sctp(t, false, tag_b);
+	CHECK_EQ(p.sctp.verdict, SCTP_DELIVER);
+	build_chunk(&chunks, SCTP_SHUTDOWN, 0, "\0\0\0", 4);
+	send_sctp(t, true, tag_a);
+	build_chunk(&chunks, SCTP_SHUTDOWN_ACK, 0, NULL, 0);
+	send_sctp(t, false, tag_b);
+	build_chunk(&chunks, SCTP_SHUTDOWN_COMPLETE, 0, NULL, 0);
+	send_sctp(t, true, tag_a);
+}
+
+static void test_sctp_checksums(void)
+{
+	struct tracker *t = begin("T15: where a card makes SCTP's checksums, an association "
+				  "follows one that is over all the same",
+				  8);
+
+	sctp_checksum = CHECKSUM_BAD;
+	sctp_life(t, 0xa1, 0xb1);
+	sctp_life(t, 0xa2, 0xb2);
+	CHECK_EQ(ends[FLOW_END_FIN], 1);
+	free(tracker_memory);
+
+	t = begin("but not by an INIT with a bad checksum of a side that had good ones", 8);
+	sctp_checksum = CHECKSUM_GOOD;
+	sctp_life(t, 0xa1, 0xb1);
+	build_init(&chunks, SCTP_INIT, 0xa2, 4, 4, 100);
+	sctp_checksum = CHECKSUM_BAD;
+	send_sctp(t, false, 0);
+	sctp_checksum = CHECKSUM_GOOD;
+	CHECK_EQ(ends[FLOW_END_FIN], 0);
+	CHECK_EQ(p.sctp.verdict, SCTP_BAD_CHECKSUM);
+	free(tracker_memory);
 }
 
 static void test_sctp_restart(void)
@@ -237,5 +285,6 @@ int main(void)
 	test_reuse();
 	test_sctp();
 	test_sctp_restart();
+	test_sctp_checksums();
 	return check_end();
 }
