@@ -314,6 +314,22 @@ static void note_congestion(struct tcp_half *me, const struct tcp_segment *s)
 	me->cwr += (s->flags & TCP_CWR) && me->cwr < UINT16_MAX;
 }
 
+/* RFC 7323 5.3: of a segment that the receiver takes, and that has the next byte. It takes none
+ * that acknowledges what was not sent. Where that may only not have been seen, there is no last
+ * one. */
+static void note_timestamp(struct tcp_half *me, const struct tcp_half *peer,
+			   const struct tcp_segment *s, uint32_t tsval)
+{
+	int32_t beyond = (int32_t)(s->ack - (peer->base + (uint32_t)peer->next));
+
+	if (s->flags & TCP_ACK && peer->bits & ANCHORED && beyond > 1) { /* 1: a FIN */
+		me->bits &= (uint16_t)~TS_VALID;
+		return;
+	}
+	me->ts_recent = tsval;
+	me->bits |= TS_VALID;
+}
+
 /* Is it where it may be: window, timestamp, acknowledgement? Else it has its verdict. */
 static bool accept_segment(struct tcp *t, struct history *h, unsigned dir,
 			   const struct tcp_segment *s, struct tcp_result *r, int64_t *off)
@@ -339,11 +355,8 @@ static bool accept_segment(struct tcp *t, struct history *h, unsigned dir,
 	} else {
 		me->strays = 0;
 	}
-	/* RFC 7323 5.3: of a segment that the receiver takes, and that has the next byte. */
-	if (tsval && *off <= (int64_t)me->next && *off + (int64_t)s->len >= (int64_t)me->next) {
-		me->ts_recent = tsval;
-		me->bits |= TS_VALID;
-	}
+	if (tsval && *off <= (int64_t)me->next && *off + (int64_t)s->len >= (int64_t)me->next)
+		note_timestamp(me, peer, s, tsval);
 	return true;
 }
 

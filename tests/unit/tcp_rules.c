@@ -611,6 +611,19 @@ static void test_paws(void)
 	with_timestamp(O, A, 1001, 5001, 33, 1001);
 	DELIVERED(0, 33);
 
+	begin("nor is that beside an acknowledgement of what was not sent");
+	open_with_timestamps();
+	with_timestamp(O, A, 1001, 5001 + 1000, 0, 1000 + (1 << 30));
+	with_timestamp(O, A, 1001, 5001, 33, 1001);
+	DELIVERED(0, 33);
+	with_timestamp(O, A, 1034, 5001, 10, 900);
+	CHECK_EQ(r.verdict, TCP_PAWS);
+	begin("where the other side is not seen any more none is too old");
+	open_with_timestamps();
+	for (uint32_t i = 0; i < 40; i++)
+		with_timestamp(O, A, 1001 + i * 10, 5001 + 1000, 10, 1000 + (i << 28));
+	DELIVERED(390, 10);
+
 	begin("T10: a timestamp of 0 is taken");
 	open_with_timestamps();
 	with_timestamp(O, A, 1001, 5001, 10, 0);
