@@ -382,6 +382,12 @@ static void input_ordinary(struct tcp *t, struct history *h, unsigned dir,
 	uint32_t base = me->base;
 	int64_t off;
 
+	if (!(s->flags & TCP_ACK) && me->bits & ACK_SENT) { /* RFC 9293 3.10.7.4, fifth */
+		if (s->len || s->flags & TCP_FIN)
+			anomaly(r, TCP_A_NO_ACK);
+		ignore(r, TCP_MALFORMED);
+		return;
+	}
 	if (!(me->bits & ANCHORED) || me->state < TCP_END_ESTABLISHED)
 		input_before_open(t, dir, s, r);
 	off = offset_of(me, peer, s->seq);

@@ -81,6 +81,7 @@ enum tcp_anomaly {
 	TCP_A_SCALE_RANGE,
 	TCP_A_SPLIT_ROUTING,
 	TCP_A_OUT_OF_WINDOW,
+	TCP_A_NO_ACK,
 	TCP_ANOMALIES,
 };
 /* The machine name (Zeek's where it has one with the same meaning), what happened, and what was to

@@ -73,6 +73,9 @@ static const struct text texts[TCP_ANOMALIES] = {
 	[TCP_A_OUT_OF_WINDOW] = { "out_of_window",
 				  "bytes, or an acknowledgement beside bytes, outside the window",
 				  "sequence numbers within the window", "RFC 9293 3.10.7.4" },
+	[TCP_A_NO_ACK] = { "missing_ACK",
+			   "data or a FIN without the flag ACK, of a side that had set it",
+			   "ACK in every segment behind the handshake", "RFC 9293 3.10.7.4" },
 };
 
 static const struct text *text_of(enum tcp_anomaly a)

@@ -429,6 +429,20 @@ static void test_opening(void)
 	CHECK(has(TCP_A_DATA_BEFORE_ESTABLISHED));
 	DELIVERED(0, 5);
 
+	begin("what lacks the flag ACK behind the handshake is dropped, as its receiver does");
+	open_connection(1000, 5000);
+	send(O, P, 1001, 5001, 5);
+	CHECK_EQ(r.verdict, TCP_MALFORMED);
+	CHECK_EQ(r.keep, 0);
+	CHECK(has(TCP_A_NO_ACK));
+	send(O, F, 1001, 5001, 0);
+	CHECK(has(TCP_A_NO_ACK) && !(r.flags & TCP_R_FIN));
+	send(O, 0, 1001, 5001, 0);
+	CHECK_EQ(r.anomalies, 0);
+	CHECK(conn_is("S1"));
+	send(O, A | P, 1001, 5001, 5);
+	DELIVERED(0, 5);
+
 	begin("T14: one side alone has an open connection as soon as it acknowledges");
 	send(O, S, 1000, 0, 0);
 	send(O, A, 1001, 5001, 0);
