@@ -61,6 +61,17 @@ static bool is_dup_ack(const struct tcp *t, unsigned dir, const struct tcp_segme
 	       peer->next > (uint64_t)off && tcp_figures_live(me);
 }
 
+/* Where all before the last hole's end is acknowledged there is none any more. */
+static void note_filled(struct tcp_half *h)
+{
+	int64_t end = (int64_t)h->next;
+
+	if (!(h->bits & FIN_SENT))
+		end += (int32_t)(h->fin - (uint32_t)h->next);
+	if ((int64_t)h->acked >= end)
+		h->hole_at = 0;
+}
+
 /* Takes the acknowledgement of the other side's bytes. False: it can't be. */
 static bool input_ack(struct tcp *t, struct history *h, unsigned dir, const struct tcp_segment *s,
 		      struct tcp_result *r)
@@ -96,6 +107,8 @@ static bool input_ack(struct tcp *t, struct history *h, unsigned dir, const stru
 	if ((peer->bits & SENT) && (uint64_t)off > peer->next + 1)
 		history_count(h, !dir, 'g');
 	peer->acked = (uint64_t)off;
+	if (peer->hole_at)
+		note_filled(peer);
 	return true;
 }
 

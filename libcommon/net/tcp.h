@@ -99,7 +99,8 @@ enum { TCP_CANDIDATES = 9, TCP_NO_SCALE = 0xff };
 struct tcp_half {
 	uint64_t next;  /* offset behind the highest byte accepted */
 	uint64_t acked; /* highest offset that the other side acknowledged */
-	uint32_t fin;   /* low half of the FIN's offset, where one was accepted */
+	uint32_t fin;   /* low half of the FIN's offset, where one was accepted; before that, with
+			   hole_at, of where the last hole ends */
 	uint32_t base;  /* sequence number of offset 0 */
 	uint32_t ts_recent;
 	uint32_t window; /* largest receive window it advertised, scaled */
@@ -113,7 +114,8 @@ struct tcp_half {
 	uint8_t ncandidates; /* TCP_CHOSEN: the figures are in use */
 	uint32_t timed_at;   /* us, low half: when the segment was sent that is timed */
 	uint32_t timed_end;  /* low half of the offset whose acknowledgement ends that */
-	uint32_t hole_at;    /* us, low half: when it last left a hole behind */
+	uint32_t hole_at;    /* us + 1, low half: when it left a hole behind that is not known to be
+				filled; 0: none */
 	uint32_t handshake;  /* us + 1; 0: unknown */
 	uint16_t ece, cwr;   /* as many as fit */
 	union {

@@ -72,6 +72,8 @@ void tcp_count_repeat(struct tcp *t, struct history *h, unsigned dir, uint64_t o
 
 	if (offset > me->next) {
 		me->hole_at = tcp_us(now) + 1;
+		if (!(me->bits & FIN_SENT))
+			me->fin = (uint32_t)offset;
 		return;
 	}
 	me->bits &= (uint16_t)~TIMED;

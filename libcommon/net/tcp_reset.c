@@ -32,9 +32,12 @@ static bool rst_is_exact(const struct tcp_half *me, const struct tcp_half *peer,
 		return me->state == TCP_END_PARTIAL ? s->seq == me->base
 						    : !(peer->bits & (ACK_SENT | ANCHORED));
 	off = offset_of(me, peer, s->seq);
-	if (off == (int64_t)me->next || off == (int64_t)frontier(me))
+	if (me->acked >= me->next && off == (int64_t)me->acked)
 		return true;
-	return (me->bits & FIN_SENT) && off == (int64_t)fin_of(me) + 1;
+	/* Behind a hole that it left itself its receiver awaits no reset. */
+	if (peer->bits & SENT && (me->hole_at || (me->bits & FIN_SENT && fin_of(me) > me->next)))
+		return false;
+	return off == (int64_t)me->next || (me->bits & FIN_SENT && off == (int64_t)fin_of(me) + 1);
 }
 
 void tcp_input_rst(struct tcp *t, unsigned dir, const struct tcp_segment *s, struct tcp_result *r)

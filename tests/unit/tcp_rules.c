@@ -553,6 +553,38 @@ static void test_reset(void)
 	send(R, A, 5001, 1006, 5);
 	DELIVERED(0, 5);
 
+	begin("T8: a reset behind a hole is none that its receiver takes: the bytes in the hole "
+	      "are");
+	for (unsigned fin = 0; fin < 2; fin++) {
+		open_connection(1000, 5000);
+		send(O, fin ? A | F : A, 1001 + 50000, 5001, 1);
+		send(O, X | A, 1001 + 50001 + fin, 5001, 0);
+		CHECK_EQ(r.verdict, TCP_RST_SUSPECT);
+		send(O, A, 1001, 5001, 33);
+		DELIVERED(0, 33);
+		begin("nor behind a hole and a FIN");
+	}
+	begin("nor behind a FIN alone");
+	open_connection(1000, 5000);
+	send(O, A | F, 1001 + 50000, 5001, 0);
+	send(O, X | A, 1001 + 50001, 5001, 0);
+	CHECK_EQ(r.verdict, TCP_RST_SUSPECT);
+	begin("once what is behind the hole was acknowledged it is exact again");
+	open_connection(1000, 5000);
+	send(O, A, 1101, 5001, 100);
+	send(R, A, 5001, 1001, 0);
+	send(O, A, 1001, 5001, 100);
+	send(R, A, 5001, 1151, 0);
+	send(O, A, 1201, 5001, 100);
+	send(O, X | A, 1301, 5001, 0);
+	CHECK(r.flags & TCP_R_RST);
+	CHECK_EQ(r.anomalies, 0);
+	begin("and of one side alone nobody knows better");
+	send(O, S, 1000, 0, 0);
+	send(O, A, 1101, 5001, 100);
+	send(O, X | A, 1201, 5001, 0);
+	CHECK(r.flags & TCP_R_RST);
+
 	begin("T8: a reset at the receiver's last acknowledgement is exact, with bytes under way");
 	open_connection(1000, 5000);
 	send(R, A, 5001, 1001, 100);
