@@ -229,8 +229,11 @@ static void on_shutdown_complete(struct input *in)
 		raise_anomaly(in, SCTP_A_SHUTDOWN_ORDER);
 	if (t->state < SCTP_S_SHUTDOWN)
 		return;
-	if (t->state != SCTP_S_SHUTDOWN_ACK && (in->peer->bits & SEEN))
+	/* 9.2: who has not sent a SHUTDOWN ACK discards it, and may still have data to send. */
+	if (t->state != SCTP_S_SHUTDOWN_ACK && (in->peer->bits & SEEN)) {
 		raise_anomaly(in, SCTP_A_SHUTDOWN_ORDER);
+		return;
+	}
 	t->state = SCTP_S_CLOSED;
 	in->r->flags |= SCTP_R_CLOSED;
 }

@@ -380,6 +380,11 @@ static void test_order(void)
 	CHECK_EQ(r.anomalies, 1u << SCTP_A_CHUNK_LENGTH);
 	one(A, TAG_B, SCTP_SHUTDOWN_COMPLETE, 0, 0);
 	CHECK_EQ(r.anomalies, 1u << SCTP_A_SHUTDOWN_ORDER);
+	CHECK_EQ(t.state, SCTP_S_SHUTDOWN); /* RFC 9260 9.2: it is discarded */
+	CHECK_EQ(data(B, TAG_A, 0), SCTP_DELIVER);
+	CHECK_EQ(r.anomalies, 0);
+	one(B, TAG_A, SCTP_SHUTDOWN_ACK, 0, 0);
+	one(A, TAG_B, SCTP_SHUTDOWN_COMPLETE, 0, 0);
 	CHECK_EQ(t.state, SCTP_S_CLOSED);
 	open_to(SCTP_S_SHUTDOWN_ACK);
 	one(B, TAG_A, SCTP_SHUTDOWN, 0, 4);
