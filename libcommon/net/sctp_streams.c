@@ -252,13 +252,16 @@ static void duplicate(struct sctp_group *g, struct sctp_streams *s, const struct
 	g->sink.differs(g->sink.ctx, s, d->tsn, d->sid);
 }
 
-/* Beyond the window: several in a row mean that the TSNs have jumped. */
+/* Beyond the window: several packets in a row mean that the TSNs have jumped. One alone holds as
+ * many chunks as it takes. */
 static bool stray(struct sctp_group *g, struct sctp_streams *s, const struct sctp_data *d)
 {
 	if (d->tsn != s->stray_next)
 		s->strays = 0;
 	s->stray_next = d->tsn + 1;
-	if (++s->strays < STREAMS_RESYNC) {
+	s->strays += !s->strays || s->stray_n != d->n;
+	s->stray_n = d->n;
+	if (s->strays < STREAMS_RESYNC) {
 		s->out_of_window++;
 		return false;
 	}
@@ -270,6 +273,15 @@ static bool stray(struct sctp_group *g, struct sctp_streams *s, const struct sct
 	s->has_ack = false; /* of the old TSNs, as is what was to be reset */
 	s->resetting = SCTP_RESET_NONE;
 	return true;
+}
+
+/* Beyond the window, but may its sender have come so far? Not where its receiver has been seen to
+ * lack what is below: no known one keeps track of more TSNs. Two chunks that it drops would else
+ * give up all that it awaits. */
+static bool may_be_sent(const struct sctp_streams *s, uint32_t tsn)
+{
+	return tsn - s->highest <= STREAMS_WINDOW &&
+	       (!s->has_ack || tsn - s->acked <= STREAMS_WINDOW);
 }
 
 /* Nothing more leaves, nor does the chunk at hand, should it be of this direction. */
@@ -390,7 +402,7 @@ void sctp_streams_push(struct sctp_group *g, struct sctp_streams *s, const struc
 		return;
 	}
 	if (is_far(s, d->tsn)) {
-		if (d->tsn - s->highest <= STREAMS_WINDOW)
+		if (may_be_sent(s, d->tsn))
 			streams_give_up(g, s, d->tsn - STREAMS_WINDOW, SCTP_GAP_WINDOW);
 		else if (!stray(g, s, d))
 			return;
@@ -410,11 +422,12 @@ void sctp_streams_push(struct sctp_group *g, struct sctp_streams *s, const struc
 
 void sctp_streams_ack(struct sctp_streams *s, uint32_t cum)
 {
-	if (!s->id || s->dropped || (s->has_ack && !before(s->acked, cum)))
-		return;
 	/* An acknowledgement of what can't have been sent yet, or of another count, proves nothing.
 	 */
-	if (is_far(s, cum))
+	if (!s->id || s->dropped || is_far(s, cum))
+		return;
+	s->strays = 0;
+	if (s->has_ack && !before(s->acked, cum))
 		return;
 	s->acked = cum;
 	s->has_ack = true;

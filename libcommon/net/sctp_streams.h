@@ -20,7 +20,8 @@ enum {
 	STREAMS_WINDOW = 4096, /* TSNs above the lowest one missing */
 	STREAMS_HISTORY = 64,  /* TSNs whose bytes' CRC is kept to compare repeats with */
 	STREAMS_HOLDERS = 34,
-	STREAMS_RESYNC = 8, /* chunks in a row outside the window after which it is moved */
+	STREAMS_RESYNC = 8, /* packets with chunks in a row outside the window, and no SACK within
+			     * it between them, after which it is moved */
 };
 
 enum sctp_gap_reason {
@@ -114,6 +115,7 @@ struct sctp_streams {
 	uint32_t acked; /* the peer's cumulative acknowledgement, if has_ack */
 	bool has_ack;
 	uint32_t strays, stray_next;
+	uint64_t stray_n; /* the last packet that counted for strays */
 	uint32_t streams_list, nstreams;
 	enum sctp_gap_reason last_reason; /* of the last TSN that was lost */
 	uint32_t last_lost;

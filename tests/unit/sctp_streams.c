@@ -489,6 +489,29 @@ static void test_bounds(void)
 	CHECK(said("0:0=a <101+199906> [0:1] 0:8=z "));
 	CHECK_EQ(s.lost_by[SCTP_GAP_RESYNC], 199906);
 
+	check_case("TSNs that a receiver whose SACKs are seen can't take yet give up no hole");
+	begin((struct sctp_limits){ 0 });
+	data(BUILD_BE, 100, 0, 0, "a");
+	sctp_streams_ack(&s, 100);
+	for (uint32_t i = 1; i <= 4; i++)
+		data(BUILD_BE, 100 + i * STREAMS_WINDOW, 0, 9, "x");
+	data(BUILD_BE, 101, 0, 1, "b");
+	CHECK(said("0:0=a 0:1=b "));
+	CHECK_EQ(s.out_of_window, 3);
+
+	check_case("nor do eight chunks in one packet, or packets between which a SACK says no");
+	for (uint32_t i = 0; i < 8; i++)
+		build_data(&b, BUILD_BE, 200000 + i, 0, 9, 7, "x", 1);
+	send();
+	data(BUILD_BE, 102, 0, 2, "c");
+	for (uint32_t i = 0; i < 20; i++) {
+		data(BUILD_BE, 300000 + i, 0, 9, "x");
+		if (i % 7 == 6)
+			sctp_streams_ack(&s, 102);
+	}
+	data(BUILD_BE, 103, 0, 3, "d");
+	CHECK(said("0:2=c 0:3=d "));
+
 	check_case("T18: streams beyond those that are known go by TSN");
 	begin((struct sctp_limits){ .streams = 2 });
 	data(BUILD_BE, 100, 0, 0, "a");
