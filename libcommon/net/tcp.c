@@ -26,6 +26,16 @@ static void note_window(struct tcp_half *me, const struct tcp_segment *s)
 		me->window = window;
 }
 
+static void close_at(struct tcp_half *h, uint64_t end)
+{
+	h->fin = (uint32_t)end;
+	h->bits |= FIN_SENT;
+	h->bits &= (uint16_t)~SUSPECT;
+	h->doubtful_fin = false;
+	if (h->state != TCP_END_RESET)
+		h->state = TCP_END_CLOSED;
+}
+
 /* ---- acknowledgements -------------------------------------------------------------------- */
 
 /* The other side's first number is not known: this is all that is known of it. */
@@ -94,6 +104,8 @@ static bool input_ack(struct tcp *t, struct history *h, unsigned dir, const stru
 	me->bits |= ACK_SENT;
 	if (off < 0)
 		return true;
+	if (peer->doubtful_fin && off == (int64_t)peer->next + 1)
+		close_at(peer, peer->next);
 	if (peer->bits & SYN_KNOWN)
 		peer->bits |= SYN_ACKED;
 	r->flags |= TCP_R_ACK_VALID;
@@ -224,7 +236,8 @@ static void ignore_stray(const struct tcp_segment *s, struct tcp_result *r)
 
 /* ---- data, FIN ----------------------------------------------------------------------------- */
 
-static void input_fin(struct tcp_half *me, uint64_t end, struct tcp_result *r)
+/* doubtful: its receiver may have dropped it, and the end is for an acknowledgement to tell. */
+static void input_fin(struct tcp_half *me, uint64_t end, bool doubtful, struct tcp_result *r)
 {
 	if (me->bits & FIN_SENT) {
 		if (end > fin_of(me) + 1)
@@ -235,11 +248,11 @@ static void input_fin(struct tcp_half *me, uint64_t end, struct tcp_result *r)
 		anomaly(r, TCP_A_INAPPROPRIATE_FIN);
 		return;
 	}
-	me->fin = (uint32_t)end;
-	me->bits |= FIN_SENT;
-	me->bits &= (uint16_t)~SUSPECT;
-	if (me->state != TCP_END_RESET)
-		me->state = TCP_END_CLOSED;
+	if (doubtful) {
+		me->doubtful_fin = end == me->next;
+		return;
+	}
+	close_at(me, end);
 	r->flags |= TCP_R_FIN;
 	r->offset = end - r->keep;
 }
@@ -298,6 +311,7 @@ static void input_data(struct tcp *t, struct history *h, unsigned dir, int64_t o
 		if ((uint64_t)off <= me->next && me->next > me->acked + CLAIM_FAR)
 			me->acked += end - me->next;
 		me->next = end;
+		me->doubtful_fin = false;
 	}
 }
 
@@ -327,15 +341,22 @@ static void note_congestion(struct tcp_half *me, const struct tcp_segment *s)
 	me->cwr += (s->flags & TCP_CWR) && me->cwr < UINT16_MAX;
 }
 
-/* RFC 7323 5.3: of a segment that the receiver takes, and that has the next byte. It takes none
- * that acknowledges what was not sent. Where that may only not have been seen, there is no last
- * one. */
-static void note_timestamp(struct tcp_half *me, const struct tcp_half *peer,
-			   const struct tcp_segment *s, uint32_t tsval)
+/* Does it acknowledge bytes that were not seen? Were they not sent either, its receiver drops it:
+ * RFC 9293 3.10.7.4, fifth. One may be a FIN. */
+static bool acks_unseen(const struct tcp_half *peer, const struct tcp_segment *s)
 {
 	int32_t beyond = (int32_t)(s->ack - (peer->base + (uint32_t)peer->next));
 
-	if (s->flags & TCP_ACK && peer->bits & ANCHORED && beyond > 1) { /* 1: a FIN */
+	return s->flags & TCP_ACK && beyond > 1 &&
+	       (peer->bits & (ANCHORED | SENT)) == (ANCHORED | SENT);
+}
+
+/* RFC 7323 5.3: of a segment that the receiver takes, and that has the next byte. Where it may not
+ * take it, there is no last one. */
+static void note_timestamp(struct tcp_half *me, const struct tcp_half *peer,
+			   const struct tcp_segment *s, uint32_t tsval)
+{
+	if (acks_unseen(peer, s)) {
 		me->bits &= (uint16_t)~TS_VALID;
 		return;
 	}
@@ -438,7 +459,7 @@ static void input_ordinary(struct tcp *t, struct history *h, unsigned dir,
 			tcp_figures_start(me);
 	}
 	if ((s->flags & TCP_FIN) && off + (int64_t)s->len >= 0)
-		input_fin(me, (uint64_t)(off + s->len), r);
+		input_fin(me, (uint64_t)(off + s->len), acks_unseen(peer, s), r);
 }
 
 /* ---- the whole -------------------------------------------------------------------------- */

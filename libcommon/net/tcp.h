@@ -110,14 +110,15 @@ struct tcp_half {
 	uint16_t mss;  /* largest segment it takes; 0: unknown */
 	uint8_t state; /* enum tcp_endpoint */
 	uint8_t scale; /* of its windows; TCP_NO_SCALE: unknown */
-	uint8_t strays;
-	uint8_t ncandidates; /* TCP_CHOSEN: the figures are in use */
-	uint32_t timed_at;   /* us, low half: when the segment was sent that is timed */
-	uint32_t timed_end;  /* low half of the offset whose acknowledgement ends that */
-	uint32_t hole_at;    /* us + 1, low half: when it left a hole behind that is not known to be
-				filled; 0: none */
-	uint32_t handshake;  /* us + 1; 0: unknown */
-	uint16_t ece, cwr;   /* as many as fit */
+	uint8_t strays : 7;
+	uint8_t doubtful_fin : 1; /* a FIN at `next` that its receiver may have dropped */
+	uint8_t ncandidates;      /* TCP_CHOSEN: the figures are in use */
+	uint32_t timed_at;        /* us, low half: when the segment was sent that is timed */
+	uint32_t timed_end;       /* low half of the offset whose acknowledgement ends that */
+	uint32_t hole_at;   /* us + 1, low half: when it left a hole behind that is not known to be
+			       filled; 0: none */
+	uint32_t handshake; /* us + 1; 0: unknown */
+	uint16_t ece, cwr;  /* as many as fit */
 	union {
 		uint32_t candidates[TCP_CANDIDATES]; /* bases of other SYNs */
 		struct {

@@ -748,6 +748,43 @@ static void test_close(void)
 	CHECK(*tcp_anomaly_event(TCP_ANOMALIES) && *tcp_anomaly_expected(TCP_ANOMALIES));
 }
 
+static void test_fin_with_wrong_ack(void)
+{
+	begin("a FIN beside an acknowledgement of what was not sent ends nothing: nobody takes it");
+	open_connection(1000, 5000);
+	send(O, A | F, 1001, 5001 + 1000, 0);
+	CHECK(!(r.flags & TCP_R_FIN));
+	CHECK(conn_is("S1"));
+	send(O, A, 1001, 5001, 33);
+	DELIVERED(0, 33);
+	send(O, A | F, 1034, 5001, 0);
+	CHECK(r.flags & TCP_R_FIN);
+	begin("but once it is acknowledged it has, where the capture lacks what it acknowledged");
+	open_connection(1000, 5000);
+	send(O, A | F, 1001, 5001 + 1000, 33);
+	DELIVERED(0, 33);
+	send(R, A | F, 5001 + 1000, 1035, 0);
+	CHECK(r.flags & TCP_R_FIN);
+	CHECK(conn_is("SF"));
+	begin("not where its place is that of a byte");
+	open_connection(1000, 5000);
+	send(O, A | F, 1001, 5001 + 1000, 33);
+	send(O, A, 1034, 5001, 1);
+	DELIVERED(33, 1);
+	send(R, A, 5001, 1035, 0);
+	send(O, A, 1035, 5001, 10);
+	DELIVERED(34, 10);
+	CHECK(conn_is("S1"));
+	begin("but where it may be the FIN of the other side that was not seen it does");
+	open_connection(1000, 5000);
+	send(O, A | F, 1001, 5002, 0);
+	CHECK(r.flags & TCP_R_FIN);
+	begin("where nothing of the other side was seen it does, too");
+	send(O, A, 1001, 5001, 10);
+	send(O, A | F, 1011, 6001, 0);
+	CHECK(r.flags & TCP_R_FIN);
+}
+
 static void test_words(void)
 {
 	begin("the words for a connection's state");
@@ -808,6 +845,7 @@ int main(void)
 	test_reset();
 	test_paws();
 	test_close();
+	test_fin_with_wrong_ack();
 	test_words();
 	return check_end();
 }
