@@ -8,6 +8,8 @@
 
 #include "libcommon/record/record.h"
 
+enum { FILLS = 64 }; /* of the input for one frame, before the caller is asked again */
+
 void capfile_open(struct capfile *c, const char *name, uint32_t index, int fd, size_t chunk,
 		  uint64_t *bytes_read)
 {
@@ -167,6 +169,48 @@ static bool is_stream(struct bytes head)
 	return head.len >= 6 && head.ptr[0] == 0xdc && memcmp(head.ptr + 3, "\xcd\0\0", 3) == 0;
 }
 
+/* What else compresses captures, and what unpacks it. NULL: not known. */
+static const char *packed_by(struct bytes head, const char **unpack)
+{
+	static const struct {
+		const char *name, *magic, *unpack;
+		size_t len;
+	} known[] = {
+		{ "zstd", "\x28\xb5\x2f\xfd", "zstd -dc", 4 },
+		{ "xz",
+		  "\xfd"
+		  "7zXZ\0",
+		  "xz -dc", 6 },
+		{ "lz4", "\x04\x22\x4d\x18", "lz4 -dc", 4 },
+		{ "bzip2", "BZh", "bzip2 -dc", 3 },
+		{ "zip", "PK\3\4", "unzip -p", 4 },
+	};
+
+	for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++)
+		if (head.len >= known[i].len &&
+		    memcmp(head.ptr, known[i].magic, known[i].len) == 0) {
+			*unpack = known[i].unpack;
+			return known[i].name;
+		}
+	return NULL;
+}
+
+/* Why these are not the first bytes of a capture. */
+static enum capfile_state foreign(struct capfile *c, struct bytes head)
+{
+	const char *unpack, *by = packed_by(head, &unpack);
+
+	if (is_stream(head))
+		return fail(
+			c, CAPFILE_FOREIGN, 0,
+			"a stream of records, not a capture file; -i of the other tools reads it");
+	if (by)
+		return fail(c, CAPFILE_FOREIGN, 0,
+			    "packed by %s, which is not unpacked here: %s FILE | weir read", by,
+			    unpack);
+	return fail(c, CAPFILE_FOREIGN, 0, "not a capture file");
+}
+
 /* CAPFILE_FRAME: the layout is known. */
 static enum capfile_state recognise(struct capfile *c, int timeout_ms)
 {
@@ -184,12 +228,8 @@ static enum capfile_state recognise(struct capfile *c, int timeout_ms)
 		return fail(c, CAPFILE_DAMAGED, head.len, "%s", c->in.why);
 	if (!head.len)
 		return fail(c, CAPFILE_DAMAGED, 0, "empty file");
-	if (is_stream(head))
-		return fail(
-			c, CAPFILE_FOREIGN, 0,
-			"a stream of records, not a capture file; -i of the other tools reads it");
 	if (!pcap_magic(head))
-		return fail(c, CAPFILE_FOREIGN, 0, "not a capture file");
+		return foreign(c, head);
 	if (head.len < BULK_FILE_HEADER && !pcapng_is(head))
 		return fail(c, CAPFILE_DAMAGED, 0, "cut in the file header, %zu of %d bytes there",
 			    head.len, BULK_FILE_HEADER);
@@ -237,6 +277,15 @@ static enum capfile_state ended(struct capfile *c)
 	return fail(c, CAPFILE_DAMAGED, c->in.offset - back, "%s", c->ng.why);
 }
 
+/* No frame behind this one can be told. */
+static enum capfile_state damaged(struct capfile *c)
+{
+	if (c->layout == LAYOUT_BULK)
+		return fail(c, CAPFILE_DAMAGED, c->in.offset, "%s", c->bulk.why);
+	return fail(c, c->ng.foreign ? CAPFILE_FOREIGN : CAPFILE_DAMAGED,
+		    c->in.offset - c->ng.skipped, "%s", c->ng.why);
+}
+
 enum capfile_state capfile_more(struct capfile *c, struct cap_frame *f, int timeout_ms)
 {
 	enum capfile_state state;
@@ -249,16 +298,14 @@ enum capfile_state capfile_more(struct capfile *c, struct cap_frame *f, int time
 		c->frames += state == CAPFILE_FRAME;
 		return state;
 	}
-	for (;;) {
+	/* A file may be full of blocks that are no packets: signals are looked at meanwhile. */
+	for (unsigned fills = 0; fills < FILLS; fills++) {
 		switch (parse(c, f)) {
 		case CAP_FRAME:
 			c->frames++;
 			return CAPFILE_FRAME;
 		case CAP_BAD:
-			return c->layout == LAYOUT_BULK
-				       ? fail(c, CAPFILE_DAMAGED, c->in.offset, "%s", c->bulk.why)
-				       : fail(c, CAPFILE_DAMAGED, c->in.offset - c->ng.skipped,
-					      "%s", c->ng.why);
+			return damaged(c);
 		case CAP_MORE:
 			break;
 		}
@@ -269,6 +316,7 @@ enum capfile_state capfile_more(struct capfile *c, struct cap_frame *f, int time
 			return CAPFILE_WAIT;
 		c->ended = input != INPUT_DATA;
 	}
+	return CAPFILE_WAIT;
 }
 
 uint64_t capfile_link_at(const struct capfile *c, const struct cap_frame *f)

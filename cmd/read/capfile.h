@@ -34,7 +34,7 @@ struct capfile {
 
 enum capfile_state {
 	CAPFILE_FRAME,
-	CAPFILE_WAIT, /* nothing to read yet; call again */
+	CAPFILE_WAIT, /* nothing to read yet, or none but other blocks; call again */
 	CAPFILE_END,
 	CAPFILE_DAMAGED, /* no frame behind this point can be trusted */
 	CAPFILE_FOREIGN, /* not a capture file, or of a version nobody reads */

@@ -155,13 +155,21 @@ static enum input_state unpack(struct input *in, int timeout_ms)
 {
 	z_stream *z = in->z;
 	enum input_state state;
+	bool refilled = false;
 	size_t got = 0;
 	int r;
 
 	make_room(in);
 	while (!got) {
-		if (!z->avail_in && (state = refill_packed(in, timeout_ms)) != INPUT_DATA)
-			return state;
+		if (!z->avail_in) {
+			if (refilled)
+				return INPUT_WAIT; /* members that hold nothing may go on for ever
+						    */
+			state = refill_packed(in, timeout_ms);
+			if (state != INPUT_DATA)
+				return state;
+			refilled = true;
+		}
 		if (in->between && (state = next_member(in)) != INPUT_DATA)
 			return state;
 		if (in->between)

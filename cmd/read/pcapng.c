@@ -210,8 +210,10 @@ static enum cap_step section_block(struct pcapng *g, struct bytes body)
 		return bad(g, "section header of %zu bytes is too short", body.len + MIN_BLOCK);
 	major = load16(g, body.ptr + 4);
 	minor = load16(g, body.ptr + 6);
-	if (major != 1)
+	if (major != 1) {
+		g->foreign = !g->in_section; /* what came before it was read */
 		return bad(g, "unsupported pcapng version %u.%u", major, minor);
+	}
 	g->in_section = true;
 	g->iface_base += (uint32_t)g->nifaces;
 	g->nifaces = 0;

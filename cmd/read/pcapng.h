@@ -22,6 +22,7 @@ struct pcapng_iface {
 
 struct pcapng { /* zeroed = before the first section */
 	bool in_section, swapped;
+	bool foreign;                /* CAP_BAD: not damaged, but of a version that nobody reads */
 	struct pcapng_iface *ifaces; /* of this section */
 	size_t nifaces, size;
 	uint32_t iface_base; /* interfaces of the sections before */

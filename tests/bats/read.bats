@@ -229,6 +229,52 @@ said() { # LINE: stderr is this line and nothing else
 	run_read "$dir/version"
 	[ "$code" -eq 1 ]
 	said "$dir/version: offset 0: unsupported pcap savefile version 77.9"
+	capture ten_pcapng
+	{ head -c 12 "$dir/ten_pcapng" && printf '\2\0' && tail -c +15 "$dir/ten_pcapng"; } >"$dir/two"
+	run_read "$dir/two" "$dir/ten"
+	[ "$code" -eq 1 ]
+	said "$dir/two: offset 0: unsupported pcapng version 2.0"
+	# Behind a section that was read it is a damage.
+	cat "$dir/ten_pcapng" "$dir/two" >"$dir/three"
+	run_read "$dir/three"
+	[ "$code" -eq 4 ]
+	said "$dir/three: offset $(stat -c %s "$dir/ten_pcapng"): unsupported pcapng version 2.0"
+	[ "$(frames n <"$dir/out" | tail -n 1)" -eq 10 ]
+}
+
+@test "what is packed by another program than gzip is said, with what unpacks it" {
+	while read -r magic program command; do
+		{ printf '%b' "$magic" && head -c 100 /dev/zero; } >"$dir/packed"
+		run_read "$dir/packed"
+		[ "$code" -eq 1 ]
+		said "$dir/packed: offset 0: packed by $program, which is not unpacked here: $command FILE | weir read"
+	done <<-'END'
+		\x28\xb5\x2f\xfd zstd zstd -dc
+		\xfd7zXZ\x00 xz xz -dc
+		\x04\x22\x4d\x18 lz4 lz4 -dc
+		BZh9 bzip2 bzip2 -dc
+		PK\x03\x04 zip unzip -p
+	END
+}
+
+@test "an input that gives no frame and has no end does not keep it from stopping" {
+	for input in blocks members; do
+		python3 - $input <<-'END' 2>/dev/null | timeout --preserve-status -k 10 1 "$read" >"$dir/out" &
+			import struct, sys, zlib
+			if sys.argv[1] == "blocks":
+			    first = struct.pack("<IIIHHqI", 0x0a0d0d0a, 28, 0x1a2b3c4d, 1, 0, -1, 28)
+			    more = struct.pack("<II4084xI", 0xbad, 4096, 4096)
+			else:
+			    empty = zlib.compressobj(9, zlib.DEFLATED, 31)
+			    first = more = empty.flush()
+			sys.stdout.buffer.write(first)
+			while True:
+			    sys.stdout.buffer.write(more * 64)
+		END
+		code=0
+		wait $! || code=$?
+		[ "$code" -eq 143 ]
+	done
 }
 
 @test "a file that can't be opened ends it before anything is written" {
