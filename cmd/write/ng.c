@@ -77,12 +77,12 @@ static void option(struct buf *out, uint16_t code, struct bytes value)
 	pad(out, value.len);
 }
 
-/* Only what is UTF-8 is text, and no more than fits. */
+/* Only what is UTF-8 is text, and no more than fits, cut between characters. */
 static bool text_option(struct buf *out, uint16_t code, struct bytes text)
 {
-	while (text.len > NG_MAX_TEXT ||
-	       (text.len && text.len == NG_MAX_TEXT && !rec_is_utf8(text)))
-		text.len = text.len > NG_MAX_TEXT ? NG_MAX_TEXT : text.len - 1;
+	if (text.len > NG_MAX_TEXT)
+		for (text.len = NG_MAX_TEXT; text.len && (text.ptr[text.len] & 0xc0) == 0x80;)
+			text.len--;
 	if (!text.len || !rec_is_utf8(text))
 		return false;
 	option(out, code, text);

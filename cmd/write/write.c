@@ -12,7 +12,7 @@
 #include "cmd/write/outfile.h"
 #include "libcommon/stage/sandbox.h"
 
-enum { IDLE_MS = 20, LINK_ETHERNET = 1 };
+enum { IDLE_MS = 20, LINK_ETHERNET = 1, NAME_BYTES = 200 };
 enum format { FORMAT_AUTO, FORMAT_PCAP, FORMAT_PCAPNG };
 
 struct write_config {
@@ -150,14 +150,42 @@ static void classic_start(struct writer *w, uint32_t link_type)
 
 /* ---- frames ------------------------------------------------------------------------------ */
 
+/* Bytes of the UTF-8 character that the text starts with; 0: it starts with none. */
+static size_t character(struct bytes text)
+{
+	for (size_t n = 1; n <= 4 && n <= text.len; n++)
+		if (rec_is_utf8(BYTES(text.ptr, n)))
+			return n;
+	return 0;
+}
+
+/* As much of a name as says which one it is; bytes that are no UTF-8 stand as \xHH. */
+static void add_name(struct buf *out, const char *name)
+{
+	size_t from = out->len, n;
+
+	for (struct bytes text = bytes_str(name); text.len; text.ptr += n, text.len -= n) {
+		n = character(text);
+		if (out->len - from + (n ? n : 4) > NAME_BYTES)
+			return;
+		if (n)
+			buf_add(out, text.ptr, n);
+		else
+			buf_printf(out, "\\x%02x", *text.ptr);
+		n += !n;
+	}
+}
+
 static void origin_comment(struct writer *w, const struct rec_head *h, const struct rec_frame *f)
 {
 	const char *name = source_name(&w->names, h->flow >> 48, f->file);
 
 	buf_clear(&w->comment);
 	buf_printf(&w->comment, "frame %llu", (unsigned long long)h->n);
-	if (name && f->file_n)
-		buf_printf(&w->comment, ", %llu of %.200s", (unsigned long long)f->file_n, name);
+	if (name && f->file_n) {
+		buf_printf(&w->comment, ", %llu of ", (unsigned long long)f->file_n);
+		add_name(&w->comment, name);
+	}
 }
 
 /* Appends the frame to what is pending; NULL, or why it can't be. */
@@ -270,10 +298,12 @@ static void interface_names(void *user, const struct ng_iface *i, struct buf *na
 
 	if (!text)
 		return;
-	if (w->names.live)
-		buf_add_str(name, text);
-	else
-		buf_printf(description, "%.200s, interface %u", text, i->iface);
+	if (w->names.live) {
+		add_name(name, text);
+	} else {
+		add_name(description, text);
+		buf_printf(description, ", interface %u", i->iface);
+	}
 }
 
 static bool interface_counts(void *user, const struct ng_iface *i, struct ng_counts *c)
@@ -320,6 +350,9 @@ static void on_open(struct stage *st, int argc, char **argv)
 		    (config.format == FORMAT_AUTO && named_pcapng(config.file));
 	if (!w->pcapng && (config.comment || config.origin))
 		die_usage("--%s goes with pcapng", config.comment ? "comment" : "origin");
+	if (config.comment &&
+	    (strlen(config.comment) > NG_MAX_TEXT || !rec_is_utf8(bytes_str(config.comment))))
+		die_usage("--comment: not UTF-8, or more than %d bytes", NG_MAX_TEXT);
 	w->stage = st;
 	w->ng = (struct ng){ .snaplen = (uint32_t)config.snaplen,
 			     .micro = config.precision == 1,

@@ -64,6 +64,20 @@ counter() { # counter NAME TEXT: of the books of weir-write, as SIGUSR1 and weir
 	[[ "${lines[-1]}" == "frame "*", 10 of "*ten.pcap ]]
 }
 
+@test "write: names of files that are long, or no UTF-8, stand in comments all the same" {
+	command -v tshark >/dev/null || skip "no tshark here"
+	long=$(printf '€%.0s' {1..70}) # 210 bytes: 66 of them fit
+	for name in "$long" $'lat\xe4n'; do
+		cp "$(capture ten)" "$name"
+		weir read -n 1 "$name" | weir write --origin x.pcapng
+		tshark -r x.pcapng -T fields -E separator='|' -e frame.comment -e frame.interface_description 2>/dev/null
+	done >have
+	{
+		echo "frame 1, 1 of ${long:0:66}|${long:0:66}, interface 0"
+		echo 'frame 1, 1 of lat\xe4n|lat\xe4n, interface 0'
+	} | cmp - have
+}
+
 @test "write: outgoing frames are marked so in pcapng" {
 	/usr/bin/python3 - "$top/tests/gen" "$demo" >out.weir <<'END'
 import sys
@@ -231,6 +245,11 @@ END
 		echo "$wrong: $output"
 		[ "$status" -eq 2 ]
 		[ "${#lines[@]}" -eq 1 ]
+	done
+	for comment in $'lat\xe4n' "$(printf '%01025d' 0)"; do
+		run weir write -i /dev/null --comment "$comment" a.pcapng
+		[ "$status" -eq 2 ]
+		[ "$output" = "weir-write: --comment: not UTF-8, or more than 1024 bytes" ]
 	done
 }
 

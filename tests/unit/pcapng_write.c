@@ -155,7 +155,7 @@ static void test_texts(void)
 	unsigned letters = 3000;
 	struct ng g = { .snaplen = 65535, .names = name_it, .user = &letters };
 	struct ng_packet p = packet(0, 1, "x");
-	struct buf out = { 0 };
+	struct buf out = { 0 }, long_text = { 0 };
 
 	check_case("long text is cut between letters; what is no UTF-8 is left out");
 	CHECK(ng_packet(&g, &out, &p, 0));
@@ -165,6 +165,14 @@ static void test_texts(void)
 	p.comment = BYTES_LIT("\xff\xfe");
 	CHECK(ng_packet(&g, &out, &p, 0));
 	CHECK_EQ(out.len, 36);
+	buf_clear(&out);
+	for (int i = 0; i < 400; i++)
+		buf_add_str(&long_text, "\xe2\x82\xac"); /* 341 of three bytes fit */
+	p.comment = buf_bytes(&long_text);
+	CHECK(ng_packet(&g, &out, &p, 0));
+	CHECK_EQ(out.len, 36 + 4 + 1024 + 4);
+	CHECK_EQ(out.ptr[34] | out.ptr[35] << 8, 341 * 3);
+	buf_release(&long_text);
 	ng_release(&g);
 	buf_release(&out);
 }
