@@ -58,7 +58,7 @@ struct writer {
 	struct ng ng;
 	struct classic *classic; /* NULL until the link type is known */
 	uint32_t link_type;      /* of the classic file */
-	bool pcapng, reader_gone, said_link, said_error, idle;
+	bool pcapng, reader_gone, said_link, said_room, said_error, idle;
 	bool headed; /* the file's head, or a new section's, is at head_at */
 	uint64_t head_at;
 	uint64_t frames; /* in the file at hand */
@@ -214,6 +214,18 @@ static const char *append(struct writer *w, const struct rec_head *h, const stru
 		       : "interfaces";
 }
 
+/* A frame that the format can't say. */
+static void no_room(struct writer *w, const char *why)
+{
+	if (!w->said_room)
+		warn("'%s' has no room for %s; such frames are left out", outfile_name(&w->out),
+		     w->pcapng ? "link types above 65535, or more than 65536 interfaces"
+			       : "times beyond the year 2106; --format=pcapng takes them");
+	w->said_room = true;
+	stage_exit(w->stage, EXIT_FAILED);
+	stage_drop(w->stage, why, 1);
+}
+
 static void wrong_link(struct writer *w, uint32_t link_type)
 {
 	if (!w->said_link)
@@ -259,7 +271,7 @@ static void write_frame(struct writer *w, const struct rec_head *h, const struct
 		why = append(w, h, f);
 	}
 	if (why) {
-		stage_drop(w->stage, why, 1);
+		no_room(w, why);
 		return;
 	}
 	if (w->pcapng)

@@ -107,6 +107,20 @@ END
 	frames two.pcapng | cmp - want
 }
 
+@test "write: what a format can't say is left out, which is said once, counted, and exit 1" {
+	weir craft 'frame(time={5000000000,5000000001})/eth/ip' 'frame(time=1)/eth/ip' >late.weir
+	run weir write -i late.weir x.pcap
+	[ "$status" -eq 1 ]
+	[ "$output" = "weir-write: 'x.pcap' has no room for times beyond the year 2106; --format=pcapng takes them; such frames are left out" ]
+	[ "$(frames x.pcap | wc -l)" -eq 1 ]
+	weir write -i late.weir x.pcapng
+	[ "$(frames x.pcapng | wc -l)" -eq 3 ]
+	run weir write x.pcapng < <(weir craft --no-ring 'frame(link=70000)/eth/ip' 'eth/ip')
+	[ "$status" -eq 1 ]
+	[[ "$output" == *"no room for link types above 65535"* ]]
+	[ "$(frames x.pcapng | wc -l)" -eq 1 ]
+}
+
 @test "write: no frames make a capture of none" {
 	weir filter -i "$demo" 'n == 0' | weir write none.pcap
 	weir filter -i "$demo" 'n == 0' | weir write none.pcapng
