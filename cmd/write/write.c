@@ -65,7 +65,7 @@ struct writer {
 	uint64_t period; /* its number, where time rotates */
 	struct buf comment;
 	/* With them a successor finds the file: the books keep them. */
-	uint64_t *file_number, *file_bytes, *file_link;
+	uint64_t *file_number, *file_bytes, *file_link, *file_frames, *file_period;
 	uint64_t *held, *written, *snapped;
 };
 
@@ -86,6 +86,8 @@ static void flush(struct writer *w)
 	w->headed = w->headed && w->head_at < w->out.size;
 	*w->file_number = w->out.number;
 	*w->file_bytes = w->out.size;
+	*w->file_frames = w->frames;
+	*w->file_period = w->period;
 	if (w->out.broken && w->out.error == EPIPE) {
 		w->reader_gone = true;
 		stage_enough(w->stage);
@@ -377,6 +379,8 @@ static void on_open(struct stage *st, int argc, char **argv)
 	w->file_number = stage_counter(st, "files");
 	w->file_bytes = stage_counter(st, "file_bytes");
 	w->file_link = stage_counter(st, "file_link");
+	w->file_frames = stage_counter(st, "file_frames");
+	w->file_period = stage_counter(st, "file_period");
 	write_ops.sandbox = numbered ? SANDBOX_WRITE_DIR : SANDBOX_BASE;
 	outfile_open(&w->out, config.file, numbered, (uint32_t)config.keep);
 	if (!numbered)
@@ -398,7 +402,8 @@ static void on_resume(struct stage *st, uint64_t n)
 	(void)n;
 	if (!outfile_resume(&w->out, *w->file_number, *w->file_bytes))
 		die_errno("cannot go on with '%s'", outfile_name(&w->out));
-	w->frames = *w->file_bytes != 0;
+	w->frames = *w->file_frames;
+	w->period = *w->file_period;
 	if (*w->file_link)
 		classic_start(w, (uint32_t)(*w->file_link - 1));
 	w->headed = !w->pcapng && *w->file_bytes;

@@ -229,27 +229,42 @@ END
 	[ "$(weir read twice.pcapng | weir json -t frame --fields iface | sort | uniq -c | awk '{ print $1 }' | tr '\n' ' ')" = "236 236 " ]
 }
 
-@test "write: killed under a launcher it goes on where it stopped, nothing lost or doubled" {
+# Runs write in a pipeline, kills it once FIRST has more than 10000 bytes, and goes on.
+killed_midway() { # killed_midway FIRST ARGUMENT..
+	local first=$1 pid stage
+	shift
 	export WEIR_RUNDIR=$PWD/run
+	rm -f in
+	mkfifo in
+	exec 9<>in
+	timeout 30 weir run --name test --backoff 10ms "read in | write $*" 2>said 3>&- 9>&- &
+	pid=$!
+	head -c 30024 "$top/examples/demo.pcap" >&9
+	for _ in $(seq 500); do [ "$(stat -c %s "$first" 2>/dev/null || echo 0)" -gt 10000 ] && break; sleep 0.01; done
+	for stage in $(pgrep -f "libexec/weir/weir-write .*$*"); do
+		grep -qz "^WEIR_RUNDIR=$WEIR_RUNDIR$" "/proc/$stage/environ" && kill -9 "$stage"
+	done
+	for _ in $(seq 500); do grep -q "was killed" said && break; sleep 0.01; done
+	tail -c +30025 "$top/examples/demo.pcap" >&9
+	exec 9>&-
+	wait $pid
+	grep -q "stage 'write' was killed by signal 9" said
+}
+
+@test "write: killed under a launcher it goes on where it stopped, nothing lost or doubled" {
 	for name in k.pcap k.pcapng; do
-		rm -f in
-		mkfifo in
-		exec 9<>in
-		timeout 30 weir run --name test --backoff 10ms "read in | write $name" 2>said 3>&- 9>&- &
-		pid=$!
-		head -c 30024 "$top/examples/demo.pcap" >&9
-		for _ in $(seq 500); do [ "$(stat -c %s $name 2>/dev/null || echo 0)" -gt 10000 ] && break; sleep 0.01; done
-		for stage in $(pgrep -f "libexec/weir/weir-write .*$name"); do
-			grep -qz "^WEIR_RUNDIR=$WEIR_RUNDIR$" "/proc/$stage/environ" && kill -9 "$stage"
-		done
-		for _ in $(seq 500); do grep -q "was killed" said && break; sleep 0.01; done
-		tail -c +30025 "$top/examples/demo.pcap" >&9
-		exec 9>&-
-		wait $pid
-		grep -q "stage 'write' was killed by signal 9" said
+		killed_midway $name $name
 		frames $name >have
 		frames "$top/examples/demo.pcap" | cmp - have
 	done
+}
+
+@test "write: killed under a launcher it begins its next file where it would have without" {
+	killed_midway r-000001.pcap --rotate-packets 200 r.pcap
+	[ "$(frames r-000001.pcap | wc -l) $(frames r-000002.pcap | wc -l)" = "200 36" ]
+	killed_midway g-000001.pcap -G 1h g.pcap
+	[ "$(frames g-000001.pcap | wc -l)" -eq 236 ]
+	[ ! -e g-000002.pcap ]
 }
 
 @test "write: wrong use is one line and exit 2" {
