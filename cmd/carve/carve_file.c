@@ -5,6 +5,7 @@
 #include "cmd/carve/carve.h"
 
 #include <stdlib.h>
+#include <sys/stat.h>
 
 #include "cmd/carve/members.h"
 #include "cmd/carve/numbers.h"
@@ -31,6 +32,16 @@ struct carver {
 
 static struct carver carver;
 
+/* Which frames the flows have is known when all have been read: then they are read once more. */
+static void check_twice(const char *file)
+{
+	struct stat s;
+
+	if (stat(file, &s) == 0 && !S_ISREG(s.st_mode) && !S_ISDIR(s.st_mode))
+		die_usage("--from: '%s' is no file that could be read twice; --by=n reads it once",
+			  file);
+}
+
 void carve_file_open(struct stage *st)
 {
 	struct carver *c = &carver;
@@ -40,6 +51,8 @@ void carve_file_open(struct stage *st)
 	c->chosen = stage_counter(st, "frames.chosen");
 	c->left_out = stage_counter(st, "frames.left_out");
 	c->forgotten = stage_counter(st, "fragments_forgotten");
+	for (size_t i = 0; carve_config.by == BY_FLOW && i < carve_config.from.n; i++)
+		check_twice(carve_config.from.v[i]);
 	if (carve_config.by == BY_FLOW)
 		reader_start(&c->search, &carve_config.from, carve_config.merge);
 	for (size_t i = 0; i < carve_config.from.n; i++)

@@ -95,6 +95,15 @@ END
 	[[ "$stderr" == *"frames up to number 236, and '"*"' has 10" ]]
 }
 
+@test "carve: a capture that can't be read twice does for numbers only" {
+	weir filter -i "$dir/all.weir" 'type == "tls"' >tls.weir
+	run weir carve -i tls.weir --from <(cat "$demo") -o null:
+	[ "$status" -eq 2 ]
+	[[ "$output" == "weir-carve: --from: '/dev/fd/"*"' is no file that could be read twice; --by=n reads it once" ]]
+	weir carve -i tls.weir --by n --from "$demo" | weir json -q -t frame >want
+	weir carve -i tls.weir --by n --from <(cat "$demo") | weir json -q -t frame | cmp - want
+}
+
 @test "carve: what of a damaged file is whole comes out, exit 4" {
 	weir read -q "$(capture cut)" >cut.weir 2>/dev/null || [ $? -eq 4 ]
 	run --separate-stderr bash -c "weir filter -i cut.weir 'n > 0' | weir carve --from '$(capture cut)' | weir json -q -t frame | wc -l"
