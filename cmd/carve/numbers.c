@@ -21,7 +21,23 @@ void numbers_sort(struct numbers *s)
 	for (size_t i = 0; i < s->n; i++)
 		if (!kept || s->v[i] != s->v[kept - 1])
 			s->v[kept++] = s->v[i];
-	s->n = kept;
+	s->n = s->sorted = kept;
+}
+
+/* Among the first n, which are sorted. */
+static ptrdiff_t find(const struct numbers *s, size_t n, uint64_t v)
+{
+	size_t low = 0, high = n;
+
+	while (low < high) {
+		size_t mid = low + (high - low) / 2;
+
+		if (s->v[mid] < v)
+			low = mid + 1;
+		else
+			high = mid;
+	}
+	return low < n && s->v[low] == v ? (ptrdiff_t)low : -1;
 }
 
 bool numbers_add(struct numbers *s, uint64_t v)
@@ -29,8 +45,11 @@ bool numbers_add(struct numbers *s, uint64_t v)
 	/* Records of one flow, or of one frame, often follow each other. */
 	if (s->n && s->v[s->n - 1] == v)
 		return true;
+	/* One that can't grow any more is sorted for new numbers only. */
+	if (s->size == s->max && find(s, s->sorted, v) >= 0)
+		return true;
 	if (s->full)
-		return numbers_find(s, v) >= 0;
+		return false;
 	if (s->n == s->size) {
 		/* Grown only where half of it was no repetition: linear in what is added. */
 		if (s->size)
@@ -53,22 +72,12 @@ bool numbers_add(struct numbers *s, uint64_t v)
 
 ptrdiff_t numbers_find(const struct numbers *s, uint64_t v)
 {
-	size_t low = 0, high = s->n;
-
-	while (low < high) {
-		size_t mid = low + (high - low) / 2;
-
-		if (s->v[mid] < v)
-			low = mid + 1;
-		else
-			high = mid;
-	}
-	return low < s->n && s->v[low] == v ? (ptrdiff_t)low : -1;
+	return find(s, s->n, v);
 }
 
 void numbers_release(struct numbers *s)
 {
 	free(s->v);
 	s->v = NULL;
-	s->n = s->size = 0;
+	s->n = s->sorted = s->size = 0;
 }

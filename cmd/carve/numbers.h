@@ -9,6 +9,7 @@
 struct numbers {     /* zeroed but for max = empty */
 	uint64_t *v; /* ascending once sorted, each once */
 	size_t n, size, max;
+	size_t sorted; /* so many in front are */
 	bool full;
 };
 

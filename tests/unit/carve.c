@@ -1,6 +1,8 @@
 /* carve: tests of what weir-carve keeps in mind: numbers, flows that are followed, the pre-roll. */
 #include "tests/unit/check.h"
 
+#include <unistd.h>
+
 #include "cmd/carve/followed.h"
 #include "cmd/carve/numbers.h"
 #include "cmd/carve/preroll.h"
@@ -46,6 +48,18 @@ static void test_numbers(void)
 	CHECK(!numbers_add(&s, 1));
 	CHECK(numbers_add(&s, 14));
 	CHECK_EQ(s.n, 100);
+	numbers_release(&s);
+
+	check_case("a set that is nearly full takes numbers that it has as fast as another");
+	s = (struct numbers){ .max = 65536 };
+	for (uint64_t v = 0; v < 65535; v++)
+		CHECK(numbers_add(&s, 7 * v));
+	alarm(20); /* a sort for each takes minutes */
+	for (uint64_t i = 0; i < 300000; i++)
+		CHECK(numbers_add(&s, 7 * (i % 2)));
+	alarm(0);
+	numbers_sort(&s);
+	CHECK_EQ(s.n, 65535);
 	numbers_release(&s);
 }
 
