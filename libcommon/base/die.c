@@ -64,7 +64,7 @@ void log_from_environment(void)
 
 /* ---- lines ---- */
 
-enum { LINE = 1024, JSON_LINE = 6 * LINE + 256 };
+enum { LINE = 1024, TEXT_LINE = 4 * LINE, JSON_LINE = 6 * LINE + 256 };
 
 /* The length of the UTF-8 character at s (RFC 3629), 0 where there is none. */
 static size_t rune_length(const unsigned char *s)
@@ -132,6 +132,30 @@ static void say_json(enum log_level level, const char *msg)
 	write_line(line, (size_t)n);
 }
 
+/* A file's name, or what a stream calls itself, may hold anything: a terminal is told nothing by
+ * it, and a line stays one. */
+static void say_text(const char *text)
+{
+	const unsigned char *s = (const unsigned char *)text;
+	char line[TEXT_LINE + 1];
+	size_t n = 0;
+
+	while (*s) {
+		size_t len = rune_length(s);
+		bool control = *s < 0x20 || *s == 0x7f || (*s == 0xc2 && s[1] < 0xa0);
+
+		if (len && !control) {
+			memcpy(line + n, s, len);
+			n += len;
+			s += len;
+		} else {
+			n += (size_t)sprintf(line + n, "\\x%02x", *s++);
+		}
+	}
+	line[n++] = '\n';
+	write_line(line, n);
+}
+
 static void say(enum log_level level, const char *fmt, va_list ap, bool with_errno)
 {
 	static const char *const marks[] = { "", "", "info: ", "debug: " };
@@ -148,12 +172,10 @@ static void say(enum log_level level, const char *fmt, va_list ap, bool with_err
 	line[n] = '\0';
 	if (with_errno)
 		n += snprintf(line + n, sizeof(line) - (size_t)n - 1, ": %s", strerror(err));
-	if (as_json) {
+	if (as_json)
 		say_json(level, line);
-	} else {
-		line[n++] = '\n';
-		write_line(line, (size_t)n);
-	}
+	else
+		say_text(line);
 	errno = err;
 }
 

@@ -91,3 +91,16 @@ END
 	[[ "$output" == *"did you mean '--log-json'"* ]]
 	weir flow --help | grep -q -- '--log error|warn|info|debug'
 }
+
+@test "log: a name, or what a stream says of itself, is no word to the terminal and no line" {
+	name=$'a\e[31m\nweir-read: fine\x7f\xff\xc2\x9b€'
+	echo >"$name"
+	weir read "$name" -o null: 2>said || true
+	echo 'weir-read: a\x1b[31m\x0aweir-read: fine\x7f\xff\xc2\x9b€: offset 0: cut in the file header, 1 of 24 bytes there' | cmp - said
+	# Who made it, and a field that is none, of the same lengths.
+	weir read --no-ring -n 1 "$demo" | LC_ALL=C sed -z 's/weir-read/we\x1b[2J\nad/; s/wire_len/wirexlen/' >hostile.weir
+	status=0
+	weir flow -i hostile.weir -o null: 2>said || status=$?
+	[ "$status" -eq 3 ]
+	[ "$(cat said)" = "weir-flow: input 'hostile.weir': type 'frame' from we\x1b[2J\x0aad $(weir version | cut -d' ' -f2) lacks the required field 'wire_len'" ]
+}
