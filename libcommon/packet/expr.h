@@ -5,7 +5,7 @@
  *   layer   = name [ "(" field "=" value, .. ")" ] | bytes
  *   bytes   = "text" | x"00ff" | @file, each with *N  N times
  *   value   = number | address | name | bytes | [item, ..] | "!" value | auto
- *           | a..b | {a, b} | 10.0.0.0/30 | rand() | inc(first, step)
+ *           | a..b | {a, b} | 10.0.0.0/30 | rand([seed]) | inc(first, step)
  *
  * Values of which there are several make as many packets: each with each, or side by side (zip). */
 #ifndef WEIR_PACKET_EXPR_H
@@ -53,6 +53,7 @@ bool pkt_template_next(struct pkt_template *t, const struct pkt_expr *e, bool zi
  * where it is made of the one before it. NULL: it can't be built, *why says so. */
 const struct packet *pkt_template_make(struct pkt_template *t, uint8_t *to, size_t room,
 				       struct packet *own, const char **why);
+/* Once, before the first packet. */
 void pkt_template_seed(struct pkt_template *t, uint64_t seed);
 
 #endif

@@ -20,6 +20,23 @@ static bool bad_value(struct pkt_in *in, struct pkt_where at, struct bytes w, co
 			    pkt_field_name(field_of(in, at)), why);
 }
 
+/* Bytes for a field that is no list: it must start and end with a byte, and have room for them. */
+static bool take_bytes(struct pkt_in *in, struct pkt_where at, const char *from,
+		       struct pkt_alternative *a)
+{
+	const struct pkt_field *f = field_of(in, at);
+	struct bytes w = BYTES(from, (size_t)(in->p - from));
+
+	if (f->bits % 8 || (f->at < PKT_MOVES && f->at % 8))
+		return bad_value(in, at, w, "it is not of whole bytes: a number is wanted");
+	if (f->size == PKT_SIZE_BITS && in->bytes.len > f->bits / 8u)
+		return bad_value(in, at, w, "it does not fit the field");
+	a->how = PKT_SET_BYTES;
+	a->len = (uint32_t)in->bytes.len;
+	buf_add(&in->m->bytes, in->bytes.ptr, in->bytes.len);
+	return true;
+}
+
 /* One word, or bytes, as the field takes it. */
 static bool read_single(struct pkt_in *in, struct pkt_where at, struct pkt_alternative *a)
 {
@@ -34,12 +51,8 @@ static bool read_single(struct pkt_in *in, struct pkt_where at, struct pkt_alter
 	if (quoted) {
 		if (!pkt_in_bytes(in))
 			return false;
-		if (*from == 'x' || f->kind == PKT_BYTES) {
-			a->how = PKT_SET_BYTES;
-			a->len = (uint32_t)in->bytes.len;
-			buf_add(&in->m->bytes, in->bytes.ptr, in->bytes.len);
-			return true;
-		}
+		if (*from == 'x' || f->kind == PKT_BYTES)
+			return take_bytes(in, at, from, a);
 		buf_add(&text, in->bytes.ptr, in->bytes.len);
 		w = buf_bytes(&text);
 	} else {
@@ -89,6 +102,28 @@ static bool add_gen(struct pkt_in *in, struct pkt_where at, const struct pkt_alt
 	return true;
 }
 
+/* The other end of a range. */
+static bool read_range(struct pkt_in *in, struct pkt_where at, const struct pkt_alternative *a,
+		       struct pkt_gen g, bool wide)
+{
+	struct pkt_alternative last;
+	const uint8_t *bytes;
+
+	if (!read_single(in, at, &last))
+		return false;
+	bytes = in->m->bytes.ptr;
+	if (wide && (last.len != 16 || memcmp(bytes + a->at, bytes + last.at, 8) != 0))
+		return pkt_in_wrong(in, "a range is of the low 64 bits of an address");
+	if (wide)
+		last.number = be64_get(bytes + last.at + 8);
+	if ((a->how != PKT_SET_NUMBER && !wide) || last.number < g.first)
+		return pkt_in_wrong(in, "a range goes from a lower to a higher number");
+	if (last.number - g.first == UINT64_MAX)
+		return pkt_in_wrong(in, "a range has less than 2^64 numbers");
+	g.count = last.number - g.first + 1;
+	return add_gen(in, at, a, g);
+}
+
 /* Behind the first value: a range's end, a prefix's length, or nothing. */
 static bool read_rest(struct pkt_in *in, struct pkt_where at, const struct pkt_alternative *a)
 {
@@ -96,20 +131,12 @@ static bool read_rest(struct pkt_in *in, struct pkt_where at, const struct pkt_a
 	struct pkt_gen g = { .kind = PKT_GEN_RANGE, .first = a->number, .step = 1, .count = 1 };
 	bool wide = f->kind == PKT_IP6 && a->len == 16;
 	unsigned width = wide ? 128 : 32, len = 0;
-	struct pkt_alternative last;
 
 	if (wide)
 		g.first = be64_get(in->m->bytes.ptr + a->at + 8);
 	if (in->end - in->p > 2 && in->p[0] == '.' && in->p[1] == '.') {
 		in->p += 2;
-		if (!read_single(in, at, &last))
-			return false;
-		if (wide)
-			last.number = be64_get(in->m->bytes.ptr + last.at + 8);
-		if ((a->how != PKT_SET_NUMBER && !wide) || last.number < g.first)
-			return pkt_in_wrong(in, "a range goes from a lower to a higher number");
-		g.count = last.number - g.first + 1;
-		return add_gen(in, at, a, g);
+		return read_range(in, at, a, g, wide);
 	}
 	if ((f->kind == PKT_IP4 || wide) && pkt_in_peek(in) == '/' && in->end - in->p > 1 &&
 	    isdigit((uint8_t)in->p[1])) {
@@ -172,8 +199,11 @@ static bool read_call(struct pkt_in *in, struct pkt_where at, bool random)
 			in->t->random ^= g.first;
 		if (!random && pkt_in_accept(in, ',')) {
 			struct bytes w = pkt_in_word(in, "");
+			char *end;
 
-			g.step = strtoull((const char *)w.ptr, NULL, 0);
+			g.step = strtoull((const char *)w.ptr, &end, 0);
+			if (!w.len || (const uint8_t *)end != w.ptr + w.len)
+				return pkt_in_wrong(in, "a step is a number");
 		}
 		if (!pkt_in_expect(in, ')'))
 			return false;
@@ -222,11 +252,25 @@ static bool read_items(struct pkt_in *in, struct pkt_where at)
 	return pkt_in_expect(in, ']');
 }
 
+/* What is given last counts: the several values that the field had before do no more. */
+static void forget(struct pkt_in *in, struct pkt_where at)
+{
+	const struct pkt_set *s = pkt_model_given(in->m, at.head, at.field);
+	size_t kept = 0;
+
+	for (size_t i = 0; in->t && i < in->t->ngens; i++)
+		if (&in->m->set[in->t->gen[i].set] != s)
+			in->t->gen[kept++] = in->t->gen[i];
+	if (in->t)
+		in->t->ngens = kept;
+}
+
 bool pkt_in_value(struct pkt_in *in, struct pkt_where at)
 {
 	const struct pkt_field *f = field_of(in, at);
 	struct pkt_alternative a;
 
+	forget(in, at);
 	pkt_in_skip(in);
 	if (pkt_in_accept(in, '!'))
 		pkt_in_skip(in);

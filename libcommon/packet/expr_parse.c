@@ -1,4 +1,5 @@
 /* expr_parse: reads the language of expr.h, by descent: layers and packets. */
+#include <ctype.h>
 #include <stdlib.h>
 
 #include "libcommon/base/die.h"
@@ -64,6 +65,19 @@ static bool read_layer(struct pkt_in *in)
 	return pkt_in_args(in, head);
 }
 
+/* [n]: which one of its kind. */
+static bool read_nth(struct pkt_in *in, unsigned long *nth)
+{
+	char *end;
+
+	in->p++;
+	if (!isdigit((uint8_t)pkt_in_peek(in)))
+		return pkt_in_wrong(in, "a number is missing here");
+	*nth = strtoul(in->p, &end, 10); /* the text ends in a NUL: see pkt_expr_parse() */
+	in->p = end;
+	return pkt_in_expect(in, ']');
+}
+
 /* ip.dst=10.0.0.1: a field of the layer of that name, the nth with [n], which is put on top where
  * it is not there. */
 static bool read_word(struct pkt_in *in)
@@ -72,20 +86,17 @@ static bool read_word(struct pkt_in *in)
 	enum pkt_layer_id id = pkt_layer_find(name, PKT_NONE);
 	struct pkt_where at = { PKT_NIL, PKT_NO_FIELD };
 	unsigned long nth = 0;
-	char *end;
 
 	if (id == PKT_NONE || pkt_layers[id].item)
 		return no_layer(in, name);
-	if (pkt_in_peek(in) == '[') {
-		nth = strtoul(in->p + 1, &end, 10);
-		in->p = end;
-		if (!pkt_in_expect(in, ']'))
-			return false;
-	}
+	if (pkt_in_peek(in) == '[' && !read_nth(in, &nth))
+		return false;
 	for (uint16_t h = pkt_model_empty(in->m) ? PKT_NIL : in->m->first; h != PKT_NIL;
 	     h = in->m->head[h].next)
-		if (in->m->head[h].layer == id && nth-- == 0)
+		if (in->m->head[h].layer == id && at.head == PKT_NIL && nth-- == 0)
 			at.head = h;
+	if (at.head == PKT_NIL && nth)
+		return pkt_in_wrong(in, "there are not so many %s below it", pkt_layers[id].id);
 	if (at.head == PKT_NIL)
 		at.head = pkt_model_push(in->m, id);
 	if (pkt_in_peek(in) == '=' && id == PKT_raw) {

@@ -19,7 +19,7 @@ static uint64_t random_next(uint64_t *state)
 
 void pkt_template_seed(struct pkt_template *t, uint64_t seed)
 {
-	t->random = seed;
+	t->random ^= seed; /* that of rand(seed) is there already */
 }
 
 static bool has_end(const struct pkt_gen *g)

@@ -29,6 +29,17 @@ exprs() { weir craft "$@" -q | weir craft --from - -q; }
 @test "craft: rand() is the same for a seed, and another for another" {
 	[ "$(hex -n 3 'ip(id=rand())')" = "$(hex -n 3 'ip(id=rand())')" ]
 	[ "$(hex -n 3 'ip(id=rand())')" != "$(hex -n 3 --seed 2 'ip(id=rand())')" ]
+	[ "$(hex -n 3 'ip(id=rand(5))')" = "$(hex -n 3 'ip(id=rand(5))')" ]
+	[ "$(hex -n 3 'ip(id=rand(5))')" != "$(hex -n 3 'ip(id=rand(6))')" ]
+	[ "$(hex -n 3 'ip(id=rand(5))')" != "$(hex -n 3 --seed 2 'ip(id=rand(5))')" ]
+}
+
+@test "craft: what is given last counts, also where there were several values before" {
+	[ "$(exprs 'ip(ttl=1..3,ttl=5)')" = 'ip(ttl=5)' ]
+	[ "$(exprs 'ip(ttl=1..3,ttl=auto)')" = 'ip' ]
+	[ "$(exprs 'ip(ttl=1..3,ttl=7..8)')" = $'ip(ttl=7)\nip(ttl=8)' ]
+	[ "$(exprs 'ip(ttl=9,ttl={1,2})')" = $'ip(ttl=1)\nip(ttl=2)' ]
+	[ "$(exprs 'ipv6(dst=::1..::9,dst=x"20010db800000000000000000000000a")')" = 'ipv6(dst=2001:db8::a)' ]
 }
 
 @test "craft: words without quotes say the same as an expression" {
@@ -56,6 +67,20 @@ exprs() { weir craft "$@" -q | weir craft --from - -q; }
 	[[ "$output" == *"'256' for ip.ttl: it does not fit the field"* ]]
 	run -2 weir craft 'ip(ttl=1'
 	[[ "$output" == *"')' is missing here"* ]]
+	run -2 weir craft 'ip(flags=x"02")/udp'
+	[[ "$output" == *"column 10: 'x\"02\"' for ip.flags: it is not of whole bytes: a number is wanted"* ]]
+	run -2 weir craft 'eth/ipv6(tc=x"ff")'
+	run -2 weir craft 'ip(src=x"0a00000105")'
+	[[ "$output" == *"'x\"0a00000105\"' for ip.src: it does not fit the field"* ]]
+	run -2 weir craft -n 2 'ip(id=inc(0,ten))'
+	[[ "$output" == *"column 16: a step is a number"* ]]
+	run -2 weir craft 'ipv6(dst=2001:db8:0:1::..2001:db8:0:3::)'
+	[[ "$output" == *"a range is of the low 64 bits of an address"* ]]
+	run -2 weir craft 'ipv6(dst=::1..x"00")'
+	run -2 weir craft 'ipv6(dst=::..::ffff:ffff:ffff:ffff)'
+	run -2 weir craft 'ip.ttl=3' 'ip[2].ttl=4'
+	[[ "$output" == *"there are not so many ip below it"* ]]
+	run -2 weir craft 'ip[-1].ttl=4'
 	run -2 weir craft '"abc'
 	run -2 weir craft ''
 	run -2 weir craft
