@@ -139,6 +139,7 @@ static bool read_prefix(struct pkt_text *t, const struct pkt_path *path, unsigne
 	const struct pkt_field *f = NULL;
 	struct bytes w = pkt_text_word(t, ".:");
 	const char *why = "it is no address";
+	char *end;
 	uint8_t wide[8];
 	uint64_t v = 0;
 
@@ -158,7 +159,9 @@ static bool read_prefix(struct pkt_text *t, const struct pkt_path *path, unsigne
 	if (!pkt_text_accept(t, "/"))
 		return pkt_text_wrong(t, "a prefix length is missing here");
 	w = pkt_text_word(t, "");
-	*prefix = (unsigned)strtoul((const char *)w.ptr, NULL, 10);
+	*prefix = (unsigned)strtoul((const char *)w.ptr, &end, 10);
+	if (!w.len || (const uint8_t *)end != w.ptr + w.len)
+		return pkt_text_wrong(t, "a prefix length is a number");
 	return *prefix <= f->bits || pkt_text_wrong(t, "no prefix is so long");
 }
 

@@ -15,7 +15,8 @@ enum op { OP_OR, OP_AND, OP_NOT, OP_HAS, OP_EQ, OP_NE, OP_LT, OP_LE, OP_GT, OP_G
 struct node {
 	struct pkt_path path;
 	uint32_t value, values; /* the first of m->values, and how many: one a field */
-	unsigned prefix;        /* bits that count, 0: all */
+	unsigned prefix;        /* bits that count.. */
+	bool by_prefix;         /* ..where they don't all */
 	uint8_t op;
 	uint8_t left, right;
 };
@@ -49,6 +50,20 @@ static unsigned address_bits(const struct pkt_path *path)
 	return bits;
 }
 
+/* What follows an address. */
+static bool read_prefix(struct pkt_text *t, struct node *n, unsigned bits)
+{
+	t->p++;
+	if (n->op != OP_EQ && n->op != OP_NE)
+		return pkt_text_wrong(t, "a prefix is compared by '==' or '!='");
+	if (t->p == t->end || !isdigit((uint8_t)*t->p))
+		return pkt_text_wrong(t, "a prefix length is missing here");
+	for (; t->p < t->end && isdigit((uint8_t)*t->p) && n->prefix <= 128; t->p++)
+		n->prefix = n->prefix * 10 + (unsigned)(*t->p - '0');
+	n->by_prefix = true;
+	return n->prefix <= bits || pkt_text_wrong(t, "no prefix is so long");
+}
+
 static bool read_value(struct pkt_text *t, struct pkt_match *m, struct node *n)
 {
 	unsigned bits = address_bits(&n->path);
@@ -57,10 +72,7 @@ static bool read_value(struct pkt_text *t, struct pkt_match *m, struct node *n)
 	if (!pkt_values_read(&m->values, t, &n->path))
 		return false;
 	n->values = (uint32_t)pkt_values_count(&m->values) - n->value;
-	if (bits && t->p < t->end && *t->p == '/')
-		for (t->p++; t->p < t->end && isdigit((uint8_t)*t->p) && n->prefix <= 128; t->p++)
-			n->prefix = n->prefix * 10 + (unsigned)(*t->p - '0');
-	return n->prefix <= bits || pkt_text_wrong(t, "no prefix is so long");
+	return !bits || t->p == t->end || *t->p != '/' || read_prefix(t, n, bits);
 }
 
 /* One condition of two. */
@@ -83,6 +95,8 @@ static bool read_member(struct pkt_text *t, struct pkt_match *m, const struct pk
 		return false;
 	if (!pkt_text_accept(t, ".."))
 		return add(t, m, from, at);
+	if (from.by_prefix)
+		return pkt_text_wrong(t, "a range goes from one address to another");
 	from.op = OP_GE;
 	return read_value(t, m, &to) && add(t, m, from, &low) && add(t, m, to, &high) &&
 	       join(t, m, OP_AND, low, high, at);
@@ -139,6 +153,9 @@ static bool read_test(struct pkt_text *t, struct pkt_match *m, unsigned *at)
 
 	if (!pkt_path_read(t, &n.path))
 		return false;
+	if (n.path.layer == PKT_frame)
+		return pkt_text_wrong(t, "what is said of a frame is in none of its bytes; "
+					 "weir-filter matches wire_len, ts and link_type");
 	none = pkt_text_accept(t, "not");
 	in = pkt_text_accept(t, "in");
 	if (none && !in)
@@ -281,7 +298,7 @@ static bool test(const struct pkt_match *m, const struct node *n, const struct p
 		return n->op == OP_NE;
 	value = pkt_value_bytes(&m->values, v);
 	have = BYTES(p->data.ptr + s.place.at / 8, s.place.bits / 8);
-	if (n->prefix) {
+	if (n->by_prefix) {
 		be32_put(four, (uint32_t)v->number);
 		if (!v->bytes)
 			value = BYTES(four, sizeof(four));

@@ -138,14 +138,18 @@ bool pkt_path_field(const struct pkt_path *path, unsigned *layer, unsigned *fiel
 static bool read_nth(struct pkt_text *t, int *nth, bool *given)
 {
 	char *end;
+	long n;
 
 	*nth = 0;
 	*given = t->p < t->end && *t->p == '[';
 	if (!*given)
 		return true;
-	*nth = (int)strtol(t->p + 1, &end, 10);
+	n = strtol(t->p + 1, &end, 10);
 	if (end == t->p + 1 || end >= t->end || *end != ']')
 		return pkt_text_wrong(t, "a number and ']' are missing here");
+	if (n < -PKT_NTH || n > PKT_NTH)
+		return pkt_text_wrong(t, "there are never so many");
+	*nth = (int)n;
 	t->p = end + 1;
 	return true;
 }

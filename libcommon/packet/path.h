@@ -6,7 +6,7 @@
 
 #include "libcommon/packet/dissect.h"
 
-enum { PKT_STEPS = 3 };
+enum { PKT_STEPS = 3, PKT_NTH = 1 << 20 /* the most that is said of a header's place */ };
 
 struct pkt_step {             /* to an item */
 	const char *list;     /* the list's name */

@@ -105,6 +105,8 @@ edits() { local from=$1 how=$2; shift 2; weir craft -q "$from" | weir edit -q "$
 	[ "$(edits 'ip/tcp(flags={S,SA,R})' 'ip.ttl=1' -m 'tcp.flags&A || tcp.flags==R')" = $'ip/tcp\nip(ttl=1)/tcp(flags=SA)\nip(ttl=1)/tcp(flags=R)' ]
 	[ "$(edits 'ip(dst={10.0.0.1,11.0.0.1})' 'ip.ttl=1' -m '!(ip.dst==10.0.0.0/8) && !udp')" = $'ip(dst=10.0.0.1)\nip(ttl=1,dst=11.0.0.1)' ]
 	[ "$(edits 'ip/udp/"abc"' 'ip.ttl=1' -m 'payload~"bc"')" = 'ip(ttl=1)/udp/"abc"' ]
+	[ "$(edits 'ip/udp' 'ip.ttl=1' -m 'ip.src==0.0.0.0/0')" = 'ip(ttl=1)/udp' ]
+	[ "$(edits 'ip/udp;ipv6' 'ip.ttl=1;ipv6.hlim=1' -m 'ip.src!=0.0.0.0/0 || ipv6.src in {::/0}')" = $'ip/udp\nipv6(hlim=1)' ]
 	weir read "$top/examples/demo.pcap" >"$BATS_TEST_TMPDIR/in"
 	weir edit 'ip.ttl-=0; push vlan(id=1) after sll' -i "$BATS_TEST_TMPDIR/in" | weir json --types frame >"$BATS_TEST_TMPDIR/out"
 	weir json --types frame -i "$BATS_TEST_TMPDIR/in" | cmp - "$BATS_TEST_TMPDIR/out"
@@ -135,4 +137,15 @@ edits() { local from=$1 how=$2; shift 2; weir craft -q "$from" | weir edit -q "$
 	run -2 weir edit
 	run -2 weir edit -m 'ip.ttl==' 'ip.ttl=1'
 	[[ "$output" == *'--match: column'* ]]
+	run -2 weir edit 'ip.src=map(10.0.0.0/x,11.0.0.0/x)'
+	run -2 weir edit 'ip[4294967296].ttl=1'
+	[[ "$output" == *'there are never so many'* ]]
+	for match in 'ip.src>=10.0.0.0/8' 'ip.src & 10.0.0.0/8'; do
+		run -2 weir edit -m "$match" 'ip.ttl=1'
+		[[ "$output" == *"a prefix is compared by '==' or '!='" ]]
+	done
+	run -2 weir edit -m 'ip.src==10.0.0.0/' 'ip.ttl=1'
+	run -2 weir edit -m 'ip.src in {10.0.0.0/8..11.0.0.0}' 'ip.ttl=1'
+	run -2 weir edit -m 'frame.len>60' 'ip.ttl=1'
+	[[ "$output" == *'weir-filter matches wire_len, ts and link_type' ]]
 }
