@@ -181,8 +181,8 @@ static void check_ends(struct graph *g, const struct graph_stage *s, bool output
 /* Those of weir's own whose output is text, or a capture file. */
 static bool writes_no_records(const struct check_world *w, const struct graph_stage *s)
 {
-	static const char *const names[] = { "json", "csv",   "show",  "streams",
-					     "info", "books", "write", NULL };
+	static const char *const names[] = { "json",  "csv",   "show", "streams", "info",
+					     "books", "write", "send", NULL };
 	const char *name = graph_program(s, NULL);
 
 	for (int i = 0; names[i]; i++)
@@ -523,6 +523,38 @@ static void check_stdin(struct graph *g, const struct check_world *w)
 	}
 }
 
+static bool names_output(const struct graph_stage *s)
+{
+	for (size_t i = 1; i < s->run.n; i++)
+		if (strncmp(s->run.v[i], "-o", 2) == 0 || same(s->run.v[i], "--out") ||
+		    strncmp(s->run.v[i], "--out=", 6) == 0)
+			return true;
+	return s->out.n;
+}
+
+/* Two streams in one are none. Without -o, in a terminal, all print text. */
+static void check_stdout(struct graph *g, const struct check_world *w)
+{
+	const struct graph_stage *first = NULL;
+
+	for (size_t i = 0; i < g->nstages && w->mixes; i++) {
+		const struct graph_stage *s = &g->stages[i];
+		const bool *takes;
+		const char *const *options = options_of(w, s, &takes);
+
+		if (names_output(s) || !options || find_option(options, "--out", 5) < 0 ||
+		    writes_no_records(w, s))
+			continue;
+		if (!first)
+			first = s;
+		else if (!first->host || !s->host || same(first->host, s->host))
+			graph_error(g, s->line,
+				    "stages '%s' and '%s' would both write records to standard "
+				    "output: let another stage join them, or give them -o",
+				    first->name, s->name);
+	}
+}
+
 bool graph_check(struct graph *g, const struct check_world *w)
 {
 	if (!g->nstages)
@@ -543,5 +575,6 @@ bool graph_check(struct graph *g, const struct check_world *w)
 	check_cycles(g);
 	check_hosts(g);
 	check_stdin(g, w);
+	check_stdout(g, w);
 	return !g->wrong;
 }

@@ -16,6 +16,8 @@ struct check_world {
 	/* The options of one of weir's own: NULL-ended, "--only", "-n"; NULL where not known. With
 	 * takes[i], option i has a value. May be NULL. */
 	const char *const *(*options)(void *ctx, const char *name, const bool **takes);
+	/* Standard output is a file or a pipe, in which what two write is mixed up. */
+	bool mixes;
 };
 
 /* Adds to g->why one line for each thing that is wrong; true where nothing is. Also makes the

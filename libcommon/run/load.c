@@ -37,8 +37,10 @@ static const char *const *options_here(void *ctx, const char *name, const bool *
 
 const struct check_world *load_world(void)
 {
-	static const struct check_world world = { NULL, program_here, near_here, options_here };
+	static struct check_world world = { NULL, program_here, near_here, options_here, false };
+	struct stat st;
 
+	world.mixes = fstat(STDOUT_FILENO, &st) == 0 && !S_ISCHR(st.st_mode);
 	return &world;
 }
 

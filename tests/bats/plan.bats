@@ -102,7 +102,7 @@ manual_file() {
 }
 
 @test "check: a stage that reads text or a capture file instead of records is told, another program is not" {
-	for text in json csv show streams info books write; do
+	for text in json csv show streams info books write send; do
 		run weir check "read x | flow | $text | csv"
 		[ "$status" -eq 2 ]
 		[[ "$output" == *"stage 'csv"*"' reads what '$text' writes, and that is no records" ]]
@@ -110,6 +110,18 @@ manual_file() {
 	done
 	run weir check 'read x | json | from-json'
 	[ "${#lines[@]}" -eq 1 ]
+}
+
+@test "check: two streams of records that would share a standard output are told; texts may" {
+	run weir check 'read x | flow | reasm | { dns, http | filter true }'
+	[ "$status" -eq 2 ]
+	[ "$output" = "weir-check: pipeline: stages 'dns' and 'filter' would both write records to standard output: let another stage join them, or give them -o" ]
+	for fine in '{ dns, http -o x }' '{ dns | json, http | json }' '{ dns, http } | count' '{ dns, write x.pcap }'; do
+		weir check -q "read x | flow | reasm | $fine" | cat
+		[ "${PIPESTATUS[0]}" -eq 0 ]
+	done
+	# What nobody keeps may be mixed up.
+	weir check -q 'read x | flow | reasm | { dns, http }' >/dev/null
 }
 
 @test "check: a file that is not there, and wrong use" {

@@ -34,7 +34,7 @@ static const char *const *options(void *ctx, const char *name, const bool **take
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	static const struct check_world world = { NULL, program, NULL, options };
+	static const struct check_world world = { NULL, program, NULL, options, true };
 	static struct graph g;
 	struct buf why = { 0 }, plan = { 0 };
 	int order[GRAPH_STAGES];

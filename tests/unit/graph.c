@@ -41,7 +41,7 @@ static const char *const *options(void *ctx, const char *name, const bool **take
 	return strcmp(name, "read") == 0 ? source : parser;
 }
 
-static const struct check_world world = { NULL, program, near, options };
+static const struct check_world world = { NULL, program, near, options, true };
 
 /* ---- helpers ---- */
 
