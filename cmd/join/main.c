@@ -3,7 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "cmd/join/table.h"
+#include "cmd/join/past.h"
 #include "libcommon/record/make.h"
 #include "libcommon/record/names.h"
 #include "libcommon/stage/stage.h"
@@ -54,7 +54,7 @@ static struct {
 	size_t non, nfields;
 	struct side from, to;
 	unsigned declared; /* how often FROM was */
-	struct table *table;
+	struct past *past;
 	struct buf key, value, record;
 	uint64_t *matched, *unmatched, *evicted;
 } join;
@@ -113,7 +113,7 @@ static void join_open(struct stage *st, int argc, char **argv)
 		join.fields[join.nfields++] =
 			add(&join.from_names, BYTES(list, strcspn(list, ",")), "--fields");
 	}
-	join.table = table_new(config.window, config.keys, config.memory);
+	join.past = past_new(config.window, config.keys, config.memory);
 	join.matched = stage_counter(st, "matched");
 	join.unmatched = stage_counter(st, "unmatched");
 	join.evicted = stage_counter(st, "evicted");
@@ -242,7 +242,7 @@ static void keep(const struct stage_rec *r, const struct value *item)
 	for (size_t i = 0; i < join.nfields; i++)
 		mp_put_field(&join.value, &join.from.fields[i], &join.from.view);
 	*join.evicted +=
-		table_put(join.table, buf_bytes(&join.key), r->head.ts, buf_bytes(&join.value));
+		past_put(join.past, buf_bytes(&join.key), r->head.ts, buf_bytes(&join.value));
 }
 
 /* A record of FROM: kept under its key, or its keys, and passed on. */
@@ -274,11 +274,11 @@ static struct bytes find(const struct stage_rec *r)
 	if (!s->fits)
 		return found;
 	if (s->list < 0)
-		return key_make(s, &item) ? table_get(join.table, buf_bytes(&join.key), r->head.ts)
+		return key_make(s, &item) ? past_get(join.past, buf_bytes(&join.key), r->head.ts)
 					  : found;
 	for (field_walk(&w, &s->on[s->list], &s->view); !found.ptr && field_next(&w, &item);)
 		if (key_make(s, &item))
-			found = table_get(join.table, buf_bytes(&join.key), r->head.ts);
+			found = past_get(join.past, buf_bytes(&join.key), r->head.ts);
 	return found;
 }
 
@@ -316,7 +316,7 @@ static void from_declared(const struct schema *s)
 		field_bind(&join.from.fields[i], &join.from.view,
 			   join.from_names.name[join.fields[i]]);
 	join.declared++;
-	table_clear(join.table); /* its values are those of the type before */
+	past_clear(join.past); /* its values are those of the type before */
 }
 
 static void to_declared(const struct schema *s)
@@ -350,7 +350,7 @@ static void join_batch(struct stage *st, const struct stage_rec *recs, size_t n)
 /* Frames are numbered anew in a stream that comes behind: flows are others. */
 static void join_finish(struct stage *st)
 {
-	table_clear(join.table);
+	past_clear(join.past);
 	if (stage_check_names(st, &join.from_names))
 		stage_check_names(st, &join.to_names);
 	stage_check_types(st, &join.types);
@@ -376,7 +376,7 @@ int main(int argc, char **argv)
 
 	rec_view_release(&join.from.view);
 	rec_view_release(&join.to.view);
-	table_free(join.table);
+	past_free(join.past);
 	names_release(&join.from_names);
 	names_release(&join.to_names);
 	names_release(&join.types);

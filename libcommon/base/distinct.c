@@ -15,9 +15,9 @@ static inline uint64_t mix(uint64_t x)
 	return x ^ x >> 31;
 }
 
-uint64_t distinct_hash(struct bytes value)
+uint64_t distinct_hash_secret(struct bytes value, uint64_t secret)
 {
-	uint64_t h = mix(value.len + 0x9e3779b97f4a7c15u), w;
+	uint64_t h = mix((value.len + 0x9e3779b97f4a7c15u) ^ secret), w;
 	size_t i = 0;
 
 	for (; value.len - i >= 8; i += 8) {
@@ -28,6 +28,11 @@ uint64_t distinct_hash(struct bytes value)
 	if (value.len > i)
 		memcpy(&w, value.ptr + i, value.len - i);
 	return mix(mix(h ^ w) + 0x9e3779b97f4a7c15u);
+}
+
+uint64_t distinct_hash(struct bytes value)
+{
+	return distinct_hash_secret(value, 0);
 }
 
 size_t distinct_size(const struct distinct *d)

@@ -25,5 +25,8 @@ void distinct_release(struct distinct *d);
 
 /* 64 bits of a value, the same on every run. */
 uint64_t distinct_hash(struct bytes value);
+/* The same with a secret, for a table of keys that come from outside: without one, keys can be
+ * chosen that all have one hash. */
+uint64_t distinct_hash_secret(struct bytes value, uint64_t secret);
 
 #endif

@@ -2,6 +2,7 @@
 #include "libcommon/record/groups.h"
 
 #include <stdlib.h>
+#include <sys/random.h>
 
 #include "libcommon/base/die.h"
 #include "libcommon/base/distinct.h"
@@ -18,7 +19,7 @@ struct groups {
 	struct group *all;
 	uint32_t *index, *heap; /* heap: by weight, the lightest first */
 	uint32_t mask, free, n, room;
-	uint64_t memory;
+	uint64_t memory, secret;
 	struct interval intervals[GROUPS_INTERVALS];
 	size_t nintervals;
 };
@@ -29,6 +30,8 @@ struct groups *groups_new(const struct groups_config *c)
 	uint32_t slots = 16;
 
 	g->config = *c;
+	if (getrandom(&g->secret, sizeof(g->secret), 0) != sizeof(g->secret))
+		die_errno("random numbers");
 	g->room = (uint32_t)c->most + GROUPS_INTERVALS;
 	while (slots < 2 * (uint64_t)g->room)
 		slots *= 2;
@@ -198,7 +201,7 @@ static struct group *find(struct groups *g, uint64_t interval, struct bytes key,
 {
 	uint32_t i;
 
-	*hash = distinct_hash(key) ^ interval * 0x9e3779b97f4a7c15u;
+	*hash = distinct_hash_secret(key, g->secret) ^ interval * 0x9e3779b97f4a7c15u;
 	i = g->index[*hash & g->mask];
 	while (i != NIL && (g->all[i].hash != *hash || g->all[i].interval != interval ||
 			    !bytes_equal(g->all[i].key, key)))

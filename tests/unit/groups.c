@@ -2,9 +2,10 @@
 #include "libcommon/record/groups.h"
 
 #include <stdio.h>
+#include <unistd.h>
 
 #include "libcommon/base/distinct.h"
-#include "tests/unit/check.h"
+#include "tests/unit/colliding.h"
 
 static uint64_t seed = 7;
 
@@ -154,9 +155,29 @@ static void test_distinct(void)
 	CHECK_EQ(distinct_count(&d), 0);
 }
 
+static void test_colliding(void)
+{
+	struct groups *g = groups_new(
+		&(struct groups_config){ .most = 65536, .memory = 1 << 30, .more_size = 8 });
+	bool same = true;
+	uint8_t room[16];
+
+	check_case("keys chosen to have one hash take no longer than others");
+	alarm(20); /* a chain of them takes minutes */
+	for (uint64_t i = 0; i < 65536; i++)
+		*(uint64_t *)groups_get(g, 0, colliding_key(i, room))->more = i;
+	for (uint64_t i = 0; i < 65536; i++)
+		same &= *(uint64_t *)groups_get(g, 0, colliding_key(i, room))->more == i;
+	alarm(0);
+	CHECK(same);
+	groups_free(g);
+}
+
 int main(void)
 {
 	test_exact();
+	colliding_test();
+	test_colliding();
 	test_replace();
 	test_distinct();
 	return check_end();

@@ -1,7 +1,8 @@
-/* table: a hash table whose entries are also a list by age. */
-#include "cmd/join/table.h"
+/* past: a hash table whose entries are also a list by age. */
+#include "cmd/join/past.h"
 
 #include <stdlib.h>
+#include <sys/random.h>
 
 #include "libcommon/base/die.h"
 #include "libcommon/base/distinct.h"
@@ -16,21 +17,23 @@ struct entry {
 	uint32_t older, younger; /* by when it was put */
 };
 
-struct table {
+struct past {
 	struct entry *entries;
 	uint32_t *index;
 	uint32_t mask, most, used, free, oldest, youngest;
-	uint64_t window, memory, bytes, newest;
+	uint64_t window, memory, bytes, newest, secret;
 	size_t count;
 };
 
-struct table *table_new(uint64_t window, uint64_t most, uint64_t memory)
+struct past *past_new(uint64_t window, uint64_t most, uint64_t memory)
 {
-	struct table *t = xcalloc(1, sizeof(*t));
+	struct past *t = xcalloc(1, sizeof(*t));
 	uint32_t slots = 16;
 
 	while (slots < 2 * most)
 		slots *= 2;
+	if (getrandom(&t->secret, sizeof(t->secret), 0) != sizeof(t->secret))
+		die_errno("random numbers");
 	t->window = window;
 	t->memory = memory;
 	t->most = (uint32_t)most;
@@ -42,7 +45,7 @@ struct table *table_new(uint64_t window, uint64_t most, uint64_t memory)
 	return t;
 }
 
-static void entry_remove(struct table *t, uint32_t i)
+static void entry_remove(struct past *t, uint32_t i)
 {
 	struct entry *e = &t->entries[i];
 	uint32_t *at = &t->index[e->hash & t->mask];
@@ -60,29 +63,29 @@ static void entry_remove(struct table *t, uint32_t i)
 	t->count--;
 }
 
-void table_clear(struct table *t)
+void past_clear(struct past *t)
 {
 	while (t->oldest != NIL)
 		entry_remove(t, t->oldest);
 	t->newest = 0;
 }
 
-void table_free(struct table *t)
+void past_free(struct past *t)
 {
 	if (!t)
 		return;
-	table_clear(t);
+	past_clear(t);
 	free(t->entries);
 	free(t->index);
 	free(t);
 }
 
-size_t table_count(const struct table *t)
+size_t past_count(const struct past *t)
 {
 	return t->count;
 }
 
-static uint32_t find(const struct table *t, struct bytes key, uint64_t hash)
+static uint32_t find(const struct past *t, struct bytes key, uint64_t hash)
 {
 	uint32_t i = t->index[hash & t->mask];
 
@@ -92,13 +95,13 @@ static uint32_t find(const struct table *t, struct bytes key, uint64_t hash)
 	return i;
 }
 
-static bool is_good(const struct table *t, const struct entry *e, uint64_t ts)
+static bool is_good(const struct past *t, const struct entry *e, uint64_t ts)
 {
 	return (ts > e->ts ? ts - e->ts : e->ts - ts) <= t->window;
 }
 
 /* Those in front that are too old for any record of now. */
-static void expire(struct table *t, uint64_t ts)
+static void expire(struct past *t, uint64_t ts)
 {
 	if (ts > t->newest)
 		t->newest = ts;
@@ -107,7 +110,7 @@ static void expire(struct table *t, uint64_t ts)
 		entry_remove(t, t->oldest);
 }
 
-static uint32_t entry_new(struct table *t, struct bytes key, uint64_t hash, struct bytes value)
+static uint32_t entry_new(struct past *t, struct bytes key, uint64_t hash, struct bytes value)
 {
 	uint32_t i = t->free, *at = &t->index[hash & t->mask];
 
@@ -132,9 +135,9 @@ static uint32_t entry_new(struct table *t, struct bytes key, uint64_t hash, stru
 	return i;
 }
 
-uint64_t table_put(struct table *t, struct bytes key, uint64_t ts, struct bytes value)
+uint64_t past_put(struct past *t, struct bytes key, uint64_t ts, struct bytes value)
 {
-	uint64_t hash = distinct_hash(key), gone = 0;
+	uint64_t hash = distinct_hash_secret(key, t->secret), gone = 0;
 	uint32_t i = find(t, key, hash);
 
 	if (i != NIL)
@@ -149,9 +152,9 @@ uint64_t table_put(struct table *t, struct bytes key, uint64_t ts, struct bytes 
 	return gone;
 }
 
-struct bytes table_get(struct table *t, struct bytes key, uint64_t ts)
+struct bytes past_get(struct past *t, struct bytes key, uint64_t ts)
 {
-	uint32_t i = find(t, key, distinct_hash(key));
+	uint32_t i = find(t, key, distinct_hash_secret(key, t->secret));
 	const struct entry *e = i == NIL ? NULL : &t->entries[i];
 
 	if (!e || !is_good(t, e, ts))
