@@ -51,7 +51,7 @@ static void read_stage(int dir, const char *stage, struct top_counts *c)
 	int fd;
 
 	snprintf(file, sizeof(file), "%s.page", stage);
-	fd = openat(dir, file, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+	fd = openat(dir, file, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
 	if (fd < 0)
 		return;
 	page = MAP_FAILED;

@@ -34,6 +34,29 @@ static void page_path(char *path, const char *name, const char *reader, uint64_t
 		 reader, (unsigned long long)nonce);
 }
 
+/* The file of that name, if it is ours: anybody may make names there, of files that are written
+ * meanwhile, or of what waits for ever to be opened. -1, EPERM: it is not. */
+static int open_ours(const char *path, int flags)
+{
+	int fd = open(path, flags | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+	struct stat st;
+
+	if (fd < 0 && errno == ELOOP)
+		errno = EPERM;
+	if (fd < 0 || (fstat(fd, &st) == 0 && S_ISREG(st.st_mode) && st.st_uid == getuid()))
+		return fd;
+	close(fd);
+	errno = EPERM;
+	return -1;
+}
+
+static void die_not_ours(const char *path, const char *text)
+{
+	if (errno == EPERM)
+		die("'%s': %s is not ours", text, path);
+	die_errno("'%s': %s", text, path);
+}
+
 static void pause_ms(int ms)
 {
 	struct timespec ts = { 0, (long)ms * 1000000 };
@@ -54,7 +77,7 @@ static void remove_dead(const char *name, uint64_t nonce)
 	int fd;
 
 	ring_path(path, name);
-	fd = open(path, O_RDWR | O_CLOEXEC | O_NOFOLLOW);
+	fd = open_ours(path, O_RDWR);
 	if (fd < 0)
 		return;
 	if (ring_lock(fd, RING_REMOVAL) && ring_lock(fd, RING_OWNER) && fstat(fd, &by_fd) == 0 &&
@@ -147,8 +170,10 @@ static bool link_file(int fd, const char *path)
 static void die_in_use(const char *path, const char *text)
 {
 	struct ring_header h = { 0 };
-	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+	int fd = open_ours(path, O_RDONLY);
 
+	if (fd < 0 && errno != ENOENT)
+		die_not_ours(path, text);
 	if (fd >= 0 && pread(fd, &h, sizeof(h), 0) == sizeof(h) && h.owner_pid)
 		die("'%s': in use by process %u", text, h.owner_pid);
 	die("'%s': in use", text);
@@ -263,9 +288,9 @@ static int open_page(int fd, const struct endpoint *ep, const char *text)
 	if (!known)
 		die_no_reader(h, ep, text);
 	page_path(path, ep->name, ep->reader, h->nonce);
-	page = open(path, O_RDWR | O_CLOEXEC | O_NOFOLLOW);
+	page = open_ours(path, O_RDWR);
 	if (page < 0 && errno != ENOENT)
-		die_errno("'%s': %s", text, path);
+		die_not_ours(path, text);
 	if (page >= 0)
 		map = ring_map_page(page, false, h->nonce);
 	/* This reader has had all of it: it is the next ring that is meant. */
@@ -283,15 +308,12 @@ static int open_page(int fd, const struct endpoint *ep, const char *text)
 /* The ring of that name; -1 where there is none, or only what a dead producer left. */
 static int find_ring(const char *path, const char *text)
 {
-	struct stat st;
-	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+	int fd = open_ours(path, O_RDONLY);
 
 	if (fd < 0 && errno != ENOENT)
-		die_errno("'%s': %s", text, path);
+		die_not_ours(path, text);
 	if (fd < 0)
 		return -1;
-	if (fstat(fd, &st) < 0 || !S_ISREG(st.st_mode) || st.st_uid != getuid())
-		die("'%s': %s is not ours", text, path);
 	/* Who removes what a dead producer left holds its lock, too: and has the other one before
 	 * that, until both go. */
 	if (ring_locked(fd, RING_OWNER) && !ring_locked(fd, RING_REMOVAL) &&

@@ -33,6 +33,16 @@ void rundir_base(char *path, size_t size)
 		snprintf(path, size, "/tmp/weir-%u", (unsigned)geteuid());
 }
 
+static void die_folder(const char *path)
+{
+	if (errno == EPERM)
+		die("cannot use the run directory '%s': another user owns it, or may write into "
+		    "it; "
+		    "WEIR_RUNDIR names another one",
+		    path);
+	die_errno("cannot use the run directory '%s'", path);
+}
+
 /* A folder that nobody else can write into, made where it is missing. */
 static int open_folder(int at, const char *path, bool make)
 {
@@ -63,7 +73,8 @@ int rundir_base_open(char *path, size_t size)
 
 bool rundir_alive(int dir)
 {
-	int fd = openat(dir, "lock", O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+	/* Root may look into others' folders, where this may be anything. */
+	int fd = openat(dir, "lock", O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
 	bool alive;
 
 	if (fd < 0)
@@ -165,7 +176,7 @@ void rundir_make(struct rundir *d, const char *name)
 
 	base = rundir_base_open(base_name, sizeof(base_name));
 	if (base < 0)
-		die_errno("cannot use the run directory '%s'", base_name);
+		die_folder(base_name);
 	snprintf(d->path, sizeof(d->path), "%s/%s", base_name, name);
 	reclaim(base);
 	d->lock = -1;
@@ -274,7 +285,7 @@ int rundir_find(const char *name)
 		if (base < 0 && errno == ENOENT)
 			die("no pipeline runs in '%s'", base_name);
 		if (base < 0)
-			die_errno("cannot use the run directory '%s'", base_name);
+			die_folder(base_name);
 		fd = name ? open_folder(base, name, false) : find_only(base, base_name);
 		close(base);
 	}
@@ -285,7 +296,7 @@ int rundir_find(const char *name)
 
 bool rundir_read(int dir, struct run_page *to)
 {
-	int fd = openat(dir, "launcher", O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+	int fd = openat(dir, "launcher", O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
 	const struct run_page *page;
 	struct stat st;
 	bool good = false;

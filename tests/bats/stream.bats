@@ -161,6 +161,21 @@ many_frames() {
 	[ "$output" -gt 50 ]
 }
 
+@test "ring: a name that somebody else has made is refused, whatever is behind it" {
+	ring=weirtest-$$-other file=/dev/shm/weir.$UID.weirtest-$$-other
+	for made in "mkfifo -m 666 $file" "mkdir $file" "ln -s $demo $file" "cp $demo $file && chown 65534 $file"; do
+		[[ "$made" != *chown* ]] || [ "$UID" -eq 0 ] || continue
+		bash -c "$made"
+		for tool in "weir read $demo -o shm:$ring,readers=a" "weir json -i shm:$ring,reader=a"; do
+			# shellcheck disable=SC2086
+			run timeout 5 $tool
+			[ "$status" -eq 1 ]
+			[[ "$output" == *"': $file is not ours" ]]
+		done
+		rm -r "$file"
+	done
+}
+
 @test "index: what a ring carries says the length of the records behind it" {
 	ring=weirtest-$$-index
 	weir read -q "$demo" "$demo" "$demo" "$demo" -o "shm:$ring,readers=r" 3>&- &
