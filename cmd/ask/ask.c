@@ -55,6 +55,8 @@ static void start(struct stage *st)
 	asker.plan.interface = config.interface;
 	asker.plan.yes = config.yes;
 	asker.plan.timeout = config.timeout;
+	asker.plan.stopping = stopping;
+	asker.plan.user = st;
 }
 
 /* ---- answers ------------------------------------------------------------------------------- */

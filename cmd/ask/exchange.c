@@ -21,6 +21,7 @@ enum {
 	REPLIES_MAX = 64 << 20,
 	ETHERNET_HEAD = 14,
 	LOOK_MS = 100, /* for a signal */
+	TURN = 256,    /* packets of a port, before the time is looked at: they may never end */
 };
 
 /* ---- ports --------------------------------------------------------------------------------- */
@@ -230,8 +231,9 @@ static bool await(struct ask_exchange *x, struct table *t, uint64_t until)
 			fds[i] = (struct pollfd){ .fd = x->ports[i].fd, .events = POLLIN };
 		poll(fds, x->nports, left > LOOK_MS ? LOOK_MS : (int)left);
 		for (unsigned i = 0; i < x->nports; i++)
-			while (fds[i].revents && receive(x, t, &x->ports[i]))
-				;
+			for (int k = 0; k < TURN && fds[i].revents; k++)
+				if (!receive(x, t, &x->ports[i]))
+					break;
 		if (x->stopping && x->stopping(x->user))
 			return false;
 	} while (t->waiting && clock_ns(CLOCK_MONOTONIC) < until);

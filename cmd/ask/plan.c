@@ -106,7 +106,7 @@ static void hop_of(struct ask_plan *p, struct way *w, const struct rt_address *h
 	}
 }
 
-static struct way way_to(struct ask_plan *p, const struct rt_address *to)
+static struct way way_to(struct ask_plan *p, const struct rt_address *to, uint16_t ethertype)
 {
 	struct rt_interface i = { .index = 0 };
 	struct way w = { 0 };
@@ -130,7 +130,9 @@ static struct way way_to(struct ask_plan *p, const struct rt_address *to)
 	}
 	w.port = port_of(p, &i, r.type == RTN_LOCAL);
 	w.source = r.source;
-	hop_of(p, &w, r.gateway.family ? &r.gateway : to, r.type);
+	/* An ARP request is for everybody, and asks what would be asked for. */
+	if (ethertype != ASK_ARP)
+		hop_of(p, &w, r.gateway.family ? &r.gateway : to, r.type);
 	return w;
 }
 
@@ -297,7 +299,7 @@ static void plan_packet(struct ask_plan *p, struct pkt_model *m, uint16_t net, u
 
 	built(m, room, &packet);
 	to = destination(ethertype, network_bytes(&packet, layer));
-	w = way_to(p, &to);
+	w = way_to(p, &to, ethertype);
 	q->ethertype = ethertype;
 	if (w.why) {
 		q->result = ASK_NOT_SENT;
@@ -313,8 +315,7 @@ static void plan_packet(struct ask_plan *p, struct pkt_model *m, uint16_t net, u
 	bare = w.port->headless || w.port->routed;
 	link_head(p, &w, ethertype, head);
 	query_bytes(p, q, head, bare ? 0 : ETHERNET_HEAD, network_bytes(&packet, layer));
-	/* An ARP request is for everybody. */
-	q->next = w.hop && ethertype != ASK_ARP ? (uint32_t)(w.hop - p->neighbours) + 1 : 0;
+	q->next = w.hop ? (uint32_t)(w.hop - p->neighbours) + 1 : 0;
 	if (ethertype == ASK_ARP && bare) {
 		q->result = ASK_NOT_SENT;
 		q->why = "there is no ARP on this interface";
@@ -450,7 +451,9 @@ static void find_neighbours(struct ask_plan *p)
 	struct ask_exchange x = { .ports = p->ports,
 				  .nports = p->nports,
 				  .timeout = p->timeout,
-				  .tries = NEIGHBOUR_TRIES };
+				  .tries = NEIGHBOUR_TRIES,
+				  .stopping = p->stopping,
+				  .user = p->user };
 	struct buf text = { 0 };
 
 	for (size_t i = 0; i < p->nneighbours; i++) {

@@ -13,6 +13,8 @@ struct ask_plan {
 	const char *interface; /* NULL: where the route leads */
 	bool yes;
 	uint64_t timeout; /* of a next hop that is asked for */
+	bool (*stopping)(void *user);
+	void *user;
 
 	struct ask_port ports[ASK_PORTS];
 	unsigned nports;

@@ -115,6 +115,45 @@ field() { jq -r ".$1" <<<"$answers" | tr '\n' ' '; }
 	[[ "$(field received)" == *"arp(op=is-at,hwsrc=$(ip -n "$b" -j link show v0 | jq -r '.[].address')"* ]]
 }
 
+@test "ask: an ARP request goes out once, and is not asked before by itself" {
+	printf '4\n40 0 0 12\n21 0 1 2054\n6 0 0 262144\n6 0 0 0\n' >arp.bpf
+	ip netns exec "$b" weir capture -q -I v0 -F arp.bpf --for 60s -o seen.weir 3>&- &
+	pid=$!
+	# Until its socket is bound.
+	for _ in $(seq 400); do ip netns exec "$b" grep -q ' 0003 ' /proc/net/packet && break || sleep 0.05; done
+	ask --timeout 300ms 'arp(pdst={10.79.0.98,10.79.0.99})'
+	[ "$code" -eq 1 ]
+	kill -INT $pid
+	wait $pid
+	[ "$(weir craft -q --from - <seen.weir | grep -o 'pdst=[0-9.]*' | tr '\n' ' ')" = "pdst=10.79.0.98 pdst=10.79.0.99 " ]
+}
+
+@test "ask: while it asks for a next hop, SIGINT ends it" {
+	ip netns exec "$a" weir ask -q --timeout 20s 'ip(dst=10.79.0.97)/icmp' -o null: 2>said 3>&- &
+	pid=$!
+	sleep 0.7
+	started=$SECONDS
+	kill -INT $pid
+	wait $pid || true
+	[ $((SECONDS - started)) -lt 15 ]
+}
+
+@test "ask: packets that come without end do not keep it" {
+	weir craft -q 'eth/ip(src=10.79.0.2,dst=10.79.0.1)/udp(sport=1..500)' >flood.weir
+	for _ in 1 2; do
+		ip netns exec "$b" timeout 20 weir send -q -x 0 -l 0 -I v0 -i flood.weir >/dev/null 2>&1 3>&- &
+		senders+=($!)
+	done
+	sleep 1
+	started=$SECONDS
+	ask --timeout 300ms 'arp(pdst=10.79.0.99)'
+	took=$((SECONDS - started))
+	kill "${senders[@]}" || true
+	wait
+	[ $took -lt 10 ]
+	[ "$(jq -s length <<<"$answers")" -eq 1 ]
+}
+
 @test "ask: a sweep tells who is there, and why others could not be asked" {
 	ask -t 200ms 'ip(dst=10.79.0.0/29)/icmp;ip(dst=10.81.0.1)/icmp;ip(dst=10.99.0.1)/icmp'
 	[ "$code" -eq 1 ]
