@@ -22,8 +22,8 @@ struct reader {
 	struct graph_stage *stage;
 	struct graph_link *link;
 	unsigned backoff_max_line;
-	bool skip;        /* what is in a section that was refused */
-	const void *last; /* the key before, of the table below */
+	bool skip;     /* what is in a section that was refused */
+	uint32_t seen; /* a bit for each key of the section that was there */
 };
 
 /* ---- values ---- */
@@ -334,6 +334,7 @@ static void section_begin(struct reader *r, const char *section)
 	r->stage = NULL;
 	r->link = NULL;
 	r->skip = true;
+	r->seen = 0;
 	if (strcmp(kind, "pipeline") == 0 && !*name)
 		r->skip = false;
 	else if (strcmp(kind, "stage") == 0)
@@ -351,13 +352,13 @@ static void section_begin(struct reader *r, const char *section)
 static int one_key(void *user, const char *section, const char *name, const char *value)
 {
 	struct reader *r = user;
-	const struct key *k;
+	const struct key *keys, *k;
 	const char *near;
 
 	(void)section;
 	if (r->skip)
 		return 1;
-	k = r->stage ? stage_keys : r->link ? link_keys : pipeline_keys;
+	k = keys = r->stage ? stage_keys : r->link ? link_keys : pipeline_keys;
 	near = nearest_key(name, k);
 	if (!*r->section) {
 		graph_error(r->g, r->line, "'%.40s' stands in front of the first section", name);
@@ -371,8 +372,11 @@ static int one_key(void *user, const char *section, const char *name, const char
 		graph_error(r->g, r->line, "unknown key '%.40s'", name);
 	else if (r->continues && !k->list)
 		graph_error(r->g, r->line, "'%.40s' has one line only", name);
+	else if (!r->continues && r->seen >> (k - keys) & 1)
+		graph_error(r->g, r->line, "'%.40s' is in this section twice", name);
 	else
 		k->set(r, value);
+	r->seen |= k->name ? UINT32_C(1) << (k - keys) : 0;
 	return 1;
 }
 
@@ -440,6 +444,8 @@ bool graph_from_ini(struct graph *g, struct bytes text, const char *file, struct
 	int bad;
 
 	*g = (struct graph){ .file = file, .why = why };
+	if (text.len >= 3 && memcmp(text.ptr, "\xef\xbb\xbf", 3) == 0)
+		r.rest = BYTES(text.ptr + 3, text.len - 3); /* as some editors begin a file */
 	if (text.len > GRAPH_TEXT) {
 		graph_error(g, 0, "longer than %d bytes", GRAPH_TEXT);
 		return false;

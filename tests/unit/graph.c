@@ -203,6 +203,11 @@ static void files(void)
 	CHECK(!file("[stage r]\nrestart = maybe\n") &&
 	      said("f:2: 'maybe' is none of never, on-failure"));
 	CHECK(!file("[stage r]\nmax = 0\n") && said("f:2: max is"));
+	CHECK(!file("[stage r]\nrun = read x\nout = a\nrun = flow\n" TAIL) &&
+	      said("f:4: 'run' is in this section twice"));
+
+	check_case("a file may begin with a byte order mark");
+	CHECK(file("\xef\xbb\xbf" HEAD TAIL));
 
 	check_case("a line that is too long, or holds a zero, is refused");
 	struct buf text = { 0 };
