@@ -38,6 +38,7 @@ struct link {
 	struct endpoint *ep;
 	struct wire *wire;
 	struct link_page *page; /* of the tool that started us, or our own */
+	int report;             /* a pipe to it; -1: none did */
 	bool quiet;
 	bool no_acks;   /* WEIR_TEST_NO_ACKS, of both sides: for the bench alone, as it loses */
 	uint32_t pipe;  /* the connection in use; 0: none */
@@ -71,7 +72,8 @@ void link_guest_left(struct link *l, uint32_t pipe);
 void link_guests(struct link *l); /* closes those whose time is over */
 void link_connected(struct link *l, uint32_t pipe);
 void link_disconnected(struct link *l);
-/* Says that there is no peer after a second of it; true where it is gone for more than limit_ms. */
+/* Says that there is no peer after a second of it; true where it is gone for more than limit_ms, or
+ * where none has ever come and the tool that started us has ended, or is to. */
 bool link_gone(struct link *l, int64_t limit_ms);
 /* The other side's words, made fit for a terminal. */
 void link_words(struct bytes text, char words[LINK_TEXT_MAX + 1]);

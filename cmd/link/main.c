@@ -172,12 +172,16 @@ static enum exit_code run(struct link *l)
 {
 	const char *in, *out;
 	bool sends = find_link(l, &in, &out);
-	/* Before NNG's first thread: these may fork. */
-	int pipe = report_open(l);
-	struct port_in *from = sends ? port_in_open(in) : NULL;
-	struct port_out *to = sends ? NULL : port_out_open(out);
+	struct port_in *from = NULL;
+	struct port_out *to = NULL;
 	enum exit_code code;
 
+	l->report = report_open(l);
+	/* Before NNG's first thread: these may fork. */
+	if (sends)
+		from = port_in_open(in);
+	else
+		to = port_out_open(out);
 	if (to && port_out_is_tty(to))
 		die_usage("records are not written to a terminal; pipe them into 'weir json'");
 	books_begin(l);
@@ -190,7 +194,7 @@ static enum exit_code run(struct link *l)
 	if (to && !port_out_begin(to))
 		die_errno("'%s'", out);
 	link_state(l, LINK_READY);
-	if (pipe >= 0 && write(pipe, "", 1) < 0)
+	if (l->report >= 0 && write(l->report, "", 1) < 0)
 		return EXIT_FAILED;
 	wire_dial(l->wire);
 	code = sends ? link_send(l, from) : link_receive(l, to);

@@ -1,5 +1,6 @@
 /* peer: what both sides of a link do: talk, meet, miss and refuse a peer. */
 #include <ctype.h>
+#include <poll.h>
 #include <unistd.h>
 
 #include "cmd/link/link.h"
@@ -90,6 +91,15 @@ void link_disconnected(struct link *l)
 	wire_peer(l->wire, 0);
 }
 
+/* Would nobody hear of a peer that came? */
+static bool tool_ends(const struct link *l)
+{
+	struct pollfd p = { .fd = l->report };
+
+	return __atomic_load_n(&l->page->ending, __ATOMIC_ACQUIRE) ||
+	       (l->report >= 0 && poll(&p, 1, 0) > 0 && p.revents & POLLERR);
+}
+
 bool link_gone(struct link *l, int64_t limit_ms)
 {
 	int64_t now = wire_now();
@@ -110,7 +120,7 @@ bool link_gone(struct link *l, int64_t limit_ms)
 			     l->text);
 		l->said |= !l->pipe;
 	}
-	if (!l->pipe && link_signal(l) == LINK_STOP)
+	if (!l->pipe && (link_signal(l) == LINK_STOP || (!l->met && tool_ends(l))))
 		return true;
 	return !l->pipe && l->met && limit_ms != ENDPOINT_FOREVER && now - l->gone >= limit_ms;
 }

@@ -478,7 +478,7 @@ static void gave_up(struct receiver *r)
 {
 	if (r->ended && r->taken == r->pos)
 		return; /* only our receipt was not heard */
-	warn("'%s': the sender has not come back", r->l->text);
+	warn("'%s': the sender has not come%s", r->l->text, r->l->met ? " back" : "");
 	link_state(r->l, LINK_LOST);
 	r->aborted = true;
 }

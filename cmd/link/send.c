@@ -431,7 +431,7 @@ enum exit_code link_send(struct link *l, struct port_in *in)
 		if (s.over)
 			break;
 		if (link_gone(l, s.eof ? l->ep->link.linger_ms : l->ep->link.retry_ms)) {
-			warn("'%s': the peer has not come back", l->text);
+			warn("'%s': the peer has not come%s", l->text, l->met ? " back" : "");
 			link_state(l, LINK_LOST);
 			s.code = EXIT_LOST;
 			break;

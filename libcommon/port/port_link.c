@@ -18,7 +18,8 @@
 #include "libcommon/port/ring.h"
 #include "libcommon/port/transport.h"
 
-enum { RING_BYTES = 4 << 20, CHILD_RING = 3, CHILD_PAGE, CHILD_REPORT, CHILD_PIPE, CHILD_FREE };
+enum { RING_BYTES = 4 << 20, LOOK_MS = 200 };
+enum { CHILD_RING = 3, CHILD_PAGE, CHILD_REPORT, CHILD_PIPE, CHILD_FREE };
 
 struct port_link {
 	struct link_page *page;
@@ -177,15 +178,24 @@ struct port_in *port_link_in(const struct endpoint *ep, const char *text)
 	return p;
 }
 
+void port_link_ending(struct port_link *l)
+{
+	if (l && port_ending)
+		__atomic_store_n(&l->page->ending, 1, __ATOMIC_RELEASE);
+}
+
 /* The end of the pipe: weir-link has ended. */
 static void await_end(struct port_link *l)
 {
+	struct pollfd p = { .fd = l->pipe, .events = POLLIN };
 	char bytes[16];
-	ssize_t n;
+	ssize_t n = 1;
 
-	do
-		n = read(l->pipe, bytes, sizeof(bytes));
-	while (n > 0 || (n < 0 && errno == EINTR && !port_give_up));
+	while (n > 0 || (n < 0 && errno == EINTR && !port_give_up)) {
+		port_link_ending(l);
+		n = poll(&p, 1, LOOK_MS);
+		n = n > 0 ? read(l->pipe, bytes, sizeof(bytes)) : n < 0 ? n : 1;
+	}
 }
 
 int port_link_why(struct port_link *l)

@@ -104,6 +104,7 @@ static uint8_t *ring_reserve(struct port_out *p, size_t n, bool wait)
 
 	while (!at && !err && wait) {
 		forsake_missing(o);
+		port_link_ending(p->link);
 		at = ring_out_reserve(o->ring, n, SAY_AFTER_MS, &err);
 		if (!at && !err)
 			say_missing(o);

@@ -81,6 +81,9 @@ struct port_in *port_link_in(const struct endpoint *ep, const char *text);
 /* Why the ring of an output has no reader any more: ENOLINK, or EPIPE where the stream's reader
  * behind the link has left in order. */
 int port_link_why(struct port_link *l);
+/* Called while something is waited for: where the tool is to end, weir-link does not wait for a
+ * peer that has never come. NULL: there is none. */
+void port_link_ending(struct port_link *l);
 /* Waits until weir-link has ended; frees. Data records that it knows to have arrived. */
 uint64_t port_link_end(struct port_link *l);
 

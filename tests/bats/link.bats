@@ -215,6 +215,29 @@ carry() {
 	[[ $output == *"the sender has not come back"* ]]
 }
 
+@test "link: where no peer has ever come, neither a tool that is told to end nor its weir-link stays" {
+	local ep sig pid
+	ep=tcp://127.0.0.1:$(port)
+	for sig in TERM INT KILL; do
+		# More than the ring holds, so that it waits for room; and less.
+		for file in "$dir/big.pcap" "$top/examples/demo.pcap"; do
+			weir read "$file" -o "$ep" 2>said 3>&- &
+			pid=$!
+			for _ in $(seq 200); do grep -q 'waiting for a peer' said && break || sleep 0.05; done
+			kill -$sig $pid
+			for _ in $(seq 200); do [ -e "/proc/$pid/cwd" ] && sleep 0.05 || break; done
+			kill -9 $pid 2>/dev/null && false
+			code=0
+			wait $pid || code=$?
+			echo "$sig $code: $(cat said)"
+			case $sig in TERM) [ $code -eq 143 ] ;; INT) [ $code -eq 5 ] ;; esac
+			[ $sig = KILL ] || grep -q 'records have not arrived' said
+			for _ in $(seq 100); do pgrep -f "weir-link .*$ep" >/dev/null && sleep 0.05 || break; done
+			[ -z "$(pgrep -af "weir-link .*$ep")" ]
+		done
+	done
+}
+
 @test "link: it has no capability, no file and no other user's rights once it listens" {
 	sanitized && skip "the sandbox is off under sanitizers"
 	local p pid
