@@ -112,12 +112,13 @@ static void dns_gap(struct l7_flow *f, enum l7_dir dir, uint64_t missing, enum r
 
 	(void)why;
 	if (s->partial[dir] && s->frame_end[dir] >= behind) {
+		/* The end stays known: there may be another hole in front of it. */
 		l7_skip(f, dir, s->frame_end[dir] - behind);
-	} else {
-		l7_violation(f, dir, "dns_gap_lost", REC_severity_NOTE, NULL,
-			     "up to a segment that starts with a message all may be lost", NULL);
-		s->lost[dir] = true;
+		return;
 	}
+	l7_violation(f, dir, "dns_gap_lost", REC_severity_NOTE, NULL,
+		     "up to a segment that starts with a message all may be lost", NULL);
+	s->lost[dir] = true;
 	s->partial[dir] = false;
 	s->frame_end[dir] = 0;
 }
@@ -125,8 +126,9 @@ static void dns_gap(struct l7_flow *f, enum l7_dir dir, uint64_t missing, enum r
 static void dns_eof(struct l7_flow *f, enum l7_dir dir, enum rec_stream_reason why)
 {
 	struct dns_session *s = l7_state(f);
+	uint64_t end = s->frame_end[dir]; /* reached without a call where the rest was skipped */
 
-	if (s->partial[dir] && why == REC_stream_reason_FIN)
+	if (s->partial[dir] && (!end || l7_offset(f, dir) < end) && why == REC_stream_reason_FIN)
 		l7_violation(f, dir, "dns_tcp_short", REC_severity_NOTE, NULL,
 			     "the stream ended inside a message", NULL);
 	s->partial[dir] = false;

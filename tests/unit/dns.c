@@ -500,6 +500,24 @@ static void test_tcp(void)
 		     "n=4 unanswered id=3 zone.example AXFR\nsession_end eof 2\n"));
 	run_free(&run);
 
+	check_case("so do several holes within it; where the last one leads to its end, that is no "
+		   "end inside");
+	run_start(&run, IPPROTO_TCP, 4000, 53);
+	run_stream(&run, 0, 1, 1, BYTES(orig.ptr, 14 + 31 + 2 + 12), 0);
+	buf_clear(&run.log);
+	run_stream(&run, 0, 1, 2, BYTES(NULL, 0), 3);
+	run_stream(&run, 0, 1, 3, BYTES(orig.ptr + 14 + 31 + 17, 4), 0);
+	run_stream(&run, 0, 1, 4, BYTES(NULL, 0), 5);
+	run_stream(&run, 0, 1, 5, BYTES(orig.ptr + cut - 5, 5 + 20), 0);
+	run_stream(&run, 0, 1, 6, BYTES(orig.ptr + cut + 20, orig.len - cut - 20), 0);
+	run_stream(&run, 1, 1, 7, BYTES(resp.ptr, 30), 0);
+	run_stream(&run, 1, 1, 8, BYTES(NULL, 0), 17);
+	run_end(&run, 1, 1, 9);
+	run_finish(&run, 2, 9);
+	CHECK(log_is("n=9 unanswered id=1 one.example A\n"
+		     "n=9 unanswered id=3 zone.example AXFR\nsession_end eof 2\n"));
+	run_free(&run);
+
 	check_case(
 		"behind a hole that hides a length reading goes on at a segment that is a message");
 	run_start(&run, IPPROTO_TCP, 4000, 53);

@@ -232,6 +232,15 @@ static inline bool run_stream(struct run *r, int dir, double at, uint64_t n, str
 	return taken;
 }
 
+/* The direction ends with a FIN. */
+static inline void run_end(struct run *r, int dir, double at, uint64_t n)
+{
+	struct rec_head h = run_head(r, REC_stream_end, at, n);
+	struct rec_stream_end e = { .dir = (uint8_t)dir, .reason = REC_stream_reason_FIN };
+
+	l7_stream_end(r->l7, &h, &e);
+}
+
 static inline void run_finish(struct run *r, double at, uint64_t n)
 {
 	struct rec_head h = run_head(r, REC_flow, at, n);
