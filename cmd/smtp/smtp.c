@@ -34,6 +34,7 @@ struct session {
 	uint32_t cut; /* bits 1 << text, SMTP_TEXTS: recipients */
 	enum { COMMANDS, DATA_ASKED, HEADER, BODY } mode;
 	bool in_mail, midline, tls, any, has_size;
+	bool ended; /* the server has */
 	bool over;  /* nothing is read any more, not even what came in one piece with the end */
 	int folded; /* the mail's text to which a folded line belongs, or 0 */
 	uint8_t waiting[WAITING], first_waiting, nwaiting;
@@ -162,10 +163,15 @@ static void report(struct l7_flow *f)
 
 /* ---- the client ----------------------------------------------------------------------------- */
 
-/* A server of which nothing is seen can't be waited for. */
-static bool hears_server(const struct l7_flow *f)
+static bool sees_server(const struct l7_flow *f)
 {
 	return l7_offset(f, L7_RESP) != 0;
+}
+
+/* A server of which nothing is seen, or no more will be, can't be waited for. */
+static bool hears_server(struct l7_flow *f)
+{
+	return sees_server(f) && !((const struct session *)l7_state(f))->ended;
 }
 
 static enum smtp_verb waiting_take(struct session *s)
@@ -234,7 +240,7 @@ static bool waits_for_answer(struct l7_flow *f, struct bytes line, size_t unread
 	       c.verb == SMTP_V_BDAT;
 }
 
-static void mail_begin(struct l7_flow *f, const struct smtp_command *c)
+static void mail_begin(struct l7_flow *f, enum l7_dir dir, const struct smtp_command *c)
 {
 	struct session *s = l7_state(f);
 
@@ -244,8 +250,9 @@ static void mail_begin(struct l7_flow *f, const struct smtp_command *c)
 	mail_forget(s); /* chunks that still came to one that was refused */
 	s->in_mail = true;
 	s->depth++;
-	s->first_n = l7_n(f);
-	s->first_ts = l7_now(f);
+	/* Not the frame at hand: the command may have waited for an answer that is in that. */
+	s->first_n = l7_start_n(f, dir);
+	s->first_ts = l7_start_ts(f, dir);
 	span_set(f, &s->mail[SMTP_MAILFROM], SMTP_MAILFROM, c->arg);
 	s->has_size = c->has_size;
 	s->size = c->size;
@@ -258,7 +265,7 @@ static bool command(struct l7_flow *f, enum l7_dir dir, struct bytes line)
 	struct smtp_command c;
 
 	/* A secret, in as many lines as it takes. */
-	if (last_waiting(s) == SMTP_V_AUTH && hears_server(f))
+	if (last_waiting(s) == SMTP_V_AUTH && sees_server(f))
 		return true;
 	smtp_command_parse(line, &c);
 	wait_for_reply(f, c.verb == SMTP_V_BDAT && c.last ? SMTP_V_BODY : c.verb);
@@ -272,7 +279,7 @@ static bool command(struct l7_flow *f, enum l7_dir dir, struct bytes line)
 		own_set(s, SMTP_AUTH, c.arg);
 		break;
 	case SMTP_V_MAIL:
-		mail_begin(f, &c);
+		mail_begin(f, dir, &c);
 		break;
 	case SMTP_V_RCPT:
 		if (s->nrcpt < RECIPIENTS)
@@ -407,7 +414,7 @@ static size_t client(struct l7_flow *f, enum l7_dir dir, struct bytes data)
 	size_t done = 0, n = 1;
 	bool more = true;
 
-	if (s->mode == DATA_ASKED && !hears_server(f))
+	if (s->mode == DATA_ASKED && !sees_server(f))
 		s->mode = HEADER;
 	while (n && more && !s->over) {
 		n = client_line(f, dir, BYTES(data.ptr + done, data.len - done), &more);
@@ -510,6 +517,16 @@ static size_t smtp_feed(struct l7_flow *f, enum l7_dir dir, struct bytes data)
 	return dir == L7_ORIG ? client(f, dir, data) : server(f, data);
 }
 
+/* What waited for the server's answer is read without one. */
+static void smtp_eof(struct l7_flow *f, enum l7_dir dir, enum rec_stream_reason why)
+{
+	(void)why;
+	if (dir != L7_RESP)
+		return;
+	((struct session *)l7_state(f))->ended = true;
+	l7_again(f, L7_ORIG);
+}
+
 static bool has_word(struct bytes b, const char *word)
 {
 	size_t n = strlen(word);
@@ -566,5 +583,6 @@ const struct l7_parser smtp_parser = {
 	.state_size = sizeof(struct session),
 	.claims = smtp_claims,
 	.feed = smtp_feed,
+	.eof = smtp_eof,
 	.end = smtp_end,
 };

@@ -14,7 +14,7 @@ struct run {
 	struct buf log, packed; /* records as texts, and, where a test wants them, as bytes */
 	uint16_t orig_p, resp_p;
 	bool midstream;
-	uint64_t flow, offset[2]; /* of the records to come */
+	uint64_t flow, n, offset[2]; /* of the records to come */
 };
 
 static inline void log_text(struct buf *log, const char *name, struct bytes b)
@@ -39,7 +39,7 @@ static inline void run_open(struct run *r, const struct l7_parser *parser,
 					 const struct rec_head *h, const void *rec),
 			    uint16_t resp_p)
 {
-	*r = (struct run){ .flow = 1, .orig_p = 40000, .resp_p = resp_p };
+	*r = (struct run){ .flow = 1, .n = 1, .orig_p = 40000, .resp_p = resp_p };
 	r->l7 = l7_new(parser, &(struct l7_host){ r, emit },
 		       &(struct l7_limits){ .max_flows = 64 });
 }
@@ -57,7 +57,7 @@ static inline uint8_t *run_copy(struct bytes b)
 /* From 192.0.2.1 to 192.0.2.2; `gap` bytes that are missing come first. */
 static inline bool run_piece(struct run *r, int dir, struct bytes b, uint64_t gap)
 {
-	struct rec_head h = { REC_stream, 1000000000, r->flow, 1 };
+	struct rec_head h = { REC_stream, 1000000000, r->flow, r->n };
 	uint8_t *copy = run_copy(b);
 	struct rec_stream s = { .ip_version = 4,
 				.proto = IPPROTO_TCP,
@@ -82,6 +82,15 @@ static inline bool run_stream(struct run *r, int dir, struct bytes b)
 	return run_piece(r, dir, b, 0);
 }
 
+/* The direction ends with a FIN. */
+static inline void run_end(struct run *r, int dir)
+{
+	struct rec_head h = { REC_stream_end, 1000000000, r->flow, r->n };
+	struct rec_stream_end e = { .dir = (uint8_t)dir, .reason = REC_stream_reason_FIN };
+
+	l7_stream_end(r->l7, &h, &e);
+}
+
 static inline void run_gap(struct run *r, int dir, uint64_t missing)
 {
 	run_piece(r, dir, BYTES(NULL, 0), missing);
@@ -96,7 +105,7 @@ static inline void run_pieces(struct run *r, int dir, struct bytes b, size_t pie
 /* A datagram of which `missing` bytes more were sent. */
 static inline bool run_cut(struct run *r, int dir, struct bytes b, uint32_t missing)
 {
-	struct rec_head h = { REC_packet, 1000000000, r->flow, 1 };
+	struct rec_head h = { REC_packet, 1000000000, r->flow, r->n };
 	uint8_t *copy = run_copy(b);
 	struct rec_packet p = { .ip_version = 4,
 				.proto = IPPROTO_UDP,

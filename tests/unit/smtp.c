@@ -102,6 +102,37 @@ static void sessions(void)
 	      { 1, "SSH-2.0\r\n" });
 }
 
+static void held_back(void)
+{
+	struct run r;
+
+	check_case("a mail that was held back began where the client sent it");
+	run_start(&r, 25);
+	run_stream(&r, 1, BYTES_LIT("220 mx\r\n"));
+	run_stream(&r, 0, BYTES_LIT("MAIL FROM:<a>\r\nBDAT 1 LAST\r\n."));
+	r.n = 5;
+	run_stream(&r, 0, BYTES_LIT("MAIL FROM:<b>\r\nBDAT 1 LAST\r\n."));
+	r.n = 9;
+	run_stream(&r, 1, BYTES_LIT("250 a\r\n250 first\r\n250 b\r\n250 second\r\n"));
+	CHECK(!strcmp(run_finish(&r), "1 server=mx from=a bytes=1 code=250 reply=first\n"
+				      "n=5 2 server=mx from=b bytes=1 code=250 reply=second\n"));
+	run_free(&r);
+
+	check_case("where the server ends without its answer, what waited for that is read");
+	run_start(&r, 25);
+	run_stream(&r, 1, BYTES_LIT("220 mx\r\n"));
+	run_stream(&r, 0,
+		   BYTES_LIT("MAIL FROM:<a>\r\nBDAT 1 LAST\r\n."
+			     "MAIL FROM:<b>\r\nBDAT 2 LAST\r\n\n."
+			     "MAIL FROM:<c>\r\nRCPT TO:<d>\r\n"));
+	run_stream(&r, 1, BYTES_LIT("250 a\r\n"));
+	run_end(&r, 1);
+	CHECK(!strcmp(run_finish(&r), "1 server=mx from=a bytes=1 code=250 reply=a\n"
+				      "2 server=mx from=b bytes=2 code=250 reply=a\n"
+				      "3 server=mx from=c to=d bytes=0 code=250 reply=a\n"));
+	run_free(&r);
+}
+
 static void claims(void)
 {
 	struct run r;
@@ -253,6 +284,7 @@ int main(void)
 	long_headers();
 	lines();
 	sessions();
+	held_back();
 	claims();
 	limits();
 	return check_end();

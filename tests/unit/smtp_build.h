@@ -18,6 +18,8 @@ static inline void run_emit(void *ctx, const struct rec_desc *desc, const struct
 	}
 	if (desc != &rec_smtp_desc)
 		return;
+	if (s->first_n.v > 1)
+		buf_printf(&r->log, "n=%d ", (int)s->first_n.v);
 	buf_printf(&r->log, "%u%s", s->trans_depth, s->tls ? " tls" : "");
 	log_text(&r->log, "server", s->server);
 	log_text(&r->log, "helo", s->helo);
