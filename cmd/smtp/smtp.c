@@ -14,7 +14,7 @@ enum {
 	MAIL_TEXTS = 16384, /* and of all texts of a mail */
 	RECIPIENTS = 100,
 	HELD_BACK = 32768, /* unread bytes, at most, while a mail's end is not answered */
-	WAITING = 64,      /* commands without a reply so far */
+	WAITING = 64,      /* commands without a reply so far; further ones are not read yet */
 };
 
 struct span {
@@ -183,15 +183,8 @@ static enum smtp_verb waiting_take(struct session *s)
 	return verb;
 }
 
-static void wait_for_reply(struct l7_flow *f, enum smtp_verb verb)
+static void wait_for_reply(struct session *s, enum smtp_verb verb)
 {
-	struct session *s = l7_state(f);
-
-	if (s->nwaiting == WAITING && hears_server(f)) {
-		s->over = true;
-		l7_poison(f, "too many commands without a reply");
-		return;
-	}
 	if (s->nwaiting == WAITING)
 		waiting_take(s);
 	s->waiting[(s->first_waiting + s->nwaiting++) % WAITING] = (uint8_t)verb;
@@ -225,6 +218,12 @@ static void ends_forget(struct session *s)
 		if (*verb == SMTP_V_BODY || *verb == SMTP_V_RSET)
 			*verb = SMTP_V_OTHER;
 	}
+}
+
+/* RFC 2920 3.1: a client may send a hundred recipients, and more, before it looks for replies. */
+static bool waits_for_any(struct l7_flow *f)
+{
+	return ((const struct session *)l7_state(f))->nwaiting == WAITING && hears_server(f);
 }
 
 /* RFC 2920 3.1, RFC 3030 4.2: the next mail may come before the last one's end is answered, and its
@@ -268,9 +267,7 @@ static bool command(struct l7_flow *f, enum l7_dir dir, struct bytes line)
 	if (last_waiting(s) == SMTP_V_AUTH && sees_server(f))
 		return true;
 	smtp_command_parse(line, &c);
-	wait_for_reply(f, c.verb == SMTP_V_BDAT && c.last ? SMTP_V_BODY : c.verb);
-	if (s->over)
-		return false;
+	wait_for_reply(s, c.verb == SMTP_V_BDAT && c.last ? SMTP_V_BODY : c.verb);
 	switch (c.verb) {
 	case SMTP_V_HELO:
 		own_set(s, SMTP_HELO, c.arg);
@@ -360,7 +357,7 @@ static void mail_line(struct l7_flow *f, struct bytes line, size_t n)
 
 	if (!s->midline && line.len == 1 && line.ptr[0] == '.') {
 		s->mode = COMMANDS;
-		wait_for_reply(f, SMTP_V_BODY);
+		wait_for_reply(s, SMTP_V_BODY);
 		return;
 	}
 	s->bytes += n;
@@ -390,8 +387,8 @@ static size_t client_line(struct l7_flow *f, enum l7_dir dir, struct bytes data,
 
 	if (line.len && line.ptr[line.len - 1] == '\r')
 		line.len--;
-	if (s->mode == DATA_ASKED ||
-	    (n && s->mode == COMMANDS && waits_for_answer(f, line, data.len))) {
+	if (s->mode == DATA_ASKED || (n && s->mode == COMMANDS &&
+				      (waits_for_any(f) || waits_for_answer(f, line, data.len)))) {
 		*more = false;
 		return 0;
 	}
@@ -459,7 +456,8 @@ static bool reply(struct l7_flow *f, uint16_t code, struct bytes text)
 		report(f);
 		l7_done(f);
 	}
-	return verb != SMTP_V_DATA && !ends_mail(verb, code);
+	/* Half of those at once: what is kept moves each time that some of it is read. */
+	return verb != SMTP_V_DATA && !ends_mail(verb, code) && s->nwaiting != WAITING / 2;
 }
 
 /* A line of any reply: of the greeting the first one counts. */
@@ -512,7 +510,7 @@ static size_t smtp_feed(struct l7_flow *f, enum l7_dir dir, struct bytes data)
 		s->first_ts = l7_now(f);
 		/* Due first, even where a client does not wait for it (RFC 5321, 4.3.1). */
 		if (!l7_midstream(f) && l7_offset(f, L7_RESP) == 0)
-			wait_for_reply(f, SMTP_V_GREETING);
+			wait_for_reply(s, SMTP_V_GREETING);
 	}
 	return dir == L7_ORIG ? client(f, dir, data) : server(f, data);
 }
