@@ -184,6 +184,7 @@ struct tls_handshake {
 	bool have_ch, have_sh, ch_v2, sh_v2;
 	bool ch_cut, sh_cut; /* seen, but its bytes were not kept */
 	bool hrr, hrr_ech, hrr_group;
+	bool retried; /* the ClientHello behind it was seen */
 	bool tls13, have_version, have_cipher, have_group;
 	bool key_exchange, ticket_resumed, established;
 	uint16_t version, cipher, group, retry_cipher;

@@ -133,6 +133,13 @@ static void second_hello(struct l7_flow *f, struct tls_session *t, enum l7_dir d
 	struct tls_side *s = &t->side[dir];
 	struct tls_client_hello first, second;
 
+	/* Each would have the first one read again, which may be a thousand times as long. */
+	if (t->now.retried) {
+		l7_violation(f, dir, "tls_hrr_mismatch", REC_severity_WARNING, "after a retry",
+			     "third ClientHello", "one ClientHello");
+		return;
+	}
+	t->now.retried = true;
 	if (!tls_record_whole(s) || !t->now.ch.len ||
 	    !tls_client_hello_parse(buf_bytes(&t->now.ch), &first))
 		return;

@@ -373,6 +373,26 @@ static void retry13(void)
 	finish(&f);
 	CHECK_EQ(f.rows, 1);
 	CHECK_EQ(f.row[0].r.ciphers.count, 2);
+
+	check_case("Further ClientHellos are said, and have the first one read no more");
+	start(&f);
+	buf_clear(&m);
+	put_client_hello(&m, &client13);
+	put_handshake(&r, buf_bytes(&m), 16384);
+	send_all(&f, L7_ORIG, &r);
+	buf_clear(&m);
+	put_server_hello(&m, 0x0303, 0x1301, "", HELLO_13 | HELLO_RETRY);
+	put_handshake(&r, buf_bytes(&m), 16384);
+	send_all(&f, L7_RESP, &r);
+	buf_clear(&m);
+	put_client_hello(&m, &client13);
+	for (int i = 0; i < 3; i++)
+		put_handshake(&r, buf_bytes(&m), 16384);
+	send_all(&f, L7_ORIG, &r);
+	CHECK(strcmp(f.names, "tls_hrr_mismatch tls_hrr_mismatch") == 0);
+	finish(&f);
+	CHECK_EQ(f.rows, 1);
+	CHECK(strcmp(f.row[0].history, "CjCCC") == 0);
 	buf_release(&m);
 	buf_release(&r);
 }
