@@ -116,8 +116,9 @@ static void dns_gap(struct l7_flow *f, enum l7_dir dir, uint64_t missing, enum r
 		l7_skip(f, dir, s->frame_end[dir] - behind);
 		return;
 	}
-	l7_violation(f, dir, "dns_gap_lost", REC_severity_NOTE, NULL,
-		     "up to a segment that starts with a message all may be lost", NULL);
+	if (!s->lost[dir])
+		l7_violation(f, dir, "dns_gap_lost", REC_severity_NOTE, NULL,
+			     "up to a segment that starts with a message all may be lost", NULL);
 	s->lost[dir] = true;
 	s->partial[dir] = false;
 	s->frame_end[dir] = 0;

@@ -524,6 +524,7 @@ static void test_tcp(void)
 	run_stream(&run, 0, 1, 1, buf_bytes(&orig), 0);
 	buf_clear(&run.log);
 	run_stream(&run, 0, 1, 2, BYTES(NULL, 0), 5);
+	run_stream(&run, 0, 1, 2, BYTES(NULL, 0), 5); /* which is told once */
 	put_query(&b, 9, "nine.example", 1);
 	put_frame(&whole, &b);
 	run_stream(&run, 0, 1, 3, BYTES(whole.ptr, 20), 0);
