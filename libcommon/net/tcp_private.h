@@ -62,18 +62,29 @@ static inline int64_t offset_near(const struct tcp_half *h, uint64_t ref, uint32
 	return (int64_t)ref + (int32_t)(seq - (h->base + (uint32_t)ref));
 }
 
+/* How far beyond the frontier a side may send: what the other one advertises. */
+static inline int64_t window_of(const struct tcp_half *receiver)
+{
+	if (receiver->scale == TCP_NO_SCALE)
+		return WINDOW_UNKNOWN;
+	return receiver->window > WINDOW_LEAST ? receiver->window : WINDOW_LEAST;
+}
+
 /* The offset that a sequence number stands for: the one nearest to the frontier; but where a claim
  * lies so far ahead that what is to come for sure could be taken for what lies before or behind the
- * claim, the one nearest to that, if it is near. Negative: it is from before offset 0. */
+ * claim, the one nearest to that, if it is near. That is less than a window in all:
+ * acknowledgements of a side that is not seen any more, which go on past 4 GiB, get across it.
+ * Negative: it is from before offset 0. */
 static inline int64_t offset_of(const struct tcp_half *h, const struct tcp_half *other,
 				uint32_t seq)
 {
 	uint64_t ref = frontier(h), sure = undisputed(h, other);
 
 	if (ref - sure > CLAIM_FAR) {
-		int64_t near = offset_near(h, sure, seq) - (int64_t)sure;
+		int64_t near = offset_near(h, sure, seq) - (int64_t)sure, window = window_of(other);
+		int64_t limit = (window < WINDOW_UNKNOWN ? window : WINDOW_UNKNOWN) / 8 * 3;
 
-		if (near >= -WINDOW_UNKNOWN && near <= WINDOW_UNKNOWN)
+		if (near >= -limit && near <= limit)
 			return (int64_t)sure + near;
 	}
 	return offset_near(h, ref, seq);
@@ -85,12 +96,10 @@ static inline uint64_t fin_of(const struct tcp_half *h)
 	return h->next + (h->fin - (uint32_t)h->next);
 }
 
-/* How far beyond the frontier a side may send: what the other one advertises. */
-static inline int64_t window_of(const struct tcp_half *receiver)
+/* Where what it sent ends, its FIN's number included. */
+static inline uint64_t sent_to(const struct tcp_half *h)
 {
-	if (receiver->scale == TCP_NO_SCALE)
-		return WINDOW_UNKNOWN;
-	return receiver->window > WINDOW_LEAST ? receiver->window : WINDOW_LEAST;
+	return h->bits & FIN_SENT ? fin_of(h) + 1 : h->next;
 }
 
 static inline void anomaly(struct tcp_result *r, enum tcp_anomaly a)

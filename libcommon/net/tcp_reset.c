@@ -11,12 +11,6 @@ static bool may_be_awaited(const struct tcp_half *me, const struct tcp_half *pee
 	       (off >= 0 && off <= (int64_t)frontier(me) + 1);
 }
 
-/* Where what it sent ends, its FIN's number included. */
-static uint64_t sent_to(const struct tcp_half *h)
-{
-	return h->bits & FIN_SENT ? fin_of(h) + 1 : h->next;
-}
-
 /* RFC 9293 3.5.3, RFC 5961 3: a reset has to know the sequence number. */
 static bool rst_is_exact(const struct tcp_half *me, const struct tcp_half *peer,
 			 const struct tcp_segment *s)

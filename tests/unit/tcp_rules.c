@@ -116,6 +116,19 @@ static void test_claims(void)
 	send(O, A, 1001, 5011, 10);
 	DELIVERED(12ull * GIB, 10);
 
+	begin("acknowledgements of a side that is not seen any more count on, whatever they pass");
+	open_connection(1000, 5000);
+	for (uint64_t off = 0; off < 10ull * GIB; off += 60000) {
+		send(O, A, 1001, 5001 + (uint32_t)off, 0);
+		if (r.verdict != TCP_NO_DATA) {
+			CHECK_EQ(r.verdict, TCP_NO_DATA);
+			break;
+		}
+	}
+	send(O, A, 1001, 5001 + 10 * (uint32_t)GIB, 33);
+	DELIVERED(0, 33);
+	CHECK_EQ(r.anomalies, 0);
+
 	begin("T5: bytes outside the window are reported, an acknowledgement alone is not");
 	open_connection(1000, 5000);
 	send(O, A, 1001 + MIB + 1, 5001, 10);
