@@ -345,23 +345,10 @@ static void note_congestion(struct tcp_half *me, const struct tcp_segment *s)
  * RFC 9293 3.10.7.4, fifth. One may be a FIN. */
 static bool acks_unseen(const struct tcp_half *peer, const struct tcp_segment *s)
 {
-	int32_t beyond = (int32_t)(s->ack - (peer->base + (uint32_t)peer->next));
+	uint64_t end = peer->bits & FIN_SENT ? sent_to(peer) : peer->next + 1;
 
-	return s->flags & TCP_ACK && beyond > 1 &&
+	return s->flags & TCP_ACK && (int32_t)(s->ack - (peer->base + (uint32_t)end)) > 0 &&
 	       (peer->bits & (ANCHORED | SENT)) == (ANCHORED | SENT);
-}
-
-/* RFC 7323 5.3: of a segment that the receiver takes, and that has the next byte. Where it may not
- * take it, there is no last one. */
-static void note_timestamp(struct tcp_half *me, const struct tcp_half *peer,
-			   const struct tcp_segment *s, uint32_t tsval)
-{
-	if (acks_unseen(peer, s)) {
-		me->bits &= (uint16_t)~TS_VALID;
-		return;
-	}
-	me->ts_recent = tsval;
-	me->bits |= TS_VALID;
 }
 
 /* Is it where it may be: window, timestamp, acknowledgement? Else it has its verdict. */
@@ -376,7 +363,10 @@ static bool accept_segment(struct tcp *t, struct history *h, unsigned dir,
 		ignore_stray(s, r);
 		return false;
 	}
-	if (segment_timestamp(s->options, &tsval) && !jumped && fails_paws(t, me, *off, s, tsval)) {
+	/* Beside an acknowledgement of what was not seen a timestamp is neither held against its
+	 * side nor the last one: its receiver may not take it. */
+	if (segment_timestamp(s->options, &tsval) && !jumped && !acks_unseen(peer, s) &&
+	    fails_paws(t, me, *off, s, tsval)) {
 		anomaly(r, TCP_A_PAWS);
 		ignore(r, TCP_PAWS);
 		return false;
@@ -389,8 +379,12 @@ static bool accept_segment(struct tcp *t, struct history *h, unsigned dir,
 	} else {
 		me->strays = 0;
 	}
-	if (tsval && *off <= (int64_t)me->next && *off + (int64_t)s->len >= (int64_t)me->next)
-		note_timestamp(me, peer, s, tsval);
+	/* RFC 7323 5.3: of a segment that the receiver takes, and that has the next byte. */
+	if (tsval && *off <= (int64_t)me->next && *off + (int64_t)s->len >= (int64_t)me->next &&
+	    !acks_unseen(peer, s)) {
+		me->ts_recent = tsval;
+		me->bits |= TS_VALID;
+	}
 	return true;
 }
 

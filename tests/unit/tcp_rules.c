@@ -677,6 +677,14 @@ static void test_paws(void)
 	DELIVERED(0, 33);
 	with_timestamp(O, A, 1034, 5001, 10, 900);
 	CHECK_EQ(r.verdict, TCP_PAWS);
+	begin("nor does it make an old one good");
+	open_with_timestamps();
+	with_timestamp(O, A, 1001, 5001, 10, 1001);
+	with_timestamp(O, A, 1011, 5001 + 1000, 0, 1002);
+	with_timestamp(O, A, 1011, 5001, 33, 900);
+	CHECK_EQ(r.verdict, TCP_PAWS);
+	with_timestamp(O, A, 1011, 5001, 33, 1003);
+	DELIVERED(10, 33);
 	begin("where the other side is not seen any more none is too old");
 	open_with_timestamps();
 	for (uint32_t i = 0; i < 40; i++)
@@ -792,6 +800,12 @@ static void test_fin_with_wrong_ack(void)
 	open_connection(1000, 5000);
 	send(O, A | F, 1001, 5002, 0);
 	CHECK(r.flags & TCP_R_FIN);
+	begin("nor is it one where the other side's FIN tells how far that came");
+	open_connection(1000, 5000);
+	send(R, A | F, 5001 + 1000, 1001, 0); /* the bytes before it are lost */
+	send(O, A | F, 1001, 5001 + 1001, 0);
+	CHECK(r.flags & TCP_R_FIN);
+	CHECK(conn_is("SF"));
 	begin("where nothing of the other side was seen it does, too");
 	send(O, A, 1001, 5001, 10);
 	send(O, A | F, 1011, 6001, 0);
