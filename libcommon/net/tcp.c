@@ -410,7 +410,8 @@ static void input_ordinary(struct tcp *t, struct history *h, unsigned dir,
 	uint32_t base = me->base;
 	int64_t off;
 
-	if (!(s->flags & TCP_ACK) && me->bits & ACK_SENT) { /* RFC 9293 3.10.7.4, fifth */
+	/* Nor is it taken behind the other side's SYN: RFC 9293 3.10.7.3, 3.10.7.4, fifth. */
+	if (!(s->flags & TCP_ACK) && (me->bits & ACK_SENT || peer->bits & SYN_SEEN)) {
 		if (s->len || s->flags & TCP_FIN)
 			anomaly(r, TCP_A_NO_ACK);
 		ignore(r, TCP_MALFORMED);

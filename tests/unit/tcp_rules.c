@@ -456,6 +456,17 @@ static void test_opening(void)
 	send(O, A | P, 1001, 5001, 5);
 	DELIVERED(0, 5);
 
+	begin("nor is it taken in place of the handshake's last segment");
+	send(O, S, 1000, 0, 0);
+	send(R, S | A, 5000, 1001, 0);
+	send(O, P, 1001, 0, 5);
+	CHECK_EQ(r.verdict, TCP_MALFORMED);
+	CHECK(has(TCP_A_NO_ACK));
+	send(O, F, 1001, 0, 0);
+	CHECK(!(r.flags & TCP_R_FIN));
+	send(O, A, 1001, 5001, 5);
+	DELIVERED(0, 5);
+
 	begin("T14: one side alone has an open connection as soon as it acknowledges");
 	send(O, S, 1000, 0, 0);
 	send(O, A, 1001, 5001, 0);
