@@ -50,6 +50,12 @@ static bool tag_is(const struct sctp_side *s, uint32_t tag)
 	return (s->bits & HAS_TAG) && s->tag == tag;
 }
 
+/* Was it that of the association before, so that what has it may be of that? */
+static bool was_tag(const struct sctp_side *s, uint32_t tag)
+{
+	return (s->bits & FORMER) && s->former_tag == tag;
+}
+
 static bool next_tag_is(const struct sctp_side *s, uint32_t tag)
 {
 	return (s->bits & HAS_NEXT) && s->next_tag == tag;
@@ -442,7 +448,7 @@ static bool tag_is_right(struct input *in)
 	}
 	if (sctp_is_reflected(&in->chunk) ? tag_is(in->me, tag) : tag_is(in->peer, tag)) {
 		in->peer->strays = 0;
-		if (is_behind_cookie(in->chunk.type))
+		if (is_behind_cookie(in->chunk.type) && !was_tag(in->peer, tag))
 			in->t->goes_on |= (uint8_t)(1u << in->dir);
 		return true;
 	}

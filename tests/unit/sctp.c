@@ -585,6 +585,17 @@ static void test_doubtful_restart(void)
 		CHECK_EQ(data(A, TAG_B, 0), SCTP_BAD_TAG);
 	CHECK(takes_back(TAG_B));
 
+	check_case("nor do restarts back to the tag that the other side goes on to use");
+	open_to(SCTP_S_ESTABLISHED);
+	restart(0xa2, 0xb2);
+	restart(TAG_A, 0xb3);
+	CHECK_EQ(data(B, TAG_A, 0), SCTP_DELIVER);
+	CHECK_EQ(data(A, 0xb3, 0), SCTP_DELIVER);
+	restart(0xa4, 0xb4);
+	for (unsigned i = 0; i < 3; i++)
+		CHECK_EQ(data(A, TAG_B, 0), SCTP_BAD_TAG);
+	CHECK(takes_back(TAG_B));
+
 	check_case("nor do more restarts that only one side goes on from");
 	open_to(SCTP_S_ESTABLISHED);
 	for (uint32_t i = 2; i < 5; i++) {
