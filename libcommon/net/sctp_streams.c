@@ -275,13 +275,20 @@ static bool stray(struct sctp_group *g, struct sctp_streams *s, const struct sct
 	return true;
 }
 
+/* Do the SACKs seen tell how far the receiver is? Not of one who would have got as many TSNs in a
+ * row since the last of them as it keeps track of: it has sent more, elsewhere. */
+static bool acks_are_seen(const struct sctp_streams *s)
+{
+	return s->has_ack && (int32_t)(s->cum - s->acked) <= STREAMS_WINDOW;
+}
+
 /* Beyond the window, but may its sender have come so far? Not where its receiver has been seen to
  * lack what is below: no known one keeps track of more TSNs. Two chunks that it drops would else
  * give up all that it awaits. */
 static bool may_be_sent(const struct sctp_streams *s, uint32_t tsn)
 {
 	return tsn - s->highest <= STREAMS_WINDOW &&
-	       (!s->has_ack || tsn - s->acked <= STREAMS_WINDOW);
+	       (!acks_are_seen(s) || tsn - s->acked <= STREAMS_WINDOW);
 }
 
 /* Nothing more leaves, nor does the chunk at hand, should it be of this direction. */

@@ -512,6 +512,20 @@ static void test_bounds(void)
 	data(BUILD_BE, 103, 0, 3, "d");
 	CHECK(said("0:2=c 0:3=d "));
 
+	check_case("but where its SACKs are not seen any more those of the past keep nothing out");
+	begin((struct sctp_limits){ 0 });
+	quiet = true;
+	data(BUILD_BE, 100, 0, 0, "a");
+	sctp_streams_ack(&s, 100);
+	for (uint32_t i = 1; i < 3 * STREAMS_WINDOW; i++)
+		if (i != STREAMS_WINDOW + 10)
+			data(BUILD_BE | BUILD_U, 100 + i, 0, 0, "x");
+	quiet = false;
+	CHECK_EQ(pieces, 3 * STREAMS_WINDOW - 1);
+	CHECK_EQ(s.lost_by[SCTP_GAP_WINDOW], 1);
+	CHECK_EQ(s.lost, 1);
+	CHECK_EQ(s.out_of_window, 0);
+
 	check_case("T18: streams beyond those that are known go by TSN");
 	begin((struct sctp_limits){ .streams = 2 });
 	data(BUILD_BE, 100, 0, 0, "a");
