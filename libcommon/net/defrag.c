@@ -376,6 +376,7 @@ static struct flow_key key_of(const struct defrag_piece *p)
 		.port = { (uint16_t)(p->id >> 16), (uint16_t)p->id },
 		.proto = p->ip_version == 4 ? p->proto : 0,
 		.ip_version = p->ip_version,
+		.zero = { p->unsummed },
 	};
 
 	memcpy(k.addr[0], p->src, len);

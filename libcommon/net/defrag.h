@@ -81,6 +81,7 @@ struct defrag_piece {
 	bool more;                /* the MF or M flag */
 	bool df;                  /* IPv4: the DF flag */
 	bool damaged;             /* the checksum of its IP header is wrong */
+	bool unsummed;            /* it is 0: it meets its like alone */
 	const uint8_t *src, *dst; /* 4 or 16 bytes each */
 	uint64_t scope;           /* VLANs and tunnel: pieces of two scopes never meet */
 	uint32_t id;

@@ -204,7 +204,7 @@ static struct flow_key group_key(const struct flow_key *key, unsigned order)
 	struct flow_key k = *key;
 
 	k.port[0] = k.port[1] = 0;
-	k.proto = 0;
+	k.proto = k.zero[0] = 0;
 	if (order == BY_SOURCE)
 		memset(k.addr[1], 0, sizeof(k.addr[1]));
 	return k;

@@ -37,7 +37,8 @@ enum { BY_AGE, BY_PAIR, BY_SOURCE, STORE_ORDERS };
 enum store_scale { STORE_BY_DATAGRAMS, STORE_BY_PAGES, STORE_SCALES };
 
 struct datagram {
-	struct flow_key key; /* the id lies in the ports; IPv6: no protocol */
+	struct flow_key key; /* the id lies in the ports, `unsummed` in zero[0]; IPv6: no
+				protocol */
 	uint32_t chain;
 	uint32_t pair, source; /* groups */
 	struct store_link link[STORE_ORDERS];

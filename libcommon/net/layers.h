@@ -138,6 +138,7 @@ struct layers_fragment {
 	uint16_t header;     /* bytes before the piece that the whole packet has, too */
 	bool more, df;       /* the M(F) flag; IPv4's DF flag */
 	bool damaged;        /* the checksum of an IPv4 header on the way is wrong */
+	bool unsummed;       /* that of one is 0, as where it is left to the card */
 	bool routed;         /* a source route makes the layer-4 checksum unknown */
 	uint8_t proto;       /* next header of the fragmentable part */
 };

@@ -46,6 +46,7 @@ static void set_fragment(struct walk *w, uint32_t header)
 	f->claimed = w->claimed;
 	f->header = (uint16_t)header;
 	f->damaged = w->bad_ip_sum;
+	f->unsummed = w->no_ip_sum;
 	f->routed = w->dst_differs;
 	f->proto = w->l->proto;
 }
@@ -112,8 +113,13 @@ enum layer layer_ipv4(struct walk *w)
 		sum = checksum_add(sum, BYTES(h + 20, header - 20));
 		w->dst_differs = ipv4_has_route(BYTES(h + 20, header - 20));
 	}
-	if (w->verify && checksum_fold(sum) != 0xffff)
-		w->bad_sum = w->bad_ip_sum = true;
+	if (w->verify && checksum_fold(sum) != 0xffff) {
+		w->bad_sum = true;
+		if (be16_get(h + 10))
+			w->bad_ip_sum = true;
+		else
+			w->no_ip_sum = true;
+	}
 	w->c.pos = h + header;
 	w->claimed = total - header;
 	if (be16_get(h + 6) & 0x3fff)

@@ -49,7 +49,8 @@ struct walk {
 	bool small;       /* no card segments it */
 	bool dst_differs; /* a source route: the pseudo header has an address not known here */
 	bool bad_sum;     /* a checksum seen so far is wrong */
-	bool bad_ip_sum;  /* and it is an IPv4 header's */
+	bool bad_ip_sum;  /* and it is an IPv4 header's, that.. */
+	bool no_ip_sum;   /* ..tells one; and one that tells 0, as where a card is to make it */
 	bool wlan_pad;    /* the 802.11 header is padded to a multiple of 4 */
 };
 

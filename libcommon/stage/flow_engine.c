@@ -257,6 +257,7 @@ static struct defrag_piece piece_of(const struct flow_engine *e, const struct fl
 		.more = l->frag.more,
 		.df = l->frag.df,
 		.damaged = l->frag.damaged,
+		.unsummed = l->frag.unsummed,
 		.src = l->src,
 		.dst = l->dst,
 		.scope = e->config.ignore_scope ? 0 : l->scope,

@@ -332,6 +332,46 @@ static void test_lies(void)
 	CHECK_EQ(finish()->fates[LAYERS_BAD_IP_HEADER], 1);
 }
 
+static void push_unsummed(const uint8_t *whole, size_t len, unsigned i)
+{
+	uint8_t frame[256];
+	size_t n = piece(frame, whole, len, i);
+
+	memset(frame + 14 + 10, 0, 2);
+	push(frame, n);
+}
+
+/* As they leave a host whose card makes the headers' checksums, captured there. */
+static void test_unsummed_fragments(const uint8_t *whole, size_t len, size_t payload)
+{
+	uint8_t other[256], frame[256];
+
+	prepare("T15: fragments whose IP checksum is left to the card are a datagram");
+	start();
+	for (unsigned i = 0; i < 3; i++)
+		push_unsummed(whole, len, i);
+	CHECK_EQ(made.packets, 1);
+	CHECK_EQ(made.packet[0].payload.len, payload);
+	CHECK_EQ(made.packet[0].verdict, TCP_DELIVER);
+	CHECK_EQ(finish()->fragments_given_up[DEFRAG_BAD_CHECKSUM], 0);
+
+	prepare("but they are no part of one with checksums, nor is theirs taken behind such a "
+		"one");
+	start();
+	memcpy(other, whole, len);
+	memset(other + 42, 'X', len - 42);
+	for (unsigned i = 0; i < 2; i++)
+		push_unsummed(other, len, i);
+	for (unsigned i = 0; i < 3; i++)
+		push(frame, piece(frame, whole, len, i));
+	CHECK_EQ(made.packets, 1);
+	CHECK(!memcmp(made.payload[0], whole + 42, payload));
+	push_unsummed(other, len, 2);
+	CHECK_EQ(made.packets, 2);
+	CHECK_EQ(made.packet[1].verdict, TCP_BAD_CHECKSUM);
+	finish();
+}
+
 /* In the true datagram's place, ahead of it: what a host that drops it never sees. */
 static void test_damaged_fragments(void)
 {
@@ -355,6 +395,7 @@ static void test_damaged_fragments(void)
 		CHECK_EQ(!strcmp(made.name[0], "bad_IP_checksum"), !unready);
 		CHECK_EQ(finish()->fragments_given_up[DEFRAG_BAD_CHECKSUM], !unready);
 	}
+	test_unsummed_fragments(whole, len, s.payload_len);
 	prepare("one of the tunnel's datagram may be left to the card: its fragments are taken");
 	start();
 	for (unsigned i = 0; i < 3; i++) {
