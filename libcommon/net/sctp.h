@@ -104,6 +104,8 @@ bool sctp_param_next(struct sctp_params *w, struct sctp_param *param);
 /* Is this an INIT or INIT ACK, all of it here, that does not offer FORWARD TSN? Without both sides'
  * offer nobody sends or takes one: RFC 3758 3.3. */
 bool sctp_lacks_forward(struct bytes chunks, bool snapped);
+/* The same of RE-CONFIG: nobody may ask one who does not offer it. RFC 6525 5.1.1. */
+bool sctp_lacks_reconfig(struct bytes chunks, bool snapped);
 
 /* ---- the association --------------------------------------------------------------------- */
 

@@ -68,18 +68,24 @@ bool sctp_param_next(struct sctp_params *w, struct sctp_param *param)
 	return true;
 }
 
-static bool offers_forward(const struct sctp_param *p)
+static bool lists(const struct sctp_param *p, uint8_t type)
 {
-	if (p->type == SCTP_FORWARD_SUPPORTED)
-		return true;
-	for (size_t i = 0; p->type == SCTP_EXTENSIONS && i < p->value.len; i++) {
-		if (p->value.ptr[i] == SCTP_FORWARD_TSN || p->value.ptr[i] == SCTP_I_FORWARD_TSN)
-			return true;
-	}
-	return false;
+	return p->type == SCTP_EXTENSIONS && p->value.len &&
+	       memchr(p->value.ptr, type, p->value.len);
 }
 
-bool sctp_lacks_forward(struct bytes chunks, bool snapped)
+static bool offers_forward(const struct sctp_param *p)
+{
+	return p->type == SCTP_FORWARD_SUPPORTED || lists(p, SCTP_FORWARD_TSN) ||
+	       lists(p, SCTP_I_FORWARD_TSN);
+}
+
+static bool offers_reconfig(const struct sctp_param *p)
+{
+	return lists(p, SCTP_RE_CONFIG);
+}
+
+static bool lacks(struct bytes chunks, bool snapped, bool (*offers)(const struct sctp_param *p))
 {
 	enum { FIXED = 16 };
 	struct sctp_walk w = sctp_walk_of(chunks, snapped);
@@ -92,8 +98,18 @@ bool sctp_lacks_forward(struct bytes chunks, bool snapped)
 		return false;
 	params = sctp_params_of(BYTES(c.value.ptr + FIXED, c.value.len - FIXED));
 	while (sctp_param_next(&params, &p)) {
-		if (offers_forward(&p))
+		if (offers(&p))
 			return false;
 	}
 	return !params.bad_length;
+}
+
+bool sctp_lacks_forward(struct bytes chunks, bool snapped)
+{
+	return lacks(chunks, snapped, offers_forward);
+}
+
+bool sctp_lacks_reconfig(struct bytes chunks, bool snapped)
+{
+	return lacks(chunks, snapped, offers_reconfig);
 }

@@ -110,6 +110,8 @@ struct sctp_streams {
 	uint8_t list;       /* of holders, 0 = none */
 	bool from_start;    /* the first TSN was told, so SSNs begin at 0 */
 	bool no_forward;    /* this side offered no FORWARD TSN: neither's counts. The caller's */
+	bool no_reconfig;   /* the peer offered no RE-CONFIG: only an answer shows that it followed
+			     * one of this side. The caller's, until there is one */
 	uint32_t base, cum; /* TSN before the first; all up to cum is known or given up */
 	uint32_t highest;
 	uint32_t acked; /* the peer's cumulative acknowledgement, if has_ack */

@@ -100,7 +100,7 @@ void streams_look_for_reset(struct sctp_group *g, struct sctp_streams *s, const 
 {
 	const struct hold_stream *t;
 
-	if (s->resetting != SCTP_RESET_STREAMS || !before(s->reset_tsn, d->tsn) ||
+	if (s->resetting != SCTP_RESET_STREAMS || s->no_reconfig || !before(s->reset_tsn, d->tsn) ||
 	    !begins_message_0(d))
 		return;
 	t = hold_stream_find(&g->hold, s->id, d->sid);
@@ -147,7 +147,8 @@ static void restart(struct sctp_group *g, struct sctp_streams *s, uint32_t next)
 void sctp_streams_look_for_restart(struct sctp_group *g, struct sctp_streams *s,
 				   struct sctp_streams *peer, const struct sctp_data *d)
 {
-	if (s->resetting != SCTP_RESET_TSNS || !is_far(s, d->tsn) || !begins_message_0(d))
+	if (s->resetting != SCTP_RESET_TSNS || s->no_reconfig || !is_far(s, d->tsn) ||
+	    !begins_message_0(d))
 		return;
 	done(s);
 	restart(g, s, d->tsn);
@@ -168,6 +169,7 @@ void sctp_streams_reset_answer(struct sctp_group *g, struct sctp_streams *s,
 	if (!s->resetting || s->dropped || s->reset_request != answer->request ||
 	    answer->result == SCTP_IN_PROGRESS)
 		return;
+	s->no_reconfig = false;
 	if (!performed) {
 		s->resetting = SCTP_RESET_NONE;
 	} else if (s->resetting == SCTP_RESET_STREAMS) {

@@ -216,6 +216,7 @@ static struct sctp_flow *flow_start(struct stream_engine *e, struct stream_flow 
 		f->dir[d].which = (uint8_t)d;
 		f->f.ignored[d] = was.f.ignored[d];
 		f->dir[d].no_forward = was.no_forward[d];
+		f->dir[d].no_reconfig = was.no_reconfig[d];
 		if (was.has_tsn[d])
 			sctp_streams_start(e->sctp, &f->dir[d], was.tsn[d]);
 	}
@@ -228,15 +229,19 @@ static struct stream_flow *note_start(struct stream_engine *e, struct stream_flo
 				      const struct rec_head *h, const struct rec_packet *p,
 				      unsigned d, uint32_t tsn)
 {
-	bool no_forward = (p->dir & 1) == d && sctp_lacks_forward(p->payload, p->missing);
+	bool told = (p->dir & 1) == d;
+	bool no_forward = told && sctp_lacks_forward(p->payload, p->missing);
+	bool no_reconfig = told && sctp_lacks_reconfig(p->payload, p->missing);
 
 	if (!f)
 		f = engine_add(e, STREAM_SCTP_OPEN, h, p);
 	if (f->kind == STREAM_SCTP) {
 		sctp_streams_start(e->sctp, &((struct sctp_flow *)f)->dir[d], tsn);
 		((struct sctp_flow *)f)->dir[d].no_forward = no_forward;
+		((struct sctp_flow *)f)->dir[!d].no_reconfig = no_reconfig;
 	} else {
 		((struct sctp_open *)f)->no_forward[d] = no_forward;
+		((struct sctp_open *)f)->no_reconfig[!d] = no_reconfig;
 		((struct sctp_open *)f)->tsn[d] = tsn;
 		((struct sctp_open *)f)->has_tsn[d] = true;
 	}

@@ -96,6 +96,7 @@ static void packets(struct cursor c, bool drop)
 		if (r.flags & SCTP_R_TSN) {
 			sctp_streams_start(g, &s[dir], r.initial_tsn);
 			s[dir].no_forward = sctp_lacks_forward(p.chunks, p.snapped) && tag & 128;
+			s[!dir].no_reconfig = sctp_lacks_reconfig(p.chunks, p.snapped) && tag & 128;
 		}
 		if (r.flags & SCTP_R_TSN_PEER)
 			sctp_streams_start(g, &s[!dir], r.initial_tsn_peer);

@@ -250,6 +250,41 @@ static void test_forward(void)
 	}
 }
 
+static void test_reconfig(void)
+{
+	static const uint8_t ask[8] = { 0, SCTP_TSN_RESET, 0, 8, 0, 0, 0, 7 };
+	static const uint8_t answer[12] = { 0, SCTP_RESPONSE, 0, 12, 0, 0, 0, 7, 0, 0,
+					    0, SCTP_PERFORMED };
+
+	check_case("RFC 6525 5.1.1: where the other side offers no RE-CONFIG, a request alone "
+		   "begins nothing anew");
+	for (unsigned offers = 0; offers < 2; offers++) {
+		begin(NULL);
+		init_with(1, 0, SCTP_INIT, 100, BYTES_LIT(EXTENSIONS), 0);
+		init_with(1, 1, SCTP_INIT_ACK, 500,
+			  offers ? BYTES_LIT(COOKIE EXTENSIONS) : BYTES_LIT(COOKIE FORWARD), 0);
+		message(0, 100, 1, 0, "a");
+		build_chunk(&b, SCTP_RE_CONFIG, 0, ask, sizeof(ask));
+		send_flow(1, 0, REC_verdict_NO_DATA, 0);
+		message(0, 900000, 1, 0, "x");
+		message(0, offers ? 900001 : 101, 1, 1, "b");
+		CHECK(said_is(offers ? "0:1/0=a. 0:1/0=x. 0:1/1=b. " : "0:1/0=a. 0:1/1=b. "));
+		finish();
+	}
+	check_case("but should it answer it does");
+	begin(NULL);
+	init_with(1, 0, SCTP_INIT, 100, BYTES_LIT(EXTENSIONS), 0);
+	init_with(1, 1, SCTP_INIT_ACK, 500, BYTES_LIT(COOKIE FORWARD), 0);
+	message(0, 100, 1, 0, "a");
+	build_chunk(&b, SCTP_RE_CONFIG, 0, ask, sizeof(ask));
+	send_flow(1, 0, REC_verdict_NO_DATA, 0);
+	build_chunk(&b, SCTP_RE_CONFIG, 0, answer, sizeof(answer));
+	send_flow(1, 1, REC_verdict_NO_DATA, 0);
+	message(0, 900000, 1, 0, "x");
+	CHECK(said_is("0:1/0=a. 0:1/0=x. "));
+	finish();
+}
+
 static void test_gaps(void)
 {
 	check_case(
@@ -528,6 +563,7 @@ int main(void)
 	test_streams();
 	test_gaps();
 	test_forward();
+	test_reconfig();
 	test_verdicts();
 	test_ends();
 	test_caps();
