@@ -272,6 +272,7 @@ static bool stray(struct sctp_group *g, struct sctp_streams *s, const struct sct
 	s->highest = s->cum;
 	s->has_ack = false; /* of the old TSNs, as is what was to be reset */
 	s->resetting = SCTP_RESET_NONE;
+	s->shown = false;
 	return true;
 }
 

@@ -111,7 +111,8 @@ struct sctp_streams {
 	bool from_start;    /* the first TSN was told, so SSNs begin at 0 */
 	bool no_forward;    /* this side offered no FORWARD TSN: neither's counts. The caller's */
 	bool no_reconfig;   /* the peer offered no RE-CONFIG: only an answer shows that it followed
-			     * one of this side. The caller's, until there is one */
+			     * one of this side. The caller's, until there is one, or a late one
+			     * belies what a message showed */
 	uint32_t base, cum; /* TSN before the first; all up to cum is known or given up */
 	uint32_t highest;
 	uint32_t acked; /* the peer's cumulative acknowledgement, if has_ack */
@@ -127,6 +128,10 @@ struct sctp_streams {
 	uint8_t resetting; /* enum sctp_reset */
 	bool has_reset, reset_all;
 	uint32_t reset_tsn, reset_request, reset_mark, last_reset;
+	/* A message has shown that the last such request, for all TSNs, was followed, and no answer
+	 * yet: its TSN, and the last one before. */
+	bool shown;
+	uint32_t shown_next, shown_behind;
 	uint64_t hole_ts; /* since when something waits */
 	uint64_t covered_ts;
 	uint32_t covered_packets, covered_at;
@@ -180,7 +185,8 @@ void sctp_streams_restart_request(struct sctp_streams *s, uint32_t request);
  * streams with 0 shows that they were reset, and.. */
 void sctp_streams_reset_answer(struct sctp_group *g, struct sctp_streams *s,
 			       struct sctp_streams *peer, const struct sctp_answer *answer);
-/* ..one that begins a stream with 0 and a TSN far from the old ones, that all was. */
+/* ..one that begins a stream with 0 and a TSN far from the old ones, that all was, unless an answer
+ * that comes late says otherwise. */
 void sctp_streams_look_for_restart(struct sctp_group *g, struct sctp_streams *s,
 				   struct sctp_streams *peer, const struct sctp_data *d);
 /* Gives up holes that are due. packets: of the association so far. */

@@ -118,6 +118,15 @@ void sctp_streams_restart_request(struct sctp_streams *s, uint32_t request)
 	s->reset_request = request;
 }
 
+static void count_from(struct sctp_streams *s, uint32_t next, bool from_start)
+{
+	s->base = s->cum = s->highest = next - 1;
+	s->from_start = from_start;
+	s->has_ack = false;
+	s->strays = 0;
+	s->hole_ts = s->covered_ts = 0;
+}
+
 /* What is not there by now the receiver takes as given up: 5.2.4, D3 and D4. */
 static void restart(struct sctp_group *g, struct sctp_streams *s, uint32_t next)
 {
@@ -130,6 +139,7 @@ static void restart(struct sctp_group *g, struct sctp_streams *s, uint32_t next)
 		return;
 	}
 	s->resetting = SCTP_RESET_NONE;
+	s->shown = false;
 	if (s->has_ack && before(s->cum, s->acked))
 		streams_give_up(g, s, s->acked, SCTP_GAP_ACKED);
 	streams_give_up(g, s, s->highest, SCTP_GAP_ABANDONED);
@@ -137,11 +147,7 @@ static void restart(struct sctp_group *g, struct sctp_streams *s, uint32_t next)
 		streams_give_up(g, s, next - 1, SCTP_GAP_ABANDONED);
 	while ((t = hold_stream_next(&g->hold, s->streams_list, t)))
 		begin_anew(g, s, t, next - 1, SCTP_GAP_ABANDONED);
-	s->base = s->cum = s->highest = next - 1;
-	s->from_start = true;
-	s->has_ack = false;
-	s->strays = 0;
-	s->hole_ts = s->covered_ts = 0;
+	count_from(s, next, true);
 }
 
 void sctp_streams_look_for_restart(struct sctp_group *g, struct sctp_streams *s,
@@ -151,7 +157,10 @@ void sctp_streams_look_for_restart(struct sctp_group *g, struct sctp_streams *s,
 	    !begins_message_0(d))
 		return;
 	done(s);
+	s->shown_behind = s->has_ack && before(s->highest, s->acked) ? s->acked : s->highest;
 	restart(g, s, d->tsn);
+	s->shown = true;
+	s->shown_next = d->tsn;
 	/* The peer's TSNs go on, so it takes its own first message to tell where. */
 	if (!peer->id || peer->dropped || peer->resetting)
 		return;
@@ -161,22 +170,56 @@ void sctp_streams_look_for_restart(struct sctp_group *g, struct sctp_streams *s,
 
 /* ---- the answer ------------------------------------------------------------------------- */
 
+/* There was no restart: the old TSNs go on, with SSNs that are not known. */
+static void take_back(struct sctp_group *g, struct sctp_streams *s)
+{
+	struct hold_stream *t = NULL;
+
+	streams_give_up(g, s, s->highest, SCTP_GAP_RESYNC);
+	while ((t = hold_stream_next(&g->hold, s->streams_list, t))) {
+		begin_anew(g, s, t, s->shown_behind, SCTP_GAP_RESYNC);
+		t->known = false;
+	}
+	count_from(s, s->shown_behind + 1, false);
+}
+
+/* An answer behind the message that was to show one. Who sent that knew neither the answer nor the
+ * TSN to go on with, as 5.1.4 makes it wait; so what it sends proves nothing from then on. */
+static void answer_late(struct sctp_group *g, struct sctp_streams *s,
+			const struct sctp_answer *answer)
+{
+	bool performed = answer->result == SCTP_PERFORMED;
+
+	s->shown = false;
+	if (performed && (!answer->has_tsns || answer->receiver_next == s->shown_next))
+		return;
+	s->no_reconfig = true;
+	if (performed)
+		restart(g, s, answer->receiver_next);
+	else
+		take_back(g, s);
+}
+
 void sctp_streams_reset_answer(struct sctp_group *g, struct sctp_streams *s,
 			       struct sctp_streams *peer, const struct sctp_answer *answer)
 {
 	bool performed = answer->result == SCTP_PERFORMED;
 
-	if (!s->resetting || s->dropped || s->reset_request != answer->request ||
-	    answer->result == SCTP_IN_PROGRESS)
+	if (s->dropped || answer->result == SCTP_IN_PROGRESS)
 		return;
-	s->no_reconfig = false;
+	if (s->shown && s->last_reset == answer->request)
+		answer_late(g, s, answer);
+	if (!s->resetting || s->reset_request != answer->request)
+		return;
 	if (!performed) {
 		s->resetting = SCTP_RESET_NONE;
 	} else if (s->resetting == SCTP_RESET_STREAMS) {
 		reset(g, s);
-	} else if (answer->has_tsns) { /* without them, the first chunk has to tell */
+	} else if (answer->has_tsns) {
 		done(s);
 		restart(g, s, answer->receiver_next);
 		restart(g, peer, answer->sender_next);
+	} else { /* the first chunk has to tell them */
+		s->no_reconfig = false;
 	}
 }

@@ -253,6 +253,35 @@ static void test_restart(void)
 	answer_reset(31, SCTP_PERFORMED);
 	data(BUILD_BE, FAR, 1, 0, "j");
 	CHECK(said("1:0=j "));
+
+	check_case("T18: a late answer that refuses takes back what such a message has shown");
+	begin_both();
+	ask_restart(7);
+	data(BUILD_BE, FAR, 1, 0, "x");
+	answer_restart(7, SCTP_IN_PROGRESS, 1, 2);
+	data(BUILD_BE, 102, 1, 2, "c");
+	CHECK_EQ(s.out_of_window, 1);
+	answer_restart(7, 2, 1, 2);
+	data(BUILD_BE, 103, 1, 3, "d");
+	data(BUILD_BE, 102, 1, 2, "c");
+	CHECK(said("1:0=x 1:2=c 1:3=d "));
+	check_case("and from then on it takes an answer");
+	ask_restart(8);
+	data(BUILD_BE, FAR, 1, 0, "x");
+	data(BUILD_BE, 104, 1, 4, "e");
+	answer_restart(8, SCTP_PERFORMED, 502, FAR + 9);
+	data(BUILD_BE, FAR + 9, 1, 0, "f");
+	CHECK(said("1:4=e 1:0=f "));
+	CHECK_EQ(s.disorder + gaps + stream_gaps, 0);
+
+	check_case("T18: one that tells another TSN goes on with that");
+	begin_both();
+	ask_restart(7);
+	data(BUILD_BE, FAR + 5000, 1, 0, "x");
+	answer_restart(7, SCTP_PERFORMED, 502, FAR);
+	data(BUILD_BE, FAR, 1, 0, "c");
+	data(BUILD_BE, FAR + 1, 1, 1, "d");
+	CHECK(said("1:0=x 1:0=c 1:1=d "));
 }
 
 static void test_restart_gaps(void)
