@@ -11,14 +11,14 @@ struct flow {
 	struct spec_vars vars;
 	struct spec_msg *open[2];         /* of which bytes are yet to come */
 	struct spec_msg *oldest, *newest; /* requests that wait */
-	uint64_t pending;
-	uint64_t skipped[2]; /* the stream offset up to which bytes need not be seen */
+	uint64_t pending, held;           /* bytes of memory of those requests */
+	uint64_t skipped[2];              /* the stream offset up to which bytes need not be seen */
 	bool begun, over;
 };
 
 struct shared {
 	struct spec_msg *spare;
-	size_t spares, memory; /* memory: of messages that wait */
+	size_t spares;
 };
 
 const struct opt spec_options[] = {
@@ -82,11 +82,18 @@ static void emit(struct l7_flow *f, const struct spec_msg *request, const struct
 	spec_emit(f, config_of(f)->spec, request, m, state, data);
 }
 
+static void hold(struct l7_flow *f, uint64_t bytes)
+{
+	struct flow *fl = l7_state(f);
+
+	fl->held = bytes;
+	l7_hold(f, bytes, config_of(f)->max_memory);
+}
+
 /* Takes a request out of the list; `before` stands before it, NULL: it is the oldest. */
 static struct spec_msg *pending_remove(struct l7_flow *f, struct spec_msg *before)
 {
 	struct flow *fl = l7_state(f);
-	struct shared *sh = l7_shared(f);
 	struct spec_msg *m = before ? before->next : fl->oldest;
 
 	*(before ? &before->next : &fl->oldest) = m->next;
@@ -94,7 +101,7 @@ static struct spec_msg *pending_remove(struct l7_flow *f, struct spec_msg *befor
 		fl->newest = before;
 	m->next = NULL;
 	fl->pending--;
-	sh->memory -= spec_msg_size(config_of(f)->spec, m);
+	hold(f, fl->held - spec_msg_size(config_of(f)->spec, m));
 	return m;
 }
 
@@ -120,27 +127,36 @@ static void note(struct l7_flow *f, enum l7_dir dir, const char *what, enum rec_
 	l7_violation(f, dir, name, severity, NULL, event, NULL);
 }
 
+/* The memory of all flows is not for one alone: its oldest requests go, before it is given up. */
+static void make_room(struct l7_flow *f, const struct spec_msg *m)
+{
+	const struct spec_config *c = config_of(f);
+	struct flow *fl = l7_state(f);
+	uint64_t size = spec_msg_size(c->spec, m);
+
+	if (fl->pending && fl->held + size > c->max_memory)
+		note(f, m->dir, "held_full", REC_severity_WARNING, NULL);
+	while (fl->pending && fl->held + size > c->max_memory)
+		give_up_oldest(f);
+}
+
 static void request_wait(struct l7_flow *f, struct spec_msg *m, struct bytes data)
 {
 	const struct spec_config *c = config_of(f);
 	struct flow *fl = l7_state(f);
-	struct shared *sh = l7_shared(f);
-	bool held;
 
 	spec_msg_own(c->spec, m, data);
 	if (fl->pending >= c->max_pending && fl->pending) {
 		note(f, m->dir, "pending_full", REC_severity_WARNING, NULL);
 		give_up_oldest(f);
 	}
-	held = sh->memory + spec_msg_size(c->spec, m) <= c->max_memory;
-	if (!held)
-		note(f, m->dir, "held_full", REC_severity_WARNING, NULL);
-	if (!held || c->max_pending == 0) {
+	if (c->max_pending == 0) {
 		emit(f, m, NULL, SPEC_UNANSWERED, BYTES(NULL, 0));
 		msg_give(f, m);
 		return;
 	}
-	sh->memory += spec_msg_size(c->spec, m);
+	make_room(f, m);
+	hold(f, fl->held + spec_msg_size(c->spec, m));
 	*(fl->newest ? &fl->newest->next : &fl->oldest) = m;
 	fl->newest = m;
 	fl->pending++;

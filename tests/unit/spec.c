@@ -435,11 +435,24 @@ static void pairs(void)
 	run_finish(&r, 14, 9);
 	CHECK_EQ(r.records, 10);
 	run_free(&r);
-	check_case("where there is no memory to wait in it is unanswered at once, which is said");
+	check_case("where memory is full the flow that holds most gives way, the oldest of such");
 	run_start(&r, s, IPPROTO_UDP, 7);
-	r.config.max_memory = 1;
 	run_packet(&r, 0, 1, 1, BYTES_LIT("\1\1"));
-	CHECK(strcmp(run_log(&r), "p_held_full\np state=unanswered kind=1 id=1\n") == 0);
+	r.config.max_memory = 2 * l7_stats(r.l7)->held;
+	for (r.flow = 2; r.flow < 5; r.flow++) {
+		uint8_t request[] = { 1, (uint8_t)r.flow };
+
+		run_packet(&r, 0, 1, r.flow, BYTES(request, 2));
+	}
+	CHECK(strcmp(run_log(&r), "p state=unanswered kind=1 id=1\n"
+				  "p state=unanswered kind=1 id=2\n") == 0);
+	CHECK_EQ(l7_stats(r.l7)->evicted, 2);
+	r.flow = 4;
+	run_packet(&r, 1, 1, 5, BYTES_LIT("\2\4"));
+	CHECK(strstr(run_log(&r), "state=answered"));
+	r.flow = 3;
+	run_finish(&r, 2, 6);
+	CHECK_EQ(l7_stats(r.l7)->held, 0);
 	run_free(&r);
 	spec_free(s);
 }
@@ -470,7 +483,7 @@ static void claims(void)
 
 static bool run_guess(struct run *r, const char *protocol)
 {
-	struct rec_head h = run_head(REC_guess, 1, 1);
+	struct rec_head h = run_head(r, REC_guess, 1, 1);
 	struct rec_guess g = { .key = { .proto = r->proto, .orig_p = 40000, .resp_p = r->resp_p },
 			       .state = REC_guess_state_CONFIRMED,
 			       .protocol = bytes_str(protocol) };

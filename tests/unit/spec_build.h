@@ -10,6 +10,7 @@
 
 /* One run of a spec over one flow; what it emits is kept, packed and as texts. */
 struct run {
+	uint64_t flow;
 	struct spec_config config;
 	struct l7_parser parser;
 	struct l7 *l7;
@@ -143,14 +144,15 @@ static inline void run_start(struct run *r, const struct spec *s, uint8_t proto,
 				       .max_pending = 4,
 				       .max_memory = 1 << 20 },
 			   .proto = proto,
-			   .resp_p = resp_p };
+			   .resp_p = resp_p,
+			   .flow = 1 };
 	r->parser = spec_parser(&r->config);
 	r->l7 = l7_new(&r->parser, &host, &limits);
 }
 
-static inline struct rec_head run_head(uint16_t type, double at, uint64_t n)
+static inline struct rec_head run_head(const struct run *r, uint16_t type, double at, uint64_t n)
 {
-	return (struct rec_head){ type, (uint64_t)(at * 1e9), 1, n };
+	return (struct rec_head){ type, (uint64_t)(at * 1e9), r->flow, n };
 }
 
 /* Payloads are copies of the exact size, so that a sanitizer sees a read past their ends. */
@@ -165,7 +167,7 @@ static inline struct bytes run_copy(struct bytes b)
 
 static inline bool run_packet(struct run *r, int dir, double at, uint64_t n, struct bytes payload)
 {
-	struct rec_head h = run_head(REC_packet, at, n);
+	struct rec_head h = run_head(r, REC_packet, at, n);
 	struct rec_packet p = { .ip_version = 4,
 				.proto = r->proto,
 				.dir = (uint8_t)dir,
@@ -181,7 +183,7 @@ static inline bool run_packet(struct run *r, int dir, double at, uint64_t n, str
 static inline bool run_stream(struct run *r, int dir, double at, uint64_t n, struct bytes payload,
 			      uint64_t gap)
 {
-	struct rec_head h = run_head(REC_stream, at, n);
+	struct rec_head h = run_head(r, REC_stream, at, n);
 	struct rec_stream s = { .ip_version = 4,
 				.proto = r->proto,
 				.dir = (uint8_t)dir,
@@ -208,7 +210,7 @@ static inline void run_pieces(struct run *r, int dir, double at, struct bytes b,
 
 static inline void run_finish(struct run *r, double at, uint64_t n)
 {
-	struct rec_head h = run_head(REC_flow, at, n);
+	struct rec_head h = run_head(r, REC_flow, at, n);
 	struct rec_flow fl = { .event = REC_flow_event_END, .reason = REC_flow_reason_IDLE };
 
 	l7_flow_end(r->l7, &h, &fl);
