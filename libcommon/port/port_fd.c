@@ -22,7 +22,8 @@ struct fd_out {
 	int fd;
 	uint64_t offset;         /* of a regular file: where the next record goes */
 	bool regular, wait_free; /* wait_free: write() gives EAGAIN instead of waiting */
-	bool anew;               /* what the file held is to go */
+	bool named;              /* the file was ours to open.. */
+	bool anew;               /* ..and what it held is to go */
 	uint8_t *buf;
 	size_t done, len, size; /* buf[done..len) is committed and not written; len <= size */
 };
@@ -174,6 +175,10 @@ static bool fd_settle(struct port_out *p, uint64_t position)
 	if (!o->regular)
 		return true;
 	o->offset = position;
+	if (position == 0 && o->named) {
+		o->anew = true; /* the predecessor did not begin */
+		return true;
+	}
 	return ftruncate(o->fd, (off_t)position) == 0 &&
 	       lseek(o->fd, (off_t)position, SEEK_SET) >= 0;
 }
@@ -281,7 +286,8 @@ struct port_out *port_fd_out(const struct endpoint *ep, const char *text)
 	if (fstat(o->fd, &st) == 0) {
 		o->port.id = file_id_of(&st);
 		o->regular = o->port.id.regular;
-		o->anew = o->regular && ep->kind == ENDPOINT_FILE && !port_resuming;
+		o->named = o->regular && ep->kind == ENDPOINT_FILE;
+		o->anew = o->named && !port_resuming;
 		if (o->regular)
 			o->offset = (uint64_t)lseek(o->fd, 0, out_appends(o) ? SEEK_END : SEEK_CUR);
 		if (S_ISFIFO(st.st_mode)) {

@@ -31,6 +31,8 @@ static bool text_settle(struct stage *st, uint64_t text)
 	if (fstat(st->text_fd, &sb) < 0 || !S_ISREG(sb.st_mode))
 		return true;
 	st->text_written = text;
+	if (!text && st->text_named)
+		return true; /* stage_text_begin() is still to come */
 	return ftruncate(st->text_fd, (off_t)text) == 0 &&
 	       lseek(st->text_fd, (off_t)text, SEEK_SET) >= 0;
 }

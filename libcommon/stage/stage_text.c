@@ -53,7 +53,8 @@ void stage_text_begin(struct stage *st)
 {
 	struct stat sb;
 
-	if (st->text_named && !st->resuming && fstat(st->text_fd, &sb) == 0 &&
+	/* A predecessor that committed nothing may not have begun. */
+	if (st->text_named && !st->text_written && fstat(st->text_fd, &sb) == 0 &&
 	    S_ISREG(sb.st_mode) && ftruncate(st->text_fd, 0) < 0)
 		die_errno("'%s'", st->common.out.v[0]);
 }

@@ -378,6 +378,23 @@ static void test_bytes(void)
 	CHECK(port_out_begin(o) && stat(in_dir("f"), &st) == 0 && st.st_size == 0);
 	CHECK(port_out_close(o));
 
+	check_case("a successor cuts it to what was committed, and where that is nothing it has "
+		   "not begun");
+	for (unsigned held = 0; held <= 12; held += 12) {
+		CHECK(produce(in_dir("f"), 0, 30) > 0);
+		CHECK(stat(in_dir("f"), &st) == 0 && st.st_size > 12);
+		port_resuming = true;
+		o = port_out_open(in_dir("f"));
+		port_resuming = false;
+		off_t old = st.st_size;
+		CHECK(port_out_settle(o, held));
+		CHECK(stat(in_dir("f"), &st) == 0 && st.st_size == (held ? 12 : old));
+		CHECK_EQ(port_out_holds(o), !held);
+		CHECK(port_out_begin(o));
+		CHECK(stat(in_dir("f"), &st) == 0 && st.st_size == (off_t)held);
+		CHECK(port_out_close(o));
+	}
+
 	check_case("null: takes everything, and counts it");
 	CHECK(produce("null:", 0, 1000) > 0);
 	o = port_out_open("null:");
