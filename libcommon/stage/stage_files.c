@@ -49,14 +49,14 @@ void stage_files_check(struct stage *st)
 	st->nfiles = 0;
 }
 
-/* Nothing of our start can fail any more, nor of those in front of us: only now do files lose what
- * they held, so that a wrong word on the command line costs nobody a file. */
 void stage_files_keep(struct stage *st)
 {
 	for (size_t i = 0; i < st->noutputs && !st->files_begun; i++)
 		st->outputs[i].broken |= port_out_holds(st->outputs[i].port);
 }
 
+/* Nothing of our start can fail any more, nor of those in front of us: only now do files lose what
+ * they held, so that a wrong word on the command line costs nobody a file. */
 void stage_files_begin(struct stage *st)
 {
 	if (st->files_begun)

@@ -237,8 +237,8 @@ void stage_files_check(struct stage *st); /* none is read and written, else wron
 /* What those held that are written goes, once: a source's at its start, others' with the first word
  * of an input. */
 void stage_files_begin(struct stage *st);
-void stage_files_keep(
-	struct stage *st); /* at the end: where none has begun, they stay as they are */
+/* At the end: where none has begun, they stay as they are. */
+void stage_files_keep(struct stage *st);
 
 /* stage_commit.c */
 void stage_commit_open(struct stage *st);   /* before the ports */
