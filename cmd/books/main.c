@@ -1,4 +1,5 @@
 /* weir-books: one table of what every stage did with every record, and whether it adds up. */
+#include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -71,22 +72,17 @@ static void books_finish(struct stage *st)
 
 static void page_read(const char *path)
 {
-	/* Zeroes behind what a short file holds make no page. */
-	struct books_page *p = xcalloc(1, BOOKS_PAGE);
 	int fd = open(path, O_RDONLY | O_CLOEXEC);
-	size_t have = 0;
-	ssize_t n;
+	struct books_page *p;
 
 	if (fd < 0)
 		die_errno("cannot open '%s'", path);
-	while (have < BOOKS_PAGE && (n = read(fd, (char *)p + have, BOOKS_PAGE - have)) != 0) {
-		if (n < 0)
-			die_errno("cannot read '%s'", path);
-		have += (size_t)n;
-	}
-	close(fd);
-	if (have < BOOKS_PAGE || p->magic != BOOKS_MAGIC)
+	p = books_page_copy(fd);
+	if (!p && errno)
+		die_errno("cannot read '%s'", path);
+	if (!p)
 		die_code(EXIT_TRUNCATED, "'%s' is no page of counters", path);
+	close(fd);
 	books_add_page(&books, p);
 	free(p);
 }

@@ -96,31 +96,17 @@ static void name_clean(char name[BOOKS_NAME])
 /* False: it is no page. */
 static bool page_read(struct exposition_page *page, int fd)
 {
-	union {
-		struct books_page page;
-		char bytes[BOOKS_PAGE];
-	} *copy = xcalloc(1, sizeof(*copy));
-	struct stat st;
-	size_t have = 0;
-	bool good = fstat(fd, &st) == 0 && S_ISREG(st.st_mode);
+	struct books_page *copy = books_page_copy(fd);
 
-	while (good && have < BOOKS_PAGE) {
-		ssize_t n = pread(fd, copy->bytes + have, BOOKS_PAGE - have, (off_t)have);
-
-		if (n <= 0)
-			break;
-		have += (size_t)n;
-	}
-	good = good && have == BOOKS_PAGE && copy->page.magic == BOOKS_MAGIC;
-	if (good) {
-		name_clean(copy->page.stage);
-		for (size_t i = 0; i < BOOKS_SLOTS; i++)
-			name_clean(copy->page.slots[i].name);
-		books_release(&page->books);
-		books_add_page(&page->books, &copy->page);
-	}
+	if (!copy)
+		return false;
+	name_clean(copy->stage);
+	for (size_t i = 0; i < BOOKS_SLOTS; i++)
+		name_clean(copy->slots[i].name);
+	books_release(&page->books);
+	books_add_page(&page->books, copy);
 	free(copy);
-	return good;
+	return true;
 }
 
 static int page_order(const void *a, const void *b)

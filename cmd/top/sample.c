@@ -3,8 +3,7 @@
 
 #include <fcntl.h>
 #include <stdio.h>
-#include <sys/mman.h>
-#include <sys/stat.h>
+#include <stdlib.h>
 #include <unistd.h>
 
 #include "libcommon/base/clock.h"
@@ -21,13 +20,10 @@ static void add_reason(struct top_counts *c, const char *name, uint64_t value)
 
 static void count(struct top_counts *c, const struct books_page *page)
 {
-	uint32_t n = __atomic_load_n(&page->nslots, __ATOMIC_ACQUIRE);
-
-	for (uint32_t i = 0; i < n && i < BOOKS_SLOTS; i++) {
+	for (uint32_t i = 0; i < page->nslots && i < BOOKS_SLOTS; i++) {
 		const struct books_slot *s = &page->slots[i];
 		char name[BOOKS_NAME];
 
-		/* The stage may write here at this moment: looked at in a copy. */
 		memcpy(name, s->name, BOOKS_NAME);
 		name[BOOKS_NAME - 1] = 0;
 		if (strcmp(name, "in") == 0)
@@ -47,22 +43,18 @@ static void read_stage(int dir, const char *stage, struct top_counts *c)
 {
 	char file[RUN_NAME + 8];
 	struct books_page *page;
-	struct stat st;
 	int fd;
 
 	snprintf(file, sizeof(file), "%s.page", stage);
 	fd = openat(dir, file, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
 	if (fd < 0)
 		return;
-	page = MAP_FAILED;
-	if (fstat(fd, &st) == 0 && st.st_size >= BOOKS_PAGE)
-		page = mmap(NULL, BOOKS_PAGE, PROT_READ, MAP_SHARED, fd, 0);
+	page = books_page_copy(fd);
 	close(fd);
-	if (page == MAP_FAILED)
+	if (!page)
 		return;
-	if (__atomic_load_n(&page->magic, __ATOMIC_ACQUIRE) == BOOKS_MAGIC)
-		count(c, page);
-	munmap(page, BOOKS_PAGE);
+	count(c, page);
+	free(page);
 }
 
 bool top_take(int dir, struct top_sample *s)

@@ -4,6 +4,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -294,34 +295,29 @@ int rundir_find(const char *name)
 	return fd;
 }
 
+static bool sequence_read(int fd, uint32_t *sequence)
+{
+	return pread(fd, sequence, sizeof(*sequence), offsetof(struct run_page, sequence)) ==
+	       sizeof(*sequence);
+}
+
+/* By reading, not by a mapping: its file may be another user's, and be cut at any moment. */
 bool rundir_read(int dir, struct run_page *to)
 {
 	int fd = openat(dir, "launcher", O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
-	const struct run_page *page;
-	struct stat st;
-	bool good = false;
+	bool there = fd >= 0, good = false;
 
-	if (fd < 0)
-		return false;
-	if (fstat(fd, &st) < 0 || st.st_size < (off_t)sizeof(*page)) {
-		close(fd);
-		return false;
-	}
-	page = mmap(NULL, sizeof(*page), PROT_READ, MAP_SHARED, fd, 0);
-	close(fd);
-	if (page == MAP_FAILED)
-		return false;
-	for (int i = 0; i < 1000 && !good; i++) {
-		uint32_t before = __atomic_load_n(&page->sequence, __ATOMIC_ACQUIRE);
+	for (int i = 0; i < 1000 && there && !good; i++) {
+		uint32_t before, after;
 
-		memcpy(to, page, sizeof(*to));
-		__atomic_thread_fence(__ATOMIC_SEQ_CST);
-		good = !(before & 1) &&
-		       before == __atomic_load_n(&page->sequence, __ATOMIC_RELAXED);
-		if (!good)
+		there = sequence_read(fd, &before) &&
+			pread(fd, to, sizeof(*to), 0) == sizeof(*to) && sequence_read(fd, &after);
+		good = there && !(before & 1) && before == after;
+		if (there && !good)
 			usleep(100);
 	}
-	munmap((void *)(uintptr_t)page, sizeof(*page));
+	if (fd >= 0)
+		close(fd);
 	return good && to->magic == RUN_MAGIC && to->version == RUN_VERSION &&
 	       to->nstages <= RUN_STAGES && to->nlinks <= RUN_LINKS && to->nreaders <= RUN_READERS;
 }

@@ -33,6 +33,9 @@ enum { BOOKS_SLOTS = (BOOKS_PAGE - sizeof(struct books_page)) / sizeof(struct bo
  * (commit.h) where the file has one. A predecessor's page that holds committed work keeps its
  * instance and its counters. */
 struct books_page *books_open(const char *stage, uint64_t instance);
+/* A copy, on the heap, of the page in a file, which may be another's and be cut at any moment.
+ * NULL: errno, which is 0 where it holds no page. */
+struct books_page *books_page_copy(int fd);
 /* Whether the page that books_open() gave has a commit area: without one nothing lies behind it. */
 bool books_can_commit(void);
 /* The counter of that name (and peer), made where it is new; stays valid. Names are cut at 39

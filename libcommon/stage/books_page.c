@@ -81,6 +81,24 @@ struct books_page *books_open(const char *stage, uint64_t instance)
 	return b;
 }
 
+struct books_page *books_page_copy(int fd)
+{
+	struct books_page *copy = xcalloc(1, BOOKS_PAGE);
+	size_t have = 0;
+	ssize_t n = 1;
+
+	while (have < BOOKS_PAGE && n > 0) {
+		n = pread(fd, (uint8_t *)copy + have, BOOKS_PAGE - have, (off_t)have);
+		have += n > 0 ? (size_t)n : 0;
+	}
+	if (n >= 0)
+		errno = 0;
+	if (have == BOOKS_PAGE && copy->magic == BOOKS_MAGIC)
+		return copy;
+	free(copy);
+	return NULL;
+}
+
 uint64_t *books_counter(struct books_page *b, const char *name, uint64_t peer)
 {
 	char cut[BOOKS_NAME];

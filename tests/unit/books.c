@@ -1,4 +1,5 @@
 /* books: the counters of a page, and every law of the books with a planted off-by-one. */
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -95,7 +96,7 @@ static void test_page(void)
 static void test_page_fd(void)
 {
 	int fd = memfd_create("page", 0);
-	struct books_page *own, *seen;
+	struct books_page *own, *seen, *copy;
 	struct books set = { 0 };
 	char text[16];
 
@@ -119,6 +120,13 @@ static void test_page_fd(void)
 	CHECK_EQ(books_check(&set, NULL), 1);
 	books_release(&set);
 
+	check_case("a copy of it stays as it is whatever becomes of the file");
+	copy = books_page_copy(fd);
+	CHECK(copy != NULL);
+	*books_counter(own, "in", 5) = 12;
+	CHECK_EQ(books_value(copy, "in"), 11);
+	free(copy);
+
 	check_case("a page with absurd figures is read within its bounds");
 	own->nslots = UINT32_MAX;
 	memset(own->slots, 'x', BOOKS_PAGE - sizeof(*own));
@@ -131,8 +139,13 @@ static void test_page_fd(void)
 	munmap(own, BOOKS_PAGE);
 	munmap(seen, BOOKS_PAGE);
 
+	check_case("no copy is made of what is no page, and why is told apart");
+	CHECK(!books_page_copy(fd) && errno == 0);
+	CHECK(!books_page_copy(-1) && errno == EBADF);
+
 	check_case("a descriptor too small for a page is not mapped");
 	CHECK_EQ(ftruncate(fd, 100), 0);
+	CHECK(!books_page_copy(fd) && errno == 0);
 	own = books_open("reasm", 99);
 	*books_counter(own, "in", 5) = 11;
 	free(own);
