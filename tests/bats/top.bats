@@ -26,7 +26,7 @@ stage() { # stage NAME FIELD: of the last weir top --json
 	for _ in $(seq 100); do
 		run weir top test --once --json --every 50ms
 		[ "$status" -eq 0 ]
-		[ "$(stage read state)" = running ] && [ "$(stage json in)" -gt 100 ] && break
+		[ "$(stage read state)" = running ] && [ "$(stage json in)" -gt 100 ] && [ "$(stage flow lag)" = 0 ] && break
 	done
 	[ "$(jq -r .pipeline <<<"$output")" = test ]
 	[ "$(jq -r '[.stages[] | "\(.stage) \(.state) \(.restarts)"] | join(";")' <<<"$output")" = "read running 0;flow running 0;json running 0" ]
