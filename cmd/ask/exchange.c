@@ -139,15 +139,24 @@ static void table_add(struct table *t, uint32_t place)
 	*at = place + 1;
 }
 
-static struct ask_query *table_find(const struct table *t, const struct ask_key *k)
+/* Takes out those on its way that wait no more, and ends at the first that was not sent, as none
+ * behind it was: however many have one key, an answer looks at few. */
+static struct ask_query *table_find(struct table *t, const struct ask_key *k)
 {
-	uint32_t at = t->buckets[ask_key_hash(k) & t->mask];
+	uint32_t *at = &t->buckets[ask_key_hash(k) & t->mask];
 
-	for (; at; at = t->queries[at - 1].next) {
-		struct ask_query *q = &t->queries[at - 1];
+	while (*at) {
+		struct ask_query *q = &t->queries[*at - 1];
 
-		if (q->result == ASK_WAITING && q->tries && ask_key_match(&q->key, k))
+		if (q->result != ASK_WAITING) {
+			*at = q->next;
+			continue;
+		}
+		if (!q->tries)
+			break;
+		if (ask_key_match(&q->key, k))
 			return q;
+		at = &q->next;
 	}
 	return NULL;
 }
