@@ -166,8 +166,10 @@ void l7_messages_add(struct l7_messages *ms, const struct rec_head *h, const str
 		on_loss(ms, s, news);
 		return;
 	}
+	/* A whole unordered one leaves those open that wait for a TSN to come again: all may have
+	 * the same number. */
 	if ((s->flags & both) == both &&
-	    (!ms->first || !*find(ms, s->sid, s->ssn, s->flags & STREAM_UNORDERED))) {
+	    (s->flags & STREAM_UNORDERED || !ms->first || !*find(ms, s->sid, s->ssn, false))) {
 		part_begin(&news->part, h, s); /* nearly always */
 		news->part.m.len = s->payload.len + s->gap;
 		news->part.m.data = s->payload;

@@ -181,6 +181,18 @@ static void test_interleaved(void)
 	finish();
 }
 
+static void test_unordered(void)
+{
+	begin("a whole unordered message that comes before the rest of one leaves that open");
+	chunk(BEGIN | U, 1, 0, "be");
+	tsn++; /* to come again */
+	chunk(BOTH | U, 1, 0, "alone");
+	tsn -= 2;
+	chunk(END | U, 1, 0, "gun");
+	SAW("0.1.0u 'alone';0.1.0u 'begun' in 2 from 1 at 0;");
+	finish();
+}
+
 static void test_losses(void)
 {
 	begin("lost chunks are no bytes, and what lacks a piece is lost, never joined");
@@ -320,6 +332,7 @@ static void test_claims(void)
 int main(void)
 {
 	test_interleaved();
+	test_unordered();
 	test_losses();
 	test_front();
 	test_bounds();
