@@ -1,5 +1,5 @@
 /* sctp_streams_packet: the chunks of a packet, taken apart for sctp_streams.c. */
-#include "libcommon/net/sctp_streams.h"
+#include "libcommon/net/sctp_streams_private.h"
 
 /* RFC 3758 3.2, RFC 8260 2.3.1. A message has one TSN at least, so no more of the streams listed
  * can have lost one than there were TSNs given up. Else a packet of a long list would make output
@@ -91,10 +91,12 @@ static bool data_of(const struct sctp_chunk *c, struct sctp_data *d)
 	d->mid = cursor_be16(&at);
 	if (d->interleaved)
 		d->mid = cursor_be32(&at);
+	else if (d->flags & UNORDERED)
+		d->mid = 0; /* RFC 9260 3.3.1: to be ignored */
 	d->ppid = cursor_be32(&at);
 	if (at.failed || c->len <= head + 4)
 		return false;
-	if (d->interleaved && !(d->flags & 2)) { /* not the first fragment */
+	if (d->interleaved && !(d->flags & BEGIN)) { /* not the first fragment */
 		d->fsn = d->ppid;
 		d->ppid = 0;
 	}

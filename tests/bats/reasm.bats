@@ -108,7 +108,7 @@ sctp() {
 	run bash -c "weir read '$file' | weir flow | weir reasm | weir json --types stream,stream_end --fields dir,sid,ssn,tsn,ppid,flags,reason,messages,sids,lost_chunks"
 	[ "${#lines[@]}" -eq 9 ]
 	[[ "$output" == *'"flags":64,"dir":0,"sid":1,"ssn":1,"tsn":1002,"ppid":46'* ]]
-	[[ "$output" == *'"flags":70,"dir":1,"sid":1,"ssn":1,"tsn":5001'* ]]
+	[[ "$output" == *'"flags":70,"dir":1,"sid":1,"ssn":0,"tsn":5001'* ]]
 	[[ "${lines[7]}" == *'"dir":"orig","reason":"fin","lost_chunks":0,"messages":3,"sids":2'* ]]
 	run bash -c "weir read '$(sctp reordered)' | weir flow | weir reasm | weir streams --follow"
 	[ "$output" = "--- 192.0.2.1:40000 -> 198.51.100.2:36412 (flow 1)

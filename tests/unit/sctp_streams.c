@@ -107,6 +107,11 @@ static void test_order(void)
 	data(BUILD_BE, 100, 0, 0, "x");
 	CHECK(said("0:0=x 0:u0=a 0:u0=b "));
 
+	check_case("RFC 9260 3.3.1: the number of an unordered message is ignored, however it is");
+	data(BUILD_B | BUILD_U, 103, 0, 5, "a");
+	data(BUILD_E | BUILD_U, 104, 0, 6, "b");
+	CHECK(said("0:u0=a 0:u0=b "));
+
 	check_case("of several first TSNs the last counts, until there is data");
 	begin((struct sctp_limits){ 0 });
 	sctp_streams_start(g, &s, 500);
