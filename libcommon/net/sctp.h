@@ -54,8 +54,9 @@ static inline struct sctp_walk sctp_walk_of(struct bytes chunks, bool snapped)
 {
 	return (struct sctp_walk){ .c = cursor_of(chunks), .snapped = snapped };
 }
-/* The next chunk; false at the end, or where the walk can't go on. The chunk in which the capture
- * of a snapped packet ends is given as far as it goes. */
+/* The next chunk; false at the end, or where the walk can't go on: behind one of a type that ends
+ * the packet for who does not know it, too. The chunk in which the capture of a snapped packet ends
+ * is given as far as it goes. */
 bool sctp_walk_next(struct sctp_walk *w, struct sctp_chunk *chunk);
 
 /* ABORT and SHUTDOWN COMPLETE with the T bit carry the tag that their receiver would get from

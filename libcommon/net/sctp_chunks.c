@@ -17,6 +17,13 @@ bool sctp_checksum_right(struct bytes packet)
 	return crc == sent;
 }
 
+/* RFC 9260 3.2: who does not know a chunk's type skips it or, by the first bit, discards the rest
+ * of the packet. Below 16 are those that all know, but for AUTH. */
+static bool ends_packet(uint8_t type)
+{
+	return !(type & 0x80) && type >= 16 && type != SCTP_I_DATA;
+}
+
 bool sctp_walk_next(struct sctp_walk *w, struct sctp_chunk *chunk)
 {
 	const uint8_t *h;
@@ -35,12 +42,10 @@ bool sctp_walk_next(struct sctp_walk *w, struct sctp_chunk *chunk)
 		return false;
 	}
 	*chunk = (struct sctp_chunk){ .type = h[0], .flags = h[1], .len = be16_get(h + 2) };
-	if (chunk->len > left) {
-		w->ended = true;
-		if (!w->snapped) {
-			w->bad_length = true;
-			return false;
-		}
+	w->ended = chunk->len > left || ends_packet(chunk->type);
+	if (chunk->len > left && !w->snapped) {
+		w->bad_length = true;
+		return false;
 	}
 	chunk->value = cursor_bytes(&w->c, (chunk->len > left ? left : chunk->len) - 4);
 	pad = -(size_t)chunk->len & 3;

@@ -492,7 +492,22 @@ static void test_lengths(void)
 	CHECK_EQ(send(A, TAG_B), SCTP_MALFORMED);
 	CHECK_EQ(send(A, TAG_B), SCTP_MALFORMED);
 
+	check_case("RFC 9260 3.2: behind a chunk that nobody knows the packet goes on or ends");
+	for (unsigned type = 0; type < 256; type++) {
+		open_to(SCTP_S_ESTABLISHED);
+		if (sctp_chunk_name((uint8_t)type))
+			continue;
+		build_data(&b, BUILD_BE, 100, 0, 0, 0, "x", 1);
+		build_chunk(&b, (uint8_t)type, 0, NULL, 0);
+		build_data(&b, BUILD_BE, 101, 0, 1, 0, "y", 1);
+		build_chunk(&b, SCTP_ABORT, 0, NULL, 0);
+		CHECK_EQ(send(A, TAG_B), SCTP_DELIVER);
+		CHECK_EQ(r.data_chunks, type < 0x80 ? 1 : 2);
+		CHECK_EQ(t.state, type < 0x80 ? SCTP_S_ESTABLISHED : SCTP_S_ABORTED);
+	}
+
 	check_case("what the capture lacks is nobody's fault");
+	open_to(SCTP_S_ESTABLISHED);
 	build_data(&b, BUILD_BE, 100, 0, 0, 0, "abcdefgh", 8);
 	sctp_assoc_input(&t, A,
 			 &(struct sctp_packet){
