@@ -317,6 +317,26 @@ static void on_reconfig(struct input *in)
 		raise_anomaly(in, SCTP_A_CHUNK_LENGTH);
 }
 
+/* Its receiver discards one with a format error, or with a tag that its T bit belies behind other
+ * chunks, and what follows either. 3.3.7, 8.5.1. */
+static void on_abort(struct input *in)
+{
+	struct sctp_params causes = sctp_params_of(in->chunk.value);
+	struct sctp_param cause;
+
+	in->stop = true;
+	while (sctp_param_next(&causes, &cause))
+		;
+	if (!in->first && sctp_is_reflected(&in->chunk)) {
+		raise_anomaly(in, SCTP_A_ABORT_BAD_TAG);
+	} else if (causes.bad_length && in->chunk.len == in->chunk.value.len + 4) {
+		raise_anomaly(in, SCTP_A_CHUNK_LENGTH);
+	} else {
+		in->t->state = SCTP_S_ABORTED;
+		in->r->flags |= SCTP_R_ABORT;
+	}
+}
+
 static void on_chunk(struct input *in)
 {
 	switch (in->chunk.type) {
@@ -349,9 +369,7 @@ static void on_chunk(struct input *in)
 		on_reconfig(in);
 		break;
 	case SCTP_ABORT:
-		in->t->state = SCTP_S_ABORTED;
-		in->r->flags |= SCTP_R_ABORT;
-		in->stop = true;
+		on_abort(in);
 		break;
 	case SCTP_SACK:
 		/* Who acknowledges data has answered the COOKIE ECHO. */
@@ -521,8 +539,6 @@ void sctp_assoc_input(struct sctp_assoc *t, unsigned dir, const struct sctp_pack
 			break;
 		if (is_over(t))
 			input_over(&in);
-		else if (in.chunk.type == SCTP_ABORT && !in.first && sctp_is_reflected(&in.chunk))
-			raise_anomaly(&in, SCTP_A_ABORT_BAD_TAG);
 		else
 			on_chunk(&in);
 		in.first = false;

@@ -139,9 +139,7 @@ void sctp_streams_packet(struct sctp_group *g, struct sctp_streams *s, struct sc
 			on_reconfig(g, s, peer, &c);
 			break;
 		case SCTP_ABORT:
-			if (w.chunks == 1 || !sctp_is_reflected(&c))
-				return; /* what follows does not count */
-			break;
+			return; /* what follows does not count */
 		default:
 			break;
 		}

@@ -188,6 +188,34 @@ static void test_tags(void)
 		CHECK_EQ(t.state, SCTP_S_ABORTED);
 	}
 
+	check_case("RFC 9260 3.3.7: an ABORT whose causes have a format error is discarded");
+	for (unsigned i = 0; i < 5; i++) {
+		static const struct {
+			const char *causes;
+			size_t len;
+			bool sound;
+		} aborts[] = {
+			{ "\0\14\0\4", 4, true },  { "\0\14\0\5x\0\0\0\0\15\0\5x", 13, true },
+			{ "\0\14\0\3", 4, false }, { "\0\14\0\10", 4, false },
+			{ "\0\14", 2, false },
+		};
+
+		open_to(SCTP_S_ESTABLISHED);
+		build_chunk(&b, SCTP_ABORT, 0, aborts[i].causes, aborts[i].len);
+		build_data(&b, BUILD_BE, 100, 0, 0, 0, "x", 1);
+		CHECK_EQ(send(A, TAG_B), SCTP_NO_DATA);
+		CHECK_EQ(t.state, aborts[i].sound ? SCTP_S_ABORTED : SCTP_S_ESTABLISHED);
+		CHECK_EQ(r.flags, aborts[i].sound ? SCTP_R_ABORT : 0);
+		CHECK_EQ(r.anomalies, aborts[i].sound ? 0 : 1u << SCTP_A_CHUNK_LENGTH);
+	}
+	build_chunk(&b, SCTP_ABORT, 0, "\0\14\0\10abcd", 8);
+	sctp_assoc_input(&t, A,
+			 &(struct sctp_packet){
+				 .tag = TAG_B, .chunks = BYTES(b.at, b.len - 2), .snapped = true },
+			 &r);
+	CHECK_EQ(r.flags, SCTP_R_ABORT);
+	CHECK_EQ(r.anomalies, 0);
+
 	check_case("an INIT that is refused by an ABORT is over");
 	open_to(SCTP_S_INIT);
 	CHECK_EQ(one(B, TAG_A, SCTP_ABORT, 0, 0), SCTP_NO_DATA);
@@ -205,7 +233,9 @@ static void test_tags(void)
 	open_to(SCTP_S_ESTABLISHED);
 	build_data(&b, BUILD_BE, 100, 0, 0, 0, "x", 1);
 	build_chunk(&b, SCTP_ABORT, 1, NULL, 0);
+	build_data(&b, BUILD_BE, 101, 0, 1, 0, "x", 1);
 	CHECK_EQ(send(A, TAG_B), SCTP_DELIVER);
+	CHECK_EQ(r.data_chunks, 1);
 	CHECK(raised(SCTP_A_ABORT_BAD_TAG));
 	CHECK_EQ(t.state, SCTP_S_ESTABLISHED);
 	one(A, TAG_B, SCTP_ABORT, 0, 0);

@@ -394,13 +394,12 @@ static void test_gaps(void)
 	send();
 	CHECK(said(""));
 
-	check_case("RFC 9260 8.5.1: an ABORT with the T bit behind other chunks does not count "
-		   "itself");
+	check_case("RFC 9260 8.5.1: nor behind one with the T bit that other chunks belie");
 	build_data(&b, BUILD_BE, 101, 0, 1, 7, "b", 1);
 	build_chunk(&b, SCTP_ABORT, 1, NULL, 0);
 	build_data(&b, BUILD_BE, 102, 0, 2, 7, "c", 1);
 	send();
-	CHECK(said("0:1=b 0:2=c "));
+	CHECK(said("0:1=b "));
 
 	check_case("a one-sided hole is given up after the timer");
 	begin((struct sctp_limits){ .timer_ns = 1000000 });

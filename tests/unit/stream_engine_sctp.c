@@ -429,8 +429,9 @@ static void test_ends(void)
 	send_flagged(0, REC_verdict_NO_DATA, 0);
 	chunk(BE, 101, 1, 1, "b");
 	build_chunk(&b, SCTP_ABORT, 1, "", 0); /* behind data, with the T bit */
-	chunk(BE, 102, 1, 2, "c");
+	chunk(BE, 102, 1, 2, "never looked at");
 	send_flagged(0, REC_verdict_DELIVER, 0);
+	message(0, 102, 1, 2, "c");
 	message(0, 103, 1, 3, "d");
 	message(1, 500, 1, 0, "B");
 	CHECK(said_is("0:1/0=a. 0:1/1=b. 0:1/2=c. 0:1/3=d. 1:1/0=B. "));
