@@ -567,12 +567,21 @@ static bool init_begins(const struct sctp_assoc *t, unsigned dir, const struct s
 	       !tag_is(&t->side[dir], be32_get(c->value.ptr));
 }
 
+/* A cookie outlives what it opened, and an ABORT before it, of which its receiver knows nothing:
+ * 5.1.3, 8.4. */
+static bool cookie_opens_again(const struct sctp_assoc *t, unsigned dir, uint32_t tag)
+{
+	return is_over(t) && tag_is(&t->side[!dir], tag);
+}
+
 /* Without the INIT ACK any tag would do: two packets of one who knows nothing but addresses and
  * ports, and is faster than the answer to the first, would end what is watched. */
 static bool cookie_begins(const struct sctp_assoc *t, unsigned dir, const struct sctp_packet *p)
 {
 	const struct sctp_side *me = &t->side[dir], *peer = &t->side[!dir];
 
+	if (cookie_opens_again(t, dir, p->tag))
+		return true;
 	if (t->state < SCTP_S_COOKIE || !p->tag || tag_is(peer, p->tag) || !(me->bits & HAS_NEXT))
 		return false;
 	return peer->bits & HAS_NEXT ? peer->next_tag == p->tag : !(peer->bits & SEEN);
@@ -651,6 +660,21 @@ static void succeed(struct sctp_side *s, const struct sctp_side *old, bool settl
 	}
 }
 
+/* The same, from its COOKIE ECHO on. */
+static struct sctp_assoc opened_again(const struct sctp_assoc *t)
+{
+	struct sctp_assoc again = { .state = SCTP_S_INIT_ACK,
+				    .midstream = t->midstream,
+				    .restarted = true };
+
+	for (unsigned i = 0; i < 2; i++) {
+		again.side[i] = t->side[i];
+		again.side[i].bits &= HAS_TAG | SURE_TAG | HAS_NEXT | TOLD;
+		again.side[i].strays = 0;
+	}
+	return again;
+}
+
 struct sctp_assoc sctp_successor(const struct sctp_assoc *t, unsigned dir,
 				 const struct sctp_packet *p)
 {
@@ -663,6 +687,8 @@ struct sctp_assoc sctp_successor(const struct sctp_assoc *t, unsigned dir,
 		return fresh;
 	if (is_taken_back(t, dir, p, &c))
 		return taken_back(t);
+	if (c.type == SCTP_COOKIE_ECHO && cookie_opens_again(t, dir, p->tag))
+		return opened_again(t);
 	for (unsigned i = 0; i < 2; i++)
 		succeed(&fresh.side[i], &t->side[i], is_settled(t));
 	fresh.former = is_settled(t) ? 0 : t->former;

@@ -244,8 +244,9 @@ enum sctp_reuse {
  * the old one is over. Else its receiver has to have found the cookie good (5.2.2, 5.2.4), which
  * one who looks on can't: the COOKIE ECHO has to have the tag of an INIT ACK that was seen, or what
  * only comes behind it was sent with the tag of the INIT. Of a peer that was never seen the COOKIE
- * ECHO is believed, as there will be no better. One who sends packets of both sides can make up all
- * of it; but where the old association goes on, it is taken up again, in its midst. */
+ * ECHO is believed, as there will be no better; and where the old one is over, as its cookie may
+ * open it again. One who sends packets of both sides can make up all of it; but where the old
+ * association goes on, it is taken up again, in its midst. */
 enum sctp_reuse sctp_is_reuse(const struct sctp_assoc *t, unsigned dir,
 			      const struct sctp_packet *p);
 struct sctp_assoc sctp_successor(const struct sctp_assoc *t, unsigned dir,

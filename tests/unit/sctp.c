@@ -676,6 +676,44 @@ static void test_doubtful_restart(void)
 	CHECK(takes_back(0xb2));
 }
 
+static void test_opened_again(void)
+{
+	static const enum sctp_state before[] = { SCTP_S_INIT_ACK, SCTP_S_COOKIE,
+						  SCTP_S_ESTABLISHED };
+
+	check_case("RFC 9260 8.4: a cookie is good behind an ABORT of who had no association yet");
+	for (unsigned i = 0; i < 6; i++) {
+		open_to(before[i / 2]);
+		one(i % 2, i % 2 ? TAG_A : TAG_B, SCTP_ABORT, 0, 0);
+		CHECK_EQ(t.state, SCTP_S_ABORTED);
+		build_chunk(&b, SCTP_COOKIE_ECHO, 0, NULL, 0);
+		CHECK(!is_reuse(B, TAG_A + 1));
+		CHECK(!is_reuse(A, TAG_B + 1));
+		succeed_by(A, TAG_B);
+		CHECK_EQ(r.verdict, SCTP_NO_DATA);
+		CHECK_EQ(r.anomalies, 1u << SCTP_A_RESTART);
+		CHECK_EQ(r.flags, SCTP_R_TSN | SCTP_R_TSN_PEER);
+		CHECK_EQ(r.initial_tsn, 100);
+		CHECK_EQ(r.initial_tsn_peer, 900);
+		CHECK_EQ(one(B, TAG_A, SCTP_COOKIE_ACK, 0, 0), SCTP_NO_DATA);
+		CHECK_EQ(r.flags, SCTP_R_ESTABLISHED);
+		CHECK_EQ(data(A, TAG_B, 1), SCTP_DELIVER);
+		CHECK_EQ(data(B, TAG_A, 0), SCTP_DELIVER);
+		CHECK_EQ(r.anomalies, 0);
+		data(A, TAG_B, 2);
+		CHECK(raised(SCTP_A_DATA_BAD_STREAM));
+	}
+
+	check_case("what was learnt from the middle is opened again without a count");
+	fresh();
+	data(A, TAG_B, 0);
+	one(A, TAG_B, SCTP_ABORT, 0, 0);
+	build_chunk(&b, SCTP_COOKIE_ECHO, 0, NULL, 0);
+	succeed_by(A, TAG_B);
+	CHECK_EQ(r.flags, SCTP_R_MIDSTREAM);
+	CHECK_EQ(data(A, TAG_B, 0), SCTP_DELIVER);
+}
+
 static void test_reuse(void)
 {
 	static const uint8_t behind[] = { SCTP_COOKIE_ACK, SCTP_SACK, SCTP_DATA };
@@ -816,6 +854,7 @@ static void test_reuse(void)
 	}
 
 	test_doubtful_restart();
+	test_opened_again();
 
 	check_case("what the other side sent before it knew of a restart takes nothing back");
 	open_to(SCTP_S_ESTABLISHED);
