@@ -128,6 +128,8 @@ static void on_init(struct input *in)
 	} else {
 		raise_anomaly(in, t->state <= SCTP_S_INIT_ACK ? SCTP_A_INIT_CHANGED
 							      : SCTP_A_INIT_UNEXPECTED);
+		if (!next_tag_is(in->me, be32_get(in->chunk.value.ptr)))
+			in->peer->bits &= (uint8_t)~HAS_NEXT; /* it answered another */
 		tell_tag(in, in->me, false);
 	}
 }
@@ -474,6 +476,10 @@ static bool tag_is_right(struct input *in)
 		return true;
 	if (take_cookie_tag(in) || adopt_tag(in))
 		return true;
+	if (in->chunk.type == SCTP_COOKIE_ECHO) {
+		in->t->echo_tag = tag;
+		in->t->echoed = (uint8_t)(1u << in->dir);
+	}
 	raise_anomaly(in, in->chunk.type == SCTP_ABORT ? SCTP_A_ABORT_BAD_TAG : SCTP_A_BAD_TAG);
 	in->r->verdict = SCTP_BAD_TAG;
 	return false;
@@ -587,13 +593,27 @@ static bool cookie_begins(const struct sctp_assoc *t, unsigned dir, const struct
 	return peer->bits & HAS_NEXT ? peer->next_tag == p->tag : !(peer->bits & SEEN);
 }
 
+/* Does it answer a COOKIE ECHO whose tag was not known? More INITs, and answers to them, may have
+ * passed than are kept. What has the usual tag is no answer to it of one who has sent the like
+ * before.
+ */
+static bool answers_echo(const struct sctp_assoc *t, unsigned dir, uint32_t tag)
+{
+	const struct sctp_side *peer = &t->side[!dir];
+
+	return t->echoed >> !dir & 1 && tag && peer->bits & HAS_TAG &&
+	       (peer->tag != tag || !(t->midstream || t->goes_on >> dir & 1));
+}
+
 static bool answer_shows(const struct sctp_assoc *t, unsigned dir, const struct sctp_packet *p,
 			 uint8_t type)
 {
 	const struct sctp_side *peer = &t->side[!dir];
 
-	return is_behind_cookie(type) && t->state >= SCTP_S_COOKIE && next_tag_is(peer, p->tag) &&
-	       !tag_is(peer, p->tag);
+	if (!is_behind_cookie(type))
+		return false;
+	return answers_echo(t, dir, p->tag) ||
+	       (t->state >= SCTP_S_COOKIE && next_tag_is(peer, p->tag) && !tag_is(peer, p->tag));
 }
 
 /* Several packets of the association before, whatever came between: there was no restart. */
@@ -644,12 +664,17 @@ static bool is_settled(const struct sctp_assoc *t)
 	return (t->side[0].bits | t->side[1].bits) & BEGAN && t->goes_on == 3;
 }
 
-static void succeed(struct sctp_side *s, const struct sctp_side *old, bool settled)
+/* tag: the side's from now on; 0: the next one. */
+static void succeed(struct sctp_side *s, const struct sctp_side *old, bool settled, uint32_t tag)
 {
-	if (old->bits & HAS_NEXT) {
+	if (old->bits & HAS_NEXT && (!tag || old->next_tag == tag)) {
 		s->next_tag = old->next_tag;
 		s->next_tsn = old->next_tsn;
 		adopt_next(s);
+	} else if (tag) {
+		learn_tag(s, tag);
+		s->tsn = old->tsn;
+		s->bits |= tag_is(old, tag) ? old->bits & SURE_TAG : 0;
 	}
 	if (old->bits & FORMER && !settled) {
 		s->former_tag = old->former_tag;
@@ -681,6 +706,7 @@ struct sctp_assoc sctp_successor(const struct sctp_assoc *t, unsigned dir,
 	struct sctp_assoc fresh = { 0 };
 	struct sctp_walk w = sctp_walk_of(p->chunks, p->snapped);
 	struct sctp_chunk c;
+	uint32_t tags[2] = { 0 };
 	bool echo;
 
 	if (!sctp_walk_next(&w, &c) || c.type == SCTP_INIT)
@@ -689,11 +715,12 @@ struct sctp_assoc sctp_successor(const struct sctp_assoc *t, unsigned dir,
 		return taken_back(t);
 	if (c.type == SCTP_COOKIE_ECHO && cookie_opens_again(t, dir, p->tag))
 		return opened_again(t);
-	for (unsigned i = 0; i < 2; i++)
-		succeed(&fresh.side[i], &t->side[i], is_settled(t));
-	fresh.former = is_settled(t) ? 0 : t->former;
-	learn_tag(&fresh.side[!dir], p->tag);
 	echo = c.type == SCTP_COOKIE_ECHO;
+	tags[!dir] = p->tag;
+	tags[dir] = !echo && answers_echo(t, dir, p->tag) ? t->echo_tag : 0;
+	for (unsigned i = 0; i < 2; i++)
+		succeed(&fresh.side[i], &t->side[i], is_settled(t), tags[i]);
+	fresh.former = is_settled(t) ? 0 : t->former;
 	fresh.side[echo ? dir : !dir].bits |= BEGAN;
 	fresh.state = echo ? SCTP_S_INIT_ACK : SCTP_S_COOKIE;
 	fresh.restarted = true;

@@ -147,12 +147,14 @@ struct sctp_side {
 /* A zeroed one is a new association. */
 struct sctp_assoc {
 	struct sctp_side side[2]; /* originator, responder of the flow */
-	uint8_t state;            /* enum sctp_state */
-	uint8_t shutdown_by;      /* bit per side that sent a SHUTDOWN */
-	bool midstream;
-	bool restarted;  /* it took the place of one that lived; told once */
-	uint8_t former;  /* packets of who began it with the tag that the other side had there */
-	uint8_t goes_on; /* bit per side that sent what only comes behind a cookie found good */
+	uint32_t echo_tag;        /* of the last COOKIE ECHO with one that was not known, by.. */
+	uint8_t echoed : 2;       /* ..that side, as a bit */
+	uint8_t shutdown_by : 2;  /* bit per side that sent a SHUTDOWN */
+	uint8_t goes_on : 2;      /* likewise what only comes behind a cookie found good */
+	bool midstream : 1;
+	bool restarted : 1; /* it took the place of one that lived; told once */
+	uint8_t state;      /* enum sctp_state */
+	uint8_t former;     /* packets of who began it with the tag that the other side had there */
 };
 
 /* What a packet is worth. The numbers from 1 on are reasons why its data is not taken. */

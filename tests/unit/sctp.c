@@ -714,6 +714,97 @@ static void test_opened_again(void)
 	CHECK_EQ(data(A, TAG_B, 0), SCTP_DELIVER);
 }
 
+/* The `n`th INIT of A, and its answer. */
+static void ask(unsigned n)
+{
+	build_init(&b, SCTP_INIT, 0xa0 + n, 4, 4, 10 * n);
+	send(A, 0);
+	build_init(&b, SCTP_INIT_ACK, 0xb0 + n, 4, 4, 1000 * n);
+	send(B, 0xa0 + n);
+}
+
+/* Which of three INITs and cookies counts. */
+static void test_many_inits(void)
+{
+	check_case("of any number of INITs that one opens whose COOKIE ECHO is answered");
+	for (unsigned lives = 0; lives < 2; lives++) {
+		for (unsigned i = 1; i <= 3; i++) {
+			uint32_t tag_a = 0xa0 + i, tag_b = 0xb0 + i;
+
+			open_to(lives ? SCTP_S_ESTABLISHED : SCTP_S_NONE);
+			for (unsigned n = 1; n <= 3; n++)
+				ask(n);
+			build_chunk(&b, SCTP_COOKIE_ECHO, 0, NULL, 0);
+			if (is_reuse(A, tag_b))
+				succeed_by(A, tag_b);
+			else
+				send(A, tag_b);
+			build_chunk(&b, SCTP_COOKIE_ACK, 0, NULL, 0);
+			if (is_reuse(B, tag_a))
+				succeed_by(B, tag_a);
+			else
+				send(B, tag_a);
+			CHECK_EQ(r.flags & SCTP_R_ESTABLISHED, SCTP_R_ESTABLISHED);
+			CHECK_EQ(data(A, tag_b, 0), SCTP_DELIVER);
+			CHECK_EQ(data(B, tag_a, 0), SCTP_DELIVER);
+			CHECK_EQ(r.anomalies, 0);
+		}
+	}
+
+	check_case("an INIT between the answer to another and its COOKIE ECHO misleads nobody");
+	fresh();
+	ask(1);
+	ask(2);
+	build_init(&b, SCTP_INIT, 0xa3, 4, 4, 30);
+	send(A, 0);
+	CHECK_EQ(one(A, 0xb2, SCTP_COOKIE_ECHO, 0, 8), SCTP_BAD_TAG);
+	build_chunk(&b, SCTP_COOKIE_ACK, 0, NULL, 0);
+	succeed_by(B, 0xa2);
+	CHECK_EQ(r.flags, SCTP_R_ESTABLISHED); /* the TSNs are not known */
+	CHECK_EQ(data(A, 0xb2, 0), SCTP_DELIVER);
+	CHECK_EQ(data(B, 0xa2, 0), SCTP_DELIVER);
+
+	check_case("of an INIT that comes again any answer may be the one whose cookie is sent");
+	for (unsigned i = 0; i < 3; i++) {
+		fresh();
+		ask(1);
+		for (unsigned n = 2; n <= 3; n++) {
+			build_init(&b, SCTP_INIT_ACK, 0xb0 + n, 4, 4, 1000 * n);
+			send(B, 0xa1);
+		}
+		if (i > 0) /* a cookie that is not good */
+			one(A, 0xb1, SCTP_COOKIE_ECHO, 0, 8);
+		if (i > 1)
+			one(B, 0xb1, SCTP_ABORT, 1, 0);
+		CHECK_EQ(one(A, 0xb2, SCTP_COOKIE_ECHO, 0, 8), SCTP_BAD_TAG);
+		build_chunk(&b, SCTP_COOKIE_ACK, 0, NULL, 0);
+		succeed_by(B, 0xa1);
+		CHECK_EQ(r.flags, SCTP_R_TSN_PEER | SCTP_R_ESTABLISHED);
+		CHECK_EQ(r.initial_tsn_peer, 10);
+		CHECK_EQ(data(A, 0xb2, 0), SCTP_DELIVER);
+		CHECK_EQ(data(B, 0xa1, 0), SCTP_DELIVER);
+	}
+
+	check_case("a COOKIE ECHO made up beside the true one is found out");
+	open_to(SCTP_S_COOKIE);
+	one(A, 0x666, SCTP_COOKIE_ECHO, 0, 8);
+	build_chunk(&b, SCTP_COOKIE_ACK, 0, NULL, 0);
+	succeed_by(B, TAG_A);
+	for (unsigned i = 0; i < 3; i++)
+		CHECK_EQ(data(A, TAG_B, 0), SCTP_BAD_TAG);
+	CHECK(takes_back(TAG_B));
+
+	check_case("a COOKIE ECHO with a wrong tag changes nothing while its receiver goes on");
+	open_to(SCTP_S_ESTABLISHED);
+	for (unsigned i = 0; i < 9; i++) {
+		CHECK_EQ(one(A, 0x666, SCTP_COOKIE_ECHO, 0, 8), SCTP_BAD_TAG);
+		build_data(&b, BUILD_BE, 100, 0, 0, 0, "x", 1);
+		CHECK(!is_reuse(B, TAG_A) && !is_reuse(A, TAG_B) && !is_reuse(A, 0x666));
+		CHECK_EQ(data(B, TAG_A, 0), SCTP_DELIVER);
+		CHECK_EQ(data(A, TAG_B, 0), SCTP_DELIVER);
+	}
+}
+
 static void test_reuse(void)
 {
 	static const uint8_t behind[] = { SCTP_COOKIE_ACK, SCTP_SACK, SCTP_DATA };
@@ -855,6 +946,7 @@ static void test_reuse(void)
 
 	test_doubtful_restart();
 	test_opened_again();
+	test_many_inits();
 
 	check_case("what the other side sent before it knew of a restart takes nothing back");
 	open_to(SCTP_S_ESTABLISHED);
