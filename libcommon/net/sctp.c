@@ -374,9 +374,7 @@ static void on_chunk(struct input *in)
 		on_abort(in);
 		break;
 	case SCTP_SACK:
-		/* Who acknowledges data has answered the COOKIE ECHO. */
-		if (in->t->state == SCTP_S_COOKIE)
-			establish(in);
+		establish(in); /* who acknowledges data got, or sent, a COOKIE ECHO that was good */
 		break;
 	default:
 		break;

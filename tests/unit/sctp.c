@@ -139,6 +139,18 @@ static void test_life(void)
 	one(B, TAG_A, SCTP_SACK, 0, 12);
 	CHECK_EQ(r.flags, SCTP_R_ESTABLISHED);
 
+	check_case("a SACK shows that all of the opening was missed behind the INIT");
+	for (unsigned i = 0; i < 2; i++) {
+		open_to(i ? SCTP_S_INIT_ACK : SCTP_S_INIT);
+		data(A, TAG_B, 0);
+		CHECK_EQ(one(B, TAG_A, SCTP_SACK, 0, 12), SCTP_NO_DATA);
+		CHECK_EQ(r.flags, SCTP_R_ESTABLISHED);
+		CHECK_EQ(data(A, TAG_B, 0), SCTP_DELIVER);
+		CHECK_EQ(r.anomalies, 0);
+		CHECK_EQ(data(B, TAG_A, 0), SCTP_DELIVER);
+		CHECK_EQ(r.anomalies, 0);
+	}
+
 	check_case("both sides may send an INIT at once, and a SHUTDOWN");
 	open_to(SCTP_S_INIT);
 	build_init(&b, SCTP_INIT, TAG_B, 4, 4, 900);
