@@ -10,7 +10,8 @@
 #include "libcommon/base/bytes.h"
 
 enum {
-	SCTP_CHUNK_LIMIT = 64,    /* of a packet: the rest is not looked at */
+	/* Of a packet: the rest is not looked at. Into the largest fit fewer with data. */
+	SCTP_CHUNK_LIMIT = 4096,
 	SCTP_RECONFIG_PARAMS = 2, /* likewise of a RE-CONFIG chunk: RFC 6525 3.1 */
 };
 
