@@ -494,8 +494,19 @@ static void start_midstream(struct input *in)
 		in->t->state = SCTP_S_ESTABLISHED;
 }
 
+/* Who got an ABORT may have sent more by then. But that both sides go on by turns means that one of
+ * them never got it. */
+static void note_turn(struct input *in)
+{
+	if (!in->first || !is_behind_cookie(in->chunk.type) || in->t->spoke == 1u << in->dir)
+		return;
+	in->t->spoke = (uint8_t)(1u << in->dir);
+	in->t->turns += in->t->turns < RESYNC_AFTER;
+}
+
 static void input_over(struct input *in)
 {
+	note_turn(in);
 	in->r->verdict = in->t->state == SCTP_S_ABORTED ? SCTP_AFTER_ABORT : SCTP_AFTER_CLOSE;
 	if (in->chunk.type == SCTP_DATA || in->chunk.type == SCTP_I_DATA)
 		raise_anomaly(in, SCTP_A_DATA_AFTER_CLOSE);
@@ -614,6 +625,13 @@ static bool answer_shows(const struct sctp_assoc *t, unsigned dir, const struct 
 	       (t->state >= SCTP_S_COOKIE && next_tag_is(peer, p->tag) && !tag_is(peer, p->tag));
 }
 
+static bool lives_on(const struct sctp_assoc *t, unsigned dir, const struct sctp_packet *p,
+		     uint8_t type)
+{
+	return is_over(t) && t->turns == RESYNC_AFTER && t->spoke != 1u << dir &&
+	       is_behind_cookie(type) && tag_is(&t->side[!dir], p->tag);
+}
+
 /* Several packets of the association before, whatever came between: there was no restart. */
 static bool is_taken_back(const struct sctp_assoc *t, unsigned dir, const struct sctp_packet *p,
 			  const struct sctp_chunk *c)
@@ -630,6 +648,8 @@ enum sctp_reuse sctp_is_reuse(const struct sctp_assoc *t, unsigned dir, const st
 		return SCTP_REUSE_NONE;
 	if (is_taken_back(t, dir, p, &c))
 		return SCTP_REUSE_BEGUN;
+	if (lives_on(t, dir, p, c.type))
+		return dir ? SCTP_REUSE_ANSWERED : SCTP_REUSE_BEGUN;
 	switch (c.type) {
 	case SCTP_INIT:
 		return init_begins(t, dir, p, &c) ? SCTP_REUSE_BEGUN : SCTP_REUSE_NONE;
@@ -683,12 +703,12 @@ static void succeed(struct sctp_side *s, const struct sctp_side *old, bool settl
 	}
 }
 
-/* The same, from its COOKIE ECHO on. */
-static struct sctp_assoc opened_again(const struct sctp_assoc *t)
+/* The same with what was told of it: from its COOKIE ECHO on, or in its midst. */
+static struct sctp_assoc opened_again(const struct sctp_assoc *t, bool by_cookie)
 {
-	struct sctp_assoc again = { .state = SCTP_S_INIT_ACK,
-				    .midstream = t->midstream,
-				    .restarted = true };
+	struct sctp_assoc again = { .state = by_cookie ? SCTP_S_INIT_ACK : SCTP_S_ESTABLISHED,
+				    .midstream = t->midstream || !by_cookie,
+				    .restarted = by_cookie };
 
 	for (unsigned i = 0; i < 2; i++) {
 		again.side[i] = t->side[i];
@@ -711,8 +731,10 @@ struct sctp_assoc sctp_successor(const struct sctp_assoc *t, unsigned dir,
 		return fresh;
 	if (is_taken_back(t, dir, p, &c))
 		return taken_back(t);
+	if (lives_on(t, dir, p, c.type))
+		return opened_again(t, false);
 	if (c.type == SCTP_COOKIE_ECHO && cookie_opens_again(t, dir, p->tag))
-		return opened_again(t);
+		return opened_again(t, true);
 	echo = c.type == SCTP_COOKIE_ECHO;
 	tags[!dir] = p->tag;
 	tags[dir] = !echo && answers_echo(t, dir, p->tag) ? t->echo_tag : 0;

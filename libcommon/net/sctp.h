@@ -156,6 +156,8 @@ struct sctp_assoc {
 	bool restarted : 1; /* it took the place of one that lived; told once */
 	uint8_t state;      /* enum sctp_state */
 	uint8_t former;     /* packets of who began it with the tag that the other side had there */
+	uint8_t turns : 6;  /* of the sides behind its end, as if it went on, and.. */
+	uint8_t spoke : 2;  /* ..who had the last one, as a bit */
 };
 
 /* What a packet is worth. The numbers from 1 on are reasons why its data is not taken. */

@@ -727,6 +727,51 @@ static void test_opened_again(void)
 	CHECK_EQ(data(A, TAG_B, 0), SCTP_DELIVER);
 }
 
+static void test_going_on(void)
+{
+	check_case("an ABORT that its receiver never got ends nothing for long");
+	for (unsigned i = 0; i < 4; i++) {
+		unsigned first = i / 2;
+
+		open_to(i % 2 ? SCTP_S_CLOSED : SCTP_S_ESTABLISHED);
+		if (!(i % 2))
+			one(A, TAG_B, SCTP_ABORT, 0, 0);
+		for (unsigned turn = 0; turn < 4; turn++) {
+			unsigned dir = first ^ (turn & 1);
+
+			for (unsigned k = 0; k < 5; k++) {
+				build_data(&b, BUILD_BE, 100, 0, 0, 0, "x", 1);
+				CHECK(!is_reuse(dir, dir ? TAG_A : TAG_B));
+				send(dir, dir ? TAG_A : TAG_B);
+				CHECK(raised(SCTP_A_DATA_AFTER_CLOSE));
+			}
+		}
+		build_data(&b, BUILD_BE, 100, 0, 0, 0, "x", 1);
+		CHECK(!is_reuse(first, 0x666));
+		succeed_by(first, first ? TAG_A : TAG_B);
+		CHECK_EQ(r.verdict, SCTP_DELIVER);
+		CHECK_EQ(r.flags, SCTP_R_MIDSTREAM);
+		CHECK_EQ(r.anomalies, 0);
+		CHECK_EQ(data(A, TAG_B, 0), SCTP_DELIVER);
+		CHECK_EQ(data(B, TAG_A, 0), SCTP_DELIVER);
+		CHECK_EQ(r.anomalies, 0);
+		CHECK_EQ(data(A, 0x666, 0), SCTP_BAD_TAG);
+	}
+
+	check_case(
+		"what one side had sent before it got an ABORT, and its answers, go on from none");
+	open_to(SCTP_S_ESTABLISHED);
+	one(A, TAG_B, SCTP_ABORT, 0, 0);
+	for (unsigned i = 0; i < 20; i++) {
+		build_data(&b, BUILD_BE, 100, 0, 0, 0, "x", 1);
+		CHECK(!is_reuse(B, TAG_A));
+		CHECK_EQ(send(B, TAG_A), SCTP_AFTER_ABORT);
+		build_chunk(&b, SCTP_ABORT, 1, NULL, 0);
+		CHECK(!is_reuse(A, TAG_A));
+		CHECK_EQ(send(A, TAG_A), SCTP_AFTER_ABORT);
+	}
+}
+
 /* The `n`th INIT of A, and its answer. */
 static void ask(unsigned n)
 {
@@ -959,6 +1004,7 @@ static void test_reuse(void)
 
 	test_doubtful_restart();
 	test_opened_again();
+	test_going_on();
 	test_many_inits();
 
 	check_case("what the other side sent before it knew of a restart takes nothing back");
