@@ -478,7 +478,10 @@ static bool tag_is_right(struct input *in)
 		in->t->echo_tag = tag;
 		in->t->echoed = (uint8_t)(1u << in->dir);
 	}
-	raise_anomaly(in, in->chunk.type == SCTP_ABORT ? SCTP_A_ABORT_BAD_TAG : SCTP_A_BAD_TAG);
+	/* With none known it may be right. */
+	if (!tag || (sctp_is_reflected(&in->chunk) ? in->me : in->peer)->bits & HAS_TAG)
+		raise_anomaly(in,
+			      in->chunk.type == SCTP_ABORT ? SCTP_A_ABORT_BAD_TAG : SCTP_A_BAD_TAG);
 	in->r->verdict = SCTP_BAD_TAG;
 	return false;
 }

@@ -264,6 +264,12 @@ static void test_tags(void)
 		"from the middle on the tags are learnt, and an ABORT with none known is refused");
 	fresh();
 	CHECK_EQ(one(A, TAG_B, SCTP_ABORT, 0, 0), SCTP_BAD_TAG);
+	CHECK_EQ(r.anomalies, 0); /* the answer to an INIT, perhaps */
+	CHECK_EQ(one(A, TAG_A, SCTP_ABORT, 1, 0), SCTP_BAD_TAG);
+	CHECK_EQ(one(A, TAG_A, SCTP_SHUTDOWN_COMPLETE, 1, 0), SCTP_BAD_TAG);
+	CHECK_EQ(r.anomalies, 0);
+	CHECK_EQ(one(A, 0, SCTP_ABORT, 0, 0), SCTP_BAD_TAG);
+	CHECK(raised(SCTP_A_ABORT_BAD_TAG));
 	CHECK_EQ(data(A, TAG_B, 500), SCTP_DELIVER);
 	CHECK_EQ(r.flags, SCTP_R_MIDSTREAM);
 	CHECK_EQ(r.anomalies, 0);
