@@ -1,21 +1,7 @@
 /* sctp: the state of an SCTP association, as one who looks on sees it. */
-#include "libcommon/net/sctp.h"
+#include "libcommon/net/sctp_private.h"
 
 _Static_assert(sizeof(struct sctp_assoc) <= 64, "an association is a cache line at most");
-
-/* Bits of a side. */
-enum {
-	HAS_TAG = 1,
-	SURE_TAG = 2, /* told, not learnt from a packet */
-	HAS_NEXT = 4, /* next_tag and next_tsn */
-	SEEN = 8,     /* it sent a packet that counted */
-	TOLD = 16,    /* streams and TSN are known */
-	ASKED = 32,   /* add_request */
-	FORMER = 64,  /* former_tag is set */
-	BEGAN = 128,  /* this one, in place of that */
-};
-
-enum { RESYNC_AFTER = 4 };
 
 /* ---- one chunk -------------------------------------------------------------------------- */
 
@@ -40,31 +26,10 @@ static void raise_anomaly(struct input *in, enum sctp_anomaly a)
 	in->r->state[a] = in->t->state;
 }
 
-static bool is_over(const struct sctp_assoc *t)
-{
-	return t->state >= SCTP_S_CLOSED;
-}
-
-static bool tag_is(const struct sctp_side *s, uint32_t tag)
-{
-	return (s->bits & HAS_TAG) && s->tag == tag;
-}
-
 /* Was it that of the association before, so that what has it may be of that? */
 static bool was_tag(const struct sctp_side *s, uint32_t tag)
 {
 	return (s->bits & FORMER) && s->former_tag == tag;
-}
-
-static bool next_tag_is(const struct sctp_side *s, uint32_t tag)
-{
-	return (s->bits & HAS_NEXT) && s->next_tag == tag;
-}
-
-static void learn_tag(struct sctp_side *s, uint32_t tag)
-{
-	s->tag = tag;
-	s->bits |= HAS_TAG;
 }
 
 /* A side told its tag, TSN and streams: in use at once where it had none, else kept aside. */
@@ -155,13 +120,6 @@ static void on_init_ack(struct input *in)
 			raise_anomaly(in, SCTP_A_INIT_ACK_UNEXPECTED);
 		tell_tag(in, in->me, false);
 	}
-}
-
-static void adopt_next(struct sctp_side *s)
-{
-	s->tag = s->next_tag;
-	s->tsn = s->next_tsn;
-	s->bits = (uint8_t)((s->bits & ~(HAS_NEXT | TOLD | ASKED)) | HAS_TAG | SURE_TAG);
 }
 
 static void establish(struct input *in)
@@ -418,17 +376,6 @@ static bool adopt_stray(struct input *in)
 	return true;
 }
 
-/* Does this packet go on with the association that this one took the place of? Who restarted has
- * forgotten the tag, and who only says so never knew it. The other side may use its own for as long
- * as the COOKIE ECHO is under way, so its packets say nothing. */
-static bool is_former(const struct sctp_assoc *t, unsigned dir, uint32_t tag, uint8_t type)
-{
-	const struct sctp_side *me = &t->side[dir], *peer = &t->side[!dir];
-
-	return (me->bits & BEGAN) && (peer->bits & FORMER) && peer->former_tag == tag &&
-	       !tag_is(peer, tag) && type != SCTP_ABORT;
-}
-
 /* The tag is not the one that is known: may it be one all the same? */
 static bool adopt_tag(struct input *in)
 {
@@ -442,14 +389,6 @@ static bool adopt_tag(struct input *in)
 		return true;
 	}
 	return adopt_stray(in);
-}
-
-/* Is this sent only by who has found a cookie good, or had its own found so? Who has not sends an
- * INIT ACK with the tag of the INIT, an ABORT, or an ERROR. */
-static bool is_behind_cookie(uint8_t type)
-{
-	return type == SCTP_COOKIE_ACK || type == SCTP_DATA || type == SCTP_I_DATA ||
-	       type == SCTP_SACK; /* the COOKIE ACK may have been missed */
 }
 
 /* May this packet, by its tag and its first chunk, have come from where it says? */
@@ -574,180 +513,6 @@ void sctp_assoc_input(struct sctp_assoc *t, unsigned dir, const struct sctp_pack
 		r->flags |= SCTP_R_MIDSTREAM;
 	if (r->data_chunks && r->verdict == SCTP_NO_DATA)
 		r->verdict = SCTP_DELIVER;
-}
-
-/* ---- another association ---------------------------------------------------------------- */
-
-static bool init_begins(const struct sctp_assoc *t, unsigned dir, const struct sctp_packet *p,
-			const struct sctp_chunk *c)
-{
-	return is_over(t) && !p->tag && c->value.len >= 16 &&
-	       !tag_is(&t->side[dir], be32_get(c->value.ptr));
-}
-
-/* A cookie outlives what it opened, and an ABORT before it, of which its receiver knows nothing:
- * 5.1.3, 8.4. */
-static bool cookie_opens_again(const struct sctp_assoc *t, unsigned dir, uint32_t tag)
-{
-	return is_over(t) && tag_is(&t->side[!dir], tag);
-}
-
-/* Without the INIT ACK any tag would do: two packets of one who knows nothing but addresses and
- * ports, and is faster than the answer to the first, would end what is watched. */
-static bool cookie_begins(const struct sctp_assoc *t, unsigned dir, const struct sctp_packet *p)
-{
-	const struct sctp_side *me = &t->side[dir], *peer = &t->side[!dir];
-
-	if (cookie_opens_again(t, dir, p->tag))
-		return true;
-	if (t->state < SCTP_S_COOKIE || !p->tag || tag_is(peer, p->tag) || !(me->bits & HAS_NEXT))
-		return false;
-	return peer->bits & HAS_NEXT ? peer->next_tag == p->tag : !(peer->bits & SEEN);
-}
-
-/* Does it answer a COOKIE ECHO whose tag was not known? More INITs, and answers to them, may have
- * passed than are kept. What has the usual tag is no answer to it of one who has sent the like
- * before.
- */
-static bool answers_echo(const struct sctp_assoc *t, unsigned dir, uint32_t tag)
-{
-	const struct sctp_side *peer = &t->side[!dir];
-
-	return t->echoed >> !dir & 1 && tag && peer->bits & HAS_TAG &&
-	       (peer->tag != tag || !(t->midstream || t->goes_on >> dir & 1));
-}
-
-static bool answer_shows(const struct sctp_assoc *t, unsigned dir, const struct sctp_packet *p,
-			 uint8_t type)
-{
-	const struct sctp_side *peer = &t->side[!dir];
-
-	if (!is_behind_cookie(type))
-		return false;
-	return answers_echo(t, dir, p->tag) ||
-	       (t->state >= SCTP_S_COOKIE && next_tag_is(peer, p->tag) && !tag_is(peer, p->tag));
-}
-
-static bool lives_on(const struct sctp_assoc *t, unsigned dir, const struct sctp_packet *p,
-		     uint8_t type)
-{
-	return is_over(t) && t->turns == RESYNC_AFTER && t->spoke != 1u << dir &&
-	       is_behind_cookie(type) && tag_is(&t->side[!dir], p->tag);
-}
-
-/* Several packets of the association before, whatever came between: there was no restart. */
-static bool is_taken_back(const struct sctp_assoc *t, unsigned dir, const struct sctp_packet *p,
-			  const struct sctp_chunk *c)
-{
-	return t->former + 1 >= RESYNC_AFTER && is_former(t, dir, p->tag, c->type);
-}
-
-enum sctp_reuse sctp_is_reuse(const struct sctp_assoc *t, unsigned dir, const struct sctp_packet *p)
-{
-	struct sctp_walk w = sctp_walk_of(p->chunks, p->snapped);
-	struct sctp_chunk c;
-
-	if (p->bad_checksum || t->state == SCTP_S_NONE || !sctp_walk_next(&w, &c))
-		return SCTP_REUSE_NONE;
-	if (is_taken_back(t, dir, p, &c))
-		return SCTP_REUSE_BEGUN;
-	if (lives_on(t, dir, p, c.type))
-		return dir ? SCTP_REUSE_ANSWERED : SCTP_REUSE_BEGUN;
-	switch (c.type) {
-	case SCTP_INIT:
-		return init_begins(t, dir, p, &c) ? SCTP_REUSE_BEGUN : SCTP_REUSE_NONE;
-	case SCTP_COOKIE_ECHO:
-		return cookie_begins(t, dir, p) ? SCTP_REUSE_BEGUN : SCTP_REUSE_NONE;
-	default:
-		return answer_shows(t, dir, p, c.type) ? SCTP_REUSE_ANSWERED : SCTP_REUSE_NONE;
-	}
-}
-
-/* The one before, from here on. Should that be said to restart again, the first packet of it is
- * enough. */
-static struct sctp_assoc taken_back(const struct sctp_assoc *t)
-{
-	struct sctp_assoc was = { .state = SCTP_S_ESTABLISHED,
-				  .midstream = true,
-				  .restarted = true,
-				  .former = RESYNC_AFTER - 1 };
-
-	for (unsigned i = 0; i < 2; i++) {
-		if (t->side[i].bits & FORMER)
-			learn_tag(&was.side[i], t->side[i].former_tag);
-	}
-	return was;
-}
-
-/* Did both sides go on from the restart that it began with? */
-static bool is_settled(const struct sctp_assoc *t)
-{
-	return (t->side[0].bits | t->side[1].bits) & BEGAN && t->goes_on == 3;
-}
-
-/* tag: the side's from now on; 0: the next one. */
-static void succeed(struct sctp_side *s, const struct sctp_side *old, bool settled, uint32_t tag)
-{
-	if (old->bits & HAS_NEXT && (!tag || old->next_tag == tag)) {
-		s->next_tag = old->next_tag;
-		s->next_tsn = old->next_tsn;
-		adopt_next(s);
-	} else if (tag) {
-		learn_tag(s, tag);
-		s->tsn = old->tsn;
-		s->bits |= tag_is(old, tag) ? old->bits & SURE_TAG : 0;
-	}
-	if (old->bits & FORMER && !settled) {
-		s->former_tag = old->former_tag;
-		s->bits |= old->bits & (FORMER | BEGAN);
-	} else if (old->bits & HAS_TAG) {
-		s->former_tag = old->tag;
-		s->bits |= FORMER;
-	}
-}
-
-/* The same with what was told of it: from its COOKIE ECHO on, or in its midst. */
-static struct sctp_assoc opened_again(const struct sctp_assoc *t, bool by_cookie)
-{
-	struct sctp_assoc again = { .state = by_cookie ? SCTP_S_INIT_ACK : SCTP_S_ESTABLISHED,
-				    .midstream = t->midstream || !by_cookie,
-				    .restarted = by_cookie };
-
-	for (unsigned i = 0; i < 2; i++) {
-		again.side[i] = t->side[i];
-		again.side[i].bits &= HAS_TAG | SURE_TAG | HAS_NEXT | TOLD;
-		again.side[i].strays = 0;
-	}
-	return again;
-}
-
-struct sctp_assoc sctp_successor(const struct sctp_assoc *t, unsigned dir,
-				 const struct sctp_packet *p)
-{
-	struct sctp_assoc fresh = { 0 };
-	struct sctp_walk w = sctp_walk_of(p->chunks, p->snapped);
-	struct sctp_chunk c;
-	uint32_t tags[2] = { 0 };
-	bool echo;
-
-	if (!sctp_walk_next(&w, &c) || c.type == SCTP_INIT)
-		return fresh;
-	if (is_taken_back(t, dir, p, &c))
-		return taken_back(t);
-	if (lives_on(t, dir, p, c.type))
-		return opened_again(t, false);
-	if (c.type == SCTP_COOKIE_ECHO && cookie_opens_again(t, dir, p->tag))
-		return opened_again(t, true);
-	echo = c.type == SCTP_COOKIE_ECHO;
-	tags[!dir] = p->tag;
-	tags[dir] = !echo && answers_echo(t, dir, p->tag) ? t->echo_tag : 0;
-	for (unsigned i = 0; i < 2; i++)
-		succeed(&fresh.side[i], &t->side[i], is_settled(t), tags[i]);
-	fresh.former = is_settled(t) ? 0 : t->former;
-	fresh.side[echo ? dir : !dir].bits |= BEGAN;
-	fresh.state = echo ? SCTP_S_INIT_ACK : SCTP_S_COOKIE;
-	fresh.restarted = true;
-	return fresh;
 }
 
 enum sctp_phase sctp_phase(const struct sctp_assoc *t)
