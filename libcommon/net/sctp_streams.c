@@ -230,6 +230,12 @@ void sctp_streams_start(struct sctp_group *g, struct sctp_streams *s, uint32_t i
 	s->from_start = true;
 }
 
+static bool is_remembered(const struct sctp_streams *s, uint32_t tsn)
+{
+	return s->history[tsn % STREAMS_HISTORY].tsn == tsn &&
+	       s->history[tsn % STREAMS_HISTORY].crc;
+}
+
 static void duplicate(struct sctp_group *g, struct sctp_streams *s, const struct sctp_data *d)
 {
 	uint32_t at = s->held ? hold_find(&g->hold, s->id, d->tsn) : HOLD_NIL;
@@ -242,8 +248,7 @@ static void duplicate(struct sctp_group *g, struct sctp_streams *s, const struct
 		struct sctp_data old = hold_look(&g->hold, at, g->compare);
 
 		differs = !old.missing && fingerprint(&old) != fingerprint(d);
-	} else if (s->history[d->tsn % STREAMS_HISTORY].tsn == d->tsn &&
-		   s->history[d->tsn % STREAMS_HISTORY].crc) {
+	} else if (is_remembered(s, d->tsn)) {
 		differs = s->history[d->tsn % STREAMS_HISTORY].crc != fingerprint(d);
 	}
 	if (!differs)
@@ -272,7 +277,7 @@ static bool stray(struct sctp_group *g, struct sctp_streams *s, const struct sct
 	s->highest = s->cum;
 	s->has_ack = false; /* of the old TSNs, as is what was to be reset */
 	s->resetting = SCTP_RESET_NONE;
-	s->shown = false;
+	s->shown = s->from_midst = false;
 	return true;
 }
 
@@ -399,12 +404,35 @@ static void above_hole(struct sctp_group *g, struct sctp_streams *s, const struc
 		s->hole_ts = d->ts;
 }
 
+/* Where the start was not seen the first TSN may have come ahead of others, which its receiver
+ * lacks as far as is seen. Of what came before it nothing is known, so nothing is missed. */
+static bool is_ahead_of_first(const struct sctp_streams *s, uint32_t tsn)
+{
+	return s->from_midst && s->span < STREAMS_WINDOW && s->base - tsn < STREAMS_WINDOW &&
+	       !(s->has_ack && !before(s->acked, tsn)) && !is_remembered(s, tsn);
+}
+
+static void count_chunk(struct sctp_streams *s, const struct sctp_data *d)
+{
+	s->chunks++;
+	s->bytes += d->bytes.len;
+	remember(s, d);
+}
+
 void sctp_streams_push(struct sctp_group *g, struct sctp_streams *s, const struct sctp_data *d)
 {
 	if (s->dropped)
 		return;
-	if (!s->id)
+	if (!s->id) {
 		start(g, s, d->tsn);
+		s->from_midst = true;
+	}
+	if (is_ahead_of_first(s, d->tsn)) {
+		s->span++;
+		count_chunk(s, d);
+		streams_force(g, s, d);
+		return;
+	}
 	if (!is_far(s, d->tsn) && (!before(s->cum, d->tsn) || seen_get(s, d->tsn))) {
 		duplicate(g, s, d);
 		return;
@@ -417,9 +445,7 @@ void sctp_streams_push(struct sctp_group *g, struct sctp_streams *s, const struc
 	}
 	if (s->resetting)
 		streams_look_for_reset(g, s, d);
-	s->chunks++;
-	s->bytes += d->bytes.len;
-	remember(s, d);
+	count_chunk(s, d);
 	if (d->tsn == s->cum + 1)
 		in_order(g, s, d);
 	else

@@ -9,7 +9,7 @@
  * The laws, between any two calls:
  *     chunks = delivered + held + refused
  *     bytes = delivered_bytes + held_bytes + refused_bytes
- *     chunks + lost = (cum - base) + chunks seen above cum */
+ *     chunks + lost = (cum - base) + chunks seen above cum, and before base */
 #ifndef WEIR_SCTP_STREAMS_H
 #define WEIR_SCTP_STREAMS_H
 
@@ -109,6 +109,7 @@ struct sctp_streams {
 	uint8_t which;
 	uint8_t list;       /* of holders, 0 = none */
 	bool from_start;    /* the first TSN was told, so SSNs begin at 0 */
+	bool from_midst;    /* it is the one that was seen first */
 	bool no_forward;    /* this side offered no FORWARD TSN: neither's counts. The caller's */
 	bool no_reconfig;   /* the peer offered no RE-CONFIG: only an answer shows that it followed
 			     * one of this side. The caller's, until there is one, or a late one
@@ -144,7 +145,7 @@ struct sctp_streams {
 	uint64_t chunks, bytes, delivered, delivered_bytes, messages;
 	uint32_t held, held_bytes;
 	uint64_t refused, refused_bytes; /* that were held, or about to, when it was dropped */
-	uint64_t span;                   /* cum - base, past any wrapping */
+	uint64_t span;                   /* cum - base, past any wrapping, and TSNs before base */
 	uint64_t lost, lost_by[SCTP_GAP_REASONS];
 	uint64_t duplicates; /* came again, or too late */
 	uint64_t missing_bytes, differing, out_of_window, malformed, disorder;

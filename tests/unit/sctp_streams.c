@@ -112,6 +112,25 @@ static void test_order(void)
 	data(BUILD_E | BUILD_U, 104, 0, 6, "b");
 	CHECK(said("0:u0=a 0:u0=b "));
 
+	check_case("where the start was not seen, what the first TSN was ahead of comes, once");
+	begin((struct sctp_limits){ 0 });
+	s = (struct sctp_streams){ 0 };
+	data(BUILD_BE, 4000, 1, 30, "d");
+	data(BUILD_BE, 3999, 2, 9, "c");
+	data(BUILD_BE, 100, 1, 28, "a");
+	data(BUILD_BE, 101, 1, 29, "b");
+	data(BUILD_BE, 4001, 1, 31, "e");
+	CHECK(said("1:30=d 2:9=c 1:28=a 1:29=b 1:31=e "));
+	data(BUILD_BE, 100, 1, 28, "a");
+	data(BUILD_BE, 4000, 1, 30, "d");
+	CHECK_EQ(s.duplicates, 2);
+	CHECK_EQ(s.disorder, 2);
+	CHECK_EQ(s.lost, 0);
+	sctp_streams_ack(&s, 103); /* as far as that its receiver had all */
+	data(BUILD_BE, 103, 1, 27, "old");
+	data(BUILD_BE, 104, 1, 27, "new");
+	CHECK(said("1:27=new "));
+
 	check_case("of several first TSNs the last counts, until there is data");
 	begin((struct sctp_limits){ 0 });
 	sctp_streams_start(g, &s, 500);
