@@ -277,7 +277,7 @@ static bool stray(struct sctp_group *g, struct sctp_streams *s, const struct sct
 	s->highest = s->cum;
 	s->has_ack = false; /* of the old TSNs, as is what was to be reset */
 	s->resetting = SCTP_RESET_NONE;
-	s->shown = s->from_midst = false;
+	s->shown = s->from_midst = s->has_forward = false;
 	return true;
 }
 
@@ -477,8 +477,23 @@ uint32_t sctp_streams_forward(struct sctp_group *g, struct sctp_streams *s, uint
 		s->out_of_window++;
 		return 0;
 	}
+	if (acks_are_seen(s) && before(s->acked, cum)) {
+		if (!s->has_forward || before(s->forward, cum))
+			s->forward = cum;
+		s->has_forward = true;
+		return 0;
+	}
 	streams_give_up(g, s, cum, SCTP_GAP_ABANDONED);
 	return tsns;
+}
+
+/* A FORWARD TSN that waited for its receiver, who may have ignored it. */
+static void follow_forward(struct sctp_group *g, struct sctp_streams *s)
+{
+	if (!s->has_forward || (before(s->acked, s->forward) && before(s->cum, s->forward)))
+		return;
+	s->has_forward = false;
+	streams_give_up(g, s, s->forward, SCTP_GAP_ABANDONED);
 }
 
 /* ---- time and the end ------------------------------------------------------------------- */
@@ -488,6 +503,7 @@ void sctp_streams_tick(struct sctp_group *g, struct sctp_streams *s, uint64_t no
 {
 	if (!s->id || s->dropped)
 		return;
+	follow_forward(g, s);
 	if (s->has_ack && before(s->cum, s->acked)) {
 		if (!s->covered_ts) {
 			s->covered_ts = now ? now : 1;
@@ -511,6 +527,7 @@ void sctp_streams_flush(struct sctp_group *g, struct sctp_streams *s, enum sctp_
 {
 	if (!s->id || s->dropped)
 		return;
+	follow_forward(g, s);
 	if (s->has_ack && before(s->cum, s->acked))
 		streams_give_up(g, s, s->acked, SCTP_GAP_ACKED);
 	streams_give_up(g, s, s->highest, why);

@@ -123,7 +123,7 @@ static void count_from(struct sctp_streams *s, uint32_t next, bool from_start)
 	s->base = s->cum = s->highest = next - 1;
 	s->from_start = from_start;
 	s->from_midst = false;
-	s->has_ack = false;
+	s->has_ack = s->has_forward = false;
 	s->strays = 0;
 	s->hole_ts = s->covered_ts = 0;
 }

@@ -356,6 +356,23 @@ static void test_gaps(void)
 	data(BUILD_BE, 103, 0, 2, "c");
 	CHECK(said("0:2=c "));
 
+	check_case("where SACKs are seen, a FORWARD TSN gives up what its receiver says it did");
+	for (unsigned taken = 0; taken < 2; taken++) {
+		begin((struct sctp_limits){ .acked_packets = 100 });
+		data(BUILD_BE, 100, 1, 0, "a");
+		sctp_streams_ack(&s, 100);
+		build_chunk(&b, SCTP_I_FORWARD_TSN, 0, "\0\0\0\147", 4);
+		send();
+		data(BUILD_BE, 104, 1, 4, "e");
+		sctp_streams_ack(&s, taken ? 104 : 100);
+		sctp_streams_tick(g, &s, 1, 1, false);
+		data(BUILD_BE, 101, 1, 1, "b");
+		sctp_streams_flush(g, &s, SCTP_GAP_CLOSE);
+		CHECK(said(taken ? "1:0=a <101+3> [1:1] 1:4=e "
+				 : "1:0=a 1:1=b <102+2> [1:2] 1:4=e "));
+		CHECK_EQ(s.lost_by[SCTP_GAP_ABANDONED], taken ? 3 : 0);
+	}
+
 	check_case("RFC 3758 3.6: a FORWARD TSN that is out of date gives up no message");
 	begin((struct sctp_limits){ 0 });
 	data(BUILD_BE, 100, 1, 0, "a");
