@@ -26,12 +26,6 @@ static void raise_anomaly(struct input *in, enum sctp_anomaly a)
 	in->r->state[a] = in->t->state;
 }
 
-/* Was it that of the association before, so that what has it may be of that? */
-static bool was_tag(const struct sctp_side *s, uint32_t tag)
-{
-	return (s->bits & FORMER) && s->former_tag == tag;
-}
-
 /* A side told its tag, TSN and streams: in use at once where it had none, else kept aside. */
 static void tell_tag(struct input *in, struct sctp_side *s, bool now)
 {

@@ -33,6 +33,12 @@ static inline bool next_tag_is(const struct sctp_side *s, uint32_t tag)
 	return (s->bits & HAS_NEXT) && s->next_tag == tag;
 }
 
+/* Was it that of the association before, so that what has it may be of that? */
+static inline bool was_tag(const struct sctp_side *s, uint32_t tag)
+{
+	return (s->bits & FORMER) && s->former_tag == tag;
+}
+
 static inline void learn_tag(struct sctp_side *s, uint32_t tag)
 {
 	s->tag = tag;

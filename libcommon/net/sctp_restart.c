@@ -30,13 +30,12 @@ static bool cookie_begins(const struct sctp_assoc *t, unsigned dir, const struct
 
 /* Does it answer a COOKIE ECHO whose tag was not known? More INITs, and answers to them, may have
  * passed than are kept. What has the usual tag is no answer to it of one who has sent the like
- * before.
- */
+ * before, nor is what has the tag from before a restart. */
 static bool answers_echo(const struct sctp_assoc *t, unsigned dir, uint32_t tag)
 {
 	const struct sctp_side *peer = &t->side[!dir];
 
-	return t->echoed >> !dir & 1 && tag && peer->bits & HAS_TAG &&
+	return t->echoed >> !dir & 1 && tag && peer->bits & HAS_TAG && !was_tag(peer, tag) &&
 	       (peer->tag != tag || !(t->midstream || t->goes_on >> dir & 1));
 }
 

@@ -858,6 +858,14 @@ static void test_many_inits(void)
 		CHECK_EQ(data(A, TAG_B, 0), SCTP_BAD_TAG);
 	CHECK(takes_back(TAG_B));
 
+	check_case("nor is it answered by what was sent before a restart");
+	open_to(SCTP_S_ESTABLISHED);
+	restart(0xa2, 0xb2);
+	one(A, 0x666, SCTP_COOKIE_ECHO, 0, 8);
+	build_data(&b, BUILD_BE, 100, 0, 0, 0, "x", 1);
+	CHECK(!is_reuse(B, TAG_A));
+	CHECK_EQ(send(B, TAG_A), SCTP_BAD_TAG);
+
 	check_case("a COOKIE ECHO with a wrong tag changes nothing while its receiver goes on");
 	open_to(SCTP_S_ESTABLISHED);
 	for (unsigned i = 0; i < 9; i++) {
