@@ -395,11 +395,14 @@ static bool accept_segment(struct tcp *t, struct history *h, unsigned dir,
 	return true;
 }
 
-/* Is this what keeps a connection alive: nothing, or the last byte again? RFC 9293 3.8.4. */
-static bool is_keepalive(const struct tcp_half *me, const struct tcp_segment *s, int64_t off)
+/* Is this what keeps a connection alive: nothing, or the last byte again? RFC 9293 3.8.4. A byte
+ * that its receiver may lack is none: it may be another one. */
+static bool is_keepalive(const struct tcp_half *me, const struct tcp_half *peer,
+			 const struct tcp_segment *s, int64_t off)
 {
 	return s->len <= 1 && off == (int64_t)me->next - 1 && !(s->flags & TCP_FIN) &&
-	       (me->bits & (ANCHORED | FIN_SENT)) == ANCHORED;
+	       (me->bits & (ANCHORED | FIN_SENT)) == ANCHORED &&
+	       (!s->len || me->acked >= me->next || !(peer->bits & SENT));
 }
 
 /* Does this side, in the handshake, send data before its end? Where the other side is not seen,
@@ -442,7 +445,7 @@ static void input_ordinary(struct tcp *t, struct history *h, unsigned dir,
 	if (s->ecn == ECN_CE || (s->flags & (TCP_ECE | TCP_CWR)))
 		note_congestion(me, s);
 	r->offset = off > 0 ? (uint64_t)off : 0;
-	if (is_keepalive(me, s, off)) {
+	if (is_keepalive(me, peer, s, off)) {
 		ignore(r, TCP_KEEPALIVE);
 		return;
 	}

@@ -317,11 +317,26 @@ static void test_data(void)
 	begin("T12: a keep-alive is neither data nor a retransmission");
 	open_connection(1000, 5000);
 	send(O, A, 1001, 5001, 10);
+	send(R, A, 5001, 1011, 0);
 	send(O, A, 1010, 5001, 1);
 	CHECK_EQ(r.verdict, TCP_KEEPALIVE);
 	send(O, A, 1010, 5001, 0);
 	CHECK_EQ(r.verdict, TCP_KEEPALIVE);
-	CHECK(history_is("ShAD"));
+	CHECK(history_is("ShADa"));
+
+	begin("the last byte again is one only where its receiver has it: else it may differ");
+	open_connection(1000, 5000);
+	send(O, A, 1001, 5001, 10);
+	send(R, A, 5001, 1010, 0);
+	send(O, A, 1010, 5001, 1);
+	DELIVERED(9, 1);
+	send(R, A, 5001, 1011, 0);
+	send(O, A, 1010, 5001, 1);
+	CHECK_EQ(r.verdict, TCP_KEEPALIVE);
+	begin("or where nobody tells whether it has");
+	send(O, A, 1001, 5001, 10);
+	send(O, A, 1010, 5001, 1);
+	CHECK_EQ(r.verdict, TCP_KEEPALIVE);
 }
 
 static void test_fin(void)

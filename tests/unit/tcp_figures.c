@@ -220,6 +220,7 @@ static void test_repeats(void)
 	begin("a keep-alive, a FIN again and segments outside the window are no retransmissions");
 	open_connection();
 	send(O, A, 1001, 5001, 100);
+	send(R, A, 5001, 1101, 0);
 	send(O, A, 1100, 5001, 1);
 	send(O, A, 1001 - (4 << 20), 5001, 100);
 	send(O, A | F, 1101, 5001, 0);
