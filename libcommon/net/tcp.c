@@ -126,15 +126,33 @@ static bool input_ack(struct tcp *t, struct history *h, unsigned dir, const stru
 
 /* ---- where a segment lies ------------------------------------------------------------------ */
 
+/* ns: so long a silence that a timestamp may have gone round, RFC 7323 5.5. */
+static const uint64_t paws_idle = 24ull * 86400 * 1000000000;
+
+/* Is its timestamp older than the last one? Where that is 0 there was none: some send 0 in their
+ * SYNs alone. */
 static bool fails_paws(const struct tcp *t, const struct tcp_half *me, int64_t off,
 		       const struct tcp_segment *s, uint32_t tsval)
 {
-	const uint64_t days_24 = 24ull * 86400 * 1000000000;
+	int64_t end = off + (int64_t)s->len + !!(s->flags & TCP_FIN), next = (int64_t)me->next;
 
-	/* A segment that fills a hole may rightly be older than what came after it. */
-	return (int32_t)(tsval - me->ts_recent) < -1 && tsval && (me->bits & TS_VALID) &&
-	       (t->half[0].bits & t->half[1].bits & HAS_TS) && off >= (int64_t)me->next &&
-	       s->idle < days_24;
+	/* A segment that only fills a hole may rightly be older than what came after it. */
+	return me->ts_recent && (int32_t)(tsval - me->ts_recent) < -1 &&
+	       (t->half[0].bits & t->half[1].bits & HAS_TS) && (off >= next || end > next) &&
+	       s->idle < paws_idle;
+}
+
+/* RFC 7323 4.3, 5.3: of a segment that the receiver takes, and that has the next byte; never
+ * back. */
+static void note_timestamp(struct tcp_half *me, int64_t off, const struct tcp_segment *s,
+			   uint32_t tsval)
+{
+	int64_t next = (int64_t)me->next;
+
+	if (off > next || off + (int64_t)s->len < next)
+		return;
+	if (!me->ts_recent || (int32_t)(tsval - me->ts_recent) > 0 || s->idle >= paws_idle)
+		me->ts_recent = tsval;
 }
 
 /* Does what this segment acknowledges fit what the other side sends now, be that outside the
@@ -181,6 +199,7 @@ static bool resync(struct tcp_half *me, const struct tcp_half *peer, const struc
 		ahead = 0;
 	}
 	*off = (int64_t)(me->next + ahead);
+	me->ts_recent = 0; /* it may be another connection's */
 	anomaly(r, TCP_A_RESYNC);
 	r->flags |= TCP_R_ANCHOR;
 	return true;
@@ -386,12 +405,8 @@ static bool accept_segment(struct tcp *t, struct history *h, unsigned dir,
 	} else {
 		me->strays = 0;
 	}
-	/* RFC 7323 5.3: of a segment that the receiver takes, and that has the next byte. */
-	if (tsval && *off <= (int64_t)me->next && *off + (int64_t)s->len >= (int64_t)me->next &&
-	    !acks_unseen(peer, s)) {
-		me->ts_recent = tsval;
-		me->bits |= TS_VALID;
-	}
+	if (tsval && !acks_unseen(peer, s))
+		note_timestamp(me, *off, s, tsval);
 	return true;
 }
 

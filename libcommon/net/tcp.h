@@ -102,8 +102,8 @@ struct tcp_half {
 	uint32_t fin;   /* low half of the FIN's offset, where one was accepted; before that, with
 			   hole_at, of where the last hole ends */
 	uint32_t base;  /* sequence number of offset 0 */
-	uint32_t ts_recent;
-	uint32_t window; /* largest receive window it advertised, scaled */
+	uint32_t ts_recent; /* 0: none */
+	uint32_t window;    /* largest receive window it advertised, scaled */
 	uint32_t last_ack;
 	uint32_t stray_seq; /* where a run of segments outside the window goes on */
 	uint16_t bits;

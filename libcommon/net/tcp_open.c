@@ -66,8 +66,8 @@ void tcp_options_parse(struct bytes raw, struct tcp_options *o)
 /* What only the chosen SYN's options could tell. */
 static void forget_options(struct tcp_half *me)
 {
-	me->bits &= (uint16_t) ~(HAS_TS | TS_VALID | HAS_SCALE | HAS_AUTH | HAS_SACK | ECN_SETUP |
-				 SYN_TIMED);
+	me->bits &= (uint16_t) ~(HAS_TS | HAS_SCALE | HAS_AUTH | HAS_SACK | ECN_SETUP | SYN_TIMED);
+	me->ts_recent = 0;
 	me->scale = TCP_NO_SCALE;
 	me->mss = 0;
 }
@@ -123,7 +123,7 @@ static void adopt_syn(struct tcp_half *me, const struct tcp_segment *s, struct t
 	if ((s->flags & (TCP_ECE | TCP_CWR)) == agrees)
 		me->bits |= ECN_SETUP;
 	if (o.has_ts) {
-		me->bits |= HAS_TS | TS_VALID;
+		me->bits |= HAS_TS;
 		me->ts_recent = o.tsval;
 	}
 	if (!again)

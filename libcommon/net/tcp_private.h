@@ -9,10 +9,9 @@ enum half_bits {
 	ANCHORED = 2,  /* base is fixed */
 	SYN_ACKED = 4, /* the other side acknowledged its SYN */
 	FIN_SENT = 8,
-	SUSPECT = 16,  /* sent a reset that was in the window but not exact */
-	HAS_TS = 32,   /* its SYN had timestamps */
-	TS_VALID = 64, /* ts_recent is set */
-	SENT = 128,    /* at least one segment was seen */
+	SUSPECT = 16, /* sent a reset that was in the window but not exact */
+	HAS_TS = 32,  /* its SYN had timestamps */
+	SENT = 128,   /* at least one segment was seen */
 	SYN_SEEN = 256,
 	ACK_SENT = 512,   /* last_ack is set */
 	HAS_SCALE = 1024, /* its SYN offered window scaling */

@@ -446,8 +446,8 @@ static void test_paws(void)
 	with_ts(O, A, 1041, 5001, 10, 300);
 	with_ts(O, A, 1021, 5001, 20, 198);
 	CHECK_EQ(r.verdict, TCP_DELIVER);
-	with_ts(O, A, 1051, 5001, 10, 0);
-	CHECK_EQ(r.verdict, TCP_DELIVER);
+	with_ts(O, A, 1051, 5001, 10, 100);
+	CHECK_EQ(r.verdict, TCP_PAWS);
 }
 
 static void test_window(void)

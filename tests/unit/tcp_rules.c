@@ -714,10 +714,50 @@ static void test_paws(void)
 		with_timestamp(O, A, 1001 + i * 10, 5001 + 1000, 10, 1000 + (i << 28));
 	DELIVERED(390, 10);
 
-	begin("T10: a timestamp of 0 is taken");
+	begin("no last timestamp goes back, be it by one tick each, or by a byte that comes again");
+	open_with_timestamps();
+	with_timestamp(O, A, 1001, 5001, 10, 999);
+	DELIVERED(0, 10);
+	with_timestamp(O, A, 1011, 5001, 10, 998);
+	CHECK_EQ(r.verdict, TCP_PAWS);
+	with_timestamp(R, A, 5001, 1011, 0, 2000);
+	with_timestamp(O, A, 1010, 5001, 1, 5); /* keeps alive */
+	with_timestamp(O, A, 1011, 5001, 10, 6);
+	CHECK_EQ(r.verdict, TCP_PAWS);
+	begin("nor is a segment taken for one that fills a hole where it has new bytes, or a FIN");
+	open_with_timestamps();
+	with_timestamp(O, A, 1001, 5001, 10, 1001);
+	with_timestamp(O, A, 1010, 5001, 10, 5);
+	CHECK_EQ(r.verdict, TCP_PAWS);
+	with_timestamp(O, A | F, 1010, 5001, 1, 5);
+	CHECK_EQ(r.verdict, TCP_PAWS);
+	CHECK(conn_is("S1"));
+	with_timestamp(O, A, 1001, 5001, 10, 5);
+	DELIVERED(0, 10);
+
+	begin("but a run outside the window that is believed brings its own");
+	for (uint32_t place = 0x01000000; place; place <<= 4) {
+		open_with_timestamps();
+		with_timestamp(O, A, 1001, 5001, 10, 1001);
+		for (uint32_t i = 0; i < 9; i++)
+			with_timestamp(O, A, 1001 + place + i * 10, 5001, 10, 500 + i);
+		CHECK_EQ(r.verdict, TCP_DELIVER);
+		CHECK_EQ(r.anomalies, 0);
+	}
+
+	begin("a timestamp of 0 is no better than others, but none is older than one of 0");
 	open_with_timestamps();
 	with_timestamp(O, A, 1001, 5001, 10, 0);
+	CHECK_EQ(r.verdict, TCP_PAWS);
+	begin("as in SYNs of some that go on with others");
+	with_timestamp(O, S, 1000, 0, 0, 0);
+	with_timestamp(R, S | A, 5000, 1001, 0, 0);
+	with_timestamp(O, A, 1001, 5001, 10, 0x90000000);
 	DELIVERED(0, 10);
+	with_timestamp(R, A, 5001, 1011, 10, 0xa0000000);
+	DELIVERED(0, 10);
+	with_timestamp(O, A, 1011, 5011, 10, 0x8fffff00);
+	CHECK_EQ(r.verdict, TCP_PAWS);
 
 	begin("T10: after 24 idle days the clock may have gone round");
 	open_with_timestamps();
