@@ -89,29 +89,19 @@ static void remember_base(struct tcp_half *me)
 	me->ncandidates = TCP_CROWDED;
 }
 
-/* Takes the SYN (or SYN/ACK) of this side as its start, and remembers the one it replaces. */
-static void adopt_syn(struct tcp_half *me, const struct tcp_segment *s, struct tcp_result *r)
+/* Which of several SYNs with one number its receiver got nobody knows: what any of them offered may
+ * hold, and the oldest timestamp counts. */
+static void adopt_options(struct tcp_half *me, const struct tcp_segment *s, struct tcp_result *r)
 {
 	const unsigned agrees =
 		s->flags & TCP_ACK ? TCP_ECE : TCP_ECE | TCP_CWR; /* RFC 3168 6.1.1 */
-	bool again = me->bits & SYN_SEEN;
 	struct tcp_options o;
 
-	if (me->base != s->seq + 1) {
-		if (again)
-			remember_base(me);
-		else if (!(me->bits & ANCHORED))
-			me->ncandidates = 0; /* no figure counts yet */
-		me->next = me->acked = 0;
-	}
 	tcp_options_parse(s->options, &o);
-	forget_options(me);
-	me->base = s->seq + 1;
-	me->bits |= SYN_KNOWN | ANCHORED | SYN_SEEN;
-	me->scale = o.scale;
-	me->mss = o.mss;
-	if (s->window > me->window) /* never scaled: RFC 7323 2.2 */
-		me->window = s->window;
+	if (me->scale == TCP_NO_SCALE || o.scale > me->scale)
+		me->scale = o.scale;
+	if (o.mss > me->mss)
+		me->mss = o.mss;
 	if (o.bad_scale)
 		anomaly(r, TCP_A_SCALE_RANGE);
 	if (o.has_auth)
@@ -122,10 +112,33 @@ static void adopt_syn(struct tcp_half *me, const struct tcp_segment *s, struct t
 		me->bits |= HAS_SACK;
 	if ((s->flags & (TCP_ECE | TCP_CWR)) == agrees)
 		me->bits |= ECN_SETUP;
-	if (o.has_ts) {
-		me->bits |= HAS_TS;
+	if (!o.has_ts)
+		return;
+	if (!(me->bits & HAS_TS) || (int32_t)(o.tsval - me->ts_recent) < 0)
 		me->ts_recent = o.tsval;
+	me->bits |= HAS_TS;
+}
+
+/* Takes the SYN (or SYN/ACK) of this side as its start, and remembers the one it replaces. */
+static void adopt_syn(struct tcp_half *me, const struct tcp_segment *s, struct tcp_result *r)
+{
+	bool again = me->bits & SYN_SEEN;
+
+	if (me->base != s->seq + 1) {
+		if (again)
+			remember_base(me);
+		else if (!(me->bits & ANCHORED))
+			me->ncandidates = 0; /* no figure counts yet */
+		me->next = me->acked = 0;
 	}
+	if (!again || me->base != s->seq + 1)
+		forget_options(me);
+	me->base = s->seq + 1;
+	me->bits |= SYN_KNOWN | ANCHORED | SYN_SEEN;
+	if (s->window > me->window) /* never scaled: RFC 7323 2.2 */
+		me->window = s->window;
+	adopt_options(me, s, r);
+	me->bits &= (uint16_t)~SYN_TIMED;
 	if (!again)
 		tcp_time_syn(me, s->now);
 }

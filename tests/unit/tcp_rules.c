@@ -759,6 +759,39 @@ static void test_paws(void)
 	with_timestamp(O, A, 1011, 5011, 10, 0x8fffff00);
 	CHECK_EQ(r.verdict, TCP_PAWS);
 
+	begin("of SYNs with one number the oldest timestamp counts: who answers may have got any");
+	with_timestamp(O, S, 1000, 0, 0, 1000);
+	with_timestamp(O, S, 1000, 0, 0, 1000 + (1 << 30));
+	with_timestamp(R, S | A, 5000, 1001, 0, 2000);
+	with_timestamp(R, S | A, 5000, 1001, 0, 2000 + (1 << 30));
+	with_timestamp(O, A, 1001, 5001, 10, 1001);
+	DELIVERED(0, 10);
+	with_timestamp(R, A, 5001, 1011, 10, 2001);
+	DELIVERED(0, 10);
+	for (unsigned first = 0; first < 2; first++) {
+		begin("and timestamps are in use where any had one, and the answer has");
+		for (unsigned i = 0; i < 2; i++) {
+			options.len = 0;
+			if (i == first)
+				with_timestamp(O, S, 1000, 0, 0, 1000);
+			else
+				send(O, S, 1000, 0, 0);
+		}
+		with_timestamp(R, S | A, 5000, 1001, 0, 2000);
+		with_timestamp(O, A, 1001, 5001, 10, 900);
+		CHECK_EQ(r.verdict, TCP_PAWS);
+	}
+	begin("as the larger of two window scales is");
+	options = BYTES("\3\3\7", 3);
+	send(O, S, 1000, 0, 0);
+	options = BYTES("\3\3\0", 3);
+	send(O, S, 1000, 0, 0);
+	send(R, S | A, 5000, 1001, 0);
+	options.len = 0;
+	send(O, A, 1001, 5001, 0); /* 8 MiB */
+	send(R, A, 5001 + 4 * MIB, 1001, 10);
+	DELIVERED(4u * MIB, 10);
+
 	begin("T10: after 24 idle days the clock may have gone round");
 	open_with_timestamps();
 	idle = 24ull * 86400 * 1000000000 - 1;
