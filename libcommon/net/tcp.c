@@ -227,6 +227,22 @@ static bool resync_ack(struct tcp_half *me, struct tcp_half *peer, const struct 
 	return true;
 }
 
+/* A segment whose timestamp is too old: a run of them in order is believed as well. The last one
+ * may be none of its receiver's, who keeps that of a segment at the end of what it has acknowledged
+ * only. */
+static bool trust_timestamp(struct tcp_half *me, const struct tcp_half *peer,
+			    const struct tcp_segment *s, struct tcp_result *r)
+{
+	anomaly(r, TCP_A_PAWS);
+	if (!is_believed(me, s) || !ack_fits(me, peer, s)) {
+		ignore(r, TCP_PAWS);
+		return false;
+	}
+	me->strays = 0;
+	me->ts_recent = 0;
+	return true;
+}
+
 /* A side whose start was not seen: offset 0 is here, if this segment is accepted. */
 static void suppose_start(struct tcp_half *me, const struct tcp_segment *s)
 {
@@ -392,11 +408,8 @@ static bool accept_segment(struct tcp *t, struct history *h, unsigned dir,
 	/* Beside an acknowledgement of what was not seen a timestamp is neither held against its
 	 * side nor the last one: its receiver may not take it. */
 	if (segment_timestamp(s->options, &tsval) && !jumped && !acks_unseen(peer, s) &&
-	    fails_paws(t, me, *off, s, tsval)) {
-		anomaly(r, TCP_A_PAWS);
-		ignore(r, TCP_PAWS);
+	    fails_paws(t, me, *off, s, tsval) && !trust_timestamp(me, peer, s, r))
 		return false;
-	}
 	if ((s->flags & TCP_ACK) && !input_ack(t, h, dir, s, r)) {
 		if (!jumped && !resync_ack(me, peer, s, *off, r)) {
 			ignore_stray(s, r);

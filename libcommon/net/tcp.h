@@ -105,7 +105,7 @@ struct tcp_half {
 	uint32_t ts_recent; /* 0: none */
 	uint32_t window;    /* largest receive window it advertised, scaled */
 	uint32_t last_ack;
-	uint32_t stray_seq; /* where a run of segments outside the window goes on */
+	uint32_t stray_seq; /* where a run of segments that are not taken goes on */
 	uint16_t bits;
 	uint16_t mss;  /* largest segment it takes; 0: unknown */
 	uint8_t state; /* enum tcp_endpoint */

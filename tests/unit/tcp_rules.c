@@ -714,6 +714,32 @@ static void test_paws(void)
 		with_timestamp(O, A, 1001 + i * 10, 5001 + 1000, 10, 1000 + (i << 28));
 	DELIVERED(390, 10);
 
+	begin("one ahead of all others, which its receiver has not kept, hides seven segments, no "
+	      "more");
+	open_with_timestamps();
+	with_timestamp(O, A, 1001, 5001, 10, 1001);
+	with_timestamp(O, A, 1011, 5001, 10, 1001 + (1 << 30)); /* the one before is not acked */
+	for (uint32_t i = 0; i < 7; i++) {
+		with_timestamp(O, A, 1021 + i * 10, 5001, 10, 1002 + i);
+		CHECK_EQ(r.verdict, TCP_PAWS);
+	}
+	with_timestamp(O, A, 1091, 5001, 10, 1009);
+	DELIVERED(90, 10);
+	CHECK(has(TCP_A_PAWS));
+	with_timestamp(O, A, 1101, 5001, 10, 1009);
+	DELIVERED(100, 10);
+	CHECK_EQ(r.anomalies, 0);
+	with_timestamp(O, A, 1111, 5001, 10, 900);
+	CHECK_EQ(r.verdict, TCP_PAWS);
+	begin("but not in any order, nor empty ones");
+	open_with_timestamps();
+	for (uint32_t i = 0; i < 20; i++) {
+		with_timestamp(O, A, 1001 + i * 20, 5001, 10, 5);
+		CHECK_EQ(r.verdict, TCP_PAWS);
+		with_timestamp(O, A, 1001 + i * 20, 5001, 0, 5);
+		CHECK_EQ(r.verdict, TCP_PAWS);
+	}
+
 	begin("no last timestamp goes back, be it by one tick each, or by a byte that comes again");
 	open_with_timestamps();
 	with_timestamp(O, A, 1001, 5001, 10, 999);
