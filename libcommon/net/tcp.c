@@ -53,13 +53,22 @@ static void input_first_ack(struct tcp_half *me, struct tcp_half *peer, const st
 	me->bits |= ACK_SENT;
 }
 
+/* How far below what the other side has sent for sure does it still take an acknowledgement? By the
+ * largest window that it was ever told: RFC 5961 5.2. Where claims are far ahead a number near what
+ * is sure may be one near them. */
+static int64_t oldest_ack(const struct tcp_half *me, const struct tcp_half *peer)
+{
+	uint64_t sure = undisputed(peer, me);
+
+	if (me->scale == TCP_NO_SCALE || frontier(peer) - sure > CLAIM_FAR)
+		return (int64_t)sure - WINDOW_UNKNOWN;
+	return (int64_t)sure - me->window;
+}
+
 /* Can the other side have been sent as far as this? */
 static bool ack_is_possible(const struct tcp_half *me, const struct tcp_half *peer, int64_t off)
 {
-	int64_t window = window_of(me);
-
-	return off <= (int64_t)frontier(peer) + window &&
-	       off >= (int64_t)undisputed(peer, me) - window;
+	return off <= (int64_t)frontier(peer) + window_of(me) && off >= oldest_ack(me, peer);
 }
 
 static bool is_dup_ack(const struct tcp *t, unsigned dir, const struct tcp_segment *s, int64_t off)
@@ -384,12 +393,13 @@ static void note_congestion(struct tcp_half *me, const struct tcp_segment *s)
 }
 
 /* Does it acknowledge bytes that were not seen? Were they not sent either, its receiver drops it:
- * RFC 9293 3.10.7.4, fifth. One may be a FIN. */
-static bool acks_unseen(const struct tcp_half *peer, const struct tcp_segment *s)
+ * RFC 9293 3.10.7.4, fifth. One may be a FIN. From before the SYN some drop it as well. */
+static bool ack_is_doubtful(const struct tcp_half *peer, const struct tcp_segment *s)
 {
-	uint64_t end = peer->bits & FIN_SENT ? sent_to(peer) : peer->next + 1;
+	int64_t end = (int64_t)(peer->bits & FIN_SENT ? sent_to(peer) : peer->next + 1);
+	int64_t off = offset_near(peer, (uint64_t)end, s->ack);
 
-	return s->flags & TCP_ACK && (int32_t)(s->ack - (peer->base + (uint32_t)end)) > 0 &&
+	return s->flags & TCP_ACK && (off > end || (off < 0 && peer->bits & SYN_SEEN)) &&
 	       (peer->bits & (ANCHORED | SENT)) == (ANCHORED | SENT);
 }
 
@@ -399,16 +409,18 @@ static bool accept_segment(struct tcp *t, struct history *h, unsigned dir,
 {
 	struct tcp_half *me = &t->half[dir], *peer = &t->half[!dir];
 	bool jumped = is_stray(me, peer, *off, s->len);
-	uint32_t tsval = 0;
+	uint32_t tsval;
+	bool timed;
 
 	if (jumped && !resync(me, peer, s, off, r)) {
 		ignore_stray(s, r);
 		return false;
 	}
-	/* Beside an acknowledgement of what was not seen a timestamp is neither held against its
-	 * side nor the last one: its receiver may not take it. */
-	if (segment_timestamp(s->options, &tsval) && !jumped && !acks_unseen(peer, s) &&
-	    fails_paws(t, me, *off, s, tsval) && !trust_timestamp(me, peer, s, r))
+	/* Beside a doubtful acknowledgement a timestamp is neither held against its side nor the
+	 * last one: its receiver may not take it. */
+	timed = segment_timestamp(s->options, &tsval) && !ack_is_doubtful(peer, s);
+	if (timed && !jumped && fails_paws(t, me, *off, s, tsval) &&
+	    !trust_timestamp(me, peer, s, r))
 		return false;
 	if ((s->flags & TCP_ACK) && !input_ack(t, h, dir, s, r)) {
 		if (!jumped && !resync_ack(me, peer, s, *off, r)) {
@@ -418,7 +430,7 @@ static bool accept_segment(struct tcp *t, struct history *h, unsigned dir,
 	} else {
 		me->strays = 0;
 	}
-	if (tsval && !acks_unseen(peer, s))
+	if (timed && tsval)
 		note_timestamp(me, *off, s, tsval);
 	return true;
 }
@@ -492,7 +504,7 @@ static void input_ordinary(struct tcp *t, struct history *h, unsigned dir,
 			tcp_figures_start(me);
 	}
 	if ((s->flags & TCP_FIN) && off + (int64_t)s->len >= 0)
-		input_fin(me, (uint64_t)(off + s->len), acks_unseen(peer, s), r);
+		input_fin(me, (uint64_t)(off + s->len), ack_is_doubtful(peer, s), r);
 }
 
 /* ---- the whole -------------------------------------------------------------------------- */

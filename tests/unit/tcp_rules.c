@@ -934,6 +934,39 @@ static void test_fin_with_wrong_ack(void)
 	CHECK(r.flags & TCP_R_FIN);
 }
 
+static void test_old_ack(void)
+{
+	begin("what acknowledges less than its receiver can still take is dropped, a FIN as well");
+	open_connection(1000, 5000);
+	for (uint32_t i = 0; i < 4; i++) {
+		send(R, A, 5001 + i * 50000, 1001, 50000);
+		send(O, A, 1001, 5001 + (i + 1) * 50000, 0);
+	}
+	send(O, A | F, 1001, 5001 + 200000 - 65536, 0);
+	CHECK_EQ(r.verdict, TCP_OUT_OF_WINDOW);
+	CHECK(has(TCP_A_OUT_OF_WINDOW));
+	CHECK(conn_is("S1"));
+	send(O, A, 1001, 5001 + 200000 - 65536, 10);
+	CHECK_EQ(r.verdict, TCP_OUT_OF_WINDOW);
+	send(O, A, 1001, 5001 + 200000 - 65535, 10);
+	DELIVERED(0, 10);
+	begin("a FIN with one of bytes from before the SYN may be dropped as well");
+	open_connection(10000, 50000);
+	send(O, A | F, 10001, 50000, 0);
+	CHECK_EQ(r.verdict, TCP_NO_DATA);
+	CHECK(!(r.flags & TCP_R_FIN));
+	send(O, A, 10001, 50001, 10);
+	DELIVERED(0, 10);
+	send(O, A | F, 10011, 50000, 0);
+	send(R, A, 50001, 10012, 0);
+	CHECK(conn_is("S2"));
+	begin("of a connection from its middle nobody knows the window");
+	send(R, A, 5001, 1001, 50000);
+	send(O, A, 1001, 55001, 0);
+	send(O, A, 1001, 55001 - 100000, 10);
+	DELIVERED(0, 10);
+}
+
 static void test_words(void)
 {
 	begin("the words for a connection's state");
@@ -995,6 +1028,7 @@ int main(void)
 	test_paws();
 	test_close();
 	test_fin_with_wrong_ack();
+	test_old_ack();
 	test_words();
 	return check_end();
 }
