@@ -504,6 +504,18 @@ void assembly_push(struct assembly_group *g, struct assembly *a, const struct as
 	report(g, a, &d);
 }
 
+void assembly_repeat(struct assembly_group *g, struct assembly *a, uint64_t offset,
+		     struct bytes data)
+{
+	struct difference d;
+
+	if (offset >= a->next)
+		return;
+	d.from = d.to = 0;
+	repeat(g, a, &d, offset, BYTES(data.ptr, min64(data.len, a->next - offset)));
+	report(g, a, &d);
+}
+
 void assembly_ack(struct assembly_group *g, struct assembly *a, uint64_t offset)
 {
 	if (offset <= a->acked || offset >> OFFSET_BITS)
@@ -573,7 +585,6 @@ void assembly_flush(struct assembly_group *g, struct assembly *a, enum assembly_
 	while (a->head)
 		queue_unlink(g, a, a->head);
 	holder_update(g, a);
-	a->last = 0;
 }
 
 bool assembly_lawful(const struct assembly *a)

@@ -149,6 +149,9 @@ void assembly_group_init(struct assembly_group *g, void *memory,
 
 /* A segment with data. Nothing at or beyond 2^62, nor behind a FIN, is taken. */
 void assembly_push(struct assembly_group *g, struct assembly *a, const struct assembly_segment *s);
+/* A segment behind the end of the direction: what comes again is compared, no more. */
+void assembly_repeat(struct assembly_group *g, struct assembly *a, uint64_t offset,
+		     struct bytes data);
 /* The peer has everything below `offset`. */
 void assembly_ack(struct assembly_group *g, struct assembly *a, uint64_t offset);
 /* The direction ends at `offset`; the first one counts. */

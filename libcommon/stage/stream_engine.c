@@ -281,6 +281,17 @@ void stream_engine_ahead(struct stream_engine *e, uint64_t flow, enum stream_ahe
 
 /* ---- packets of TCP ---- */
 
+/* Of a direction that is over nothing more leaves, but what comes again may still differ. */
+static void take_late(struct stream_engine *e, struct assembly *a, uint64_t offset,
+		      struct bytes data)
+{
+	uint64_t overlaps = a->overlaps;
+
+	e->stats.late++;
+	assembly_repeat(&e->group, a, offset, data);
+	e->stats.overlaps += a->overlaps - overlaps;
+}
+
 static void take_data(struct stream_engine *e, struct tcp_flow *t, int d, const struct rec_head *h,
 		      const struct rec_packet *p)
 {
@@ -290,7 +301,7 @@ static void take_data(struct stream_engine *e, struct tcp_flow *t, int d, const 
 	uint64_t end = p->offset + (data ? p->payload.len + p->missing : 0);
 
 	if (f->ended[d]) {
-		e->stats.late++;
+		take_late(e, a, p->offset, data ? p->payload : BYTES("", 0));
 		return;
 	}
 	if (f->late && !f->used[d]) {

@@ -30,6 +30,22 @@ static void test_overlaps(void)
 	CHECK(strcmp(out.had, "GOOD") == 0 && strcmp(out.got, "EVIL") == 0);
 	finish();
 
+	check_case("bytes that come again behind the end of their direction are compared as well");
+	start(NULL);
+	flagged(0, 0, "GOOD", PACKET_FIN);
+	CHECK_EQ(out.nends, 1);
+	flagged(0, 0, "GOOD", PACKET_FIN);
+	CHECK_EQ(out.anomalies, 0);
+	data(0, 2, "LY");
+	CHECK(anomaly_is("overlap_diff", 2, 2));
+	CHECK(strcmp(out.had, "OD") == 0 && strcmp(out.got, "LY") == 0);
+	data(0, 4, "more");
+	CHECK_EQ(out.anomalies, 1);
+	CHECK(side_is(0, "GOOD"));
+	CHECK_EQ(stream_engine_stats(out.r)->late, 3);
+	CHECK_EQ(stream_engine_stats(out.r)->overlaps, 1);
+	finish();
+
 	check_case("overlap-partial-diff: XXX over the end of GOOD differs at offset 1 for 3");
 	start(NULL);
 	data(0, 0, "GOOD");
