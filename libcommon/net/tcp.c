@@ -91,6 +91,13 @@ static void note_filled(struct tcp_half *h)
 		h->hole_at = 0;
 }
 
+/* Does an acknowledgement as far as this show that the end of a side was none to the other? */
+static bool is_refuted(const struct tcp_half *h, int64_t off)
+{
+	return h->state >= TCP_END_CLOSED &&
+	       off > (int64_t)(h->bits & FIN_SENT ? sent_to(h) : frontier(h));
+}
+
 /* Takes the acknowledgement of the other side's bytes. False: it can't be. */
 static bool input_ack(struct tcp *t, struct history *h, unsigned dir, const struct tcp_segment *s,
 		      struct tcp_result *r)
@@ -118,6 +125,8 @@ static bool input_ack(struct tcp *t, struct history *h, unsigned dir, const stru
 	if (peer->bits & SYN_KNOWN)
 		peer->bits |= SYN_ACKED;
 	r->flags |= TCP_R_ACK_VALID;
+	if (is_refuted(peer, off))
+		peer->bits |= REFUTED;
 	if ((peer->bits & FIN_SENT) && off > (int64_t)fin_of(peer))
 		off = (int64_t)fin_of(peer); /* the FIN itself takes one number */
 	if (peer->bits & (TIMED | SYN_TIMED))

@@ -9,6 +9,15 @@ bool tcp_is_merged(const struct tcp *t, unsigned dir, uint32_t len)
 	return len > (mss < USUAL_MSS ? USUAL_MSS : mss);
 }
 
+bool tcp_goes_on(const struct tcp *t, unsigned dir, const struct tcp_segment *s)
+{
+	const struct tcp_half *me = &t->half[dir];
+
+	return me->bits & REFUTED && s->len && !(s->flags & (TCP_SYN | TCP_RST)) &&
+	       !s->bad_checksum &&
+	       offset_of(me, &t->half[!dir], s->seq) + (int64_t)s->len > (int64_t)me->acked;
+}
+
 enum tcp_phase tcp_phase(const struct tcp *t)
 {
 	const struct tcp_half *a = &t->half[0], *b = &t->half[1];

@@ -544,6 +544,19 @@ static struct flow *sctp_flow(struct tracker *t, struct tracked *p, struct flow 
 	return f;
 }
 
+/* What goes on behind an end that was none is another flow, with the same originator. */
+static struct flow *go_on(struct tracker *t, struct tracked *p, struct flow *f)
+{
+	uint8_t orig = f->orig;
+
+	end_flow(t, f, reason_of(f, FLOW_END_FIN));
+	f = new_flow(t, p);
+	f->orig = orig;
+	f->bits = p->sender == orig ? 0 : FLOW_TURNED;
+	f->history = (struct history){ 0 };
+	return f;
+}
+
 /* The flow that a packet belongs to, a new one where there is none, or the one there is ended. */
 static struct flow *flow_of(struct tracker *t, struct tracked *p, struct tcp_segment *s)
 {
@@ -564,6 +577,8 @@ static struct flow *flow_of(struct tracker *t, struct tracked *p, struct tcp_seg
 			p->reused = why == FLOW_END_REUSED;
 			end_flow(t, f, why);
 			f = NULL;
+		} else if (tcp_goes_on(&f->tcp, p->sender ^ f->orig, s)) {
+			return go_on(t, p, f);
 		}
 	}
 	return f ? f : new_flow(t, p);

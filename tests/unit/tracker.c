@@ -103,6 +103,60 @@ static void test_sides(void)
 	free(tracker_memory);
 }
 
+/* A segment of the host whose port is 4000, or 80; len bytes from offset on. */
+static void tcp(struct tracker *t, uint16_t port, uint16_t flags, uint32_t offset, uint32_t ack,
+		size_t len)
+{
+	static const uint8_t zeros[1000];
+	bool client = port == 4000;
+	struct layers l =
+		layers_of(PROTO_TCP, client ? 1 : 2, port, client ? 2 : 1, client ? 80 : 4000);
+
+	l.tcp_flags = flags;
+	l.window = 65535;
+	l.seq = (client ? 1001 : 5001) + offset - (flags & TCP_SYN ? 1 : 0);
+	l.ack = flags & TCP_ACK ? (client ? 5001 : 1001) + ack : 0;
+	l.payload = BYTES(zeros, len);
+	send(t, &l, 0);
+}
+
+/* A client's FIN or reset that its server does not take. */
+static void test_refuted_ends(void)
+{
+	for (unsigned fin = 0; fin < 2; fin++) {
+		struct tracker *t =
+			begin("what goes on, and is acknowledged, behind an end is a flow", 8);
+		const struct flow *f;
+
+		tcp(t, 4000, TCP_SYN, 0, 0, 0);
+		tcp(t, 80, TCP_SYN | TCP_ACK, 0, 0, 0);
+		tcp(t, 4000, TCP_ACK, 0, 0, 100);
+		if (fin)
+			tcp(t, 4000, TCP_FIN | TCP_ACK, 100, 0, 0);
+		else
+			tcp(t, 4000, TCP_RST, 0, 0, 0);
+		f = p.flow;
+		tcp(t, 80, TCP_ACK, 0, 100 + fin, 0);
+		tcp(t, 4000, TCP_ACK, 0, 0, 100); /* again */
+		tcp(t, 4000, TCP_ACK, 100, 0, 100);
+		CHECK(p.flow == f && !p.is_new && p.tcp.verdict != TCP_DELIVER);
+		tcp(t, 80, TCP_ACK, 0, 200, 50);
+		tcp(t, 4000, TCP_ACK, 0, 50, 100); /* again */
+		CHECK(!p.is_new);
+		CHECK_EQ(ends[fin ? FLOW_END_FIN : FLOW_END_RST], 0);
+		tcp(t, 4000, TCP_ACK, 200, 50, 100);
+		CHECK(p.is_new && !p.reused);
+		CHECK_EQ(ends[fin ? FLOW_END_FIN : FLOW_END_RST], 1);
+		CHECK_EQ(p.dir, 0);
+		CHECK_EQ(p.tcp.verdict, TCP_DELIVER);
+		tcp(t, 80, TCP_ACK, 50, 300, 50);
+		CHECK_EQ(p.dir, 1);
+		CHECK_EQ(p.tcp.verdict, TCP_DELIVER);
+		CHECK_EQ(tracker_count(t), 1);
+		free(tracker_memory);
+	}
+}
+
 static void test_checksums(void)
 {
 	static const uint8_t many[2000];
@@ -281,6 +335,7 @@ int main(void)
 	poison_all();
 	test_flows();
 	test_sides();
+	test_refuted_ends();
 	test_checksums();
 	test_reuse();
 	test_sctp();
