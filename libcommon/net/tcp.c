@@ -261,10 +261,15 @@ static bool trust_timestamp(struct tcp_half *me, const struct tcp_half *peer,
 	return true;
 }
 
-/* A side whose start was not seen: offset 0 is here, if this segment is accepted. */
-static void suppose_start(struct tcp_half *me, const struct tcp_segment *s)
+/* A side whose start was not seen: offset 0 is here, if this segment is accepted; or where it stood
+ * in an earlier one without data, as what lies between was sent since. One byte is a keep-alive's.
+ */
+static void suppose_start(struct tcp_half *me, const struct tcp_segment *s, bool seen)
 {
-	me->base = s->seq;
+	uint32_t ahead = s->seq - me->base;
+
+	if (!seen || !(s->len || s->flags & TCP_FIN) || ahead <= 1 || ahead > WINDOW_LEAST)
+		me->base = s->seq;
 	me->next = me->acked = 0;
 	me->scale = TCP_NO_SCALE;
 	tcp_figures_start(me);
@@ -380,8 +385,9 @@ static void input_before_open(struct tcp *t, unsigned dir, const struct tcp_segm
 			      struct tcp_result *r)
 {
 	struct tcp_half *me = &t->half[dir], *peer = &t->half[!dir];
+	bool seen = me->state != TCP_END_INACTIVE;
 
-	if (me->state == TCP_END_INACTIVE)
+	if (!seen)
 		me->state = (me->bits & SYN_KNOWN) && (peer->bits & SYN_SEEN) ? TCP_END_SYN_SENT
 									      : TCP_END_PARTIAL;
 	if (!t->started && (s->flags & TCP_FIN))
@@ -389,7 +395,7 @@ static void input_before_open(struct tcp *t, unsigned dir, const struct tcp_segm
 	if (me->bits & SYN_SEEN)
 		tcp_choose_syn(me, s->seq);
 	if (!(me->bits & ANCHORED))
-		suppose_start(me, s);
+		suppose_start(me, s, seen);
 }
 
 /* Bits that only a marked packet, or the answer to one, has. */
@@ -467,6 +473,7 @@ static void input_ordinary(struct tcp *t, struct history *h, unsigned dir,
 	enum { ONE_SIDED = 16384 }; /* so much without an answer: there will be none */
 	struct tcp_half *me = &t->half[dir], *peer = &t->half[!dir];
 	uint32_t base = me->base;
+	uint8_t state = me->state;
 	int64_t off;
 
 	/* Nor is it taken behind the other side's SYN: RFC 9293 3.10.7.3, 3.10.7.4, fifth. */
@@ -480,8 +487,10 @@ static void input_ordinary(struct tcp *t, struct history *h, unsigned dir,
 		input_before_open(t, dir, s, r);
 	off = offset_of(me, peer, s->seq);
 	if (!accept_segment(t, h, dir, s, r, &off)) {
-		if (!(me->bits & ANCHORED))
+		if (!(me->bits & ANCHORED)) {
 			me->base = base;
+			me->state = state;
+		}
 		return;
 	}
 	if (!(me->bits & ANCHORED) && (s->len || s->flags & TCP_FIN)) {

@@ -2,11 +2,12 @@
  * every payload byte a 64-bit offset in its direction. Pure; the state is the caller's memory.
  *
  * Offsets: the byte after the SYN is 0. Where the SYN was not seen, the first data byte seen is 0
- * (or the byte that the other side's first ACK of a handshake asks for); a segment from before it
- * that arrives later is out_of_window, its part from 0 on is kept. Data in a SYN is
- * TCP_SYN_DATA_HELD at offset 0: it counts once the other side acknowledges it. Segments within the
- * window are delivered whatever their order: putting them in sequence, and comparing overlaps, is
- * the business of whoever reads the bytes. RFC 9293, 7323, 5961, 7413. */
+ * (or the byte that the other side's first ACK of a handshake asks for, or at which an empty
+ * segment before it stands); a segment from before it that arrives later is out_of_window, its part
+ * from 0 on is kept. Data in a SYN is TCP_SYN_DATA_HELD at offset 0: it counts once the other side
+ * acknowledges it. Segments within the window are delivered whatever their order: putting them in
+ * sequence, and comparing overlaps, is the business of whoever reads the bytes. RFC 9293, 7323,
+ * 5961, 7413. */
 #ifndef WEIR_TCP_H
 #define WEIR_TCP_H
 

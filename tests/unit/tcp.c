@@ -385,6 +385,33 @@ static void test_midstream(void)
 	CHECK_EQ(tcp_phase(&t), TCP_OPEN);
 	CHECK(conn_is("OTH"));
 
+	begin("but where an earlier segment had none what was sent since has its place");
+	send(O, A, 500, 900, 0);
+	send(O, A | P, 600, 900, 20);
+	DELIVERED(100, 20);
+	CHECK(r.flags & TCP_R_ANCHOR);
+	send(O, A | P, 500, 900, 100);
+	DELIVERED(0, 100);
+	begin("be it that of a FIN");
+	send(O, A, 500, 900, 0);
+	send(O, A | F, 600, 900, 0);
+	CHECK_EQ(r.offset, 100);
+	send(O, A | P, 500, 900, 100);
+	DELIVERED(0, 100);
+	begin("which is no keep-alive, nor from another time");
+	send(O, A, 499, 900, 0);
+	send(O, A | P, 500, 900, 20);
+	DELIVERED(0, 20);
+	send(R, A, 0x10000, 520, 0);
+	send(R, A | P, 0x20000000, 520, 20);
+	DELIVERED(0, 20);
+	begin("nor one that can't be");
+	send(O, A | P, 500, 900, 20);
+	send(R, A, 0x10000, 0x70000000, 0);
+	CHECK_EQ(r.verdict, TCP_OUT_OF_WINDOW);
+	send(R, A | P, 0x10100, 520, 20);
+	DELIVERED(0, 20);
+
 	begin("what lies before the first byte seen is left out, in part or whole");
 	send(O, A, 500, 900, 20);
 	send(O, A, 480, 900, 20);
