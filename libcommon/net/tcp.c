@@ -133,6 +133,8 @@ static bool input_ack(struct tcp *t, struct history *h, unsigned dir, const stru
 		tcp_time_ack(peer, (uint64_t)off, s->now);
 	if ((uint64_t)off <= peer->acked)
 		return true;
+	if (me->state == TCP_END_RESET)
+		me->bits |= REFUTED;
 	/* One byte more may be a FIN that was not seen. */
 	if ((peer->bits & SENT) && (uint64_t)off > peer->next + 1)
 		history_count(h, !dir, 'g');
@@ -160,8 +162,7 @@ static bool fails_paws(const struct tcp *t, const struct tcp_half *me, int64_t o
 	       s->idle < paws_idle;
 }
 
-/* RFC 7323 4.3, 5.3: of a segment that the receiver takes, and that has the next byte; never
- * back. */
+/* RFC 7323 4.3, 5.3: of a segment that its receiver takes and that has the next byte. */
 static void note_timestamp(struct tcp_half *me, int64_t off, const struct tcp_segment *s,
 			   uint32_t tsval)
 {
@@ -245,9 +246,8 @@ static bool resync_ack(struct tcp_half *me, struct tcp_half *peer, const struct 
 	return true;
 }
 
-/* A segment whose timestamp is too old: a run of them in order is believed as well. The last one
- * may be none of its receiver's, who keeps that of a segment at the end of what it has acknowledged
- * only. */
+/* A segment whose timestamp is too old: a run of them in order is believed as well, as its receiver
+ * may not have kept the last one. */
 static bool trust_timestamp(struct tcp_half *me, const struct tcp_half *peer,
 			    const struct tcp_segment *s, struct tcp_result *r)
 {
@@ -261,9 +261,8 @@ static bool trust_timestamp(struct tcp_half *me, const struct tcp_half *peer,
 	return true;
 }
 
-/* A side whose start was not seen: offset 0 is here, if this segment is accepted; or where it stood
- * in an earlier one without data, as what lies between was sent since. One byte is a keep-alive's.
- */
+/* A side whose start was not seen: offset 0 is here, if this segment is accepted; or where an empty
+ * one before it stood, as what lies between was sent since. One byte is a keep-alive's. */
 static void suppose_start(struct tcp_half *me, const struct tcp_segment *s, bool seen)
 {
 	uint32_t ahead = s->seq - me->base;

@@ -11,7 +11,8 @@ enum half_bits {
 	FIN_SENT = 8,
 	SUSPECT = 16, /* sent a reset that was in the window but not exact */
 	HAS_TS = 32,  /* its SYN had timestamps */
-	REFUTED = 64, /* the other side took what it sent behind its FIN, or its reset */
+	REFUTED = 64, /* the other side took what it sent behind its FIN or its reset, or it took
+			 what came behind its reset */
 	SENT = 128,   /* at least one segment was seen */
 	SYN_SEEN = 256,
 	ACK_SENT = 512,   /* last_ack is set */

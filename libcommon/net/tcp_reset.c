@@ -61,6 +61,7 @@ void tcp_input_rst(struct tcp *t, unsigned dir, const struct tcp_segment *s, str
 		r->flags |= TCP_R_RST;
 		if (me->bits & ANCHORED)
 			r->offset = frontier(me);
+		peer->acked = frontier(peer); /* from now on it acknowledges no more */
 		return;
 	}
 	anomaly(r, TCP_A_RST_SUSPECT);

@@ -11,11 +11,11 @@ bool tcp_is_merged(const struct tcp *t, unsigned dir, uint32_t len)
 
 bool tcp_goes_on(const struct tcp *t, unsigned dir, const struct tcp_segment *s)
 {
-	const struct tcp_half *me = &t->half[dir];
+	const struct tcp_half *me = &t->half[dir], *peer = &t->half[!dir];
 
-	return me->bits & REFUTED && s->len && !(s->flags & (TCP_SYN | TCP_RST)) &&
+	return (me->bits | peer->bits) & REFUTED && s->len && !(s->flags & (TCP_SYN | TCP_RST)) &&
 	       !s->bad_checksum &&
-	       offset_of(me, &t->half[!dir], s->seq) + (int64_t)s->len > (int64_t)me->acked;
+	       offset_of(me, peer, s->seq) + (int64_t)s->len > (int64_t)me->acked;
 }
 
 enum tcp_phase tcp_phase(const struct tcp *t)

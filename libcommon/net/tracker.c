@@ -549,6 +549,7 @@ static struct flow *go_on(struct tracker *t, struct tracked *p, struct flow *f)
 {
 	uint8_t orig = f->orig;
 
+	p->gone_on = tcp_was_reset(&f->tcp);
 	end_flow(t, f, reason_of(f, FLOW_END_FIN));
 	f = new_flow(t, p);
 	f->orig = orig;
@@ -598,7 +599,7 @@ void tracker_packet(struct tracker *t, struct tracked *p)
 	struct flow *f;
 	bool damaged;
 
-	p->is_new = p->update = p->bad_checksum = p->offload = p->reused = false;
+	p->is_new = p->update = p->bad_checksum = p->offload = p->gone_on = p->reused = false;
 	f = flow_of(t, p, &s);
 	p->flow = t->current = f;
 	p->dir = p->sender ^ f->orig;
@@ -610,6 +611,8 @@ void tracker_packet(struct tracker *t, struct tracked *p)
 		tcp_input(&f->tcp, &f->history, p->dir, &s, &p->tcp);
 		if (p->reused)
 			p->tcp.anomalies |= 1u << TCP_A_REUSE;
+		if (p->gone_on)
+			p->tcp.anomalies |= 1u << TCP_A_RST_SUSPECT;
 	} else if (f->key.proto == PROTO_SCTP) {
 		input_sctp(f, p, damaged);
 	} else {

@@ -56,6 +56,7 @@ struct tracked {
 	struct sctp_result sctp;
 	bool is_new, update, bad_checksum;
 	bool offload; /* the first accepted packet with a bad checksum of a host */
+	bool gone_on; /* TCP: it goes on behind a reset that was none */
 	bool reused;  /* TCP: it starts a connection in place of one that was not over */
 };
 

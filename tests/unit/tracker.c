@@ -157,6 +157,31 @@ static void test_refuted_ends(void)
 	}
 }
 
+/* A server's reset that its client never gets, or that somebody else sent. */
+static void test_refuted_reset(void)
+{
+	struct tracker *t = begin("what a side acknowledges behind its own reset is a flow", 8);
+
+	tcp(t, 4000, TCP_SYN, 0, 0, 0);
+	tcp(t, 80, TCP_SYN | TCP_ACK, 0, 0, 0);
+	tcp(t, 4000, TCP_ACK, 0, 0, 100);
+	tcp(t, 80, TCP_RST | TCP_ACK, 0, 0, 0);
+	tcp(t, 80, TCP_ACK, 0, 100, 0); /* was on its way */
+	CHECK_EQ(p.tcp.anomalies, 0);
+	tcp(t, 4000, TCP_ACK, 100, 0, 100); /* so may this be */
+	CHECK(!p.is_new);
+	tcp(t, 80, TCP_ACK, 0, 200, 0);
+	CHECK_EQ(p.tcp.anomalies, 0);
+	tcp(t, 4000, TCP_ACK, 100, 0, 100); /* again */
+	CHECK(!p.is_new);
+	tcp(t, 4000, TCP_ACK, 200, 0, 100);
+	CHECK(p.is_new && !p.dir);
+	CHECK_EQ(p.tcp.verdict, TCP_DELIVER);
+	CHECK_EQ(p.tcp.anomalies, 1u << TCP_A_RST_SUSPECT);
+	CHECK_EQ(ends[FLOW_END_RST], 1);
+	free(tracker_memory);
+}
+
 static void test_checksums(void)
 {
 	static const uint8_t many[2000];
@@ -336,6 +361,7 @@ int main(void)
 	test_flows();
 	test_sides();
 	test_refuted_ends();
+	test_refuted_reset();
 	test_checksums();
 	test_reuse();
 	test_sctp();
