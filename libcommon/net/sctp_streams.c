@@ -230,12 +230,6 @@ void sctp_streams_start(struct sctp_group *g, struct sctp_streams *s, uint32_t i
 	s->from_start = true;
 }
 
-static bool is_remembered(const struct sctp_streams *s, uint32_t tsn)
-{
-	return s->history[tsn % STREAMS_HISTORY].tsn == tsn &&
-	       s->history[tsn % STREAMS_HISTORY].crc;
-}
-
 static void duplicate(struct sctp_group *g, struct sctp_streams *s, const struct sctp_data *d)
 {
 	uint32_t at = s->held ? hold_find(&g->hold, s->id, d->tsn) : HOLD_NIL;
@@ -248,7 +242,8 @@ static void duplicate(struct sctp_group *g, struct sctp_streams *s, const struct
 		struct sctp_data old = hold_look(&g->hold, at, g->compare);
 
 		differs = !old.missing && fingerprint(&old) != fingerprint(d);
-	} else if (is_remembered(s, d->tsn)) {
+	} else if (s->history[d->tsn % STREAMS_HISTORY].tsn == d->tsn &&
+		   s->history[d->tsn % STREAMS_HISTORY].crc) {
 		differs = s->history[d->tsn % STREAMS_HISTORY].crc != fingerprint(d);
 	}
 	if (!differs)
@@ -409,7 +404,7 @@ static void above_hole(struct sctp_group *g, struct sctp_streams *s, const struc
 static bool is_ahead_of_first(const struct sctp_streams *s, uint32_t tsn)
 {
 	return s->from_midst && s->span < STREAMS_WINDOW && s->base - tsn < STREAMS_WINDOW &&
-	       !(s->has_ack && !before(s->acked, tsn)) && !is_remembered(s, tsn);
+	       !(s->has_ack && !before(s->acked, tsn)) && !map_get(s->early, tsn);
 }
 
 static void count_chunk(struct sctp_streams *s, const struct sctp_data *d)
@@ -428,6 +423,7 @@ void sctp_streams_push(struct sctp_group *g, struct sctp_streams *s, const struc
 		s->from_midst = true;
 	}
 	if (is_ahead_of_first(s, d->tsn)) {
+		map_set(s->early, d->tsn);
 		s->span++;
 		count_chunk(s, d);
 		streams_force(g, s, d);

@@ -139,7 +139,8 @@ struct sctp_streams {
 	uint64_t covered_ts;
 	uint32_t covered_packets, covered_at;
 	struct sctp_holder holder;
-	uint64_t seen[STREAMS_WINDOW / 64]; /* TSNs above cum, bit TSN % window */
+	uint64_t seen[STREAMS_WINDOW / 64];  /* TSNs above cum, bit TSN % window */
+	uint64_t early[STREAMS_WINDOW / 64]; /* likewise up to base, from the midst */
 	struct {
 		uint32_t tsn, crc;
 	} history[STREAMS_HISTORY];

@@ -21,14 +21,24 @@ static inline bool before(uint32_t a, uint32_t b)
 	return (int32_t)(a - b) < 0;
 }
 
+static inline bool map_get(const uint64_t *map, uint32_t tsn)
+{
+	return map[tsn % STREAMS_WINDOW / 64] >> tsn % 64 & 1;
+}
+
+static inline void map_set(uint64_t *map, uint32_t tsn)
+{
+	map[tsn % STREAMS_WINDOW / 64] |= 1ull << tsn % 64;
+}
+
 static inline bool seen_get(const struct sctp_streams *s, uint32_t tsn)
 {
-	return s->seen[tsn % STREAMS_WINDOW / 64] >> tsn % 64 & 1;
+	return map_get(s->seen, tsn);
 }
 
 static inline void seen_set(struct sctp_streams *s, uint32_t tsn)
 {
-	s->seen[tsn % STREAMS_WINDOW / 64] |= 1ull << tsn % 64;
+	map_set(s->seen, tsn);
 }
 
 /* Neither old nor near what comes next: a TSN of another count. */

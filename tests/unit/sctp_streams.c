@@ -131,6 +131,22 @@ static void test_order(void)
 	data(BUILD_BE, 104, 1, 27, "new");
 	CHECK(said("1:27=new "));
 
+	check_case("and once alone, however much comes before it is sent again");
+	begin((struct sctp_limits){ 0 });
+	s = (struct sctp_streams){ 0 };
+	quiet = true;
+	for (uint32_t i = 0; i < 2; i++) {
+		data(BUILD_BE, 5, 1, 0, "first");
+		for (uint32_t tsn = 4; tsn + 2000 > 0; tsn--)
+			data(BUILD_BE, tsn, 1, 0, "before");
+		for (uint32_t tsn = 6; tsn < 200; tsn++)
+			data(BUILD_BE, tsn, 1, 0, "behind");
+	}
+	quiet = false;
+	CHECK_EQ(s.delivered, 2004 + 195);
+	CHECK_EQ(s.duplicates, s.delivered);
+	CHECK_EQ(s.lost, 0);
+
 	check_case("of several first TSNs the last counts, until there is data");
 	begin((struct sctp_limits){ 0 });
 	sctp_streams_start(g, &s, 500);
