@@ -93,6 +93,16 @@ static void on_init(struct input *in)
 	}
 }
 
+/* Has the side's tag only been learnt, from packets of one who may have made it up? Not where that
+ * was a COOKIE ECHO, which may be for an INIT ACK that was missed, nor once the side went on. */
+static bool tag_is_open(const struct input *in)
+{
+	if (in->me->bits & (SURE_TAG | FORMER) || in->t->state == SCTP_S_COOKIE)
+		return false;
+	return in->t->state <= SCTP_S_INIT ||
+	       (!in->t->midstream && !(in->t->goes_on >> in->dir & 1));
+}
+
 static void on_init_ack(struct input *in)
 {
 	struct sctp_assoc *t = in->t;
@@ -103,9 +113,10 @@ static void on_init_ack(struct input *in)
 		tell_tag(in, in->me, false); /* the answer to an INIT that is kept aside */
 		if (t->state == SCTP_S_INIT)
 			t->state = SCTP_S_INIT_ACK;
-	} else if (t->state <= SCTP_S_INIT && !(in->me->bits & SURE_TAG)) {
+	} else if (tag_is_open(in)) {
 		tell_tag(in, in->me, true);
-		t->state = SCTP_S_INIT_ACK;
+		if (t->state < SCTP_S_INIT_ACK)
+			t->state = SCTP_S_INIT_ACK;
 	} else if (tag_is(in->me, be32_get(in->chunk.value.ptr))) {
 		if (t->state == SCTP_S_INIT) /* both sides had sent an INIT */
 			t->state = SCTP_S_INIT_ACK;

@@ -151,6 +151,36 @@ static void test_life(void)
 		CHECK_EQ(r.anomalies, 0);
 	}
 
+	check_case("what came before the INIT ACK, of one who can't know its tag, misleads nobody");
+	for (unsigned i = 0; i < 2; i++) {
+		open_to(SCTP_S_INIT);
+		one(A, 0x666, i ? SCTP_SACK : SCTP_COOKIE_ACK, 0, 12);
+		build_init(&b, SCTP_INIT_ACK, TAG_B, 4, 2, 900);
+		CHECK_EQ(send(B, TAG_A), SCTP_NO_DATA);
+		CHECK_EQ(r.flags, SCTP_R_TSN);
+		CHECK_EQ(r.anomalies, 0);
+		build_chunk(&b, SCTP_COOKIE_ECHO, 0, NULL, 0);
+		build_data(&b, BUILD_BE, 100, 0, 0, 0, "hello", 5);
+		CHECK_EQ(send(A, TAG_B), SCTP_DELIVER);
+		one(B, TAG_A, SCTP_COOKIE_ACK, 0, 0);
+		CHECK_EQ(t.state, SCTP_S_ESTABLISHED);
+		CHECK_EQ(r.anomalies, 0);
+		CHECK_EQ(data(B, TAG_A, 0), SCTP_DELIVER);
+	}
+	build_init(&b, SCTP_INIT_ACK, 0x666, 4, 2, 900);
+	send(B, TAG_A);
+	CHECK(raised(SCTP_A_INIT_ACK_UNEXPECTED));
+	for (unsigned i = 0; i < 2; i++) { /* where it is the answer to an INIT sent again */
+		open_to(SCTP_S_INIT);
+		one(A, TAG_B, i ? SCTP_SACK : SCTP_COOKIE_ECHO, 0, 12);
+		if (i)
+			one(B, TAG_A, SCTP_SACK, 0, 12);
+		build_init(&b, SCTP_INIT_ACK, 0x666, 4, 2, 900);
+		send(B, TAG_A);
+		CHECK(raised(SCTP_A_INIT_ACK_UNEXPECTED));
+		CHECK_EQ(data(A, TAG_B, 0), SCTP_DELIVER);
+	}
+
 	check_case("both sides may send an INIT at once, and a SHUTDOWN");
 	open_to(SCTP_S_INIT);
 	build_init(&b, SCTP_INIT, TAG_B, 4, 4, 900);
