@@ -166,6 +166,10 @@ struct sctp_assoc sctp_successor(const struct sctp_assoc *t, unsigned dir,
 	for (unsigned i = 0; i < 2; i++)
 		succeed(&fresh.side[i], &t->side[i], is_settled(t), tags[i]);
 	fresh.former = is_settled(t) ? 0 : t->former;
+	/* What has the usual tag may have answered the COOKIE ECHO with the known one all the same:
+	 * the first packet that goes on from that says so. */
+	if (tags[dir] && tag_is(&t->side[!dir], p->tag))
+		fresh.former = RESYNC_AFTER - 1;
 	fresh.side[echo ? dir : !dir].bits |= BEGAN;
 	fresh.state = echo ? SCTP_S_INIT_ACK : SCTP_S_COOKIE;
 	fresh.restarted = true;

@@ -879,13 +879,12 @@ static void test_many_inits(void)
 		CHECK_EQ(data(B, 0xa1, 0), SCTP_DELIVER);
 	}
 
-	check_case("a COOKIE ECHO made up beside the true one is found out");
+	check_case("a COOKIE ECHO made up beside the true one is found out by what comes first");
 	open_to(SCTP_S_COOKIE);
 	one(A, 0x666, SCTP_COOKIE_ECHO, 0, 8);
 	build_chunk(&b, SCTP_COOKIE_ACK, 0, NULL, 0);
 	succeed_by(B, TAG_A);
-	for (unsigned i = 0; i < 3; i++)
-		CHECK_EQ(data(A, TAG_B, 0), SCTP_BAD_TAG);
+	CHECK_EQ(data(B, TAG_A, 0), SCTP_DELIVER);
 	CHECK(takes_back(TAG_B));
 
 	check_case("nor is it answered by what was sent before a restart");
