@@ -43,6 +43,7 @@ static void tell_tag(struct input *in, struct sctp_side *s, bool now)
 	s->in = be16_get(v + 10);
 	s->tsn = be32_get(v + 12);
 	s->bits |= SURE_TAG | TOLD;
+	in->t->no_nr_sack |= sctp_lacks_nr_sack(in->p->chunks, in->p->snapped);
 	in->r->initial_tsn = s->tsn;
 	in->r->flags |= SCTP_R_TSN;
 }
@@ -493,6 +494,7 @@ void sctp_assoc_input(struct sctp_assoc *t, unsigned dir, const struct sctp_pack
 	struct sctp_chunk unused;
 
 	*r = (struct sctp_result){ .verdict = SCTP_NO_DATA };
+	w.no_nr_sack = t->no_nr_sack;
 	while (!in.stop && sctp_walk_next(&w, &in.chunk)) {
 		in.alone = !cursor_left(&w.c);
 		if (t->restarted)

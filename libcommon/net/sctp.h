@@ -29,6 +29,7 @@ enum sctp_chunk_type {
 	SCTP_COOKIE_ECHO = 10,
 	SCTP_COOKIE_ACK = 11,
 	SCTP_SHUTDOWN_COMPLETE = 14,
+	SCTP_NR_SACK = 0x10, /* FreeBSD's, where both offer it: draft-natarajan-tsvwg-sctp-nrsack */
 	SCTP_I_DATA = 0x40,
 	SCTP_RE_CONFIG = 0x82,
 	SCTP_FORWARD_TSN = 0xc0,
@@ -47,6 +48,7 @@ struct sctp_walk {
 	struct cursor c;
 	unsigned chunks;
 	bool snapped;
+	bool no_nr_sack; /* one of the sides offers none, so it ends the packet. The caller's */
 	bool bad_length; /* a chunk shorter than its header, or longer than the packet */
 	bool too_many, ended;
 };
@@ -108,6 +110,8 @@ bool sctp_param_next(struct sctp_params *w, struct sctp_param *param);
 bool sctp_lacks_forward(struct bytes chunks, bool snapped);
 /* The same of RE-CONFIG: nobody may ask one who does not offer it. RFC 6525 5.1.1. */
 bool sctp_lacks_reconfig(struct bytes chunks, bool snapped);
+/* And of NR-SACK. */
+bool sctp_lacks_nr_sack(struct bytes chunks, bool snapped);
 
 /* ---- the association --------------------------------------------------------------------- */
 
@@ -155,9 +159,10 @@ struct sctp_assoc {
 	bool midstream : 1;
 	bool restarted : 1; /* it took the place of one that lived; told once */
 	uint8_t state;      /* enum sctp_state */
-	uint8_t former;     /* packets of who began it with the tag that the other side had there */
-	uint8_t turns : 6;  /* of the sides behind its end, as if it went on, and.. */
-	uint8_t spoke : 2;  /* ..who had the last one, as a bit */
+	uint8_t former : 7; /* packets of who began it with the tag that the other side had there */
+	bool no_nr_sack : 1; /* one of the sides offered none */
+	uint8_t turns : 6;   /* of the sides behind its end, as if it went on, and.. */
+	uint8_t spoke : 2;   /* ..who had the last one, as a bit */
 };
 
 /* What a packet is worth. The numbers from 1 on are reasons why its data is not taken. */

@@ -19,8 +19,10 @@ bool sctp_checksum_right(struct bytes packet)
 
 /* RFC 9260 3.2: who does not know a chunk's type skips it or, by the first bit, discards the rest
  * of the packet. Below 16 are those that all know, but for AUTH. */
-static bool ends_packet(uint8_t type)
+static bool ends_packet(const struct sctp_walk *w, uint8_t type)
 {
+	if (type == SCTP_NR_SACK)
+		return w->no_nr_sack;
 	return !(type & 0x80) && type >= 16 && type != SCTP_I_DATA;
 }
 
@@ -42,7 +44,7 @@ bool sctp_walk_next(struct sctp_walk *w, struct sctp_chunk *chunk)
 		return false;
 	}
 	*chunk = (struct sctp_chunk){ .type = h[0], .flags = h[1], .len = be16_get(h + 2) };
-	w->ended = chunk->len > left || ends_packet(chunk->type);
+	w->ended = chunk->len > left || ends_packet(w, chunk->type);
 	if (chunk->len > left && !w->snapped) {
 		w->bad_length = true;
 		return false;
@@ -90,6 +92,11 @@ static bool offers_reconfig(const struct sctp_param *p)
 	return lists(p, SCTP_RE_CONFIG);
 }
 
+static bool offers_nr_sack(const struct sctp_param *p)
+{
+	return lists(p, SCTP_NR_SACK);
+}
+
 static bool lacks(struct bytes chunks, bool snapped, bool (*offers)(const struct sctp_param *p))
 {
 	enum { FIXED = 16 };
@@ -117,4 +124,9 @@ bool sctp_lacks_forward(struct bytes chunks, bool snapped)
 bool sctp_lacks_reconfig(struct bytes chunks, bool snapped)
 {
 	return lacks(chunks, snapped, offers_reconfig);
+}
+
+bool sctp_lacks_nr_sack(struct bytes chunks, bool snapped)
+{
+	return lacks(chunks, snapped, offers_nr_sack);
 }

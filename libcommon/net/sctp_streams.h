@@ -111,6 +111,7 @@ struct sctp_streams {
 	bool from_start;    /* the first TSN was told, so SSNs begin at 0 */
 	bool from_midst;    /* it is the one that was seen first */
 	bool no_forward;    /* this side offered no FORWARD TSN: neither's counts. The caller's */
+	bool no_nr_sack;    /* nor NR-SACK. The caller's */
 	bool no_reconfig;   /* the peer offered no RE-CONFIG: only an answer shows that it followed
 			     * one of this side. The caller's, until there is one, or a late one
 			     * belies what a message showed */

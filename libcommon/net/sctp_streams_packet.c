@@ -112,6 +112,7 @@ void sctp_streams_packet(struct sctp_group *g, struct sctp_streams *s, struct sc
 	struct sctp_chunk c;
 	struct sctp_data d;
 
+	w.no_nr_sack = s->no_nr_sack || peer->no_nr_sack;
 	while (sctp_walk_next(&w, &c)) {
 		switch (c.type) {
 		case SCTP_DATA:

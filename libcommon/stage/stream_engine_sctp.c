@@ -217,6 +217,7 @@ static struct sctp_flow *flow_start(struct stream_engine *e, struct stream_flow 
 		f->f.ignored[d] = was.f.ignored[d];
 		f->dir[d].no_forward = was.no_forward[d];
 		f->dir[d].no_reconfig = was.no_reconfig[d];
+		f->dir[d].no_nr_sack = was.no_nr_sack[d];
 		if (was.has_tsn[d])
 			sctp_streams_start(e->sctp, &f->dir[d], was.tsn[d]);
 	}
@@ -232,6 +233,7 @@ static struct stream_flow *note_start(struct stream_engine *e, struct stream_flo
 	bool told = (p->dir & 1) == d;
 	bool no_forward = told && sctp_lacks_forward(p->payload, p->missing);
 	bool no_reconfig = told && sctp_lacks_reconfig(p->payload, p->missing);
+	bool no_nr_sack = told && sctp_lacks_nr_sack(p->payload, p->missing);
 
 	if (!f)
 		f = engine_add(e, STREAM_SCTP_OPEN, h, p);
@@ -239,9 +241,11 @@ static struct stream_flow *note_start(struct stream_engine *e, struct stream_flo
 		sctp_streams_start(e->sctp, &((struct sctp_flow *)f)->dir[d], tsn);
 		((struct sctp_flow *)f)->dir[d].no_forward = no_forward;
 		((struct sctp_flow *)f)->dir[!d].no_reconfig = no_reconfig;
+		((struct sctp_flow *)f)->dir[d].no_nr_sack = no_nr_sack;
 	} else {
 		((struct sctp_open *)f)->no_forward[d] = no_forward;
 		((struct sctp_open *)f)->no_reconfig[!d] = no_reconfig;
+		((struct sctp_open *)f)->no_nr_sack[d] = no_nr_sack;
 		((struct sctp_open *)f)->tsn[d] = tsn;
 		((struct sctp_open *)f)->has_tsn[d] = true;
 	}

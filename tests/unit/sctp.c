@@ -584,6 +584,25 @@ static void test_lengths(void)
 		CHECK_EQ(t.state, type < 0x80 ? SCTP_S_ESTABLISHED : SCTP_S_ABORTED);
 	}
 
+	check_case("behind an NR-SACK it goes on unless a side is known to offer none");
+	for (unsigned i = 0; i < 5; i++) {
+		static const char offer[8] = "\x80\x08\0\6\x82\x10";
+
+		fresh();
+		build_init_with(&b, SCTP_INIT, TAG_A, 100, offer, i == 1 || i == 3 ? 0 : 8);
+		if (i < 4)
+			send(A, 0);
+		b.len = 0;
+		build_init_with(&b, SCTP_INIT_ACK, TAG_B, 900, offer, i == 2 || i == 3 ? 0 : 8);
+		if (i < 4)
+			send(B, TAG_A);
+		one(A, TAG_B, SCTP_COOKIE_ECHO, 0, 8);
+		one(B, TAG_A, SCTP_COOKIE_ACK, 0, 0);
+		build_chunk(&b, SCTP_NR_SACK, 0, "\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0", 16);
+		build_data(&b, BUILD_BE, 100, 0, 0, 0, "x", 1);
+		CHECK_EQ(send(A, TAG_B), i % 4 ? SCTP_NO_DATA : SCTP_DELIVER);
+	}
+
 	check_case("what the capture lacks is nobody's fault");
 	open_to(SCTP_S_ESTABLISHED);
 	build_data(&b, BUILD_BE, 100, 0, 0, 0, "abcdefgh", 8);

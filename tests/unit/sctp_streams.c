@@ -178,6 +178,18 @@ static void test_order(void)
 	CHECK(said("0:0=a 1:0=b "));
 	CHECK_EQ(s.malformed, 2);
 
+	check_case("what is behind an NR-SACK counts unless one of the sides offered none");
+	for (unsigned i = 0; i < 3; i++) {
+		begin((struct sctp_limits){ 0 });
+		s.no_nr_sack = i == 1;
+		peer.no_nr_sack = i == 2;
+		build_data(&b, BUILD_BE, 100, 0, 0, 7, "a", 1);
+		build_chunk(&b, SCTP_NR_SACK, 0, "\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0", 16);
+		build_data(&b, BUILD_BE, 101, 0, 1, 7, "b", 1);
+		send();
+		CHECK(said(i ? "0:0=a " : "0:0=a 0:1=b "));
+	}
+
 	check_case("the last chunk of a snapped packet says what it lacks");
 	begin((struct sctp_limits){ 0 });
 	build_data(&b, BUILD_BE, 100, 0, 0, 7, "abcdefgh", 8);

@@ -250,6 +250,27 @@ static void test_forward(void)
 	}
 }
 
+static void test_nr_sack(void)
+{
+	static const struct bytes none = BYTES_LIT(EXTENSIONS),
+				  with = BYTES_LIT("\200\10\0\6\202\20\0\0");
+
+	check_case("what is behind an NR-SACK is there where neither side is known to offer none");
+	for (unsigned i = 0; i < 8; i++) {
+		begin(NULL);
+		init_with(1, 0, SCTP_INIT, 100, i & 1 ? none : with, 0);
+		if (i & 4) /* or data comes before the INIT ACK */
+			message(0, 100, 1, 0, "a");
+		init_with(1, 1, SCTP_INIT_ACK, 500, i & 2 ? none : with, 0);
+		if (!(i & 4))
+			message(0, 100, 1, 0, "a");
+		build_chunk(&b, SCTP_NR_SACK, 0, "\0\0\1\364\0\0\0\0\0\0\0\0\0\0\0", 16);
+		message(0, 101, 1, 1, "b");
+		CHECK(said_is(i & 3 ? "0:1/0=a. " : "0:1/0=a. 0:1/1=b. "));
+		finish();
+	}
+}
+
 static void test_reconfig(void)
 {
 	static const uint8_t ask[8] = { 0, SCTP_TSN_RESET, 0, 8, 0, 0, 0, 7 };
@@ -564,6 +585,7 @@ int main(void)
 	test_streams();
 	test_gaps();
 	test_forward();
+	test_nr_sack();
 	test_reconfig();
 	test_verdicts();
 	test_ends();
