@@ -486,10 +486,15 @@ uint32_t sctp_streams_forward(struct sctp_group *g, struct sctp_streams *s, uint
 /* A FORWARD TSN that waited for its receiver, who may have ignored it. */
 static void follow_forward(struct sctp_group *g, struct sctp_streams *s)
 {
-	if (!s->has_forward || (before(s->acked, s->forward) && before(s->cum, s->forward)))
+	uint32_t tsns = before(s->cum, s->forward) ? s->forward - s->cum : 0;
+
+	if (!s->has_forward || (before(s->acked, s->forward) && tsns))
 		return;
 	s->has_forward = false;
 	streams_give_up(g, s, s->forward, SCTP_GAP_ABANDONED);
+	for (unsigned i = 0; i < s->nforwards && tsns; i++)
+		tsns -= sctp_streams_abandon(g, s, s->forwards[i].sid, s->forwards[i].last,
+					     s->forward_interleaved);
 }
 
 /* ---- time and the end ------------------------------------------------------------------- */

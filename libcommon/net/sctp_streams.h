@@ -20,8 +20,9 @@ enum {
 	STREAMS_WINDOW = 4096, /* TSNs above the lowest one missing */
 	STREAMS_HISTORY = 64,  /* TSNs whose bytes' CRC is kept to compare repeats with */
 	STREAMS_HOLDERS = 34,
-	STREAMS_RESYNC = 8, /* packets with chunks in a row outside the window, and no SACK within
-			     * it between them, after which it is moved */
+	STREAMS_FORWARD = 16, /* streams kept of a FORWARD TSN that waits for its receiver */
+	STREAMS_RESYNC = 8,   /* packets with chunks in a row outside the window, and no SACK within
+			       * it between them, after which it is moved */
 };
 
 enum sctp_gap_reason {
@@ -121,6 +122,12 @@ struct sctp_streams {
 	bool has_ack;
 	bool has_forward; /* forward: TSNs given up once the peer acknowledges them */
 	uint32_t forward;
+	bool forward_interleaved; /* and up to which message of which streams */
+	uint8_t nforwards;
+	struct {
+		uint32_t last;
+		uint16_t sid;
+	} forwards[STREAMS_FORWARD];
 	uint32_t strays, stray_next;
 	uint64_t stray_n; /* the last packet that counted for strays */
 	uint32_t streams_list, nstreams;

@@ -1,6 +1,16 @@
 /* sctp_streams_packet: the chunks of a packet, taken apart for sctp_streams.c. */
 #include "libcommon/net/sctp_streams_private.h"
 
+/* Of more streams than are kept the next message tells what was skipped. */
+static void keep_forward(struct sctp_streams *s, uint16_t sid, uint32_t last)
+{
+	if (s->nforwards == STREAMS_FORWARD)
+		return;
+	s->forwards[s->nforwards].sid = sid;
+	s->forwards[s->nforwards].last = last;
+	s->nforwards++;
+}
+
 /* RFC 3758 3.2, RFC 8260 2.3.1. A message has one TSN at least, so no more of the streams listed
  * can have lost one than there were TSNs given up. Else a packet of a long list would make output
  * of many times its size, and out of date as often as its sender likes. */
@@ -10,17 +20,27 @@ static void on_forward(struct sctp_group *g, struct sctp_streams *s, const struc
 	struct cursor c = cursor_of(chunk->value);
 	size_t entry = interleaved ? 8 : 4;
 	uint32_t cum = cursor_be32(&c), tsns;
+	bool waits;
 
 	if (c.failed) {
 		s->malformed++;
 		return;
 	}
 	tsns = sctp_streams_forward(g, s, cum);
-	while (tsns && cursor_left(&c) >= entry) {
+	waits = !tsns && s->has_forward && s->forward == cum;
+	if (waits) {
+		s->forward_interleaved = interleaved;
+		s->nforwards = 0;
+	}
+	while ((tsns || waits) && cursor_left(&c) >= entry) {
 		uint16_t sid = cursor_be16(&c), ssn_or_flags = cursor_be16(&c);
 		uint32_t mid = interleaved ? cursor_be32(&c) : ssn_or_flags;
 
-		if (!interleaved || !(ssn_or_flags & 1)) /* not of unordered messages */
+		if (interleaved && ssn_or_flags & 1)
+			continue; /* of unordered messages */
+		if (waits)
+			keep_forward(s, sid, mid);
+		else
 			tsns -= sctp_streams_abandon(g, s, sid, mid, interleaved);
 	}
 }

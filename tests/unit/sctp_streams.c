@@ -401,6 +401,38 @@ static void test_gaps(void)
 		CHECK_EQ(s.lost_by[SCTP_GAP_ABANDONED], taken ? 3 : 0);
 	}
 
+	check_case("and so the messages of the streams that it names, which let go what is next");
+	for (unsigned i = 0; i < 3; i++) {
+		static const uint8_t forward[12] = { 0, 0, 0, 102, 0, 1, 0, 1, 0, 2, 0, 0 };
+		static const uint8_t other[20] = { 0, 0, 0, 102, 0, 3, 0, 1, 0, 0,
+						   0, 9, 0, 1,   0, 0, 0, 0, 0, 1 };
+
+		begin((struct sctp_limits){ .acked_packets = 100 });
+		if (i == 1) {
+			build_i_data(&b, BUILD_B, 100, 1, 0, 7, "a", 1);
+			build_i_data(&b, BUILD_BE, 104, 1, 2, 7, "c", 1);
+			send();
+			build_chunk(&b, SCTP_I_FORWARD_TSN, 0, other, sizeof(other));
+		} else {
+			data(BUILD_B, 100, 1, 0, "a");
+			data(BUILD_BE, 104, 1, 2, "c");
+			build_chunk(&b, SCTP_FORWARD_TSN, 0, forward, sizeof(forward));
+		}
+		sctp_streams_ack(&s, 100);
+		send();
+		CHECK(said("1:0=a "));
+		if (i == 2) { /* its receiver did not take it */
+			data(BUILD_E, 101, 1, 0, "b");
+			data(BUILD_BE, 102, 1, 1, "b");
+			CHECK(said("1:0=b 1:1=b 1:2=c "));
+		}
+		sctp_streams_ack(&s, 102);
+		sctp_streams_tick(g, &s, 1, 1, false);
+		CHECK(said(i == 2   ? ""
+			   : i == 1 ? "<101+2> [1:0] [1:1] 1:2=c "
+				    : "<101+2> [1:0] [1:1] 1:2=c [2:0] "));
+	}
+
 	check_case("RFC 3758 3.6: a FORWARD TSN that is out of date gives up no message");
 	begin((struct sctp_limits){ 0 });
 	data(BUILD_BE, 100, 1, 0, "a");
