@@ -411,6 +411,8 @@ static void count_chunk(struct sctp_streams *s, const struct sctp_data *d)
 {
 	s->chunks++;
 	s->bytes += d->bytes.len;
+	if (!s->unanswered_ts)
+		s->unanswered_ts = d->ts;
 	remember(s, d);
 }
 
@@ -457,6 +459,7 @@ void sctp_streams_ack(struct sctp_streams *s, uint32_t cum)
 	if (!s->id || s->dropped || is_far(s, cum))
 		return;
 	s->strays = 0;
+	s->unanswered_ts = 0;
 	if (s->has_ack && !before(s->acked, cum))
 		return;
 	s->acked = cum;
@@ -483,12 +486,19 @@ uint32_t sctp_streams_forward(struct sctp_group *g, struct sctp_streams *s, uint
 	return tsns;
 }
 
+/* Are SACKs not seen any more? They take half a second at most: RFC 9260 6.2. */
+static bool is_unanswered(const struct sctp_group *g, const struct sctp_streams *s, uint64_t now)
+{
+	return s->unanswered_ts && now >= s->unanswered_ts &&
+	       now - s->unanswered_ts >= g->limits.timer_ns;
+}
+
 /* A FORWARD TSN that waited for its receiver, who may have ignored it. */
-static void follow_forward(struct sctp_group *g, struct sctp_streams *s)
+static void follow_forward(struct sctp_group *g, struct sctp_streams *s, uint64_t now)
 {
 	uint32_t tsns = before(s->cum, s->forward) ? s->forward - s->cum : 0;
 
-	if (!s->has_forward || (before(s->acked, s->forward) && tsns))
+	if (!s->has_forward || (before(s->acked, s->forward) && tsns && !is_unanswered(g, s, now)))
 		return;
 	s->has_forward = false;
 	streams_give_up(g, s, s->forward, SCTP_GAP_ABANDONED);
@@ -504,7 +514,7 @@ void sctp_streams_tick(struct sctp_group *g, struct sctp_streams *s, uint64_t no
 {
 	if (!s->id || s->dropped)
 		return;
-	follow_forward(g, s);
+	follow_forward(g, s, now);
 	if (s->has_ack && before(s->cum, s->acked)) {
 		if (!s->covered_ts) {
 			s->covered_ts = now ? now : 1;
@@ -528,7 +538,7 @@ void sctp_streams_flush(struct sctp_group *g, struct sctp_streams *s, enum sctp_
 {
 	if (!s->id || s->dropped)
 		return;
-	follow_forward(g, s);
+	follow_forward(g, s, 0);
 	if (s->has_ack && before(s->cum, s->acked))
 		streams_give_up(g, s, s->acked, SCTP_GAP_ACKED);
 	streams_give_up(g, s, s->highest, why);

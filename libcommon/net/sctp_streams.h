@@ -120,7 +120,8 @@ struct sctp_streams {
 	uint32_t highest;
 	uint32_t acked; /* the peer's cumulative acknowledgement, if has_ack */
 	bool has_ack;
-	bool has_forward; /* forward: TSNs given up once the peer acknowledges them */
+	uint64_t unanswered_ts; /* of the first data since an acknowledgement; 0: none */
+	bool has_forward;       /* forward: TSNs given up once the peer acknowledges them */
 	uint32_t forward;
 	bool forward_interleaved; /* and up to which message of which streams */
 	uint8_t nforwards;
@@ -180,8 +181,8 @@ void sctp_streams_push(struct sctp_group *g, struct sctp_streams *s, const struc
 /* The peer has everything up to `cum`. */
 void sctp_streams_ack(struct sctp_streams *s, uint32_t cum);
 /* The sender gave up everything up to `cum`. How many TSNs that was; 0: out of date, or beyond the
- * window, and ignored; or to wait for the acknowledgement, where those are seen, as its receiver
- * may ignore it for more reasons than are known here. RFC 3758 3.6. */
+ * window, and ignored; or to wait for the acknowledgement, as long as those are seen, as its
+ * receiver may ignore it for more reasons than are known here. RFC 3758 3.6. */
 uint32_t sctp_streams_forward(struct sctp_group *g, struct sctp_streams *s, uint32_t cum);
 /* And so a stream's messages up to `last`. False: they are over already, or the stream is not known
  * and can't be. */

@@ -433,6 +433,30 @@ static void test_gaps(void)
 				    : "<101+2> [1:0] [1:1] 1:2=c [2:0] "));
 	}
 
+	check_case("it waits no longer where data is not acknowledged any more");
+	for (unsigned acked = 0; acked < 2; acked++) {
+		static const uint8_t forward[8] = { 0, 0, 0, 102, 0, 1, 0, 2 };
+
+		begin((struct sctp_limits){ .acked_packets = 100, .timer_ns = 3000 });
+		frame = 0;
+		data(BUILD_BE, 100, 1, 0, "a");
+		sctp_streams_ack(&s, 100);
+		build_chunk(&b, SCTP_FORWARD_TSN, 0, forward, sizeof(forward));
+		send();
+		sctp_streams_tick(g, &s, 9000000, 1, false); /* to nothing is there an answer */
+		data(BUILD_BE, 103, 1, 3, "d");
+		sctp_streams_tick(g, &s, 5999, 1, false);
+		CHECK(said("1:0=a "));
+		if (acked)
+			sctp_streams_ack(&s, 100);
+		sctp_streams_tick(g, &s, 6000, 1, false);
+		CHECK(said(acked ? "" : "<101+2> [1:1] 1:3=d "));
+		sctp_streams_ack(&s, 103);
+		sctp_streams_tick(g, &s, 6001, 1, false);
+		CHECK(said(acked ? "<101+2> [1:1] 1:3=d " : ""));
+		CHECK_EQ(s.lost_by[SCTP_GAP_ABANDONED], 2);
+	}
+
 	check_case("RFC 3758 3.6: a FORWARD TSN that is out of date gives up no message");
 	begin((struct sctp_limits){ 0 });
 	data(BUILD_BE, 100, 1, 0, "a");
