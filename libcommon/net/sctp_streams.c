@@ -377,13 +377,17 @@ static void in_order(struct sctp_group *g, struct sctp_streams *s, const struct 
 		s->hole_ts = s->covered_ts = 0;
 }
 
+static bool is_whole(const struct sctp_data *d)
+{
+	return (d->flags & (BEGIN | END)) == (BEGIN | END);
+}
+
 /* Above a hole: out if nothing in its stream lacks, else it waits. */
 static void above_hole(struct sctp_group *g, struct sctp_streams *s, const struct sctp_data *d)
 {
 	struct hold_stream *t = d->flags & UNORDERED ? NULL : streams_find(g, s, d->sid);
-	bool whole = (d->flags & (BEGIN | END)) == (BEGIN | END);
 
-	if (t ? streams_is_next(t, d) : (d->flags & UNORDERED) && whole) {
+	if (t ? streams_is_next(t, d) : (d->flags & UNORDERED) && is_whole(d)) {
 		seen_set(s, d->tsn);
 		s->highest = before(s->highest, d->tsn) ? d->tsn : s->highest;
 		streams_force(g, s, d);
@@ -400,11 +404,13 @@ static void above_hole(struct sctp_group *g, struct sctp_streams *s, const struc
 }
 
 /* Where the start was not seen the first TSN may have come ahead of others, which its receiver
- * lacks as far as is seen. Of what came before it nothing is known, so nothing is missed. */
-static bool is_ahead_of_first(const struct sctp_streams *s, uint32_t tsn)
+ * lacks as far as is seen. Of what came before it nothing is known, so nothing is missed: so no
+ * fragments, which would be joined to others whatever lacks between them. */
+static bool is_ahead_of_first(const struct sctp_streams *s, const struct sctp_data *d)
 {
-	return s->from_midst && s->span < STREAMS_WINDOW && s->base - tsn < STREAMS_WINDOW &&
-	       !(s->has_ack && !before(s->acked, tsn)) && !map_get(s->early, tsn);
+	return s->from_midst && s->span < STREAMS_WINDOW && s->base - d->tsn < STREAMS_WINDOW &&
+	       !(s->has_ack && !before(s->acked, d->tsn)) && !map_get(s->early, d->tsn) &&
+	       is_whole(d);
 }
 
 static void count_chunk(struct sctp_streams *s, const struct sctp_data *d)
@@ -424,7 +430,7 @@ void sctp_streams_push(struct sctp_group *g, struct sctp_streams *s, const struc
 		start(g, s, d->tsn);
 		s->from_midst = true;
 	}
-	if (is_ahead_of_first(s, d->tsn)) {
+	if (is_ahead_of_first(s, d)) {
 		map_set(s->early, d->tsn);
 		s->span++;
 		count_chunk(s, d);

@@ -147,6 +147,23 @@ static void test_order(void)
 	CHECK_EQ(s.duplicates, s.delivered);
 	CHECK_EQ(s.lost, 0);
 
+	check_case("but no fragment, as nobody could say which TSN lacks between two");
+	for (unsigned i = 0; i < 2; i++) {
+		uint8_t u = i ? BUILD_U : 0;
+
+		begin((struct sctp_limits){ 0 });
+		s = (struct sctp_streams){ 0 };
+		data(u, 101, 1, 0, "b");
+		data(u | BUILD_B, 100, 1, 0, "a");
+		data(u | BUILD_E, 102, 1, 0, "c");
+		CHECK(said(i ? "1:u0=b 1:u0=c " : "[1:0] 1:0=b 1:0=c "));
+		data(u | BUILD_B, 97, 1, 65535, "a");
+		data(u | BUILD_E, 99, 1, 65535, "c");
+		data(u | BUILD_BE, 96, 1, 65534, "whole");
+		CHECK(said(i ? "1:u0=whole " : "1:65534=whole "));
+		CHECK_EQ(s.duplicates, 3);
+	}
+
 	check_case("of several first TSNs the last counts, until there is data");
 	begin((struct sctp_limits){ 0 });
 	sctp_streams_start(g, &s, 500);
