@@ -397,24 +397,21 @@ static void input_before_open(struct tcp *t, unsigned dir, const struct tcp_segm
 		suppose_start(me, s, seen);
 }
 
-/* Bits that only a marked packet, or the answer to one, has. */
-static void note_congestion(struct tcp_half *me, const struct tcp_segment *s)
+/* Does it acknowledge bytes that were not seen? Were they not sent either, its receiver drops it:
+ * RFC 9293 3.10.7.4, fifth. One may be a FIN. */
+static bool acks_unseen(const struct tcp_half *peer, const struct tcp_segment *s)
 {
-	if (s->ecn == ECN_CE && tcp_figures_live(me))
-		me->ce++;
-	me->ece += (s->flags & TCP_ECE) && me->ece < UINT16_MAX;
-	me->cwr += (s->flags & TCP_CWR) && me->cwr < UINT16_MAX;
+	uint64_t end = peer->bits & FIN_SENT ? sent_to(peer) : peer->next + 1;
+
+	return s->flags & TCP_ACK && offset_near(peer, end, s->ack) > (int64_t)end &&
+	       (peer->bits & (ANCHORED | SENT)) == (ANCHORED | SENT);
 }
 
-/* Does it acknowledge bytes that were not seen? Were they not sent either, its receiver drops it:
- * RFC 9293 3.10.7.4, fifth. One may be a FIN. From before the SYN some drop it as well. */
+/* Likewise, or bytes from before the SYN, which some drop as well? */
 static bool ack_is_doubtful(const struct tcp_half *peer, const struct tcp_segment *s)
 {
-	int64_t end = (int64_t)(peer->bits & FIN_SENT ? sent_to(peer) : peer->next + 1);
-	int64_t off = offset_near(peer, (uint64_t)end, s->ack);
-
-	return s->flags & TCP_ACK && (off > end || (off < 0 && peer->bits & SYN_SEEN)) &&
-	       (peer->bits & (ANCHORED | SENT)) == (ANCHORED | SENT);
+	return acks_unseen(peer, s) || (s->flags & TCP_ACK && peer->bits & SYN_SEEN &&
+					offset_near(peer, peer->next, s->ack) < 0);
 }
 
 /* Is it where it may be: window, timestamp, acknowledgement? Else it has its verdict. */
@@ -430,12 +427,13 @@ static bool accept_segment(struct tcp *t, struct history *h, unsigned dir,
 		ignore_stray(s, r);
 		return false;
 	}
-	/* Beside a doubtful acknowledgement a timestamp is neither held against its side nor the
-	 * last one: its receiver may not take it. */
-	timed = segment_timestamp(s->options, &tsval) && !ack_is_doubtful(peer, s);
-	if (timed && !jumped && fails_paws(t, me, *off, s, tsval) &&
+	/* Beside a doubtful acknowledgement a timestamp is not the last one, as its receiver may
+	 * not take it; nor held against its side where the capture may lack bytes. */
+	timed = segment_timestamp(s->options, &tsval);
+	if (timed && !jumped && fails_paws(t, me, *off, s, tsval) && !acks_unseen(peer, s) &&
 	    !trust_timestamp(me, peer, s, r))
 		return false;
+	timed = timed && !ack_is_doubtful(peer, s);
 	if ((s->flags & TCP_ACK) && !input_ack(t, h, dir, s, r)) {
 		if (!jumped && !resync_ack(me, peer, s, *off, r)) {
 			ignore_stray(s, r);
@@ -500,7 +498,7 @@ static void input_ordinary(struct tcp *t, struct history *h, unsigned dir,
 	note_window(me, s);
 	t->last_window[dir] = s->window;
 	if (s->ecn == ECN_CE || (s->flags & (TCP_ECE | TCP_CWR)))
-		note_congestion(me, s);
+		tcp_count_congestion(me, s);
 	r->offset = off > 0 ? (uint64_t)off : 0;
 	if (is_keepalive(me, peer, s, off)) {
 		ignore(r, TCP_KEEPALIVE);

@@ -89,6 +89,14 @@ void tcp_count_repeat(struct tcp *t, struct history *h, unsigned dir, uint64_t o
 	me->repeated_bytes = repeated < UINT32_MAX ? (uint32_t)repeated : UINT32_MAX;
 }
 
+void tcp_count_congestion(struct tcp_half *me, const struct tcp_segment *s)
+{
+	if (s->ecn == ECN_CE && tcp_figures_live(me))
+		me->ce++;
+	me->ece += (s->flags & TCP_ECE) && me->ece < UINT16_MAX;
+	me->cwr += (s->flags & TCP_CWR) && me->cwr < UINT16_MAX;
+}
+
 void tcp_figures_get(const struct tcp *t, const struct history *h, unsigned dir,
 		     struct tcp_figures *f)
 {

@@ -155,6 +155,8 @@ void tcp_time_ack(struct tcp_half *me, uint64_t acked, uint64_t now);
 /* Data of this side in order, out of it, or again. Before next is moved. */
 void tcp_count_repeat(struct tcp *t, struct history *h, unsigned dir, uint64_t offset, uint64_t end,
 		      uint64_t now);
+/* Bits that only a marked packet, or the answer to one, has. */
+void tcp_count_congestion(struct tcp_half *me, const struct tcp_segment *s);
 
 static inline uint32_t tcp_us(uint64_t ns)
 {

@@ -708,6 +708,14 @@ static void test_paws(void)
 	CHECK_EQ(r.verdict, TCP_PAWS);
 	with_timestamp(O, A, 1011, 5001, 33, 1003);
 	DELIVERED(10, 33);
+	begin("nor does one of what was before the SYN, whose timestamp is nobody's last one "
+	      "either");
+	open_with_timestamps();
+	with_timestamp(O, A, 1001, 5000, 10, 5);
+	CHECK_EQ(r.verdict, TCP_PAWS);
+	with_timestamp(O, A, 1001, 5000, 0, 1000 + (1 << 30));
+	with_timestamp(O, A, 1001, 5001, 10, 1001);
+	DELIVERED(0, 10);
 	begin("where the other side is not seen any more none is too old");
 	open_with_timestamps();
 	for (uint32_t i = 0; i < 40; i++)
