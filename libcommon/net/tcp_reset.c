@@ -34,6 +34,13 @@ static bool rst_is_exact(const struct tcp_half *me, const struct tcp_half *peer,
 	return off == (int64_t)me->next || (me->bits & FIN_SENT && off == (int64_t)fin_of(me) + 1);
 }
 
+/* Did both sides agree on signatures, as far as their SYNs were seen? The other one may not have
+ * got a SYN that offers them, and drops what is signed then. */
+static bool is_signed(const struct tcp_half *me, const struct tcp_half *peer)
+{
+	return me->bits & HAS_AUTH && (peer->bits & HAS_AUTH || !(peer->bits & SYN_SEEN));
+}
+
 void tcp_input_rst(struct tcp *t, unsigned dir, const struct tcp_segment *s, struct tcp_result *r)
 {
 	struct tcp_half *me = &t->half[dir], *peer = &t->half[!dir];
@@ -47,7 +54,7 @@ void tcp_input_rst(struct tcp *t, unsigned dir, const struct tcp_segment *s, str
 	if (!t->started)
 		anomaly(r, TCP_A_SPONTANEOUS_RST);
 	tcp_options_parse(s->options, &o);
-	if (o.has_auth && !(me->bits & HAS_AUTH)) { /* signed, where no signatures were agreed on */
+	if (o.has_auth && !is_signed(me, peer)) {
 		anomaly(r, TCP_A_RST_SUSPECT);
 		ignore(r, TCP_RST_SUSPECT);
 		return;

@@ -116,20 +116,42 @@ static void test_reset(void)
 
 static void test_options(void)
 {
+	const struct bytes signature = BYTES("\x1d\x10"
+					     "0123456789abcd",
+					     16);
 	struct tcp_segment s;
 
 	begin("a signed reset where no signatures were agreed on is ignored");
 	open_connection(1000, 5000);
 	s = segment(X | A, 5001, 1001, 0);
-	s.options = BYTES("\x1d\x10"
-			  "0123456789abcd",
-			  16);
+	s.options = signature;
 	tcp_input(&t, &h, R, &s, &r);
 	CHECK_EQ(r.verdict, TCP_RST_SUSPECT);
 	CHECK(!tcp_was_reset(&t));
 	s.options.len = 0;
 	tcp_input(&t, &h, R, &s, &r);
 	CHECK(tcp_was_reset(&t));
+
+	for (unsigned first = 0; first < 2; first++) {
+		begin("nor does one of several SYNs agree on them, but the answer to it");
+		for (unsigned i = 0; i < 2; i++) {
+			options = i == first ? signature : BYTES("", 0);
+			send(O, S, 1000, 0, 0);
+		}
+		options.len = 0;
+		send(R, S | A, 5000, 1001, 0);
+		send(O, A, 1001, 5001, 0);
+		options = signature;
+		send(O, X | A, 1001, 5001, 0);
+		CHECK_EQ(r.verdict, TCP_RST_SUSPECT);
+		CHECK(!tcp_was_reset(&t));
+	}
+	begin("of one side alone nobody knows better");
+	options = signature;
+	send(O, S, 1000, 0, 0);
+	send(O, A, 1001, 5001, 0);
+	send(O, X | A, 1001, 5001, 0);
+	CHECK(r.flags & TCP_R_RST);
 
 	begin("more than the receiver's largest segment is several put together");
 	s = segment(S, 1000, 0, 0);

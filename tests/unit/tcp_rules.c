@@ -546,9 +546,9 @@ static void test_reset(void)
 		CHECK_EQ(tcp_phase(&t), TCP_OPEN);
 		CHECK(!tcp_was_reset(&t));
 	}
-	begin("where its SYN was signed, a signed reset counts");
-	send(O, S, 1000, 0, 0);
+	begin("where both SYNs were signed, a signed reset counts");
 	options = BYTES(signatures[0], 18);
+	send(O, S, 1000, 0, 0);
 	send(R, S | A, 5000, 1001, 0);
 	send(R, X, 5001, 0, 0);
 	CHECK(r.flags & TCP_R_RST);
