@@ -158,8 +158,8 @@ struct tcp_result {
  * old flow is over and the segment goes to a new one. */
 bool tcp_is_reuse(const struct tcp *t, unsigned dir, const struct tcp_segment *s);
 /* Does this segment go on with a connection of whose FIN or reset the other side knows nothing, as
- * it acknowledged what came behind, or the side itself that has reset it, likewise? Ask as above;
- * the new flow is one from its middle. */
+ * it acknowledged what came behind, or the side itself that has reset it, likewise? Behind a FIN
+ * only the side that sent it. Ask as above; the new flow is one from its middle. */
 bool tcp_goes_on(const struct tcp *t, unsigned dir, const struct tcp_segment *s);
 /* Takes one segment. A zeroed struct tcp is a new connection. h is written to. */
 void tcp_input(struct tcp *t, struct history *h, unsigned dir, const struct tcp_segment *s,

@@ -12,10 +12,18 @@ bool tcp_is_merged(const struct tcp *t, unsigned dir, uint32_t len)
 bool tcp_goes_on(const struct tcp *t, unsigned dir, const struct tcp_segment *s)
 {
 	const struct tcp_half *me = &t->half[dir], *peer = &t->half[!dir];
+	int64_t off;
 
-	return (me->bits | peer->bits) & REFUTED && s->len && !(s->flags & (TCP_SYN | TCP_RST)) &&
-	       !s->bad_checksum &&
-	       offset_of(me, peer, s->seq) + (int64_t)s->len > (int64_t)me->acked;
+	if (!((me->bits | peer->bits) & REFUTED) || !s->len || s->flags & (TCP_SYN | TCP_RST) ||
+	    s->bad_checksum)
+		return false;
+	/* Whatever a side acknowledges behind the other one's FIN, its own stream goes on. */
+	if (!(me->bits & REFUTED) && !is_reset(t))
+		return false;
+	/* What is acknowledged lies within a window of the end, and what comes in one of that. */
+	off = offset_of(me, peer, s->seq);
+	return off + (int64_t)s->len > (int64_t)me->acked &&
+	       off <= (int64_t)frontier(me) + 2 * window_of(peer);
 }
 
 enum tcp_phase tcp_phase(const struct tcp *t)

@@ -157,6 +157,35 @@ static void test_refuted_ends(void)
 	}
 }
 
+/* A client's FIN that its server says not to know. */
+static void test_refuted_by_liar(void)
+{
+	struct tracker *t = begin("who acknowledges what came behind a FIN splits no stream of its "
+				  "own",
+				  8);
+	const struct flow *f;
+
+	tcp(t, 4000, TCP_SYN, 0, 0, 0);
+	tcp(t, 80, TCP_SYN | TCP_ACK, 0, 0, 0);
+	tcp(t, 4000, TCP_ACK, 0, 0, 100);
+	tcp(t, 4000, TCP_FIN | TCP_ACK, 100, 0, 0);
+	f = p.flow;
+	tcp(t, 80, TCP_ACK, 0, 200, 50);
+	tcp(t, 80, TCP_ACK, 50, 101, 50);
+	CHECK(p.flow == f && !p.is_new);
+	CHECK_EQ(p.tcp.verdict, TCP_DELIVER);
+	CHECK_EQ(p.tcp.offset, 50);
+	check_case("nor does what lies far away, and hides the answer");
+	tcp(t, 4000, TCP_ACK, 1 << 30, 100, 1);
+	CHECK(!p.is_new);
+	tcp(t, 80, TCP_ACK, 100, 200, 50);
+	CHECK_EQ(p.tcp.verdict, TCP_DELIVER);
+	CHECK_EQ(p.tcp.offset, 100);
+	tcp(t, 4000, TCP_ACK, 200, 150, 100);
+	CHECK(p.is_new);
+	free(tracker_memory);
+}
+
 /* A server's reset that its client never gets, or that somebody else sent. */
 static void test_refuted_reset(void)
 {
@@ -361,6 +390,7 @@ int main(void)
 	test_flows();
 	test_sides();
 	test_refuted_ends();
+	test_refuted_by_liar();
 	test_refuted_reset();
 	test_checksums();
 	test_reuse();
