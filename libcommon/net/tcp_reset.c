@@ -41,6 +41,18 @@ static bool is_signed(const struct tcp_half *me, const struct tcp_half *peer)
 	return me->bits & HAS_AUTH && (peer->bits & HAS_AUTH || !(peer->bits & SYN_SEEN));
 }
 
+/* Behind its reset a side may still acknowledge what is under way, as it did so before: bytes that
+ * its window allows, and no claims ahead of them. */
+static void cover_sent(struct tcp_half *peer, const struct tcp_half *me)
+{
+	uint32_t window = me->scale == TCP_NO_SCALE ? WINDOW_UNKNOWN : me->window;
+
+	if (frontier(peer) > peer->acked + window)
+		peer->acked += window;
+	else
+		peer->acked = frontier(peer);
+}
+
 void tcp_input_rst(struct tcp *t, unsigned dir, const struct tcp_segment *s, struct tcp_result *r)
 {
 	struct tcp_half *me = &t->half[dir], *peer = &t->half[!dir];
@@ -68,7 +80,7 @@ void tcp_input_rst(struct tcp *t, unsigned dir, const struct tcp_segment *s, str
 		r->flags |= TCP_R_RST;
 		if (me->bits & ANCHORED)
 			r->offset = frontier(me);
-		peer->acked = frontier(peer); /* from now on it acknowledges no more */
+		cover_sent(peer, me);
 		return;
 	}
 	anomaly(r, TCP_A_RST_SUSPECT);

@@ -209,6 +209,21 @@ static void test_refuted_reset(void)
 	CHECK_EQ(p.tcp.anomalies, 1u << TCP_A_RST_SUSPECT);
 	CHECK_EQ(ends[FLOW_END_RST], 1);
 	free(tracker_memory);
+
+	t = begin("so it is where bytes far ahead, which nobody took, came before the reset", 8);
+	tcp(t, 4000, TCP_SYN, 0, 0, 0);
+	tcp(t, 80, TCP_SYN | TCP_ACK, 0, 0, 0);
+	tcp(t, 4000, TCP_ACK, 0, 0, 0);
+	for (uint32_t i = 1; i < 3; i++)
+		tcp(t, 80, TCP_ACK, i << 20, 0, 1);
+	tcp(t, 4000, TCP_RST, 0, 0, 0);
+	tcp(t, 4000, TCP_ACK, 0, 0, 100);
+	tcp(t, 80, TCP_ACK, 0, 100, 0);
+	CHECK_EQ(p.tcp.verdict, TCP_NO_DATA);
+	tcp(t, 4000, TCP_ACK, 100, 0, 100);
+	CHECK(p.is_new);
+	CHECK_EQ(p.tcp.verdict, TCP_DELIVER);
+	free(tracker_memory);
 }
 
 static void test_checksums(void)
