@@ -1,21 +1,14 @@
 /* tracker: turns a sequence of parsed packets into flows with states. */
 #include "libcommon/net/tracker.h"
 
+#include "libcommon/net/hosts.h"
+
 enum {
-	GOOD_CHECKSUM = 1, /* bits of flow.bits, shifted by the direction */
-	HOSTS = 4096,
-	HOST_PROBES = 8,
+	GOOD_CHECKSUM = 1,     /* bits of flow.bits, shifted by the direction */
 	HALF_OPEN_LEAST = 64,  /* are let in, however small the table */
 	LABEL_VARIANTS = 8,    /* flows of the same endpoints with other labels, at once */
 	LABEL_KNOWN = 1 << 20, /* in flow.label: a label has 20 bits */
 	LINE = 64,
-};
-
-/* Hosts whose offloaded checksums were spoken of. The hash is fixed: what is put out may not
- * depend on the secret. */
-struct host {
-	uint8_t addr[16];
-	uint8_t version;
 };
 
 struct tracker {
@@ -24,9 +17,9 @@ struct tracker {
 	struct paths *paths;
 	struct flow *current; /* of the packet before, or NULL */
 	uint32_t half_open_max;
-	bool plain; /* the key is the 5-tuple, in its usual way */
-	struct host hosts[HOSTS];
-	uint64_t nhosts, hosts_full, half_open_evicted;
+	bool plain;              /* the key is the 5-tuple, in its usual way */
+	struct hosts offloading; /* hosts whose checksums were spoken of */
+	uint64_t half_open_evicted;
 };
 
 static size_t round_up(size_t n)
@@ -68,12 +61,12 @@ uint32_t tracker_count(const struct tracker *t)
 
 uint64_t tracker_hosts(const struct tracker *t)
 {
-	return t->nhosts;
+	return t->offloading.count;
 }
 
 uint64_t tracker_hosts_full(const struct tracker *t)
 {
-	return t->hosts_full;
+	return t->offloading.full;
 }
 
 uint64_t tracker_pressures(const struct tracker *t)
@@ -287,29 +280,6 @@ static void bound_half_open(struct tracker *t)
 
 /* ---- checksums -------------------------------------------------------------------------- */
 
-/* Remembers a host. True where it was not known. */
-static bool host_is_news(struct tracker *t, const struct layers *l)
-{
-	uint64_t h = 0xcbf29ce484222325;
-
-	for (unsigned i = 0; i < 16; i++)
-		h = (h ^ l->src[i]) * 0x100000001b3;
-	for (unsigned i = 0; i < HOST_PROBES; i++) {
-		struct host *host = &t->hosts[(h + i) % HOSTS];
-
-		if (!host->version) {
-			host->version = l->ip_version;
-			memcpy(host->addr, l->src, 16);
-			t->nhosts++;
-			return true;
-		}
-		if (host->version == l->ip_version && !memcmp(host->addr, l->src, 16))
-			return false;
-	}
-	t->hosts_full++;
-	return false;
-}
-
 /* A side none of whose packets had a good checksum so far leaves them to its network card: its
  * packets are accepted. A bad one behind a good one is a damaged or a forged packet. */
 static bool had_good_checksum(const struct flow *f, unsigned dir)
@@ -340,7 +310,7 @@ static bool is_damaged(struct tracker *t, struct flow *f, struct tracked *p)
 	f->bad_checksums[p->dir]++;
 	if (had_good_checksum(f, p->dir))
 		return true;
-	p->offload = host_is_news(t, p->layers);
+	p->offload = hosts_add(&t->offloading, p->layers);
 	return false;
 }
 
