@@ -161,6 +161,8 @@ bool tcp_is_reuse(const struct tcp *t, unsigned dir, const struct tcp_segment *s
  * it acknowledged what came behind, or the side itself that has reset it, likewise? Behind a FIN
  * only the side that sent it. Ask as above; the new flow is one from its middle. */
 bool tcp_goes_on(const struct tcp *t, unsigned dir, const struct tcp_segment *s);
+/* The start of that flow: each side stands where the other one has acknowledged it. */
+struct tcp tcp_rest(const struct tcp *t);
 /* Takes one segment. A zeroed struct tcp is a new connection. h is written to. */
 void tcp_input(struct tcp *t, struct history *h, unsigned dir, const struct tcp_segment *s,
 	       struct tcp_result *r);

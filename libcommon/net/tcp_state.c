@@ -26,6 +26,20 @@ bool tcp_goes_on(const struct tcp *t, unsigned dir, const struct tcp_segment *s)
 	       off <= (int64_t)frontier(me) + 2 * window_of(peer);
 }
 
+struct tcp tcp_rest(const struct tcp *t)
+{
+	struct tcp rest = { 0 };
+
+	/* As by an empty segment: what comes ahead of others there leaves a hole for them. */
+	for (unsigned i = 0; i < 2; i++) {
+		if (!(t->half[!i].bits & ACK_SENT))
+			continue;
+		rest.half[i].base = t->half[!i].last_ack;
+		rest.half[i].state = TCP_END_PARTIAL;
+	}
+	return rest;
+}
+
 enum tcp_phase tcp_phase(const struct tcp *t)
 {
 	const struct tcp_half *a = &t->half[0], *b = &t->half[1];

@@ -287,8 +287,7 @@ static bool had_good_checksum(const struct flow *f, unsigned dir)
 	return f->bits >> dir & GOOD_CHECKSUM;
 }
 
-/* The same of a packet that may be the first of another flow, in which nothing is held against it.
- */
+/* Likewise, where it may be the first of another flow, in which nothing is held against it. */
 static bool is_out_of_place(const struct flow *f, const struct tracked *p)
 {
 	return p->layers->checksum == CHECKSUM_BAD && !p->csum_unready &&
@@ -417,9 +416,8 @@ static void input_other(struct flow *f, struct tracked *p, bool damaged)
 
 /* ---- packets ---------------------------------------------------------------------------- */
 
-/* Of the flows between these endpoints the one in which this side has this label; else one in
- * which it has none yet; else NULL, and p->key is that of a new one. RFC 6437: the two
- * directions may carry different labels. */
+/* Of the flows between these endpoints the one in which this side has this label, or none yet; else
+ * NULL, and p->key is that of a new one. RFC 6437: the directions may have different labels. */
 static struct flow *find_labelled(struct tracker *t, struct tracked *p)
 {
 	uint32_t label = p->layers->flow_label | LABEL_KNOWN;
@@ -517,6 +515,7 @@ static struct flow *sctp_flow(struct tracker *t, struct tracked *p, struct flow 
 /* What goes on behind an end that was none is another flow, with the same originator. */
 static struct flow *go_on(struct tracker *t, struct tracked *p, struct flow *f)
 {
+	struct tcp rest = tcp_rest(&f->tcp);
 	uint8_t orig = f->orig;
 
 	p->gone_on = tcp_was_reset(&f->tcp);
@@ -525,6 +524,7 @@ static struct flow *go_on(struct tracker *t, struct tracked *p, struct flow *f)
 	f->orig = orig;
 	f->bits = p->sender == orig ? 0 : FLOW_TURNED;
 	f->history = (struct history){ 0 };
+	f->tcp = rest;
 	return f;
 }
 

@@ -157,6 +157,30 @@ static void test_refuted_ends(void)
 	}
 }
 
+/* What goes on, its first segments the other way round. */
+static void test_refuted_out_of_order(void)
+{
+	struct tracker *t = begin("what goes on starts where it was acknowledged", 8);
+
+	tcp(t, 4000, TCP_SYN, 0, 0, 0);
+	tcp(t, 80, TCP_SYN | TCP_ACK, 0, 0, 0);
+	tcp(t, 4000, TCP_FIN | TCP_ACK, 0, 0, 100);
+	tcp(t, 4000, TCP_ACK, 100, 0, 100);
+	tcp(t, 80, TCP_ACK, 0, 200, 0);
+	tcp(t, 4000, TCP_ACK, 300, 0, 100);
+	CHECK(p.is_new);
+	CHECK_EQ(p.tcp.offset, 100);
+	tcp(t, 4000, TCP_ACK, 200, 0, 100);
+	CHECK_EQ(p.tcp.verdict, TCP_DELIVER);
+	CHECK_EQ(p.tcp.offset, 0);
+	tcp(t, 80, TCP_ACK, 100, 400, 100);
+	CHECK_EQ(p.tcp.offset, 100);
+	tcp(t, 80, TCP_ACK, 0, 400, 100);
+	CHECK_EQ(p.tcp.verdict, TCP_DELIVER);
+	CHECK_EQ(p.tcp.offset, 0);
+	free(tracker_memory);
+}
+
 /* A client's FIN that its server says not to know. */
 static void test_refuted_by_liar(void)
 {
@@ -405,6 +429,7 @@ int main(void)
 	test_flows();
 	test_sides();
 	test_refuted_ends();
+	test_refuted_out_of_order();
 	test_refuted_by_liar();
 	test_refuted_reset();
 	test_checksums();
