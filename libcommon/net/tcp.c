@@ -60,9 +60,8 @@ static int64_t oldest_ack(const struct tcp_half *me, const struct tcp_half *peer
 {
 	uint64_t sure = undisputed(peer, me);
 
-	if (me->scale == TCP_NO_SCALE || frontier(peer) - sure > CLAIM_FAR)
-		return (int64_t)sure - WINDOW_UNKNOWN;
-	return (int64_t)sure - me->window;
+	return (int64_t)sure -
+	       (frontier(peer) - sure > CLAIM_FAR ? WINDOW_UNKNOWN : window_told(me));
 }
 
 /* Can the other side have been sent as far as this? */

@@ -63,6 +63,13 @@ static inline int64_t offset_near(const struct tcp_half *h, uint64_t ref, uint32
 	return (int64_t)ref + (int32_t)(seq - (h->base + (uint32_t)ref));
 }
 
+/* The largest window that the side was seen to advertise: how far apart, for its other side, the
+ * oldest and the newest of its acknowledgements can be. */
+static inline int64_t window_told(const struct tcp_half *receiver)
+{
+	return receiver->scale == TCP_NO_SCALE ? WINDOW_UNKNOWN : receiver->window;
+}
+
 /* How far beyond the frontier a side may send: what the other one advertises. */
 static inline int64_t window_of(const struct tcp_half *receiver)
 {

@@ -45,7 +45,7 @@ static bool is_signed(const struct tcp_half *me, const struct tcp_half *peer)
  * its window allows, and no claims ahead of them. */
 static void cover_sent(struct tcp_half *peer, const struct tcp_half *me)
 {
-	uint32_t window = me->scale == TCP_NO_SCALE ? WINDOW_UNKNOWN : me->window;
+	uint64_t window = (uint64_t)window_told(me);
 
 	if (frontier(peer) > peer->acked + window)
 		peer->acked += window;
