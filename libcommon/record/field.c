@@ -150,7 +150,7 @@ static struct value take(const struct schema_field *f, struct cursor *c)
 	return (struct value){ .type = VALUE_ABSENT };
 }
 
-static struct value text_value(const char *text)
+static struct value value_of_text(const char *text)
 {
 	return (struct value){ .type = VALUE_TEXT, .bytes = bytes_str(text) };
 }
@@ -162,7 +162,7 @@ static struct value of_prefix(const struct field *f, struct rec_view *v)
 
 	switch (f->at) {
 	case FIELD_TYPE:
-		return text_value(schema_name(v->schema));
+		return value_of_text(schema_name(v->schema));
 	case FIELD_TS:
 		return (struct value){ .type = VALUE_TIME, .u = v->head.ts };
 	case FIELD_FLOW:
@@ -171,7 +171,7 @@ static struct value of_prefix(const struct field *f, struct rec_view *v)
 		return (struct value){ .type = VALUE_UINT, .u = v->head.n };
 	case FIELD_COMMUNITY_ID:
 		if (rec_view_key(v, &key) && community_id(&key, 0, v->community_id))
-			return text_value(v->community_id);
+			return value_of_text(v->community_id);
 		break;
 	default:
 		break;
