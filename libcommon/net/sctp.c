@@ -43,7 +43,7 @@ static void tell_tag(struct input *in, struct sctp_side *s, bool now)
 	s->in = be16_get(v + 10);
 	s->tsn = be32_get(v + 12);
 	s->bits |= SURE_TAG | TOLD;
-	in->t->no_nr_sack |= sctp_lacks_nr_sack(in->p->chunks, in->p->snapped);
+	in->t->lacks |= sctp_lacks(in->p->chunks, in->p->snapped);
 	in->r->initial_tsn = s->tsn;
 	in->r->flags |= SCTP_R_TSN;
 }
@@ -353,6 +353,7 @@ static bool take_cookie_tag(struct input *in)
 	    in->t->state > SCTP_S_INIT_ACK)
 		return false;
 	adopt_next(in->peer);
+	in->t->lacks = 0;
 	in->r->initial_tsn_peer = in->peer->tsn;
 	in->r->flags |= SCTP_R_TSN_PEER;
 	if (in->me->bits & HAS_NEXT) {
@@ -494,7 +495,7 @@ void sctp_assoc_input(struct sctp_assoc *t, unsigned dir, const struct sctp_pack
 	struct sctp_chunk unused;
 
 	*r = (struct sctp_result){ .verdict = SCTP_NO_DATA };
-	w.no_nr_sack = t->no_nr_sack;
+	w.lacks = t->lacks;
 	while (!in.stop && sctp_walk_next(&w, &in.chunk)) {
 		in.alone = !cursor_left(&w.c);
 		if (t->restarted)

@@ -29,7 +29,10 @@ enum sctp_chunk_type {
 	SCTP_COOKIE_ECHO = 10,
 	SCTP_COOKIE_ACK = 11,
 	SCTP_SHUTDOWN_COMPLETE = 14,
+	SCTP_AUTH = 15,
 	SCTP_NR_SACK = 0x10, /* FreeBSD's, where both offer it: draft-natarajan-tsvwg-sctp-nrsack */
+	SCTP_UNKNOWN =
+		0x3f, /* reserved; here one of those above and below that a side does not know */
 	SCTP_I_DATA = 0x40,
 	SCTP_RE_CONFIG = 0x82,
 	SCTP_FORWARD_TSN = 0xc0,
@@ -47,8 +50,8 @@ struct sctp_chunk {
 struct sctp_walk {
 	struct cursor c;
 	unsigned chunks;
+	uint8_t lacks; /* enum sctp_lack of either side. The caller's */
 	bool snapped;
-	bool no_nr_sack; /* one of the sides offers none, so it ends the packet. The caller's */
 	bool bad_length; /* a chunk shorter than its header, or longer than the packet */
 	bool too_many, ended;
 };
@@ -73,6 +76,7 @@ static inline bool sctp_is_reflected(const struct sctp_chunk *c)
 /* ---- parameters of an INIT, INIT ACK or RE-CONFIG chunk ---------------------------------- */
 
 enum sctp_init_param {
+	SCTP_RANDOM = 0x8002,            /* of who may send or take AUTH: RFC 4895 6.1 */
 	SCTP_EXTENSIONS = 0x8008,        /* chunk types, a byte each. RFC 5061 4.2.7 */
 	SCTP_FORWARD_SUPPORTED = 0xc000, /* RFC 3758 3.1 */
 };
@@ -105,13 +109,17 @@ static inline struct sctp_params sctp_params_of(struct bytes params)
 }
 bool sctp_param_next(struct sctp_params *w, struct sctp_param *param);
 
-/* Is this an INIT or INIT ACK, all of it here, that does not offer FORWARD TSN? Without both sides'
- * offer nobody sends or takes one: RFC 3758 3.3. */
-bool sctp_lacks_forward(struct bytes chunks, bool snapped);
-/* The same of RE-CONFIG: nobody may ask one who does not offer it. RFC 6525 5.1.1. */
-bool sctp_lacks_reconfig(struct bytes chunks, bool snapped);
-/* And of NR-SACK. */
-bool sctp_lacks_nr_sack(struct bytes chunks, bool snapped);
+/* What an INIT or INIT ACK does not offer. Without both sides' offer nobody sends or takes it: RFC
+ * 3758 3.3, 4895 6.1, 8260 2.2.1. Only a RE-CONFIG may be sent to one who offers it: 6525 5.1.1. */
+enum sctp_lack {
+	SCTP_NO_FORWARD = 1,
+	SCTP_NO_RECONFIG = 2,
+	SCTP_NO_NR_SACK = 4,
+	SCTP_NO_AUTH = 8,
+	SCTP_NO_I_DATA = 16,
+};
+/* 0 unless it is one, and all of it here. */
+uint8_t sctp_lacks(struct bytes chunks, bool snapped);
 
 /* ---- the association --------------------------------------------------------------------- */
 
@@ -159,10 +167,10 @@ struct sctp_assoc {
 	bool midstream : 1;
 	bool restarted : 1; /* it took the place of one that lived; told once */
 	uint8_t state;      /* enum sctp_state */
-	uint8_t former : 7; /* packets of who began it with the tag that the other side had there */
-	bool no_nr_sack : 1; /* one of the sides offered none */
-	uint8_t turns : 6;   /* of the sides behind its end, as if it went on, and.. */
-	uint8_t spoke : 2;   /* ..who had the last one, as a bit */
+	uint8_t lacks;      /* enum sctp_lack of either side, as far as they have told */
+	uint8_t former : 3; /* packets of who began it with the tag that the other side had there */
+	uint8_t turns : 3;  /* of the sides behind its end, as if it went on, and.. */
+	uint8_t spoke : 2;  /* ..who had the last one, as a bit */
 };
 
 /* What a packet is worth. The numbers from 1 on are reasons why its data is not taken. */

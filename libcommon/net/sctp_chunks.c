@@ -17,13 +17,26 @@ bool sctp_checksum_right(struct bytes packet)
 	return crc == sent;
 }
 
-/* RFC 9260 3.2: who does not know a chunk's type skips it or, by the first bit, discards the rest
- * of the packet. Below 16 are those that all know, but for AUTH. */
-static bool ends_packet(const struct sctp_walk *w, uint8_t type)
+/* Of a type whose first bit is clear and that not all know: what both sides have to offer. */
+static uint8_t offer_for(uint8_t type)
 {
-	if (type == SCTP_NR_SACK)
-		return w->no_nr_sack;
-	return !(type & 0x80) && type >= 16 && type != SCTP_I_DATA;
+	switch (type) {
+	case SCTP_AUTH:
+		return SCTP_NO_AUTH;
+	case SCTP_NR_SACK:
+		return SCTP_NO_NR_SACK;
+	case SCTP_I_DATA:
+		return SCTP_NO_I_DATA;
+	default:
+		return 0;
+	}
+}
+
+/* RFC 9260 3.2: who does not know a chunk's type skips it or, by the first bit, discards the rest
+ * of the packet. */
+static bool ends_packet(uint8_t type)
+{
+	return !(type & 0x80) && type >= 16 && !offer_for(type);
 }
 
 bool sctp_walk_next(struct sctp_walk *w, struct sctp_chunk *chunk)
@@ -43,8 +56,10 @@ bool sctp_walk_next(struct sctp_walk *w, struct sctp_chunk *chunk)
 		w->ended = true;
 		return false;
 	}
-	*chunk = (struct sctp_chunk){ .type = h[0], .flags = h[1], .len = be16_get(h + 2) };
-	w->ended = chunk->len > left || ends_packet(w, chunk->type);
+	*chunk = (struct sctp_chunk){ .type = w->lacks & offer_for(h[0]) ? SCTP_UNKNOWN : h[0],
+				      .flags = h[1],
+				      .len = be16_get(h + 2) };
+	w->ended = chunk->len > left || ends_packet(chunk->type);
 	if (chunk->len > left && !w->snapped) {
 		w->bad_length = true;
 		return false;
@@ -75,58 +90,45 @@ bool sctp_param_next(struct sctp_params *w, struct sctp_param *param)
 	return true;
 }
 
-static bool lists(const struct sctp_param *p, uint8_t type)
+static uint8_t offer_of_extension(uint8_t type)
 {
-	return p->type == SCTP_EXTENSIONS && p->value.len &&
-	       memchr(p->value.ptr, type, p->value.len);
+	switch (type) {
+	case SCTP_FORWARD_TSN:
+	case SCTP_I_FORWARD_TSN:
+		return SCTP_NO_FORWARD;
+	case SCTP_RE_CONFIG:
+		return SCTP_NO_RECONFIG;
+	default:
+		return offer_for(type);
+	}
 }
 
-static bool offers_forward(const struct sctp_param *p)
+static uint8_t offered(const struct sctp_param *p)
 {
-	return p->type == SCTP_FORWARD_SUPPORTED || lists(p, SCTP_FORWARD_TSN) ||
-	       lists(p, SCTP_I_FORWARD_TSN);
+	uint8_t offers = p->type == SCTP_RANDOM              ? SCTP_NO_AUTH
+			 : p->type == SCTP_FORWARD_SUPPORTED ? SCTP_NO_FORWARD
+							     : 0;
+
+	for (size_t i = 0; p->type == SCTP_EXTENSIONS && i < p->value.len; i++)
+		offers |= offer_of_extension(p->value.ptr[i]);
+	return offers;
 }
 
-static bool offers_reconfig(const struct sctp_param *p)
-{
-	return lists(p, SCTP_RE_CONFIG);
-}
-
-static bool offers_nr_sack(const struct sctp_param *p)
-{
-	return lists(p, SCTP_NR_SACK);
-}
-
-static bool lacks(struct bytes chunks, bool snapped, bool (*offers)(const struct sctp_param *p))
+uint8_t sctp_lacks(struct bytes chunks, bool snapped)
 {
 	enum { FIXED = 16 };
 	struct sctp_walk w = sctp_walk_of(chunks, snapped);
 	struct sctp_params params;
 	struct sctp_param p;
 	struct sctp_chunk c;
+	uint8_t lacks = SCTP_NO_FORWARD | SCTP_NO_RECONFIG | SCTP_NO_NR_SACK | SCTP_NO_AUTH |
+			SCTP_NO_I_DATA;
 
 	if (!sctp_walk_next(&w, &c) || (c.type != SCTP_INIT && c.type != SCTP_INIT_ACK) ||
 	    c.value.len < FIXED || c.value.len + 4 < c.len)
-		return false;
+		return 0;
 	params = sctp_params_of(BYTES(c.value.ptr + FIXED, c.value.len - FIXED));
-	while (sctp_param_next(&params, &p)) {
-		if (offers(&p))
-			return false;
-	}
-	return !params.bad_length;
-}
-
-bool sctp_lacks_forward(struct bytes chunks, bool snapped)
-{
-	return lacks(chunks, snapped, offers_forward);
-}
-
-bool sctp_lacks_reconfig(struct bytes chunks, bool snapped)
-{
-	return lacks(chunks, snapped, offers_reconfig);
-}
-
-bool sctp_lacks_nr_sack(struct bytes chunks, bool snapped)
-{
-	return lacks(chunks, snapped, offers_nr_sack);
+	while (sctp_param_next(&params, &p))
+		lacks &= (uint8_t)~offered(&p);
+	return params.bad_length ? 0 : lacks;
 }

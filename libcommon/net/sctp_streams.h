@@ -111,8 +111,7 @@ struct sctp_streams {
 	uint8_t list;       /* of holders, 0 = none */
 	bool from_start;    /* the first TSN was told, so SSNs begin at 0 */
 	bool from_midst;    /* it is the one that was seen first */
-	bool no_forward;    /* this side offered no FORWARD TSN: neither's counts. The caller's */
-	bool no_nr_sack;    /* nor NR-SACK. The caller's */
+	uint8_t lacks;      /* enum sctp_lack of this side: of neither it counts. The caller's */
 	bool no_reconfig;   /* the peer offered no RE-CONFIG: only an answer shows that it followed
 			     * one of this side. The caller's, until there is one, or a late one
 			     * belies what a message showed */

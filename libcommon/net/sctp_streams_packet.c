@@ -132,7 +132,7 @@ void sctp_streams_packet(struct sctp_group *g, struct sctp_streams *s, struct sc
 	struct sctp_chunk c;
 	struct sctp_data d;
 
-	w.no_nr_sack = s->no_nr_sack || peer->no_nr_sack;
+	w.lacks = s->lacks | peer->lacks;
 	while (sctp_walk_next(&w, &c)) {
 		switch (c.type) {
 		case SCTP_DATA:
@@ -153,7 +153,7 @@ void sctp_streams_packet(struct sctp_group *g, struct sctp_streams *s, struct sc
 			break;
 		case SCTP_FORWARD_TSN:
 		case SCTP_I_FORWARD_TSN:
-			if (!s->no_forward && !peer->no_forward)
+			if (!(w.lacks & SCTP_NO_FORWARD))
 				on_forward(g, s, &c);
 			break;
 		case SCTP_RE_CONFIG:

@@ -20,7 +20,8 @@ struct sctp_flow {
 struct sctp_open {
 	struct stream_flow f;
 	uint32_t tsn[2];
-	bool has_tsn[2], no_forward[2], no_reconfig[2], no_nr_sack[2];
+	bool has_tsn[2];
+	uint8_t lacks[2]; /* enum sctp_lack */
 };
 
 struct stream_engine {

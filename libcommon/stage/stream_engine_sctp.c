@@ -194,6 +194,12 @@ static bool has_data(const struct rec_packet *p)
 	return false;
 }
 
+static void note_lacks(struct sctp_flow *f, unsigned d, uint8_t lacks)
+{
+	f->dir[d].lacks = lacks;
+	f->dir[!d].no_reconfig = lacks & SCTP_NO_RECONFIG;
+}
+
 static struct sctp_flow *flow_start(struct stream_engine *e, struct stream_flow *open,
 				    const struct rec_head *h, const struct rec_packet *p)
 {
@@ -215,9 +221,7 @@ static struct sctp_flow *flow_start(struct stream_engine *e, struct stream_flow 
 		f->dir[d].owner = f;
 		f->dir[d].which = (uint8_t)d;
 		f->f.ignored[d] = was.f.ignored[d];
-		f->dir[d].no_forward = was.no_forward[d];
-		f->dir[d].no_reconfig = was.no_reconfig[d];
-		f->dir[d].no_nr_sack = was.no_nr_sack[d];
+		note_lacks(f, d, was.lacks[d]);
 		if (was.has_tsn[d])
 			sctp_streams_start(e->sctp, &f->dir[d], was.tsn[d]);
 	}
@@ -230,22 +234,15 @@ static struct stream_flow *note_start(struct stream_engine *e, struct stream_flo
 				      const struct rec_head *h, const struct rec_packet *p,
 				      unsigned d, uint32_t tsn)
 {
-	bool told = (p->dir & 1) == d;
-	bool no_forward = told && sctp_lacks_forward(p->payload, p->missing);
-	bool no_reconfig = told && sctp_lacks_reconfig(p->payload, p->missing);
-	bool no_nr_sack = told && sctp_lacks_nr_sack(p->payload, p->missing);
+	uint8_t lacks = (p->dir & 1) == d ? sctp_lacks(p->payload, p->missing) : 0;
 
 	if (!f)
 		f = engine_add(e, STREAM_SCTP_OPEN, h, p);
 	if (f->kind == STREAM_SCTP) {
 		sctp_streams_start(e->sctp, &((struct sctp_flow *)f)->dir[d], tsn);
-		((struct sctp_flow *)f)->dir[d].no_forward = no_forward;
-		((struct sctp_flow *)f)->dir[!d].no_reconfig = no_reconfig;
-		((struct sctp_flow *)f)->dir[d].no_nr_sack = no_nr_sack;
+		note_lacks((struct sctp_flow *)f, d, lacks);
 	} else {
-		((struct sctp_open *)f)->no_forward[d] = no_forward;
-		((struct sctp_open *)f)->no_reconfig[!d] = no_reconfig;
-		((struct sctp_open *)f)->no_nr_sack[d] = no_nr_sack;
+		((struct sctp_open *)f)->lacks[d] = lacks;
 		((struct sctp_open *)f)->tsn[d] = tsn;
 		((struct sctp_open *)f)->has_tsn[d] = true;
 	}

@@ -95,8 +95,8 @@ static void packets(struct cursor c, bool drop)
 		MUST(r.chunks <= SCTP_CHUNK_LIMIT && r.data_chunks <= r.chunks);
 		if (r.flags & SCTP_R_TSN) {
 			sctp_streams_start(g, &s[dir], r.initial_tsn);
-			s[dir].no_forward = sctp_lacks_forward(p.chunks, p.snapped) && tag & 128;
-			s[!dir].no_reconfig = sctp_lacks_reconfig(p.chunks, p.snapped) && tag & 128;
+			s[dir].lacks = tag & 128 ? sctp_lacks(p.chunks, p.snapped) : 0;
+			s[!dir].no_reconfig = s[dir].lacks & SCTP_NO_RECONFIG;
 		}
 		if (r.flags & SCTP_R_TSN_PEER)
 			sctp_streams_start(g, &s[!dir], r.initial_tsn_peer);

@@ -584,24 +584,40 @@ static void test_lengths(void)
 		CHECK_EQ(t.state, type < 0x80 ? SCTP_S_ESTABLISHED : SCTP_S_ABORTED);
 	}
 
-	check_case("behind an NR-SACK it goes on unless a side is known to offer none");
-	for (unsigned i = 0; i < 5; i++) {
-		static const char offer[8] = "\x80\x08\0\6\x82\x10";
+	check_case("one that both sides have to offer is known unless a side is known not to");
+	for (unsigned i = 0; i < 15; i++) {
+		static const char offer[16] = "\x80\x08\0\7\x82\x10\x40\0\x80\x02\0\x08rand";
 
 		fresh();
-		build_init_with(&b, SCTP_INIT, TAG_A, 100, offer, i == 1 || i == 3 ? 0 : 8);
-		if (i < 4)
+		build_init_with(&b, SCTP_INIT, TAG_A, 100, offer, i % 5 & 1 ? 0 : 16);
+		if (i % 5 < 4)
 			send(A, 0);
 		b.len = 0;
-		build_init_with(&b, SCTP_INIT_ACK, TAG_B, 900, offer, i == 2 || i == 3 ? 0 : 8);
-		if (i < 4)
+		build_init_with(&b, SCTP_INIT_ACK, TAG_B, 900, offer, i % 5 & 2 ? 0 : 16);
+		if (i % 5 < 4)
 			send(B, TAG_A);
 		one(A, TAG_B, SCTP_COOKIE_ECHO, 0, 8);
 		one(B, TAG_A, SCTP_COOKIE_ACK, 0, 0);
-		build_chunk(&b, SCTP_NR_SACK, 0, "\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0", 16);
+		if (i < 5)
+			build_chunk(&b, SCTP_NR_SACK, 0, "\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0", 16);
+		else if (i < 10)
+			build_chunk(&b, SCTP_AUTH, 0, "\0\0\0\1hmac", 8);
+		else
+			build_i_data(&b, BUILD_BE, 101, 0, 0, 0, "x", 1);
 		build_data(&b, BUILD_BE, 100, 0, 0, 0, "x", 1);
-		CHECK_EQ(send(A, TAG_B), i % 4 ? SCTP_NO_DATA : SCTP_DELIVER);
+		CHECK_EQ(send(A, TAG_B), i % 5 % 4 ? SCTP_NO_DATA : SCTP_DELIVER);
+		CHECK_EQ(r.anomalies, 0);
 	}
+
+	check_case("nor does who asks for an association before another one say what that lacks");
+	open_to(SCTP_S_INIT_ACK);
+	build_init_with(&b, SCTP_INIT, 0xa2, 100, "\x80\x08\0\5\x40\0\0", 8);
+	send(A, 0);
+	build_init_with(&b, SCTP_INIT_ACK, 0xb2, 900, "\x80\x08\0\5\x40\0\0", 8);
+	send(B, 0xa2);
+	one(A, 0xb2, SCTP_COOKIE_ECHO, 0, 8);
+	build_i_data(&b, BUILD_BE, 100, 0, 0, 0, "x", 1);
+	CHECK_EQ(send(A, 0xb2), SCTP_DELIVER);
 
 	check_case("what the capture lacks is nobody's fault");
 	open_to(SCTP_S_ESTABLISHED);

@@ -198,8 +198,8 @@ static void test_order(void)
 	check_case("what is behind an NR-SACK counts unless one of the sides offered none");
 	for (unsigned i = 0; i < 3; i++) {
 		begin((struct sctp_limits){ 0 });
-		s.no_nr_sack = i == 1;
-		peer.no_nr_sack = i == 2;
+		s.lacks = i == 1 ? SCTP_NO_NR_SACK : 0;
+		peer.lacks = i == 2 ? SCTP_NO_NR_SACK : 0;
 		build_data(&b, BUILD_BE, 100, 0, 0, 7, "a", 1);
 		build_chunk(&b, SCTP_NR_SACK, 0, "\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0", 16);
 		build_data(&b, BUILD_BE, 101, 0, 1, 7, "b", 1);

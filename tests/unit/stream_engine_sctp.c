@@ -271,6 +271,24 @@ static void test_nr_sack(void)
 	}
 }
 
+static void test_i_data(void)
+{
+	static const struct bytes none = BYTES_LIT(EXTENSIONS),
+				  with = BYTES_LIT("\200\10\0\6\202\100\0\0");
+
+	check_case("RFC 8260 2.2.1: an I-DATA chunk that a side does not offer to take is none");
+	for (unsigned i = 0; i < 4; i++) {
+		begin(NULL);
+		init_with(1, 0, SCTP_INIT, 100, i & 1 ? none : with, 0);
+		init_with(1, 1, SCTP_INIT_ACK, 500, i & 2 ? none : with, 0);
+		build_i_data(&b, BUILD_BE, 100, 1, 0, 0, "decoy", 5);
+		send_flow(1, 0, REC_verdict_DELIVER, 0);
+		message(0, 100, 1, 0, "true");
+		CHECK(said_is(i ? "0:1/0=true. " : "0:1/0=decoy. "));
+		finish();
+	}
+}
+
 static void test_reconfig(void)
 {
 	static const uint8_t ask[8] = { 0, SCTP_TSN_RESET, 0, 8, 0, 0, 0, 7 };
@@ -586,6 +604,7 @@ int main(void)
 	test_gaps();
 	test_forward();
 	test_nr_sack();
+	test_i_data();
 	test_reconfig();
 	test_verdicts();
 	test_ends();
