@@ -69,8 +69,8 @@ void stream_engine_packet(struct stream_engine *e, const struct rec_head *h,
 			  const struct rec_packet *p);
 /* Is anything of the flow kept? */
 bool stream_engine_knows(const struct stream_engine *e, uint64_t flow);
-/* Every flow that is kept, the last used first: its key, and the bytes of each direction that wait
- * behind a hole. */
+/* Every flow that is kept, nearly the last used first: its key, and the bytes of each direction
+ * that wait behind a hole. */
 void stream_engine_each(const struct stream_engine *e,
 			void (*each)(void *ctx, uint64_t flow, const struct rec_key *key,
 				     const uint64_t held[2]),

@@ -303,6 +303,18 @@ static void test_files(void)
 	CHECK_EQ(ask(SKF_AD_PROTOCOL, BYTES("\x60", 1), 101, false), 0x86dd);
 	CHECK_EQ(ask(SKF_AD_PROTOCOL, BYTES("\x45", 1), 101, false), 0x0800);
 
+	check_case("what a cut frame or an unknown link layer does not say is 0");
+	CHECK_EQ(ask(SKF_AD_PROTOCOL, BYTES(ether, 13), 1, false), 0);
+	CHECK_EQ(ask(SKF_AD_PROTOCOL, BYTES(llc, 15), 1, false), 4);
+	CHECK_EQ(ask(SKF_AD_PKTTYPE, BYTES(ether, 5), 1, false), 0);
+	CHECK_EQ(ask(SKF_AD_PROTOCOL, BYTES("", 0), 101, false), 0);
+	CHECK_EQ(ask(SKF_AD_PROTOCOL, BYTES("\x15", 1), 101, false), 0);
+	CHECK_EQ(ask(SKF_AD_PROTOCOL, BYTES("\2\0\0\0", 4), 0, false), 0);
+	CHECK_EQ(ask(SKF_AD_PROTOCOL, BYTES(sll, 15), 113, false), 0);
+	CHECK_EQ(ask(SKF_AD_PKTTYPE, BYTES(sll2, 10), 276, false), 0);
+	CHECK_EQ(ask(SKF_AD_IFINDEX, BYTES(sll2, 7), 276, false), 0);
+	CHECK_EQ(ask(SKF_AD_HATYPE, BYTES(ether, 16), 105, false), 0);
+
 	check_case("the network layer begins behind the link layer, and the length is the wire's");
 	CHECK(OURS(BPF_STMT(BPF_LD | BPF_B | BPF_ABS, (uint32_t)SKF_NET_OFF),
 		   BPF_STMT(BPF_RET | BPF_A, 0)));

@@ -235,11 +235,69 @@ static void test_caps(void)
 	CHECK_EQ(out.ends[2].reason, REC_stream_reason_END_OF_INPUT);
 }
 
+static struct seen {
+	uint64_t flow, held[2];
+	struct rec_key key;
+} seen[4];
+static unsigned nseen;
+
+static void on_each(void *ctx, uint64_t flow, const struct rec_key *key, const uint64_t held[2])
+{
+	(void)ctx;
+	seen[nseen++ & 3] = (struct seen){ flow, { held[0], held[1] }, *key };
+}
+
+static void test_open_flows(void)
+{
+	check_case("each open flow is named, with what it holds");
+	start(NULL);
+	for (uint64_t f = 3; f >= 1; f--) {
+		put(f, packet(0, 0, "x"));
+		put(f, packet(1, 9, "waits"));
+	}
+	put(1, packet(0, 5, "too"));
+	nseen = 0;
+	stream_engine_each(out.r, on_each, NULL);
+	CHECK_EQ(nseen, 3);
+	CHECK_EQ(seen[0].flow, 1);
+	CHECK_EQ(seen[0].held[0], 3);
+	CHECK_EQ(seen[0].held[1], 5);
+	CHECK_EQ(seen[1].flow, 2);
+	CHECK_EQ(seen[1].held[0], 0);
+	CHECK_EQ(seen[2].flow, 3);
+	CHECK_EQ(seen[2].key.orig_p, 1000);
+	CHECK_EQ(seen[2].key.resp_h.len, 4);
+	CHECK(!memcmp(seen[2].key.resp_h.b, "\12\0\0\2", 4));
+
+	check_case("what another engine goes on with leaves by number, as swapped, at its frame");
+	/* Asked for ahead or not, known or not, it is the same. */
+	for (uint64_t f = 0; f < 4; f++) {
+		stream_engine_ahead(out.r, f, STREAM_AHEAD_TABLE);
+		stream_engine_ahead(out.r, f, STREAM_AHEAD_FLOW);
+		CHECK_EQ(stream_engine_knows(out.r, f), f > 0);
+	}
+	stream_engine_leave(out.r, 77, 5000000);
+	for (uint64_t f = 0; f < 4; f++)
+		CHECK(!stream_engine_knows(out.r, f));
+	CHECK_EQ(out.nends, 6);
+	for (unsigned i = 0; i < 6; i++) {
+		CHECK_EQ(out.end_heads[i].flow, 1 + i / 2);
+		CHECK_EQ(out.end_heads[i].n, 77);
+		CHECK_EQ(out.end_heads[i].ts, 5000000);
+		CHECK_EQ(out.ends[i].reason, REC_stream_reason_SWAPPED);
+	}
+	CHECK_EQ(out.gap_bytes[1], 27);
+	out.disorder = false;
+	finish();
+	CHECK_EQ(out.nends, 6);
+}
+
 int main(void)
 {
 	test_both_sides();
 	test_verdicts();
 	test_gaps();
 	test_caps();
+	test_open_flows();
 	return check_end();
 }

@@ -344,8 +344,7 @@ static void send_sctp(struct tracker *t, bool back, uint32_t tag)
 	chunks.len = 0;
 }
 
-/* A and B open an association and close it. */
-static void sctp_life(struct tracker *t, uint32_t tag_a, uint32_t tag_b)
+static void sctp_open(struct tracker *t, uint32_t tag_a, uint32_t tag_b)
 {
 	build_init(&chunks, SCTP_INIT, tag_a, 4, 4, 100);
 	send_sctp(t, false, 0);
@@ -358,12 +357,43 @@ static void sctp_life(struct tracker *t, uint32_t tag_a, uint32_t tag_b)
 	build_data(&chunks, BUILD_BE, 100, 0, 0, 0, "x", 1);
 	send_sctp(t, false, tag_b);
 	CHECK_EQ(p.sctp.verdict, SCTP_DELIVER);
+}
+
+/* A and B open an association and close it. */
+static void sctp_life(struct tracker *t, uint32_t tag_a, uint32_t tag_b)
+{
+	sctp_open(t, tag_a, tag_b);
 	build_chunk(&chunks, SCTP_SHUTDOWN, 0, "\0\0\0", 4);
 	send_sctp(t, true, tag_a);
 	build_chunk(&chunks, SCTP_SHUTDOWN_ACK, 0, NULL, 0);
 	send_sctp(t, false, tag_b);
 	build_chunk(&chunks, SCTP_SHUTDOWN_COMPLETE, 0, NULL, 0);
 	send_sctp(t, true, tag_a);
+}
+
+static void test_sctp_words(void)
+{
+	static const struct {
+		uint8_t type;
+		bool back;
+		const char *state;
+	} ways[] = { { SCTP_SHUTDOWN, false, "S2" },
+		     { SCTP_SHUTDOWN, true, "S3" },
+		     { SCTP_ABORT, false, "RSTO" },
+		     { SCTP_ABORT, true, "RSTR" } };
+
+	for (unsigned i = 0; i < 4; i++) {
+		struct tracker *t =
+			begin("an association is in the state that Zeek would call so of TCP", 8);
+
+		sctp_open(t, 7, 9);
+		CHECK(!strcmp(flow_conn_state(p.flow), "S1"));
+		build_chunk(&chunks, ways[i].type, 0, "\0\0\0",
+			    ways[i].type == SCTP_SHUTDOWN ? 4 : 0);
+		send_sctp(t, ways[i].back, ways[i].back ? 7 : 9);
+		CHECK(!strcmp(flow_conn_state(p.flow), ways[i].state));
+		free(tracker_memory);
+	}
 }
 
 static void test_sctp_checksums(void)
@@ -436,6 +466,7 @@ int main(void)
 	test_reuse();
 	test_sctp();
 	test_sctp_restart();
+	test_sctp_words();
 	test_sctp_checksums();
 	return check_end();
 }
