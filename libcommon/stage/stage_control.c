@@ -5,14 +5,41 @@
 
 #include "libcommon/stage/stage_private.h"
 
-void stage_in_type_free(struct in_type *t)
+static void in_type_free(struct in_type *t)
 {
-	if (!t)
-		return;
 	for (size_t i = 0; i < MAX_READS; i++)
 		rec_binding_free(t->binds[i]);
 	buf_release(&t->schema_raw);
 	free(t);
+}
+
+void stage_input_forget_types(struct input *in)
+{
+	struct in_type *next;
+
+	for (struct in_type *t = in->all; t; t = next) {
+		next = t->next;
+		in->types[t->from] = in->known[t->id] = NULL;
+		in_type_free(t);
+	}
+	in->all = NULL;
+}
+
+/* In the place of what the input called so until now. */
+static void input_type_add(struct input *in, struct in_type *t)
+{
+	struct in_type **at = &in->all, *old = in->types[t->from];
+
+	while (old && *at != old)
+		at = &(*at)->next;
+	if (old) {
+		*at = old->next;
+		if (in->known[old->id] == old)
+			in->known[old->id] = NULL;
+		in_type_free(old);
+	}
+	t->next = in->all;
+	in->all = in->types[t->from] = in->known[t->id] = t;
 }
 
 void stage_input_rise(struct input *in, uint64_t n, uint64_t ts)
@@ -53,10 +80,7 @@ static void input_hello(struct stage *st, struct input *in, struct bytes raw)
 			st->ops->finish(st);
 		in->low_n = in->low_ts = 0;
 		in->ended = in->data = false;
-		for (size_t id = 0; id < 65536; id++) {
-			stage_in_type_free(in->types[id]);
-			in->types[id] = in->known[id] = NULL;
-		}
+		stage_input_forget_types(in);
 		if (st->ops->restart)
 			st->ops->restart(st);
 		st->marked_n = st->last_n = 0;
@@ -64,8 +88,7 @@ static void input_hello(struct stage *st, struct input *in, struct bytes raw)
 			free(st->names[i].name);
 		st->nnames = known = 0;
 		st->hello_sent = false; /* behind a hello every type is declared anew */
-		if (st->declared_hash)
-			memset(st->declared_hash, 0, 65536 * sizeof(*st->declared_hash));
+		stage_declare_anew(st);
 	}
 	snprintf(in->program, sizeof(in->program), "%.*s %.*s", (int)hello.program.len,
 		 (const char *)hello.program.ptr, (int)hello.version.len,
@@ -104,12 +127,12 @@ static uint16_t unified_id(struct stage *st, const struct schema *s, uint16_t id
 	if (id < REC_FIRST_CUSTOM)
 		return id;
 	for (size_t i = 0; i < st->ninputs; i++) {
-		for (uint32_t k = REC_FIRST_CUSTOM; k < 65536 && st->inputs[i].types; k++) {
-			const struct in_type *t = st->inputs[i].types[k];
-
-			if (t && strcmp(schema_name(t->schema), schema_name(s)) == 0)
+		for (const struct in_type *t = st->inputs[i].all; t; t = t->next) {
+			if (t->from < REC_FIRST_CUSTOM)
+				continue;
+			if (strcmp(schema_name(t->schema), schema_name(s)) == 0)
 				return t->id;
-			taken |= t && t->id == id;
+			taken |= t->id == id;
 		}
 	}
 	if (!taken) {
@@ -184,6 +207,7 @@ static void input_schema(struct stage *st, struct input *in, struct bytes raw)
 	id = schema_id(s);
 	t = xcalloc(1, sizeof(*t));
 	t->schema = s;
+	t->from = id;
 	t->id = unified_id(st, s, id);
 	if (t->id == id) {
 		rec_canonical(raw, &t->schema_raw);
@@ -208,10 +232,7 @@ static void input_schema(struct stage *st, struct input *in, struct bytes raw)
 	t->hash = stage_schema_hash(buf_bytes(&t->schema_raw));
 	t->schema = schema_intern(st, in, s, t->hash, buf_bytes(&t->schema_raw));
 	type_bind(st, in, t);
-	if (in->types[id] && in->known[in->types[id]->id] == in->types[id])
-		in->known[in->types[id]->id] = NULL;
-	stage_in_type_free(in->types[id]);
-	in->types[id] = in->known[t->id] = t;
+	input_type_add(in, t);
 }
 
 static void input_end(struct stage *st, struct input *in, struct bytes raw)

@@ -42,8 +42,7 @@ void stage_inputs_close(struct stage *st)
 		if (in->port)
 			port_in_close(in->port);
 		in->port = NULL;
-		for (size_t id = 0; in->types && id < 65536; id++)
-			stage_in_type_free(in->types[id]);
+		stage_input_forget_types(in);
 		free(in->types);
 		free(in->known);
 		in->types = in->known = NULL;

@@ -275,7 +275,7 @@ static void count_out(struct stage *st, size_t bytes)
 static void schemas_again(struct stage *st)
 {
 	st->since_schemas = 0;
-	memset(st->declared_hash, 0, 65536 * sizeof(*st->declared_hash));
+	stage_declare_anew(st);
 }
 
 static inline void need_own(struct stage *st, const struct rec_desc *desc)

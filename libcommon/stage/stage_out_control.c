@@ -54,10 +54,18 @@ void stage_hello(struct stage *st, bool continues)
 		stage_declare_own(st, st->ops->announces);
 }
 
+void stage_declare_anew(struct stage *st)
+{
+	while (st->ndeclared)
+		st->declared_hash[st->declared[--st->ndeclared]] = 0;
+}
+
 void stage_declare(struct stage *st, uint16_t id, uint64_t hash, struct bytes schema_raw)
 {
 	if (st->declared_hash[id] == hash)
 		return;
+	if (!st->declared_hash[id])
+		st->declared[st->ndeclared++] = id;
 	st->declared_hash[id] = hash;
 	stage_write_control_all(st, schema_raw);
 	if (st->kept_hash[id] == hash)
@@ -196,9 +204,12 @@ bool stage_outputs_close(struct stage *st)
 	st->all_broken = broken == st->noutputs;
 	st->noutputs = 0;
 	free(st->declared_hash);
+	free(st->declared);
 	free(st->own_hash);
 	free(st->kept_hash);
 	st->declared_hash = st->own_hash = st->kept_hash = NULL;
+	st->declared = NULL;
+	st->ndeclared = 0;
 	stage_types_free(st);
 	return whole;
 }

@@ -51,6 +51,7 @@ void stage_outputs_open(struct stage *st)
 	/* So that a test can see what happens where nobody marks. */
 	st->marked_n = getenv("WEIR_TEST_NO_MARKS") ? UINT64_MAX : 0;
 	st->declared_hash = xcalloc(65536, sizeof(uint64_t));
+	st->declared = xcalloc(65536, sizeof(uint16_t));
 	st->own_hash = xcalloc(65536, sizeof(uint64_t));
 	st->kept_hash = xcalloc(65536, sizeof(uint64_t));
 }

@@ -24,6 +24,8 @@ enum {
 
 /* A record type as one input declares it. */
 struct in_type {
+	struct in_type *next;
+	uint16_t from;         /* its id on this input */
 	uint16_t id;           /* under which it goes on: custom ids are unified over the inputs */
 	bool fast;             /* hot, and laid out as ours */
 	uint64_t hash;         /* of the schema record under `id` */
@@ -42,6 +44,7 @@ struct input {
 	uint32_t poison;        /* length of a record that is left out; see commit.h */
 	uint64_t again_to;      /* a file: place up to which a predecessor has dealt with it */
 	uint64_t committed;     /* place up to which that has been committed */
+	struct in_type *all;    /* as listed by `next` */
 	struct in_type **types; /* by id as on this input; 65,536 slots */
 	struct in_type **known; /* the same, by the id under which they go on */
 	uint64_t *in;           /* books: records from the current producer */
@@ -138,10 +141,12 @@ struct stage {
 	bool discards;      /* every output is null: */
 	struct buf scratch; /* reserve() when every output is broken or there is none */
 	uint8_t *reserved;
-	uint64_t *declared_hash; /* by type id: which schema the outputs know it under */
-	uint64_t *own_hash;      /* by type id: hash of our own description */
-	uint64_t *kept_hash;     /* by type id: which schema the rings' preambles hold */
-	uint64_t since_schemas;  /* bytes written since all types were last declared */
+	uint64_t *declared_hash; /* by type id: which schema the outputs know it under; 0: none */
+	uint16_t *declared;      /* the ids that have one */
+	size_t ndeclared;
+	uint64_t *own_hash;     /* by type id: hash of our own description */
+	uint64_t *kept_hash;    /* by type id: which schema the rings' preambles hold */
+	uint64_t since_schemas; /* bytes written since all types were last declared */
 	struct buf packed;
 	uint64_t marked_n;
 	uint64_t held_n, held_ts; /* of the first record held back; else UINT64_MAX */
@@ -196,7 +201,7 @@ void stage_inputs_low(const struct stage *st, uint64_t *n, uint64_t *ts);
 void stage_input_control(struct stage *st, struct input *in, const struct rec_head *h,
 			 struct bytes raw);
 void stage_input_rise(struct input *in, uint64_t n, uint64_t ts); /* nothing below will follow */
-void stage_in_type_free(struct in_type *t);
+void stage_input_forget_types(struct input *in);
 
 /* stage_outputs.c */
 void stage_outputs_open(struct stage *st);
@@ -223,6 +228,8 @@ static inline bool stage_mark_is_new(const struct stage *st, uint64_t n)
 
 /* stage_out_control.c */
 void stage_hello(struct stage *st, bool continues);
+/* All types again, before the next record of each. */
+void stage_declare_anew(struct stage *st);
 void stage_declare(struct stage *st, uint16_t id, uint64_t hash, struct bytes schema_raw);
 void stage_declare_own(struct stage *st, const struct rec_desc *desc);
 void stage_mark(struct stage *st); /* before waiting: where the order stands, then flush */
