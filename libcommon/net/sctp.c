@@ -495,7 +495,8 @@ void sctp_assoc_input(struct sctp_assoc *t, unsigned dir, const struct sctp_pack
 	struct sctp_chunk unused;
 
 	*r = (struct sctp_result){ .verdict = SCTP_NO_DATA };
-	w.lacks = t->lacks;
+	if (tag_is(in.peer, p->tag) || !next_tag_is(in.peer, p->tag))
+		w.lacks = t->lacks; /* else it is for another INIT or INIT ACK */
 	while (!in.stop && sctp_walk_next(&w, &in.chunk)) {
 		in.alone = !cursor_left(&w.c);
 		if (t->restarted)

@@ -229,20 +229,25 @@ static struct sctp_flow *flow_start(struct stream_engine *e, struct stream_flow 
 }
 
 /* A direction's first TSN has become known. Where its INIT or INIT ACK is not at hand, as behind a
- * restart, it may have offered anything. */
+ * restart or where a COOKIE ECHO was for another one, both sides may have offered anything. */
 static struct stream_flow *note_start(struct stream_engine *e, struct stream_flow *f,
 				      const struct rec_head *h, const struct rec_packet *p,
 				      unsigned d, uint32_t tsn)
 {
-	uint8_t lacks = (p->dir & 1) == d ? sctp_lacks(p->payload, p->missing) : 0;
+	bool own = (p->dir & 1) == d;
+	uint8_t lacks = own ? sctp_lacks(p->payload, p->missing) : 0;
 
 	if (!f)
 		f = engine_add(e, STREAM_SCTP_OPEN, h, p);
 	if (f->kind == STREAM_SCTP) {
 		sctp_streams_start(e->sctp, &((struct sctp_flow *)f)->dir[d], tsn);
 		note_lacks((struct sctp_flow *)f, d, lacks);
+		if (!own)
+			note_lacks((struct sctp_flow *)f, !d, 0);
 	} else {
 		((struct sctp_open *)f)->lacks[d] = lacks;
+		if (!own)
+			((struct sctp_open *)f)->lacks[!d] = 0;
 		((struct sctp_open *)f)->tsn[d] = tsn;
 		((struct sctp_open *)f)->has_tsn[d] = true;
 	}

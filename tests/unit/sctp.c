@@ -615,8 +615,10 @@ static void test_lengths(void)
 	send(A, 0);
 	build_init_with(&b, SCTP_INIT_ACK, 0xb2, 900, "\x80\x08\0\5\x40\0\0", 8);
 	send(B, 0xa2);
-	one(A, 0xb2, SCTP_COOKIE_ECHO, 0, 8);
-	build_i_data(&b, BUILD_BE, 100, 0, 0, 0, "x", 1);
+	build_chunk(&b, SCTP_COOKIE_ECHO, 0, NULL, 0);
+	build_i_data(&b, BUILD_BE, 100, 0, 0, 0, "x", 1); /* with it, or behind it */
+	CHECK_EQ(send(A, 0xb2), SCTP_DELIVER);
+	build_i_data(&b, BUILD_BE, 101, 0, 0, 0, "x", 1);
 	CHECK_EQ(send(A, 0xb2), SCTP_DELIVER);
 
 	check_case("what the capture lacks is nobody's fault");

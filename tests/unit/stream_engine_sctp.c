@@ -287,6 +287,22 @@ static void test_i_data(void)
 		CHECK(said_is(i ? "0:1/0=true. " : "0:1/0=decoy. "));
 		finish();
 	}
+
+	check_case("unless a COOKIE ECHO was for another INIT ACK, of which that is not known");
+	begin(NULL);
+	init_with(1, 0, SCTP_INIT, 100, none, 0);
+	init_with(1, 1, SCTP_INIT_ACK, 500, none, 0);
+	struct rec_packet p;
+	build_chunk(&b, SCTP_COOKIE_ECHO, 0, "cookie", 6);
+	p = sctp_packet(0, REC_verdict_NO_DATA, 0);
+	p.flags = PACKET_ACK_VALID;
+	p.ack = 900;
+	put(1, p);
+	b.len = 0;
+	build_i_data(&b, BUILD_BE, 100, 1, 0, 0, "true", 4);
+	send_data(0);
+	CHECK(said_is("0:1/0=true. "));
+	finish();
 }
 
 static void test_reconfig(void)
