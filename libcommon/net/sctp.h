@@ -76,7 +76,8 @@ static inline bool sctp_is_reflected(const struct sctp_chunk *c)
 /* ---- parameters of an INIT, INIT ACK or RE-CONFIG chunk ---------------------------------- */
 
 enum sctp_init_param {
-	SCTP_RANDOM = 0x8002,            /* of who may send or take AUTH: RFC 4895 6.1 */
+	SCTP_RANDOM = 0x8002,            /* of who may send or take AUTH, with.. */
+	SCTP_HMACS = 0x8004,             /* ..the algorithms: RFC 4895 6.1 */
 	SCTP_EXTENSIONS = 0x8008,        /* chunk types, a byte each. RFC 5061 4.2.7 */
 	SCTP_FORWARD_SUPPORTED = 0xc000, /* RFC 3758 3.1 */
 };

@@ -98,20 +98,33 @@ static uint8_t offer_of_extension(uint8_t type)
 		return SCTP_NO_FORWARD;
 	case SCTP_RE_CONFIG:
 		return SCTP_NO_RECONFIG;
+	case SCTP_AUTH: /* by its own parameters */
+		return 0;
 	default:
 		return offer_for(type);
 	}
 }
 
+enum { NO_HMACS = 0x80 }; /* beside enum sctp_lack */
+
 static uint8_t offered(const struct sctp_param *p)
 {
-	uint8_t offers = p->type == SCTP_RANDOM              ? SCTP_NO_AUTH
-			 : p->type == SCTP_FORWARD_SUPPORTED ? SCTP_NO_FORWARD
-							     : 0;
+	uint8_t offers = 0;
 
-	for (size_t i = 0; p->type == SCTP_EXTENSIONS && i < p->value.len; i++)
-		offers |= offer_of_extension(p->value.ptr[i]);
-	return offers;
+	switch (p->type) {
+	case SCTP_FORWARD_SUPPORTED:
+		return SCTP_NO_FORWARD;
+	case SCTP_RANDOM:
+		return SCTP_NO_AUTH;
+	case SCTP_HMACS:
+		return NO_HMACS;
+	case SCTP_EXTENSIONS:
+		for (size_t i = 0; i < p->value.len; i++)
+			offers |= offer_of_extension(p->value.ptr[i]);
+		return offers;
+	default:
+		return 0;
+	}
 }
 
 uint8_t sctp_lacks(struct bytes chunks, bool snapped)
@@ -122,7 +135,7 @@ uint8_t sctp_lacks(struct bytes chunks, bool snapped)
 	struct sctp_param p;
 	struct sctp_chunk c;
 	uint8_t lacks = SCTP_NO_FORWARD | SCTP_NO_RECONFIG | SCTP_NO_NR_SACK | SCTP_NO_AUTH |
-			SCTP_NO_I_DATA;
+			SCTP_NO_I_DATA | NO_HMACS;
 
 	if (!sctp_walk_next(&w, &c) || (c.type != SCTP_INIT && c.type != SCTP_INIT_ACK) ||
 	    c.value.len < FIXED || c.value.len + 4 < c.len)
@@ -130,5 +143,7 @@ uint8_t sctp_lacks(struct bytes chunks, bool snapped)
 	params = sctp_params_of(BYTES(c.value.ptr + FIXED, c.value.len - FIXED));
 	while (sctp_param_next(&params, &p))
 		lacks &= (uint8_t)~offered(&p);
+	if (lacks & NO_HMACS)
+		lacks = (uint8_t)((lacks & ~NO_HMACS) | SCTP_NO_AUTH);
 	return params.bad_length ? 0 : lacks;
 }

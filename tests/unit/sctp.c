@@ -586,14 +586,15 @@ static void test_lengths(void)
 
 	check_case("one that both sides have to offer is known unless a side is known not to");
 	for (unsigned i = 0; i < 15; i++) {
-		static const char offer[16] = "\x80\x08\0\7\x82\x10\x40\0\x80\x02\0\x08rand";
+		static const char offer[24] = "\x80\x08\0\7\x82\x10\x40\0\x80\x02\0\x08rand"
+					      "\x80\x04\0\6\0\1\0\0";
 
 		fresh();
-		build_init_with(&b, SCTP_INIT, TAG_A, 100, offer, i % 5 & 1 ? 0 : 16);
+		build_init_with(&b, SCTP_INIT, TAG_A, 100, offer, i % 5 & 1 ? 0 : 24);
 		if (i % 5 < 4)
 			send(A, 0);
 		b.len = 0;
-		build_init_with(&b, SCTP_INIT_ACK, TAG_B, 900, offer, i % 5 & 2 ? 0 : 16);
+		build_init_with(&b, SCTP_INIT_ACK, TAG_B, 900, offer, i % 5 & 2 ? 0 : 24);
 		if (i % 5 < 4)
 			send(B, TAG_A);
 		one(A, TAG_B, SCTP_COOKIE_ECHO, 0, 8);
@@ -607,6 +608,22 @@ static void test_lengths(void)
 		build_data(&b, BUILD_BE, 100, 0, 0, 0, "x", 1);
 		CHECK_EQ(send(A, TAG_B), i % 5 % 4 ? SCTP_NO_DATA : SCTP_DELIVER);
 		CHECK_EQ(r.anomalies, 0);
+	}
+
+	check_case(
+		"RFC 4895 6.1: AUTH is offered by a random number and the algorithms, not by less");
+	for (unsigned i = 0; i < 4; i++) {
+		static const struct bytes offers[] = {
+			BYTES_LIT("\x80\x02\0\x08rand\x80\x04\0\6\0\1\0\0"),
+			BYTES_LIT("\x80\x02\0\x08rand\x80\x08\0\5\x0f\0\0\0"),
+			BYTES_LIT("\x80\x04\0\6\0\1\0\0\x80\x08\0\5\x0f\0\0\0"),
+			BYTES_LIT("\x80\x08\0\5\x0f\0\0\0"),
+		};
+
+		build_init_with(&b, SCTP_INIT, TAG_A, 100, offers[i].ptr, offers[i].len);
+		CHECK_EQ(sctp_lacks(BYTES(b.at, b.len), false) & SCTP_NO_AUTH,
+			 i ? SCTP_NO_AUTH : 0);
+		b.len = 0;
 	}
 
 	check_case("nor does who asks for an association before another one say what that lacks");
