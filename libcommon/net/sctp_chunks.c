@@ -129,7 +129,7 @@ static uint8_t offered(const struct sctp_param *p)
 
 uint8_t sctp_lacks(struct bytes chunks, bool snapped)
 {
-	enum { FIXED = 16 };
+	enum { FIXED = 16, HEAD = 4 };
 	struct sctp_walk w = sctp_walk_of(chunks, snapped);
 	struct sctp_params params;
 	struct sctp_param p;
@@ -141,7 +141,8 @@ uint8_t sctp_lacks(struct bytes chunks, bool snapped)
 	    c.value.len < FIXED || c.value.len + 4 < c.len)
 		return 0;
 	params = sctp_params_of(BYTES(c.value.ptr + FIXED, c.value.len - FIXED));
-	while (sctp_param_next(&params, &p))
+	/* FreeBSD lets less than a parameter's head be; of what else does not fit, hosts abort. */
+	while (cursor_left(&params.c) >= HEAD && sctp_param_next(&params, &p))
 		lacks &= (uint8_t)~offered(&p);
 	if (lacks & NO_HMACS)
 		lacks = (uint8_t)((lacks & ~NO_HMACS) | SCTP_NO_AUTH);

@@ -626,6 +626,14 @@ static void test_lengths(void)
 		b.len = 0;
 	}
 
+	check_case("bytes too few for a parameter offer nothing, and hide nothing");
+	for (unsigned i = 0; i < 5; i++) {
+		build_init_with(&b, SCTP_INIT, TAG_A, 100, "\x80\x08\0\x09", i);
+		CHECK_EQ(sctp_lacks(BYTES(b.at, b.len), false) & SCTP_NO_I_DATA,
+			 i < 4 ? SCTP_NO_I_DATA : 0);
+		b.len = 0;
+	}
+
 	check_case("nor does who asks for an association before another one say what that lacks");
 	open_to(SCTP_S_INIT_ACK);
 	build_init_with(&b, SCTP_INIT, 0xa2, 100, "\x80\x08\0\5\x40\0\0", 8);
