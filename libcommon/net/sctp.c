@@ -497,7 +497,7 @@ void sctp_assoc_input(struct sctp_assoc *t, unsigned dir, const struct sctp_pack
 	*r = (struct sctp_result){ .verdict = SCTP_NO_DATA };
 	if (tag_is(in.peer, p->tag) || !next_tag_is(in.peer, p->tag))
 		w.lacks = t->lacks; /* else it is for another INIT or INIT ACK */
-	while (!in.stop && sctp_walk_next(&w, &in.chunk)) {
+	while (!in.stop && (in.first ? walk_begin(&w, &in.chunk) : sctp_walk_next(&w, &in.chunk))) {
 		in.alone = !cursor_left(&w.c);
 		if (t->restarted)
 			tell_restart(&in);

@@ -71,4 +71,22 @@ static inline bool is_behind_cookie(uint8_t type)
 	       type == SCTP_SACK; /* the COOKIE ACK may have been missed */
 }
 
+/* The chunk that a packet is judged by: the first, or what an AUTH in front of it vouches for. Some
+ * hosts send no other chunks without one: RFC 4895 6.2. */
+static inline bool walk_begin(struct sctp_walk *w, struct sctp_chunk *chunk)
+{
+	struct sctp_walk ahead;
+	struct sctp_chunk next;
+
+	if (!sctp_walk_next(w, chunk))
+		return false;
+	ahead = *w;
+	if (chunk->type == SCTP_AUTH && sctp_walk_next(&ahead, &next) &&
+	    (next.type == SCTP_COOKIE_ECHO || is_behind_cookie(next.type))) {
+		*w = ahead;
+		*chunk = next;
+	}
+	return true;
+}
+
 #endif

@@ -69,7 +69,7 @@ enum sctp_reuse sctp_is_reuse(const struct sctp_assoc *t, unsigned dir, const st
 	struct sctp_walk w = sctp_walk_of(p->chunks, p->snapped);
 	struct sctp_chunk c;
 
-	if (p->bad_checksum || t->state == SCTP_S_NONE || !sctp_walk_next(&w, &c))
+	if (p->bad_checksum || t->state == SCTP_S_NONE || !walk_begin(&w, &c))
 		return SCTP_REUSE_NONE;
 	if (is_taken_back(t, dir, p, &c))
 		return SCTP_REUSE_BEGUN;
@@ -152,7 +152,7 @@ struct sctp_assoc sctp_successor(const struct sctp_assoc *t, unsigned dir,
 	uint32_t tags[2] = { 0 };
 	bool echo;
 
-	if (!sctp_walk_next(&w, &c) || c.type == SCTP_INIT)
+	if (!walk_begin(&w, &c) || c.type == SCTP_INIT)
 		return fresh;
 	if (is_taken_back(t, dir, p, &c))
 		return taken_back(t);

@@ -717,6 +717,54 @@ static void restart(uint32_t a, uint32_t b_tag)
 	succeed_by(A, b_tag);
 }
 
+#define AUTHS "\x80\x02\0\x08rand\x80\x04\0\6\0\1\0\0"
+
+static void build_auth(void)
+{
+	build_chunk(&b, SCTP_AUTH, 0, "\0\0\0\1hmac", 8);
+}
+
+static void test_behind_auth(void)
+{
+	check_case("RFC 4895 6.2: a packet is judged by what is behind an AUTH, which may be all");
+	fresh();
+	build_init_with(&b, SCTP_INIT, TAG_A, 100, AUTHS, 16);
+	send(A, 0);
+	build_init_with(&b, SCTP_INIT_ACK, TAG_B, 900, AUTHS, 16);
+	send(B, TAG_A);
+	build_auth();
+	build_chunk(&b, SCTP_COOKIE_ECHO, 0, NULL, 0);
+	CHECK_EQ(send(A, TAG_B), SCTP_NO_DATA);
+	CHECK_EQ(r.anomalies, 0);
+	build_auth();
+	build_chunk(&b, SCTP_COOKIE_ACK, 0, NULL, 0);
+	CHECK_EQ(send(B, TAG_A), SCTP_NO_DATA);
+	build_auth();
+	build_chunk(&b, SCTP_ABORT, 1, NULL, 0); /* which says that the tag is A's own */
+	CHECK_EQ(send(A, TAG_B), SCTP_NO_DATA);
+	CHECK_EQ(t.state, SCTP_S_ESTABLISHED);
+
+	check_case("so with a restart");
+	for (unsigned i = 0; i < 3; i++) {
+		static const uint8_t first[] = { SCTP_COOKIE_ECHO, SCTP_COOKIE_ACK, SCTP_SACK };
+		unsigned by = i ? B : A;
+
+		open_to(SCTP_S_ESTABLISHED);
+		build_init_with(&b, SCTP_INIT, 0xa2, 7, AUTHS, 16);
+		send(A, 0);
+		build_init_with(&b, SCTP_INIT_ACK, 0xb2, 77, AUTHS, 16);
+		send(B, 0xa2);
+		build_auth();
+		CHECK(!is_reuse(by, by ? 0xa2 : 0xb2));
+		build_chunk(&b, first[i], 0, "\0\0\0\0\0\0\0\0\0\0\0", i < 2 ? 0 : 12);
+		succeed_by(by, by ? 0xa2 : 0xb2);
+		CHECK_EQ(r.anomalies, 1u << SCTP_A_RESTART);
+		build_auth();
+		build_data(&b, BUILD_BE, 7, 0, 0, 0, "x", 1);
+		CHECK_EQ(send(A, 0xb2), SCTP_DELIVER);
+	}
+}
+
 static bool takes_back(uint32_t tag)
 {
 	bool back;
@@ -1107,6 +1155,7 @@ static void test_reuse(void)
 		CHECK_EQ(data(by, 0xb2, 0), SCTP_BAD_TAG);
 	}
 
+	test_behind_auth();
 	test_doubtful_restart();
 	test_opened_again();
 	test_going_on();
