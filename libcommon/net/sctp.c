@@ -70,9 +70,24 @@ static bool init_is_sound(struct input *in)
 	return false;
 }
 
+/* Does the INIT say what the last one of its sender did? One with the same tag may tell another TSN
+ * until a cookie is sent. */
+static bool is_told_again(const struct input *in)
+{
+	const uint8_t *v = in->chunk.value.ptr;
+	uint32_t tag = be32_get(v), tsn = be32_get(v + 12);
+
+	if (!tag_is(in->me, tag))
+		return false;
+	if (in->t->state > SCTP_S_INIT_ACK || !(in->me->bits & SURE_TAG))
+		return true;
+	return next_tag_is(in->me, tag) ? in->me->next_tsn == tsn : in->me->tsn == tsn;
+}
+
 static void on_init(struct input *in)
 {
 	struct sctp_assoc *t = in->t;
+	const uint8_t *v = in->chunk.value.ptr;
 
 	if (!init_is_sound(in))
 		return;
@@ -80,15 +95,15 @@ static void on_init(struct input *in)
 		tell_tag(in, in->me, true);
 		t->state = SCTP_S_INIT;
 		t->midstream = false;
-	} else if (tag_is(in->me, be32_get(in->chunk.value.ptr))) {
-		; /* again */
+	} else if (is_told_again(in)) {
+		;
 	} else if (t->state <= SCTP_S_INIT_ACK && !(in->me->bits & HAS_TAG)) {
 		raise_anomaly(in, SCTP_A_SIMULTANEOUS_OPEN);
 		tell_tag(in, in->me, true);
 	} else {
 		raise_anomaly(in, t->state <= SCTP_S_INIT_ACK ? SCTP_A_INIT_CHANGED
 							      : SCTP_A_INIT_UNEXPECTED);
-		if (!next_tag_is(in->me, be32_get(in->chunk.value.ptr)))
+		if (!next_tag_is(in->me, be32_get(v)) || in->me->next_tsn != be32_get(v + 12))
 			in->peer->bits &= (uint8_t)~HAS_NEXT; /* it answered another */
 		tell_tag(in, in->me, false);
 	}

@@ -989,6 +989,33 @@ static void test_many_inits(void)
 		CHECK_EQ(data(B, 0xa1, 0), SCTP_DELIVER);
 	}
 
+	check_case("of INITs with one tag and several TSNs that counts whose cookie is sent");
+	for (unsigned i = 0; i < 4; i++) {
+		bool second = i & 1, late = i & 2;
+
+		open_to(late ? SCTP_S_INIT_ACK : SCTP_S_INIT);
+		build_init(&b, SCTP_INIT, TAG_A, 4, 9, 100);
+		send(A, 0);
+		CHECK_EQ(r.anomalies, 0); /* the same */
+		build_init(&b, SCTP_INIT, TAG_A, 4, 9, 50000);
+		send(A, 0);
+		CHECK_EQ(r.anomalies, 1u << SCTP_A_INIT_CHANGED);
+		if (!late) {
+			build_init(&b, SCTP_INIT_ACK, TAG_B, 4, 2, 900);
+			send(B, TAG_A);
+		}
+		build_init(&b, SCTP_INIT_ACK, 0xb2, 4, 2, 77);
+		send(B, TAG_A);
+		CHECK_EQ(r.anomalies, 0);
+		CHECK_EQ(one(A, second ? 0xb2 : TAG_B, SCTP_COOKIE_ECHO, 0, 8), SCTP_NO_DATA);
+		CHECK_EQ(r.flags, second ? SCTP_R_TSN | SCTP_R_TSN_PEER : 0);
+		CHECK_EQ(r.initial_tsn, second ? 50000 : 0);
+		CHECK_EQ(one(B, TAG_A, SCTP_COOKIE_ACK, 0, 0), SCTP_NO_DATA);
+		CHECK_EQ(data(A, second ? 0xb2 : TAG_B, 0), SCTP_DELIVER);
+		CHECK_EQ(data(B, TAG_A, 0), SCTP_DELIVER);
+		CHECK_EQ(r.anomalies, 0);
+	}
+
 	check_case("a COOKIE ECHO made up beside the true one is found out by what comes first");
 	open_to(SCTP_S_COOKIE);
 	one(A, 0x666, SCTP_COOKIE_ECHO, 0, 8);
