@@ -32,6 +32,7 @@ static void tell_tag(struct input *in, struct sctp_side *s, bool now)
 	const uint8_t *v = in->chunk.value.ptr;
 
 	if (!now) {
+		s->pairs = next_tag_is(in->peer, in->p->tag);
 		s->next_tag = be32_get(v);
 		s->next_tsn = be32_get(v + 12);
 		s->bits |= HAS_NEXT;
@@ -371,7 +372,7 @@ static bool take_cookie_tag(struct input *in)
 	in->t->lacks = 0;
 	in->r->initial_tsn_peer = in->peer->tsn;
 	in->r->flags |= SCTP_R_TSN_PEER;
-	if (in->me->bits & HAS_NEXT) {
+	if (in->me->bits & HAS_NEXT && in->peer->pairs) {
 		adopt_next(in->me);
 		in->r->initial_tsn = in->me->tsn;
 		in->r->flags |= SCTP_R_TSN;

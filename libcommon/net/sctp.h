@@ -155,7 +155,9 @@ struct sctp_side {
 				      * streams of such a one are not known */
 	};
 	uint16_t adds; /* more that it has asked for and got no answer to */
-	uint8_t bits, strays;
+	uint8_t bits;
+	uint8_t strays : 7;
+	bool pairs : 1; /* what it keeps aside answers what the other side does */
 };
 
 /* A zeroed one is a new association. */

@@ -1016,6 +1016,24 @@ static void test_many_inits(void)
 		CHECK_EQ(r.anomalies, 0);
 	}
 
+	check_case("an INIT ACK opens nothing for another INIT than the one that it answers");
+	for (unsigned again = 0; again < 2; again++) {
+		fresh();
+		ask(1);
+		ask(2);
+		if (again) {
+			build_init(&b, SCTP_INIT, 0xa1, 4, 4, 10);
+			send(A, 0);
+		}
+		build_init(&b, SCTP_INIT_ACK, 0xb3, 4, 4, 3000);
+		send(B, 0xa1);
+		CHECK_EQ(one(A, 0xb3, SCTP_COOKIE_ECHO, 0, 8), SCTP_NO_DATA);
+		CHECK_EQ(r.flags, SCTP_R_TSN_PEER);
+		CHECK_EQ(one(B, 0xa1, SCTP_COOKIE_ACK, 0, 0), SCTP_NO_DATA);
+		CHECK_EQ(data(B, 0xa1, 0), SCTP_DELIVER);
+		CHECK_EQ(data(A, 0xb3, 0), SCTP_DELIVER);
+	}
+
 	check_case("a COOKIE ECHO made up beside the true one is found out by what comes first");
 	open_to(SCTP_S_COOKIE);
 	one(A, 0x666, SCTP_COOKIE_ECHO, 0, 8);
