@@ -26,25 +26,32 @@ static void raise_anomaly(struct input *in, enum sctp_anomaly a)
 	in->r->state[a] = in->t->state;
 }
 
-/* A side told its tag, TSN and streams: in use at once where it had none, else kept aside. */
-static void tell_tag(struct input *in, struct sctp_side *s, bool now)
+/* The sender told its tag, TSN and streams: in use at once where it had none, else kept aside. */
+static void tell_tag(struct input *in, bool now)
 {
 	const uint8_t *v = in->chunk.value.ptr;
+	struct sctp_side *s = in->me;
+	uint8_t bit = (uint8_t)(1u << in->dir);
 
 	if (!now) {
-		s->pairs = next_tag_is(in->peer, in->p->tag);
+		in->t->pairs &= (uint8_t)~bit;
+		in->t->pairs |= next_tag_is(in->peer, in->p->tag) ? bit : 0;
 		s->next_tag = be32_get(v);
 		s->next_tsn = be32_get(v + 12);
 		s->bits |= HAS_NEXT;
 		return;
 	}
+	if (in->chunk.type == SCTP_INIT)
+		in->t->asked |= bit;
+	else
+		in->t->answered |= bit;
 	learn_tag(s, be32_get(v));
 	s->bits &= (uint8_t)~FORMER;
 	s->out = be16_get(v + 8);
 	s->in = be16_get(v + 10);
 	s->tsn = be32_get(v + 12);
 	s->bits |= SURE_TAG | TOLD;
-	in->t->lacks |= sctp_lacks(in->p->chunks, in->p->snapped);
+	s->lacks = sctp_lacks(in->p->chunks, in->p->snapped);
 	in->r->initial_tsn = s->tsn;
 	in->r->flags |= SCTP_R_TSN;
 }
@@ -93,20 +100,20 @@ static void on_init(struct input *in)
 	if (!init_is_sound(in))
 		return;
 	if (t->state == SCTP_S_NONE) {
-		tell_tag(in, in->me, true);
+		tell_tag(in, true);
 		t->state = SCTP_S_INIT;
 		t->midstream = false;
 	} else if (is_told_again(in)) {
 		;
 	} else if (t->state <= SCTP_S_INIT_ACK && !(in->me->bits & HAS_TAG)) {
 		raise_anomaly(in, SCTP_A_SIMULTANEOUS_OPEN);
-		tell_tag(in, in->me, true);
+		tell_tag(in, true);
 	} else {
 		raise_anomaly(in, t->state <= SCTP_S_INIT_ACK ? SCTP_A_INIT_CHANGED
 							      : SCTP_A_INIT_UNEXPECTED);
 		if (!next_tag_is(in->me, be32_get(v)) || in->me->next_tsn != be32_get(v + 12))
 			in->peer->bits &= (uint8_t)~HAS_NEXT; /* it answered another */
-		tell_tag(in, in->me, false);
+		tell_tag(in, false);
 	}
 }
 
@@ -120,6 +127,13 @@ static bool tag_is_open(const struct input *in)
 	       (!in->t->midstream && !(in->t->goes_on >> in->dir & 1));
 }
 
+/* Where both sides sent an INIT the first answer to one is what counts of its sender. */
+static bool is_first_answer(const struct input *in)
+{
+	return in->t->state <= SCTP_S_INIT_ACK && in->t->asked == 3 &&
+	       !(in->t->answered >> in->dir & 1) && tag_is(in->me, be32_get(in->chunk.value.ptr));
+}
+
 static void on_init_ack(struct input *in)
 {
 	struct sctp_assoc *t = in->t;
@@ -127,20 +141,20 @@ static void on_init_ack(struct input *in)
 	if (!init_is_sound(in))
 		return;
 	if (next_tag_is(in->peer, in->p->tag) && !tag_is(in->peer, in->p->tag)) {
-		tell_tag(in, in->me, false); /* the answer to an INIT that is kept aside */
+		tell_tag(in, false); /* the answer to an INIT that is kept aside */
 		if (t->state == SCTP_S_INIT)
 			t->state = SCTP_S_INIT_ACK;
-	} else if (tag_is_open(in)) {
-		tell_tag(in, in->me, true);
+	} else if (tag_is_open(in) || is_first_answer(in)) {
+		tell_tag(in, true);
 		if (t->state < SCTP_S_INIT_ACK)
 			t->state = SCTP_S_INIT_ACK;
 	} else if (tag_is(in->me, be32_get(in->chunk.value.ptr))) {
-		if (t->state == SCTP_S_INIT) /* both sides had sent an INIT */
+		if (t->state == SCTP_S_INIT) /* of the INIT that it answers nothing was seen */
 			t->state = SCTP_S_INIT_ACK;
 	} else {
 		if (t->state != SCTP_S_INIT_ACK && t->state != SCTP_S_INIT)
 			raise_anomaly(in, SCTP_A_INIT_ACK_UNEXPECTED);
-		tell_tag(in, in->me, false);
+		tell_tag(in, false);
 	}
 }
 
@@ -369,10 +383,10 @@ static bool take_cookie_tag(struct input *in)
 	    in->t->state > SCTP_S_INIT_ACK)
 		return false;
 	adopt_next(in->peer);
-	in->t->lacks = 0;
+	in->me->lacks = in->peer->lacks = 0;
 	in->r->initial_tsn_peer = in->peer->tsn;
 	in->r->flags |= SCTP_R_TSN_PEER;
-	if (in->me->bits & HAS_NEXT && in->peer->pairs) {
+	if (in->me->bits & HAS_NEXT && in->t->pairs >> !in->dir & 1) {
 		adopt_next(in->me);
 		in->r->initial_tsn = in->me->tsn;
 		in->r->flags |= SCTP_R_TSN;
@@ -512,7 +526,8 @@ void sctp_assoc_input(struct sctp_assoc *t, unsigned dir, const struct sctp_pack
 
 	*r = (struct sctp_result){ .verdict = SCTP_NO_DATA };
 	if (tag_is(in.peer, p->tag) || !next_tag_is(in.peer, p->tag))
-		w.lacks = t->lacks; /* else it is for another INIT or INIT ACK */
+		w.lacks = t->side[0].lacks |
+			  t->side[1].lacks; /* else it is for another INIT or INIT ACK */
 	while (!in.stop && (in.first ? walk_begin(&w, &in.chunk) : sctp_walk_next(&w, &in.chunk))) {
 		in.alone = !cursor_left(&w.c);
 		if (t->restarted)

@@ -156,8 +156,8 @@ struct sctp_side {
 	};
 	uint16_t adds; /* more that it has asked for and got no answer to */
 	uint8_t bits;
-	uint8_t strays : 7;
-	bool pairs : 1; /* what it keeps aside answers what the other side does */
+	uint8_t strays : 3;
+	uint8_t lacks : 5; /* enum sctp_lack, as far as it has told */
 };
 
 /* A zeroed one is a new association. */
@@ -168,9 +168,11 @@ struct sctp_assoc {
 	uint8_t shutdown_by : 2;  /* bit per side that sent a SHUTDOWN */
 	uint8_t goes_on : 2;      /* likewise what only comes behind a cookie found good */
 	bool midstream : 1;
-	bool restarted : 1; /* it took the place of one that lived; told once */
-	uint8_t state;      /* enum sctp_state */
-	uint8_t lacks;      /* enum sctp_lack of either side, as far as they have told */
+	bool restarted : 1;   /* it took the place of one that lived; told once */
+	uint8_t state;        /* enum sctp_state */
+	uint8_t pairs : 2;    /* sides whose INIT ACK kept aside answers an INIT that is, too */
+	uint8_t asked : 2;    /* sides that told their tag in an INIT, and.. */
+	uint8_t answered : 2; /* ..in an INIT ACK */
 	uint8_t former : 3; /* packets of who began it with the tag that the other side had there */
 	uint8_t turns : 3;  /* of the sides behind its end, as if it went on, and.. */
 	uint8_t spoke : 2;  /* ..who had the last one, as a bit */

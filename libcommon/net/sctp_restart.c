@@ -138,7 +138,7 @@ static struct sctp_assoc opened_again(const struct sctp_assoc *t, bool by_cookie
 	for (unsigned i = 0; i < 2; i++) {
 		again.side[i] = t->side[i];
 		again.side[i].bits &= HAS_TAG | SURE_TAG | HAS_NEXT | TOLD;
-		again.side[i].strays = 0;
+		again.side[i].strays = again.side[i].lacks = 0;
 	}
 	return again;
 }

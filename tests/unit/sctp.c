@@ -927,6 +927,8 @@ static void ask(unsigned n)
 	send(B, 0xa0 + n);
 }
 
+#define I_DATA "\x80\x08\0\5\x40\0\0"
+
 /* Which of three INITs and cookies counts. */
 static void test_many_inits(void)
 {
@@ -1015,6 +1017,45 @@ static void test_many_inits(void)
 		CHECK_EQ(data(B, TAG_A, 0), SCTP_DELIVER);
 		CHECK_EQ(r.anomalies, 0);
 	}
+
+	check_case("RFC 9260 5.2.1: of one who sent both, the INIT ACK tells, not the INIT");
+	for (unsigned i = 0; i < 4; i++) {
+		bool other_first = i & 1, again = i & 2;
+
+		fresh();
+		build_init_with(&b, SCTP_INIT, TAG_A, 100, I_DATA, 8);
+		send(A, 0);
+		build_init(&b, SCTP_INIT, TAG_B, 4, 4, 50000);
+		send(B, 0);
+		if (other_first) {
+			build_init_with(&b, SCTP_INIT_ACK, TAG_A, 100, I_DATA, 8);
+			send(A, TAG_B);
+			CHECK_EQ(r.flags, SCTP_R_TSN);
+		}
+		build_init_with(&b, SCTP_INIT_ACK, TAG_B, 900, I_DATA, 8);
+		CHECK_EQ(send(B, TAG_A), SCTP_NO_DATA);
+		CHECK_EQ(r.flags, SCTP_R_TSN);
+		CHECK_EQ(r.initial_tsn, 900);
+		CHECK_EQ(r.anomalies, 0);
+		if (again) { /* the first one counts */
+			build_init(&b, SCTP_INIT_ACK, TAG_B, 4, 4, 60000);
+			CHECK_EQ(send(B, TAG_A), SCTP_NO_DATA);
+			CHECK_EQ(r.flags, 0);
+		}
+		one(A, TAG_B, SCTP_COOKIE_ECHO, 0, 8);
+		build_i_data(&b, BUILD_BE, 900, 0, 0, 0, "x", 1);
+		CHECK_EQ(send(B, TAG_A), SCTP_DELIVER);
+		build_auth(); /* which A does not offer */
+		build_chunk(&b, SCTP_ABORT, 0, NULL, 0);
+		send(B, TAG_A);
+		CHECK_EQ(t.state, SCTP_S_ESTABLISHED);
+	}
+
+	check_case("but nobody awaits an INIT ACK who has sent no INIT");
+	open_to(SCTP_S_INIT_ACK);
+	build_init(&b, SCTP_INIT_ACK, TAG_A, 4, 4, 50000);
+	CHECK_EQ(send(A, TAG_B), SCTP_NO_DATA);
+	CHECK_EQ(r.flags, 0);
 
 	check_case("an INIT ACK opens nothing for another INIT than the one that it answers");
 	for (unsigned again = 0; again < 2; again++) {
