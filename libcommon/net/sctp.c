@@ -137,6 +137,8 @@ static bool is_first_answer(const struct input *in)
 static void on_init_ack(struct input *in)
 {
 	struct sctp_assoc *t = in->t;
+	/* The other side told its tag by answering an INIT, with none of its own. */
+	bool awaits_none = (t->answered & ~t->asked) >> !in->dir & 1;
 
 	if (!init_is_sound(in))
 		return;
@@ -152,9 +154,10 @@ static void on_init_ack(struct input *in)
 		if (t->state == SCTP_S_INIT) /* of the INIT that it answers nothing was seen */
 			t->state = SCTP_S_INIT_ACK;
 	} else {
-		if (t->state != SCTP_S_INIT_ACK && t->state != SCTP_S_INIT)
+		if (awaits_none || (t->state != SCTP_S_INIT_ACK && t->state != SCTP_S_INIT))
 			raise_anomaly(in, SCTP_A_INIT_ACK_UNEXPECTED);
-		tell_tag(in, false);
+		if (!awaits_none)
+			tell_tag(in, false);
 	}
 }
 

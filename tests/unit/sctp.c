@@ -1057,6 +1057,20 @@ static void test_many_inits(void)
 	CHECK_EQ(send(A, TAG_B), SCTP_NO_DATA);
 	CHECK_EQ(r.flags, 0);
 
+	check_case("so such a one takes the place of no INIT that is kept aside");
+	open_to(SCTP_S_INIT_ACK);
+	build_init(&b, SCTP_INIT, TAG_A, 4, 4, 50000);
+	send(A, 0);
+	build_init(&b, SCTP_INIT_ACK, 0xb2, 4, 4, 77);
+	send(B, TAG_A);
+	build_init(&b, SCTP_INIT_ACK, 0xa2, 4, 4, 60000);
+	send(A, TAG_B);
+	CHECK_EQ(r.anomalies, 1u << SCTP_A_INIT_ACK_UNEXPECTED);
+	CHECK_EQ(one(A, 0xb2, SCTP_COOKIE_ECHO, 0, 8), SCTP_NO_DATA);
+	CHECK_EQ(r.flags, SCTP_R_TSN | SCTP_R_TSN_PEER);
+	CHECK_EQ(r.initial_tsn, 50000);
+	CHECK_EQ(data(B, TAG_A, 0), SCTP_DELIVER);
+
 	check_case("an INIT ACK opens nothing for another INIT than the one that it answers");
 	for (unsigned again = 0; again < 2; again++) {
 		fresh();
