@@ -371,6 +371,7 @@ static void on_chunk(struct input *in)
 		on_abort(in);
 		break;
 	case SCTP_SACK:
+	case SCTP_NR_SACK:
 		establish(in); /* who acknowledges data got, or sent, a COOKIE ECHO that was good */
 		break;
 	default:

@@ -30,7 +30,7 @@ enum sctp_chunk_type {
 	SCTP_COOKIE_ACK = 11,
 	SCTP_SHUTDOWN_COMPLETE = 14,
 	SCTP_AUTH = 15,
-	SCTP_NR_SACK = 0x10, /* FreeBSD's, where both offer it: draft-natarajan-tsvwg-sctp-nrsack */
+	SCTP_NR_SACK = 0x10, /* FreeBSD's, in place of SACK: draft-natarajan-tsvwg-sctp-nrsack */
 	SCTP_UNKNOWN =
 		0x3f, /* reserved; here one of those above and below that a side does not know */
 	SCTP_I_DATA = 0x40,

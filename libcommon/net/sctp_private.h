@@ -68,7 +68,7 @@ static inline bool is_former(const struct sctp_assoc *t, unsigned dir, uint32_t 
 static inline bool is_behind_cookie(uint8_t type)
 {
 	return type == SCTP_COOKIE_ACK || type == SCTP_DATA || type == SCTP_I_DATA ||
-	       type == SCTP_SACK; /* the COOKIE ACK may have been missed */
+	       type == SCTP_SACK || type == SCTP_NR_SACK; /* the COOKIE ACK may have been missed */
 }
 
 /* The chunk that a packet is judged by: the first, or what an AUTH in front of it vouches for. Some

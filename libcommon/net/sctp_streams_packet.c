@@ -147,6 +147,7 @@ void sctp_streams_packet(struct sctp_group *g, struct sctp_streams *s, struct sc
 			sctp_streams_push(g, s, &d);
 			break;
 		case SCTP_SACK:
+		case SCTP_NR_SACK:
 		case SCTP_SHUTDOWN:
 			if (c.value.len >= 4)
 				sctp_streams_ack(peer, be32_get(c.value.ptr));

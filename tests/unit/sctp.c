@@ -745,8 +745,9 @@ static void test_behind_auth(void)
 	CHECK_EQ(t.state, SCTP_S_ESTABLISHED);
 
 	check_case("so with a restart");
-	for (unsigned i = 0; i < 3; i++) {
-		static const uint8_t first[] = { SCTP_COOKIE_ECHO, SCTP_COOKIE_ACK, SCTP_SACK };
+	for (unsigned i = 0; i < 4; i++) {
+		static const uint8_t first[] = { SCTP_COOKIE_ECHO, SCTP_COOKIE_ACK, SCTP_SACK,
+						 SCTP_NR_SACK };
 		unsigned by = i ? B : A;
 
 		open_to(SCTP_S_ESTABLISHED);
@@ -756,7 +757,7 @@ static void test_behind_auth(void)
 		send(B, 0xa2);
 		build_auth();
 		CHECK(!is_reuse(by, by ? 0xa2 : 0xb2));
-		build_chunk(&b, first[i], 0, "\0\0\0\0\0\0\0\0\0\0\0", i < 2 ? 0 : 12);
+		build_chunk(&b, first[i], 0, "\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0", i < 2 ? 0 : 16);
 		succeed_by(by, by ? 0xa2 : 0xb2);
 		CHECK_EQ(r.anomalies, 1u << SCTP_A_RESTART);
 		build_auth();

@@ -271,6 +271,36 @@ static void test_nr_sack(void)
 	}
 }
 
+static void nr_sack(uint8_t dir, uint32_t cum)
+{
+	uint8_t v[16] = { 0 };
+
+	be32_put(v, cum);
+	build_chunk(&b, SCTP_NR_SACK, 0, v, sizeof(v));
+	send_flow(1, dir, REC_verdict_NO_DATA, 0);
+}
+
+static void test_nr_sack_alone(void)
+{
+	static const struct bytes none = BYTES_LIT(EXTENSIONS),
+				  with = BYTES_LIT("\200\10\0\6\202\20\0\0");
+
+	check_case("an NR-SACK acknowledges as a SACK does, in whose place it is sent");
+	for (unsigned i = 0; i < 2; i++) {
+		begin(NULL);
+		init_with(1, 0, SCTP_INIT, 100, with, 0);
+		init_with(1, 1, SCTP_INIT_ACK, 500, i ? none : with, 0);
+		message(0, 100, 1, 0, "a");
+		message(0, 103, 1, 3, "d");
+		for (int k = 0; k < 20; k++)
+			nr_sack(1, 103);
+		CHECK(said_is(i ? "0:1/0=a. "
+				: "0:1/0=a. [0: 101+2 chunks acked] [0: sid 1 messages 1+2] "
+				  "0:1/3=d. "));
+		finish();
+	}
+}
+
 static void test_i_data(void)
 {
 	static const struct bytes none = BYTES_LIT(EXTENSIONS),
@@ -620,6 +650,7 @@ int main(void)
 	test_gaps();
 	test_forward();
 	test_nr_sack();
+	test_nr_sack_alone();
 	test_i_data();
 	test_reconfig();
 	test_verdicts();
