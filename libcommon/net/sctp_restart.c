@@ -25,6 +25,8 @@ static bool cookie_begins(const struct sctp_assoc *t, unsigned dir, const struct
 		return true;
 	if (t->state < SCTP_S_COOKIE || !p->tag || tag_is(peer, p->tag) || !(me->bits & HAS_NEXT))
 		return false;
+	if (tag_is(me, me->next_tag)) /* who restarts has another tag: 5.2.4 C */
+		return false;
 	return peer->bits & HAS_NEXT ? peer->next_tag == p->tag : !(peer->bits & SEEN);
 }
 

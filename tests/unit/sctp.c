@@ -1017,6 +1017,9 @@ static void test_many_inits(void)
 		CHECK_EQ(data(A, second ? 0xb2 : TAG_B, 0), SCTP_DELIVER);
 		CHECK_EQ(data(B, TAG_A, 0), SCTP_DELIVER);
 		CHECK_EQ(r.anomalies, 0);
+		build_chunk(&b, SCTP_COOKIE_ECHO, 0, NULL, 0); /* 5.2.4: nor the other one later */
+		CHECK(!is_reuse(A, second ? TAG_B : 0xb2));
+		b.len = 0;
 	}
 
 	check_case("RFC 9260 5.2.1: of one who sent both, the INIT ACK tells, not the INIT");
