@@ -211,7 +211,7 @@ enum sctp_anomaly {
 	SCTP_A_INIT_NO_STREAMS,
 	SCTP_A_INIT_BUNDLED,
 	SCTP_A_INIT_UNEXPECTED, /* inside an association */
-	SCTP_A_INIT_CHANGED,    /* repeated with another tag */
+	SCTP_A_INIT_CHANGED,    /* repeated with another tag, or TSN */
 	SCTP_A_SIMULTANEOUS_OPEN,
 	SCTP_A_INIT_ACK_UNEXPECTED,
 	SCTP_A_COOKIE_ECHO_UNEXPECTED,
