@@ -5,6 +5,7 @@
 
 enum {
 	GOOD_CHECKSUM = 1,     /* bits of flow.bits, shifted by the direction */
+	GOOD_CHECKSUMS = 3,    /* of both */
 	HALF_OPEN_LEAST = 64,  /* are let in, however small the table */
 	LABEL_VARIANTS = 8,    /* flows of the same endpoints with other labels, at once */
 	LABEL_KNOWN = 1 << 20, /* in flow.label: a label has 20 bits */
@@ -516,13 +517,13 @@ static struct flow *sctp_flow(struct tracker *t, struct tracked *p, struct flow 
 static struct flow *go_on(struct tracker *t, struct tracked *p, struct flow *f)
 {
 	struct tcp rest = tcp_rest(&f->tcp);
-	uint8_t orig = f->orig;
+	uint8_t orig = f->orig, good = f->bits & GOOD_CHECKSUMS;
 
 	p->gone_on = tcp_was_reset(&f->tcp);
 	end_flow(t, f, reason_of(f, FLOW_END_FIN));
 	f = new_flow(t, p);
 	f->orig = orig;
-	f->bits = p->sender == orig ? 0 : FLOW_TURNED;
+	f->bits = good | (p->sender == orig ? 0 : FLOW_TURNED);
 	f->history = (struct history){ 0 };
 	f->tcp = rest;
 	return f;

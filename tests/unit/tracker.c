@@ -103,6 +103,8 @@ static void test_sides(void)
 	free(tracker_memory);
 }
 
+static uint8_t tcp_checksum = CHECKSUM_GOOD;
+
 /* A segment of the host whose port is 4000, or 80; len bytes from offset on. */
 static void tcp(struct tracker *t, uint16_t port, uint16_t flags, uint32_t offset, uint32_t ack,
 		size_t len)
@@ -117,6 +119,7 @@ static void tcp(struct tracker *t, uint16_t port, uint16_t flags, uint32_t offse
 	l.seq = (client ? 1001 : 5001) + offset - (flags & TCP_SYN ? 1 : 0);
 	l.ack = flags & TCP_ACK ? (client ? 5001 : 1001) + ack : 0;
 	l.payload = BYTES(zeros, len);
+	l.checksum = tcp_checksum;
 	send(t, &l, 0);
 }
 
@@ -246,6 +249,23 @@ static void test_refuted_reset(void)
 	CHECK_EQ(p.tcp.verdict, TCP_NO_DATA);
 	tcp(t, 4000, TCP_ACK, 100, 0, 100);
 	CHECK(p.is_new);
+	CHECK_EQ(p.tcp.verdict, TCP_DELIVER);
+	free(tracker_memory);
+
+	t = begin("the other side's bad checksum is one in the flow that goes on, too", 8);
+	tcp(t, 4000, TCP_SYN, 0, 0, 0);
+	tcp(t, 80, TCP_SYN | TCP_ACK, 0, 0, 0);
+	tcp(t, 4000, TCP_ACK, 0, 0, 100);
+	tcp(t, 80, TCP_RST | TCP_ACK, 0, 0, 0);
+	tcp(t, 4000, TCP_ACK, 100, 0, 100);
+	tcp(t, 80, TCP_ACK, 0, 200, 0);
+	tcp(t, 4000, TCP_ACK, 200, 0, 100);
+	CHECK(p.is_new);
+	tcp_checksum = CHECKSUM_BAD;
+	tcp(t, 80, TCP_ACK, 0, 200, 100);
+	tcp_checksum = CHECKSUM_GOOD;
+	CHECK_EQ(p.tcp.verdict, TCP_BAD_CHECKSUM);
+	tcp(t, 80, TCP_ACK, 0, 200, 100);
 	CHECK_EQ(p.tcp.verdict, TCP_DELIVER);
 	free(tracker_memory);
 }
