@@ -1,14 +1,15 @@
 /* tcp_reset: which resets end a TCP connection. */
 #include "libcommon/net/tcp_private.h"
 
-/* Can its receiver wait for this number? One that it acknowledged without having seen the SYN is
- * answered by just such a reset, which ends nothing: RFC 9293 3.10.7.4. */
+/* Can its receiver wait for this number? Not behind another acknowledgement of more. One that it
+ * acknowledged without having seen the SYN is answered by just such a reset, which ends nothing:
+ * RFC 9293 3.10.7.4. */
 static bool may_be_awaited(const struct tcp_half *me, const struct tcp_half *peer, uint32_t seq)
 {
 	int64_t off = offset_of(me, peer, seq);
 
 	return !(me->bits & ANCHORED) || !(me->bits & SYN_SEEN) ||
-	       (off >= 0 && off <= (int64_t)frontier(me) + 1);
+	       (off >= (int64_t)undisputed(me, peer) && off <= (int64_t)frontier(me) + 1);
 }
 
 /* RFC 9293 3.5.3, RFC 5961 3: a reset has to know the sequence number. */

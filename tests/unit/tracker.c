@@ -268,6 +268,23 @@ static void test_refuted_reset(void)
 	tcp(t, 80, TCP_ACK, 0, 200, 100);
 	CHECK_EQ(p.tcp.verdict, TCP_DELIVER);
 	free(tracker_memory);
+
+	t = begin("a reset of less than was acknowledged is too old, whatever came last", 8);
+	tcp(t, 4000, TCP_SYN, 0, 0, 0);
+	tcp(t, 80, TCP_SYN | TCP_ACK, 0, 0, 0);
+	for (uint32_t i = 0; i < 200; i += 100) {
+		tcp(t, 4000, TCP_ACK, i, 0, 100);
+		tcp(t, 80, TCP_ACK, 0, i + 100, 0);
+	}
+	tcp(t, 80, TCP_ACK, 0, 100, 0); /* overtaken on its way, or made up */
+	tcp(t, 4000, TCP_RST, 100, 0, 0);
+	CHECK_EQ(p.tcp.anomalies, 1u << TCP_A_RST_SUSPECT);
+	tcp(t, 4000, TCP_ACK, 200, 0, 100);
+	CHECK_EQ(p.tcp.verdict, TCP_DELIVER);
+	CHECK(!p.is_new);
+	tcp(t, 4000, TCP_RST, 300, 0, 0);
+	CHECK_EQ(tcp_phase(&p.flow->tcp), TCP_OVER);
+	free(tracker_memory);
 }
 
 static void test_checksums(void)
