@@ -102,8 +102,7 @@ struct layers_config {
 
 /* Takes "auto", "none" or a list of kinds' names ("gre,vxlan"), where a UDP tunnel may have its
  * ports instead of the RFC's ("auto,vxlan=4789,8472,gtp=2152": a number belongs to the name before
- * it). NVGRE and ERSPAN need "gre", too. False: *why says what is wrong (static text), and config
- * is undefined. */
+ * it). False: *why says what is wrong (static text), and config is undefined. */
 bool layers_decap_parse(const char *text, struct layers_config *config, const char **why);
 
 enum checksum_state {

@@ -102,12 +102,13 @@ static enum layer gre_payload(const struct walk *w, struct tunnel *t, uint16_t f
 enum layer tunnel_gre(const struct walk *w, struct tunnel *t)
 {
 	uint16_t flags = cursor_be16(&t->c), type = cursor_be16(&t->c);
+	enum layer next;
 
 	if (t->c.failed)
 		return LAYER_NO_TUNNEL;
 	if ((flags & 7) == 1)
 		return gre_pptp(w, t, flags, type);
-	if (flags & 7 || !layers_kind_on(w, LAYERS_GRE))
+	if (flags & 7)
 		return LAYER_NO_TUNNEL;
 	if (flags & GRE_CHECKSUM && w->verify && cursor_left(&t->c) + 4 >= t->claimed)
 		t->bad_sum = checksum_fold(checksum_add(0, BYTES(t->start, t->claimed))) != 0xffff;
@@ -121,5 +122,8 @@ enum layer tunnel_gre(const struct walk *w, struct tunnel *t)
 		cursor_skip(&t->c, 4);
 	if (flags & GRE_ROUTING)
 		gre_skip_routes(t);
-	return t->c.failed ? LAYER_NO_TUNNEL : gre_payload(w, t, flags, type);
+	if (t->c.failed)
+		return LAYER_NO_TUNNEL;
+	next = gre_payload(w, t, flags, type);
+	return layers_kind_on(w, t->kind) ? next : LAYER_NO_TUNNEL; /* what it carries says which */
 }

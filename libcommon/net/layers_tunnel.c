@@ -154,10 +154,11 @@ static enum layer tunnel_etherip(struct tunnel *t)
 	return cursor_be16(&t->c) == 0x3000 ? LAYER_ETHERNET : LAYER_NO_TUNNEL;
 }
 
-enum layer tunnel_mpls(const struct walk *w, struct tunnel *t)
+/* Its labels are part of it, whether or not those on a link are looked at. */
+enum layer tunnel_mpls(struct tunnel *t)
 {
-	return tunnel_left(t) < 4 || !cursor_left(&t->c) ? LAYER_NO_TUNNEL
-							 : tunnel_type(w, t, 0x8847);
+	t->type = 0x8847;
+	return tunnel_left(t) < 4 || !cursor_left(&t->c) ? LAYER_NO_TUNNEL : LAYER_MPLS;
 }
 
 static enum layer read_ip(const struct walk *w, struct tunnel *t)
@@ -170,7 +171,7 @@ static enum layer read_ip(const struct walk *w, struct tunnel *t)
 	case LAYERS_ETHERIP:
 		return tunnel_etherip(t);
 	default:
-		return tunnel_mpls(w, t);
+		return tunnel_mpls(t);
 	}
 }
 

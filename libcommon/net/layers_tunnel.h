@@ -49,6 +49,6 @@ bool tunnel_carries_ip(const struct tunnel *t, enum layer next);
 enum layer tunnel_despite(const struct tunnel *t, unsigned reserved, enum layer next);
 
 enum layer tunnel_gre(const struct walk *w, struct tunnel *t);
-enum layer tunnel_mpls(const struct walk *w, struct tunnel *t);
+enum layer tunnel_mpls(struct tunnel *t);
 
 #endif

@@ -218,7 +218,7 @@ static enum layer read_udp(const struct walk *w, struct tunnel *t)
 	case LAYERS_GRE:
 		return tunnel_gre(w, t);
 	default:
-		return tunnel_mpls(w, t);
+		return tunnel_mpls(t);
 	}
 }
 
