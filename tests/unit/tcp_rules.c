@@ -687,6 +687,13 @@ static void test_paws(void)
 	CHECK_EQ(r.verdict, TCP_PAWS);
 	CHECK(has(TCP_A_PAWS));
 
+	begin("acknowledgements that overtake each other are nobody's fault");
+	open_with_timestamps();
+	with_timestamp(O, A, 1001, 5001, 0, 1010);
+	with_timestamp(O, A, 1001, 5001, 0, 1006);
+	CHECK_EQ(r.verdict, TCP_PAWS);
+	CHECK_EQ(r.anomalies, 0);
+
 	begin("the timestamp of a segment without the next byte is nobody's last one");
 	open_with_timestamps();
 	with_timestamp(O, A, 1001 - 100, 5001, 0, 1000 + (1 << 30));
