@@ -65,7 +65,7 @@ static const struct opt flow_options[] = {
 	OPT_ROW(0, "timeout-file", OPT_STRING, struct flow_config, timeout_file, "FILE",
 		"more timeouts, one a line, behind those of --timeout"),
 	OPT_ROW(0, "events", OPT_STRING, struct flow_config, events, "LIST",
-		"which flow records to write: start,established,update,end"),
+		"which flow records to write: start,established,state,update,end"),
 	OPT_ROW(0, "packets", OPT_FLAG, struct flow_config, packets, NULL,
 		"write packet records; --no-packets leaves flow and anomaly records"),
 	OPT_ROW(0, "dedup", OPT_DURATION, struct flow_config, dedup, "WINDOW",

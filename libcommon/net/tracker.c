@@ -572,6 +572,7 @@ void tracker_packet(struct tracker *t, struct tracked *p)
 
 	p->is_new = p->update = p->bad_checksum = p->offload = p->gone_on = p->reused = false;
 	f = flow_of(t, p, &s);
+	p->was = t->config.states ? flow_state(f) : NULL;
 	p->flow = t->current = f;
 	p->dir = p->sender ^ f->orig;
 	if (p->is_new && t->config.start)

@@ -31,6 +31,7 @@ struct tracker_config {
 	uint32_t path_steps; /* for paths_init(); 0: no flow keeps its path */
 	enum flow_key_kind kind;
 	bool directional, ignore_scope;
+	bool states; /* tell the state that a flow was in before each packet */
 	void (*start)(void *user, const struct flow *f);
 	void (*end)(void *user, const struct flow *f, enum flow_end_reason why);
 	void *user;
@@ -54,6 +55,7 @@ struct tracked {
 	unsigned dir;
 	struct tcp_result tcp; /* of others: verdict (SCTP: enum sctp_verdict), keep, flags */
 	struct sctp_result sctp;
+	const char *was; /* flow_state() before the packet, where asked for */
 	bool is_new, update, bad_checksum;
 	bool offload; /* the first accepted packet with a bad checksum of a host */
 	bool gone_on; /* TCP: it goes on behind a reset that was none */
@@ -114,6 +116,9 @@ enum {
 
 /* Zeek's conn_state of a flow, or NULL where it has none. */
 const char *flow_conn_state(const struct flow *f);
+/* The state of the connection or association; a static text, the same one for the same state. NULL
+ * where there is none. */
+const char *flow_state(const struct flow *f);
 /* The index in flow.key of a direction's sender (0 originator). */
 static inline unsigned flow_side(const struct flow *f, unsigned dir)
 {

@@ -38,3 +38,15 @@ const char *flow_conn_state(const struct flow *f)
 		return "OTH";
 	}
 }
+
+const char *flow_state(const struct flow *f)
+{
+	switch (f->key.proto) {
+	case PROTO_TCP:
+		return tcp_state_name(&f->tcp);
+	case PROTO_SCTP:
+		return sctp_state_name(f->sctp.state);
+	default:
+		return NULL;
+	}
+}

@@ -59,6 +59,7 @@ static void parts_of(struct parts *p, const struct flow_engine_config *c, struct
 		.kind = c->key,
 		.directional = c->directional,
 		.ignore_scope = c->ignore_scope,
+		.states = c->events >> REC_flow_event_STATE & 1,
 		.start = on_start,
 		.end = on_end,
 		.user = e,
@@ -377,6 +378,8 @@ static void track(struct flow_engine *e, struct flow_item *it)
 	flow_report(e, it);
 	if (p->tcp.flags & TCP_R_ESTABLISHED && wants(e, REC_flow_event_ESTABLISHED))
 		flow_emit(e, p->flow, REC_flow_event_ESTABLISHED, FLOW_END_NONE);
+	if (p->was && p->was != flow_state(p->flow))
+		flow_emit(e, p->flow, REC_flow_event_STATE, FLOW_END_NONE);
 	if (p->update && wants(e, REC_flow_event_UPDATE))
 		emit_update(e, p->flow);
 }

@@ -135,16 +135,17 @@ static void set_figures(struct rec_flow *r, const struct flow *f)
 static void set_state(struct rec_flow *r, const struct flow *f)
 {
 	const char *conn_state = r->event == REC_flow_event_END ? flow_conn_state(f) : NULL;
+	const char *state = flow_state(f);
 
 	if (conn_state)
 		r->conn_state = bytes_str(conn_state);
+	if (state)
+		r->state = bytes_str(state);
 	if (f->key.proto == PROTO_TCP) {
-		r->state = bytes_str(tcp_state_name(&f->tcp));
 		if (f->tcp.midstream)
 			r->midstream = SOME(1);
 		set_figures(r, f);
 	} else if (f->key.proto == PROTO_SCTP) {
-		r->state = bytes_str(sctp_state_name(f->sctp.state));
 		if (f->sctp.midstream)
 			r->midstream = SOME(1);
 	}

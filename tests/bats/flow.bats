@@ -76,6 +76,14 @@ counters() { # NAME [OPTION...]: the flow stage's counters that are not 0, a lin
 	[ "${lines[1]}" = '{"type":"flow","n":3,"event":"established"}' ]
 	[[ "${lines[2]}" =~ \"event\":\"end\" ]]
 	[ "${#lines[@]}" = 3 ]
+	run records handshake_fin flow n,event,state --events start,state,end
+	[ "$output" = '{"type":"flow","n":1,"event":"start","state":"partial"}
+{"type":"flow","n":1,"event":"state","state":"syn_sent"}
+{"type":"flow","n":2,"event":"state","state":"syn_received"}
+{"type":"flow","n":3,"event":"state","state":"established"}
+{"type":"flow","n":7,"event":"state","state":"closing"}
+{"type":"flow","n":8,"event":"state","state":"closed"}
+{"type":"flow","n":10,"event":"end","state":"closed"}' ]
 	run records handshake_fin flow event --update 1ns
 	[ "${lines[0]}" = '{"type":"flow","event":"update"}' ]
 }
