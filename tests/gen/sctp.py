@@ -46,7 +46,9 @@ class Association:
             self.cap.packet(self.t, self.addr[side], self.addr[1 - side], 132, head + crc + body)
 
     def init(self, side):
-        return struct.pack(">IIHHI", self.tag[side], 65536, 16, 16, self.tsn[side])
+        """That of an INIT or INIT ACK, which offers RE-CONFIG and I-DATA (RFC 5061 4.2.7)."""
+        return struct.pack(">IIHHI", self.tag[side], 65536, 16, 16, self.tsn[side]) + struct.pack(
+            ">HHBBxx", 0x8008, 6, RE_CONFIG, I_DATA)
 
     def open(self):
         self.send(0, chunk(INIT, self.init(0)), tag=0)
