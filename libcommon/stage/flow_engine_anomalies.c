@@ -86,6 +86,7 @@ static void report(struct flow_engine *e, const struct flow_item *it, unsigned a
 	struct rec_anomaly r;
 
 	if (f->anomalies++ >= PER_FLOW) {
+		e->suppressed[a]++;
 		e->counters.anomalies_suppressed++;
 		return;
 	}

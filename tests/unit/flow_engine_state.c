@@ -413,6 +413,7 @@ static void test_anomaly_rate(void)
 {
 	struct packet_spec s = spec_of(PROTO_TCP, 1, 1, 2, 80, "with data");
 	uint8_t frame[128];
+	uint64_t left_out;
 
 	prepare("of each anomaly's name a thousand records go out at once, then 100 a second");
 	start();
@@ -431,6 +432,19 @@ static void test_anomaly_rate(void)
 	CHECK_EQ(flow_engine_counters(engine)->anomalies_suppressed % 900, 0);
 	CHECK(flow_engine_counters(engine)->anomalies_suppressed);
 	finish();
+
+	prepare("beyond a flow's eight they are counted, too: at the end a record says how many");
+	start();
+	for (unsigned i = 0; i < 12; i++)
+		push(frame, packet_build(frame, &s));
+	CHECK_EQ(made.anomalies, 8);
+	left_out = flow_engine_counters(engine)->anomalies_suppressed;
+	CHECK(left_out >= 4);
+	finish();
+	CHECK(made.anomalies > 8);
+	for (unsigned i = 8; i < made.anomalies; i++)
+		left_out -= made.anomaly[i].count.v;
+	CHECK_EQ(left_out, 0);
 }
 
 int main(void)
